@@ -1,0 +1,1 @@
+"""CAN: databases and signal roles, end-to-end protection, buses with stamps, capture."""

@@ -1,0 +1,20 @@
+"""One kind of error for everything that a user can mend: it says where, what, and how to mend it.
+
+>>> print(BenchError("rigs/a.toml: bms.dbc", "no such file: dbc/x.dbc", "is the path relative to the rig file's project?"))
+rigs/a.toml: bms.dbc: no such file: dbc/x.dbc
+  is the path relative to the rig file's project?
+"""
+
+
+class BenchError(Exception):
+    """The rig, its files or its parts are not in order. Never the verdict of a controller.
+
+    where: file and key, or the part; what: what is wrong; mend: what the user can do about it.
+    """
+
+    def __init__(self, where: str, what: str, mend: str = "") -> None:
+        super().__init__(where, what, mend)
+        self.where, self.what, self.mend = where, what, mend
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f"\n  {self.mend}" if self.mend else "")

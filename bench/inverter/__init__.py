@@ -1,0 +1,1 @@
+"""The inverter: power stage, SunSpec map, Modbus server and client."""

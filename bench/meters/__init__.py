@@ -1,0 +1,1 @@
+"""SCPI meters: PyVISA drivers, and emulated instruments that the same drivers talk to."""

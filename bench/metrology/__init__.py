@@ -1,0 +1,1 @@
+"""From waveforms to verdicts: crossing, uncertainty budget, decision rule, trials, stall monitor, calibration."""

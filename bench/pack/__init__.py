@@ -1,0 +1,1 @@
+"""The battery pack: cells, temperatures, contactors. Physics without I/O."""

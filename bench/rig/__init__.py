@@ -1,0 +1,1 @@
+"""Rig files: checked models, and the open parts they describe."""

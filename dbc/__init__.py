@@ -1,0 +1,1 @@
+"""CAN databases that ship with the bench."""

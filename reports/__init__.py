@@ -1,0 +1,1 @@
+"""The certification report: model, HTML, PDF, JUnit. Reads what a run wrote."""

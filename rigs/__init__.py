@@ -1,0 +1,1 @@
+"""Rig files that ship with the bench."""
