@@ -1,1 +1,9 @@
-"""The certification report: model, HTML, PDF, JUnit. Reads what a run wrote."""
+"""The certification report: reads what a run wrote, and imports nothing of the bench but its error type.
+
+`model` is the data of a run and its JSON; `write.write_report` makes every output from it: results.json, JUnit XML, one
+HTML page, one PDF and the manifest. `view` words everything once, so that the HTML and the PDF cannot disagree.
+
+>>> from v2g_bench.reports.verdicts import worst
+>>> worst(["PASS", "INCONCLUSIVE", "FAIL"])
+'FAIL'
+"""

@@ -1,1 +1,54 @@
-"""The fault library: things wrong with the world, as data, each with the readback that proves it reached the wire."""
+"""The fault library: things wrong with the world, as data, each with the readback that proves it reached the wire.
+
+A fault is a frozen dataclass. It changes what the BMS senses (`senses`) or the path of its frames (`transmit`), says
+what it shows on the bus (`signals`), and what must be seen there before it counts as injected (`readback`).
+
+>>> fault = from_dict({"kind": "over_temperature", "cell": 17, "to_c": 45.5})
+>>> fault.signals()
+{'cell_temperature_max': 45.5}
+>>> fault.readback().met_by({"cell_temperature_max": 25.0})
+False
+
+To add a fault:
+
+1. a file here, named as its kind: a frozen dataclass that derives from `Fault`, with `kind` as a ClassVar;
+2. `__post_init__` checks each field with `self._check(field, low, high)`;
+3. `senses` returns overrides of `v2g_bench.plant.sensors`, or `transmit` returns `DisturbanceSettings`;
+4. `signals` returns the roles that a gateway in front of a real BMS would write;
+5. `readback` returns an `Expectation` about a role or a `BusExpectation` about the traffic;
+6. its class goes into `registry.FAULTS` and into the exports here;
+7. one line in the table of tests/unit/faults/test_registry.py, and one in tests/integration/test_plant_process.py.
+"""
+
+from v2g_bench.faults.base import Fault
+from v2g_bench.faults.bms_silence import BmsSilence
+from v2g_bench.faults.cell_imbalance import CellImbalance
+from v2g_bench.faults.cell_voltage import CellVoltage
+from v2g_bench.faults.emi_noise import EmiNoise
+from v2g_bench.faults.expectation import BusExpectation, BusWindow, Expectation, spread_ms
+from v2g_bench.faults.over_current import OverCurrent
+from v2g_bench.faults.over_temperature import OverTemperature
+from v2g_bench.faults.registry import FAULTS, KINDS, from_dict
+from v2g_bench.faults.soc_divergence import SocDivergence
+from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
+from v2g_bench.faults.thermal_gradient import ThermalGradient
+
+__all__ = [
+    "FAULTS",
+    "KINDS",
+    "BmsSilence",
+    "BusExpectation",
+    "BusWindow",
+    "CellImbalance",
+    "CellVoltage",
+    "EmiNoise",
+    "Expectation",
+    "Fault",
+    "OverCurrent",
+    "OverTemperature",
+    "SocDivergence",
+    "StringVoltageDifference",
+    "ThermalGradient",
+    "from_dict",
+    "spread_ms",
+]

@@ -1,0 +1,152 @@
+"""The BMS as its CAN bus shows it: cyclic frames at a held phase, and the commands that it obeys.
+
+A core without I/O: `due(now_s)` gives the frames whose time has come, `hear(msg, now_s)` takes what the EMS says. It
+works with any database through its roles; what a database does not carry is not sent or not heard.
+
+Phase: frame k of a message is due at start + offset + k * cycle, computed from k, so no lateness adds up. The offsets
+spread the messages evenly over the shortest cycle. After a stall the slots that went by are skipped, as a real sender
+would, and counted in `missed`.
+
+Commands: the main contactors and the cooling follow the command frame of the EMS while frames with a correct end-to-end
+check arrive (every frame counts where the database has no protection).
+
+    silent --(good command)--> heard --(no good command for command_timeout_s)--> silent, contactors told to open
+
+A pack whose controller is silent opens its contactors, as the fail-safe of a real one; cooling stays as it was. With a
+database that has no contactor request there is nobody to ask, and the pack connects itself.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import can
+
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.dbcfile import MessageSpec
+from v2g_bench.can.e2e import E2EReceiver
+
+COMMAND_TIMEOUT_S = 0.2
+
+
+class PackActuators(Protocol):
+    """What the BMS moves; times are bench-clock seconds."""
+
+    def request_contactors(self, closed: bool, now_s: float, /) -> None:
+        """Close or open the main contactors."""
+
+    def request_cooling(self, on: bool, now_s: float, /) -> None:
+        """Run or stop the coolant pump."""
+
+
+class _Cyclic:
+    """One message's schedule: slot k is due at base_s + k * cycle_s."""
+
+    def __init__(self, db: BusDatabase, spec: MessageSpec, base_s: float, counter: int) -> None:
+        self.spec, self.base_s, self.counter, self.slot = spec, base_s, counter, 0
+        self.limits = {}
+        for role in db.roles_of(spec.name):
+            codec = db.codec(role)
+            ends = sorted((codec.value(codec.raw_min), codec.value(codec.raw_max)))
+            self.limits[role] = (ends[0], ends[1])
+        self.due_s = base_s
+
+    def skip_to(self, now_s: float) -> int:
+        """Move to the first slot after `now_s`; how many slots were left out on the way (0 if in time)."""
+        passed = max(1, int((now_s - self.base_s) / self.spec.cycle_s) + 1 - self.slot)
+        self.slot += passed
+        self.due_s = self.base_s + self.slot * self.spec.cycle_s
+        return passed - 1
+
+    def values(self, sensed: Mapping[str, float]) -> dict[str, float]:
+        """This message's roles, each brought into the range that its signal can carry, as a real sender saturates."""
+        return {role: min(max(sensed[role], low), high) for role, (low, high) in self.limits.items() if role in sensed}
+
+
+class BmsEmulator:
+    """Sends what `sense(now_s)` (role -> value) reports, and moves `actuators` as the EMS commands.
+
+    seed: the phase of the schedule against the clock and the first counters. start_s: no frame before this time.
+    """
+
+    def __init__(
+        self,
+        db: BusDatabase,
+        sense: Callable[[float], Mapping[str, float]],
+        actuators: PackActuators,
+        *,
+        seed: int = 0,
+        start_s: float = 0.0,
+        command_timeout_s: float = COMMAND_TIMEOUT_S,
+    ) -> None:
+        self._db, self._sense, self._actuators = db, sense, actuators
+        self._timeout_s = command_timeout_s
+        rng = random.Random(seed)
+        cyclic = [spec for spec in db.senders("BMS") if spec.cycle_s > 0]
+        shortest_s = min((spec.cycle_s for spec in cyclic), default=0.0)
+        phase_s = rng.random() * shortest_s
+        self._cyclic = [
+            _Cyclic(db, spec, start_s + phase_s + shortest_s * place / len(cyclic), rng.randrange(256))
+            for place, spec in enumerate(cyclic)
+        ]
+        self._receivers: dict[tuple[int, bool], E2EReceiver | None] = {}
+        for role in ("contactor_request", "cooling_request"):
+            if db.has(role):
+                spec = db.message_of(role)
+                receiver = E2EReceiver(spec.e2e.data_id) if spec.e2e else None
+                self._receivers[(spec.frame_id, spec.is_extended)] = receiver
+        self._heard_s: float | None = None
+        if not db.has("contactor_request"):
+            actuators.request_contactors(True, start_s)
+        self.sent, self.missed, self.commands_heard, self.commands_rejected, self.command_timeouts = 0, 0, 0, 0, 0
+
+    @property
+    def next_due_s(self) -> float:
+        """When `due` has something to do again."""
+        next_s = min((cyclic.due_s for cyclic in self._cyclic), default=float("inf"))
+        return next_s if self._heard_s is None else min(next_s, self._heard_s + self._timeout_s)
+
+    @property
+    def commanded(self) -> bool:
+        """Whether commands of the EMS are being heard."""
+        return self._heard_s is not None
+
+    def due(self, now_s: float) -> list[can.Message]:
+        """The frames that are due by `now_s`, in the order of their slots, with what is sensed at `now_s`."""
+        self._watch(now_s)
+        ready = [cyclic for cyclic in self._cyclic if cyclic.due_s <= now_s]
+        if not ready:
+            return []
+        ready.sort(key=lambda cyclic: cyclic.due_s)
+        sensed = self._sense(now_s)
+        frames = []
+        for cyclic in ready:
+            frames.append(self._db.encode(cyclic.spec.name, cyclic.values(sensed), cyclic.counter))
+            cyclic.counter = (cyclic.counter + 1) & 0xFF
+            self.missed += cyclic.skip_to(now_s)
+        self.sent += len(frames)
+        return frames
+
+    def hear(self, msg: can.Message, now_s: float) -> bool:
+        """Take one frame from the bus; True if it was a command that is obeyed."""
+        key = (msg.arbitration_id, msg.is_extended_id)
+        if key not in self._receivers:
+            return False
+        receiver = self._receivers[key]
+        values = self._db.decode(msg)
+        if not values or (receiver is not None and not receiver.hear(msg.data).good):
+            self.commands_rejected += 1
+            return False
+        self.commands_heard += 1
+        if "contactor_request" in values:
+            self._heard_s = now_s
+            self._actuators.request_contactors(values["contactor_request"] >= 0.5, now_s)
+        if "cooling_request" in values:
+            self._actuators.request_cooling(values["cooling_request"] >= 0.5, now_s)
+        return True
+
+    def _watch(self, now_s: float) -> None:
+        if self._heard_s is not None and now_s >= self._heard_s + self._timeout_s:
+            self._heard_s = None
+            self.command_timeouts += 1
+            self._actuators.request_contactors(False, now_s)

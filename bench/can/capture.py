@@ -1,0 +1,221 @@
+"""Capture: everything that a bus carries, kept in memory in columns and on disk as BLF while the run goes on.
+
+A reader thread takes the frames off the bus, converts their stamps to the bench clock and appends them; whoever waits
+for a frame is woken by it. The BLF file is flushed every second, so that a killed run leaves a readable file.
+
+    new --start()--> reading --stop()--> stopped
+                        +--(the bus fails _FAILURES times in a row)--> failed: every wait raises BenchError
+
+>>> with Capture(bus, Path("run/bms.blf")) as capture:                                        # doctest: +SKIP
+...     frame = capture.wait_for(lambda frame: frame.frame_id == 0x80, since_s, timeout_s=1)
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import can
+from can.io import BLFWriter
+
+from v2g_bench.can import wire
+from v2g_bench.can.columns import Columns, Frame, FrameStore
+from v2g_bench.clock import wall_offset_ns
+from v2g_bench.errors import BenchError
+
+_RECV_S = 0.05
+_OFFSET_S = 0.02  # how long the offset between the wall clock and the bench clock is taken as constant
+_FLUSH_S = 1.0
+_FAILURES = 3
+_JOIN_S = 10.0
+
+
+@dataclass(frozen=True)
+class CaptureCounters:
+    """frames: captured so far; lost: missed by this node; loss_known: False if the interface cannot tell its losses;
+    error_frames: of those captured; bus_errors: failed reads.
+    """
+
+    frames: int
+    lost: int
+    loss_known: bool
+    error_frames: int
+    bus_errors: int
+
+
+class Capture:
+    """Records a bus from `start` to `stop`; the bus stays the caller's, who closes it after `stop`.
+
+    path_blf: None for memory alone. keep_s: how much is kept in memory (None: everything, 88 bytes a frame); the file
+    always holds everything. All methods may be called from any thread.
+    """
+
+    def __init__(self, bus: can.BusABC, path_blf: str | Path | None = None, *, keep_s: float | None = None) -> None:
+        self.bus = bus
+        self.path_blf = Path(path_blf) if path_blf is not None else None
+        self._keep_s = keep_s
+        self._store = FrameStore()
+        self._arrived = threading.Condition()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._writer: BLFWriter | None = None
+        self._failure: Exception | None = None
+        self._error_frames = 0
+        self._bus_errors = 0
+        self._offset_s = 0.0
+        self._offset_at_s = float("-inf")
+
+    def __enter__(self) -> "Capture":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Begin to record; BenchError if the file cannot be written."""
+        if self._thread is not None:
+            raise BenchError("capture", "has been started before", "a capture runs once: make a new one")
+        if self.path_blf is not None:
+            try:
+                self._writer = BLFWriter(self.path_blf)
+            except OSError as error:
+                raise BenchError(str(self.path_blf), f"cannot be written: {error.strerror}") from error
+        self._thread = threading.Thread(target=self._run, name="can-capture", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the recording and close the file; BenchError if the recording had failed."""
+        thread = self._thread
+        if thread is None:
+            return
+        self._stopping.set()
+        thread.join(_JOIN_S)
+        if thread.is_alive():
+            raise BenchError(str(self.bus), f"the capture thread has not ended within {_JOIN_S:g} s")
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer = None
+        self.check()
+
+    def check(self) -> None:
+        """BenchError if the recording has failed and is incomplete."""
+        if self._failure is not None:
+            raise BenchError(str(self.bus), f"the capture has failed: {self._failure}", "is the bus still there?")
+
+    @property
+    def counters(self) -> CaptureCounters:
+        """What has been captured and what has been missed so far."""
+        with self._arrived:
+            known = hasattr(self.bus, "lost")
+            return CaptureCounters(len(self._store), self.lost, known, self._error_frames, self._bus_errors)
+
+    @property
+    def lost(self) -> int:
+        """Frames that were on the bus and are missing here; says nothing unless `counters.loss_known`."""
+        return int(getattr(self.bus, "lost", 0))
+
+    def __len__(self) -> int:
+        with self._arrived:
+            return len(self._store)
+
+    def frames(
+        self, frame_id: int | None = None, since_s: float = float("-inf"), *, is_extended: bool = False
+    ) -> Columns:
+        """A snapshot of the frames stamped at or after `since_s`; all identifiers if `frame_id` is None."""
+        with self._arrived:
+            columns = self._store.since(since_s)
+        return columns if frame_id is None else columns.of(frame_id, is_extended)
+
+    def wait_for(
+        self, predicate: Callable[[Frame], bool], since_s: float = float("-inf"), timeout_s: float = 1.0
+    ) -> Frame:
+        """The first frame stamped at or after `since_s` that satisfies `predicate`, in the order of arrival.
+
+        TimeoutError if there is none within `timeout_s` of the call; BenchError if the recording fails meanwhile.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        with self._arrived:
+            index = self._store.index_since(since_s)
+            seen = 0
+        while True:
+            with self._arrived:
+                while index >= (end := self._store.end):
+                    self.check()
+                    left_s = deadline_s - time.monotonic()
+                    if left_s <= 0 or not self._arrived.wait(left_s):
+                        raise TimeoutError(f"{self.bus}: none of {seen} frames within {timeout_s:g} s was the one")
+                fresh = [self._store.frame(place) for place in range(max(index, self._store.begin), end)]
+            # The predicate runs without the lock: it may be slow, or use this capture itself.
+            for frame in fresh:
+                seen += 1
+                if frame.stamp_s >= since_s and predicate(frame):
+                    return frame
+            index = end
+
+    def _run(self) -> None:
+        failures, flush_at_s = 0, time.monotonic() + _FLUSH_S
+        while not self._stopping.is_set():
+            try:
+                message = self.bus.recv(_RECV_S)
+                if message is not None:
+                    failures = 0
+                    self._take(message)
+                now_s = time.monotonic()
+                if now_s >= flush_at_s:
+                    flush_at_s = now_s + _FLUSH_S
+                    self._flush()
+            except can.CanError as error:
+                failures += 1
+                self._bus_errors += 1
+                if failures >= _FAILURES:
+                    self._fail(error)
+                    return
+                self._stopping.wait(_RECV_S)
+            except (OSError, ValueError) as error:  # the disk is full, or the bus was closed under us
+                self._fail(error)
+                return
+
+    def _fail(self, error: Exception) -> None:
+        with self._arrived:
+            self._failure = error
+            self._arrived.notify_all()
+
+    def _take(self, message: can.Message) -> None:
+        stamp_s = message.timestamp - self._wall_offset_s()
+        flags = (
+            (wire.EXTENDED if message.is_extended_id else 0)
+            | (wire.REMOTE if message.is_remote_frame else 0)
+            | (wire.ERROR if message.is_error_frame else 0)
+            | (wire.FD if message.is_fd else 0)
+            | (wire.BRS if message.bitrate_switch else 0)
+            | (wire.ESI if message.error_state_indicator else 0)
+            | (0 if message.is_rx else wire.ECHO)
+        )
+        sequence = getattr(self.bus, "sequence", -1)
+        with self._arrived:
+            self._store.append(stamp_s, sequence, message.arbitration_id, flags, message.dlc, bytes(message.data))
+            self._error_frames += message.is_error_frame
+            if self._keep_s is not None:
+                self._store.forget(stamp_s - self._keep_s)
+            self._arrived.notify_all()
+        if self._writer is not None:
+            # Channels of this bench have names, and BLF wants numbers: one bus, one file, channel 1.
+            message.channel = None
+            self._writer.on_message_received(message)
+
+    def _wall_offset_s(self) -> float:
+        now_s = time.monotonic()
+        if now_s - self._offset_at_s > _OFFSET_S:
+            self._offset_s, self._offset_at_s = wall_offset_ns() / 1e9, now_s
+        return self._offset_s
+
+    def _flush(self) -> None:
+        writer = self._writer
+        if writer is not None:
+            writer._flush()  # python-can has no public way to write a container before it is full
+            writer.file.flush()

@@ -1,0 +1,86 @@
+"""One signal of a frame: raw counts to a value in the canonical unit and back, exactly.
+
+The scaling of the database and the conversion of the unit are held as one rational number (`numerator`, `offset`,
+`denominator`), so that 450 counts of 0.1 °C are 45.0 and nothing near it:
+
+    value = (raw * numerator + offset) / denominator
+
+A frame is handled as one integer, little- or big-endian as its signals are; `shift` is the place of the signal in it.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True)
+class SignalCodec:
+    """Where a role sits in its frame and how it is scaled.
+
+    key: role, with its index; raw_min, raw_max: the counts that may be sent; not_available: the count that means that
+    the sender has no value, None if the signal has no such count.
+    """
+
+    key: str
+    unit: str
+    start: int
+    length: int
+    big_endian: bool
+    signed: bool
+    shift: int
+    numerator: int
+    offset: int
+    denominator: int
+    raw_min: int
+    raw_max: int
+    not_available: int | None
+
+    @property
+    def resolution(self) -> float:
+        """One count in the canonical unit."""
+        return abs(self.numerator) / self.denominator
+
+    def raw(self, frame: int) -> int:
+        """The count of this signal in a frame given as an integer of the signal's byte order."""
+        raw = (frame >> self.shift) & ((1 << self.length) - 1)
+        return raw - (1 << self.length) if self.signed and raw >> (self.length - 1) else raw
+
+    def value(self, raw: int) -> float:
+        """The canonical value of a count."""
+        return (raw * self.numerator + self.offset) / self.denominator
+
+    def count(self, value: float) -> int:
+        """The nearest count of a value, halves upwards; ValueError if it cannot be sent."""
+        if not math.isfinite(value):
+            raise ValueError(f"{self.key} = {value} is not a number that can be sent")
+        raw = math.floor((value * self.denominator - self.offset) / self.numerator + 0.5)
+        if not self.raw_min <= raw <= self.raw_max:
+            ends = sorted((self.value(self.raw_min), self.value(self.raw_max)))
+            raise ValueError(f"{self.key} = {value:g} {self.unit} is outside {ends[0]:g} to {ends[1]:g} {self.unit}")
+        return raw
+
+    def bound(self, limit: float) -> Fraction:
+        """The limit in counts, unrounded; a value is above it if its count is on the far side (see `above_is_up`)."""
+        return (Fraction(repr(float(limit))) * self.denominator - self.offset) / self.numerator
+
+    @property
+    def above_is_up(self) -> bool:
+        """More counts are a higher value (false for an inverted signal)."""
+        return self.numerator > 0
+
+
+def shift_of(start: int, length: int, big_endian: bool, frame_bytes: int) -> int:
+    """Place of a signal's lowest bit in the frame as an integer, from the DBC's start bit.
+
+    A DBC gives the lowest bit of an Intel signal and the highest bit of a Motorola one, both counted as
+    8 * byte + bit, bit 0 being the lowest of its byte.
+    """
+    if not big_endian:
+        return start
+    from_left = 8 * (start // 8) + 7 - start % 8
+    return 8 * frame_bytes - from_left - length
+
+
+def exact(number: float | int | None) -> Fraction:
+    """The decimal number that a DBC wrote, without the float's rounding: 0.1 is 1/10."""
+    return Fraction(repr(number)) if number is not None else Fraction(0)

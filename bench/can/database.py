@@ -1,0 +1,254 @@
+"""A CAN database seen through roles: frames in, values in canonical units out, and back.
+
+>>> from v2g_bench.can.roles import read_roles
+>>> from v2g_bench.dbc import dbc_path, roles_path
+>>> db = BusDatabase.load(dbc_path("v2g_bms_fd"), read_roles(roles_path("v2g_bms_fd")))
+>>> frame = db.encode("BMS_Safety", {"cell_temperature_max": 45.0, "string_voltage_difference": 0.012}, counter=1)
+>>> db.decode(frame)["cell_temperature_max"]
+45.0
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import can
+
+from v2g_bench.can.codec import SignalCodec, shift_of
+from v2g_bench.can.dbcfile import MessageSpec, initial_count, message_spec, read_dbc, signal_codec
+from v2g_bench.can.e2e import protect
+from v2g_bench.can.roles import BMS_ROLES, EMS_ROLES, ROLES, RoleEntry, close_to, parse_roles
+from v2g_bench.errors import BenchError
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What it takes to build and read one message: the frame with all initial values, and its roles."""
+
+    spec: MessageSpec
+    base: int  # little-endian integer of the frame with every signal at its initial value
+    codecs: tuple[SignalCodec, ...]
+    by_key: dict[str, SignalCodec]
+
+
+class BusDatabase:
+    """Messages of one DBC and the roles that its signals play. Immutable: threads may share it."""
+
+    def __init__(self, path: Path, sha256: str, frames: Mapping[str, _Frame]) -> None:
+        self.path = path
+        self.sha256 = sha256
+        self._frames = dict(frames)
+        self._by_id = {(frame.spec.frame_id, frame.spec.is_extended): frame for frame in frames.values()}
+        self._of_key = {key: (frame, codec) for frame in frames.values() for key, codec in frame.by_key.items()}
+        self.messages: dict[str, MessageSpec] = {name: frame.spec for name, frame in frames.items()}
+        self.roles: tuple[str, ...] = tuple(self._of_key)
+
+    @classmethod
+    def load(cls, path: str | Path, roles: Mapping[str, Any]) -> "BusDatabase":
+        """Read a DBC with its role table (see `roles`).
+
+        Raises BenchError that names the file, the role and what comes close: file missing or broken, unknown role,
+        message or signal; a unit that cannot be converted; two roles on one signal.
+        """
+        path = Path(path)
+        database, sha256 = read_dbc(path)
+        messages = {message.name: message for message in database.messages}
+        specs = {name: message_spec(message, str(path)) for name, message in messages.items()}
+        codecs: dict[str, list[SignalCodec]] = {name: [] for name in messages}
+        taken: dict[tuple[str, str], str] = {}
+        for entry in parse_roles(roles, f"{path}: roles"):
+            where = f"{path}: roles.{entry.role}"
+            for key, message, signal in _resolve(entry, messages, where):
+                place = (message.name, signal.name)
+                if place in taken:
+                    raise BenchError(where, f"{'.'.join(place)} already plays {taken[place]}", "one signal, one role")
+                taken[place] = entry.role
+                codecs[message.name].append(
+                    signal_codec(signal, specs[message.name], entry.role, key, entry.invert, where)
+                )
+        frames = {
+            name: _Frame(
+                spec=specs[name],
+                base=_base(message),
+                codecs=tuple(codecs[name]),
+                by_key={codec.key: codec for codec in codecs[name]},
+            )
+            for name, message in messages.items()
+        }
+        return cls(path, sha256, frames)
+
+    def require(self, roles: Iterable[str]) -> None:
+        """BenchError that names every role of these that the database does not carry."""
+        missing = [role for role in roles if not self.has(role)]
+        if missing:
+            what = f"does not carry {', '.join(missing)}"
+            raise BenchError(str(self.path), what, "add each to the [roles] table, if the battery sends it")
+
+    def has(self, role: str) -> bool:
+        """True if a signal plays this role (for an indexed role: at least number 1)."""
+        return role in self._of_key or f"{role}[1]" in self._of_key
+
+    def by_id(self, frame_id: int, is_extended: bool = False) -> MessageSpec | None:
+        """The message with this identifier, or None."""
+        frame = self._by_id.get((frame_id, is_extended))
+        return frame.spec if frame else None
+
+    def message(self, name: str) -> MessageSpec:
+        """The message of this name; BenchError if there is none."""
+        return self._frame(name).spec
+
+    def message_of(self, role: str) -> MessageSpec:
+        """The message that carries a role, e.g. "soc" or "cell_voltage[17]"."""
+        return self._found(role)[0].spec
+
+    def codec(self, role: str) -> SignalCodec:
+        """Place and scaling of a role in its frame."""
+        return self._found(role)[1]
+
+    def roles_of(self, message_name: str) -> tuple[str, ...]:
+        """The roles that a message carries; indexed roles with their index."""
+        return tuple(self._frame(message_name).by_key)
+
+    def unit(self, role: str) -> str:
+        """The canonical unit of a role."""
+        return ROLES[role.partition("[")[0]]
+
+    def resolution(self, role: str) -> float:
+        """One count of the role's signal, in the canonical unit."""
+        return self.codec(role).resolution
+
+    def count(self, role: str) -> int:
+        """How many signals play a role: 1, or the number of cells, modules or strings; 0 if none."""
+        return sum(key == role or key.startswith(f"{role}[") for key in self._of_key)
+
+    def senders(self, side: str) -> list[MessageSpec]:
+        """The messages that one side sends, with those that are not cyclic (`cycle_s` 0).
+
+        side: a node of the database, or "BMS" or "EMS" for the nodes that send the roles of that side, whatever the
+        database calls them. BenchError if nothing is found.
+        """
+        nodes = {side}
+        if not any(spec.sender == side for spec in self.messages.values()):
+            wanted = {"BMS": BMS_ROLES, "EMS": EMS_ROLES}.get(side, {})
+            nodes = {
+                frame.spec.sender
+                for key, (frame, _) in self._of_key.items()
+                if key.partition("[")[0] in wanted and frame.spec.sender
+            }
+        found = [spec for spec in self.messages.values() if spec.sender in nodes]
+        if not found:
+            known = sorted({spec.sender for spec in self.messages.values() if spec.sender})
+            raise BenchError(str(self.path), f"has no message that {side} sends", f"its senders: {', '.join(known)}")
+        return found
+
+    def decode(self, msg: can.Message) -> dict[str, float]:
+        """The roles that this frame carries, in canonical units.
+
+        Empty for a frame that is not in the database or is too short, and for remote and error frames. A signal whose
+        sender says that it has no value is left out. Neither counter nor CRC is checked: see `e2e`.
+        """
+        frame = self._by_id.get((msg.arbitration_id, msg.is_extended_id))
+        if frame is None or not frame.codecs or msg.is_error_frame or msg.is_remote_frame:
+            return {}
+        length = frame.spec.length
+        if len(msg.data) < length:
+            return {}
+        data = msg.data[:length]
+        little, big = int.from_bytes(data, "little"), int.from_bytes(data, "big")
+        values = {}
+        for codec in frame.codecs:
+            raw = codec.raw(big if codec.big_endian else little)
+            if raw != codec.not_available:
+                values[codec.key] = codec.value(raw)
+        return values
+
+    def encode(self, message_name: str, values: Mapping[str, float], counter: int) -> can.Message:
+        """A frame with these roles; every other signal has its initial value; E2E counter and CRC are filled in.
+
+        ValueError if a role is not in this message or its value is outside the signal's range: nothing ever wraps.
+        """
+        frame = self._frame(message_name)
+        spec, length = frame.spec, frame.spec.length
+        little, big = frame.base, 0
+        for key, value in values.items():
+            codec = frame.by_key.get(key)
+            if codec is None:
+                raise ValueError(f"{message_name} does not carry {key}; it carries {', '.join(frame.by_key)}")
+            bits = codec.count(value) & ((1 << codec.length) - 1)
+            if codec.big_endian:
+                # XOR with the initial value that is already in the base
+                big |= (bits ^ _initial_bits(frame.base, codec, length)) << codec.shift
+            else:
+                mask = ((1 << codec.length) - 1) << codec.shift
+                little = (little & ~mask) | (bits << codec.shift)
+        if big:
+            little ^= int.from_bytes(big.to_bytes(length, "big"), "little")
+        data = bytearray(little.to_bytes(length, "little"))
+        if spec.e2e is not None:
+            protect(data, spec.e2e.data_id, counter)
+        return can.Message(
+            arbitration_id=spec.frame_id,
+            is_extended_id=spec.is_extended,
+            is_fd=spec.is_fd,
+            bitrate_switch=spec.brs,
+            data=data,
+        )
+
+    def _frame(self, name: str) -> _Frame:
+        try:
+            return self._frames[name]
+        except KeyError:
+            raise BenchError(str(self.path), f"has no message {name!r}", close_to(name, self.messages)) from None
+
+    def _found(self, role: str) -> tuple[_Frame, SignalCodec]:
+        try:
+            return self._of_key[role]
+        except KeyError:
+            mend = close_to(role, self._of_key) or "add it to the [roles] table"
+            raise BenchError(str(self.path), f"no signal plays the role {role!r}", mend) from None
+
+
+def _initial_bits(base: int, codec: SignalCodec, length: int) -> int:
+    """The bits of a Motorola signal in the base frame."""
+    frame = int.from_bytes(base.to_bytes(length, "little"), "big")
+    return (frame >> codec.shift) & ((1 << codec.length) - 1)
+
+
+def _base(message: Any) -> int:
+    """The frame with every plain signal at its initial value, as a little-endian integer; the rest is zero."""
+    little, big, length = 0, 0, message.length
+    for signal in message.signals:
+        if signal.is_float or signal.multiplexer_ids:
+            continue
+        is_big = signal.byte_order == "big_endian"
+        bits = initial_count(signal) & ((1 << signal.length) - 1)
+        bits <<= shift_of(signal.start, signal.length, is_big, length)
+        if is_big:
+            big |= bits
+        else:
+            little |= bits
+    return little | int.from_bytes(big.to_bytes(length, "big"), "little")
+
+
+def _resolve(entry: RoleEntry, messages: Mapping[str, Any], where: str) -> list[tuple[str, Any, Any]]:
+    """(key, message, signal) for each signal that the line of the role table names; BenchError if there is none."""
+    pattern = re.compile(re.escape(entry.message).replace(r"\*", ".*"))
+    chosen = [message for name, message in messages.items() if pattern.fullmatch(name)]
+    if not chosen:
+        raise BenchError(where, f"there is no message {entry.message!r}", close_to(entry.message, messages))
+    signals = {signal.name: (message, signal) for message in chosen for signal in message.signals}
+    if "{n" not in entry.signal:
+        found = signals.get(entry.signal)
+        if found is None:
+            raise BenchError(where, f"{entry.message} has no signal {entry.signal!r}", close_to(entry.signal, signals))
+        return [(entry.role, *found)]
+    hits, n = [], 1
+    while (found := signals.get(entry.signal.format(n=n))) is not None:
+        hits.append((f"{entry.role}[{n}]", *found))
+        n += 1
+    if not hits:
+        first = entry.signal.format(n=1)
+        raise BenchError(where, f"{entry.message} has no signal {first!r}", close_to(first, signals))
+    return hits

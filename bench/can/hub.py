@@ -1,0 +1,138 @@
+"""The hub process of the userland CAN bus, `python -m v2g_bench.can.hub PATH`, and `HubProcess` that runs it.
+
+The hub prints "ready" when nodes can come, and ends on SIGTERM or when its standard input is closed, which a parent's
+death does too. What it does with the frames stands in `switchboard`.
+
+>>> with HubProcess("/tmp/bench/bus") as hub:  # doctest: +SKIP
+...     bus = UserlandBus(hub.path)
+"""
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from v2g_bench.can.switchboard import Switchboard
+from v2g_bench.errors import BenchError
+
+_START_S = 20.0
+_STOP_S = 5.0
+
+
+class HubProcess:
+    """A hub in a process of its own: started on entering, ended on leaving. It ends with this process, too.
+
+    `path` is the channel for `UserlandBus`; `notices` what the hub had to say (a node that does not read, for example).
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stderr: Any = None
+
+    def __enter__(self) -> "HubProcess":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the hub; BenchError before the start."""
+        if self._process is None:
+            raise BenchError(self.path, "the hub does not run")
+        return self._process.pid
+
+    @property
+    def notices(self) -> list[str]:
+        """The lines on the hub's standard error so far."""
+        if self._stderr is None:
+            return []
+        content = os.pread(self._stderr.fileno(), 1 << 20, 0)
+        return content.decode(errors="replace").splitlines()
+
+    def start(self) -> None:
+        """Start the hub and wait until it listens; BenchError if it does not."""
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        command = [sys.executable, "-m", "v2g_bench.can.hub", self.path]
+        self._process = process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
+        )
+        assert process.stdout is not None
+        waiting = select.poll()
+        waiting.register(process.stdout, select.POLLIN | select.POLLHUP)
+        line = process.stdout.readline() if waiting.poll(_START_S * 1000) else b""
+        if line.strip() != b"ready":
+            process.kill()
+            process.wait()
+            said = " ".join(self.notices) or f"no answer within {_START_S:g} s"
+            self._close()
+            raise BenchError(self.path, f"the hub did not start: {said}", "is the folder writable and the path free?")
+
+    def stop(self) -> None:
+        """End the hub; BenchError if it had died before or has to be killed."""
+        process = self._process
+        if process is None:
+            return
+        ended_before = process.poll() is not None
+        if not ended_before:
+            process.send_signal(signal.SIGTERM)
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        said = " ".join(self.notices[-3:])
+        self._close()
+        if ended_before or process.returncode != 0:
+            what = f"the hub ended by itself or had to be killed (status {process.returncode}): {said}"
+            raise BenchError(self.path, what)
+
+    def _close(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            for stream in (process.stdin, process.stdout):
+                if stream is not None and not stream.closed:
+                    stream.close()
+        if self._stderr is not None:
+            self._stderr.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Run a hub; exit status 0 at a regular end, 2 if it cannot start."""
+    if len(arguments) != 1:
+        print("usage: python -m v2g_bench.can.hub PATH", file=sys.stderr)
+        return 2
+    try:
+        hub = Switchboard(arguments[0])
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: hub.stop())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this hub in order
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # latency only; a plain user goes without
+    gc.freeze()
+    gc.disable()  # nothing here makes cycles, and a collection would delay a frame
+    print("ready", flush=True)
+    try:
+        hub.serve(sys.stdin.fileno())
+    finally:
+        hub.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

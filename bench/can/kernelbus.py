@@ -1,0 +1,112 @@
+"""SocketCAN as the bench needs it: python-can's bus with a large receive buffer and the kernel's count of lost frames.
+
+The kernel's default buffer holds 278 frames, 95 ms of a full bus; the kernel counts what it drops (SO_RXQ_OVFL), and
+python-can does not ask for the count. This class does, and reads with its own parser because of it.
+"""
+
+import select
+import socket
+import struct
+import time
+
+import can
+from can.interfaces.socketcan import SocketcanBus
+from can.typechecking import CanFilters
+
+RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
+
+# linux/socket.h
+_SO_RCVBUFFORCE, SO_TIMESTAMPNS, SO_RXQ_OVFL = 33, 35, 40
+_TIMESPEC, _DROPS = struct.Struct("@ll"), struct.Struct("@I")
+_FRAME = struct.Struct("=IBB2x")  # linux/can.h: id, length, flags, two more bytes, data
+_EFF, _RTR, _ERR = 0x8000_0000, 0x4000_0000, 0x2000_0000
+_CANFD_BRS, _CANFD_ESI = 0x01, 0x02
+CAN_MTU, CANFD_MTU = 16, 72
+_ANCILLARY_BYTES = 128
+
+
+class KernelBus(SocketcanBus):
+    """One node on a SocketCAN interface. `lost` counts the frames that the kernel dropped for this socket;
+    `receive_buffer_bytes` is what the kernel granted.
+    """
+
+    def __init__(
+        self, channel: str, *, fd: bool = True, own_echo: bool = True, can_filters: CanFilters | None = None
+    ) -> None:
+        super().__init__(channel=channel, receive_own_messages=own_echo, fd=fd, can_filters=can_filters)
+        self.receive_buffer_bytes = enlarge_receive_buffer(self.socket)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
+        self.socket.setblocking(False)
+        self.lost = 0
+
+    def _recv_internal(self, timeout: float | None) -> tuple[can.Message | None, bool]:
+        deadline_s = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                packet, ancillary, flags, _ = self.socket.recvmsg(CANFD_MTU, _ANCILLARY_BYTES)
+            except BlockingIOError:
+                left_ms = None if deadline_s is None else (deadline_s - time.monotonic()) * 1000
+                if left_ms is not None and left_ms <= 0:
+                    return None, self._is_filtered
+                waiting = select.poll()  # and not select.select, which ends at file descriptor 1023
+                waiting.register(self.socket, select.POLLIN)
+                waiting.poll(left_ms)
+                continue
+            except OSError as error:
+                raise can.CanOperationError(f"{self.channel_info}: {error.strerror}", error.errno) from error
+            stamp_s, drops = read_ancillary(ancillary)
+            if drops is not None:
+                self.lost = drops
+            message = parse_frame(packet, stamp_s, is_own=bool(flags & socket.MSG_CONFIRM))
+            message.channel = self.channel
+            return message, self._is_filtered
+
+
+def enlarge_receive_buffer(sock: socket.socket, wanted_bytes: int = RECEIVE_BUFFER_BYTES) -> int:
+    """Ask for a large buffer, beyond the system's limit if the rights allow it; returns what the kernel granted."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, wanted_bytes)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted_bytes)
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+def read_ancillary(ancillary: list[tuple[int, int, bytes]]) -> tuple[float, int | None]:
+    """(stamp in s of CLOCK_REALTIME, frames dropped so far or None if the kernel did not say).
+
+    CanOperationError if there is no stamp: a frame without one cannot be judged.
+    """
+    stamp_s, drops = None, None
+    for level, kind, data in ancillary:
+        if level != socket.SOL_SOCKET:
+            continue
+        if kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            stamp_s = seconds + nanoseconds * 1e-9
+        elif kind == SO_RXQ_OVFL:
+            (drops,) = _DROPS.unpack_from(data)
+    if stamp_s is None:
+        raise can.CanOperationError("the kernel gave no time stamp with a frame")
+    return stamp_s, drops
+
+
+def parse_frame(packet: bytes, stamp_s: float, is_own: bool) -> can.Message:
+    """struct can_frame or canfd_frame -> message; CanOperationError for a packet of another size."""
+    if len(packet) not in (CAN_MTU, CANFD_MTU):
+        raise can.CanOperationError(f"a packet of {len(packet)} bytes is no CAN frame")
+    can_id, length, fd_flags = _FRAME.unpack_from(packet)
+    is_fd = len(packet) == CANFD_MTU
+    is_extended, is_remote, is_error = bool(can_id & _EFF), bool(can_id & _RTR), bool(can_id & _ERR)
+    return can.Message(
+        timestamp=stamp_s,
+        arbitration_id=can_id & (0x1FFF_FFFF if is_extended or is_error else 0x7FF),
+        is_extended_id=is_extended,
+        is_remote_frame=is_remote,
+        is_error_frame=is_error,
+        dlc=length,
+        data=b"" if is_remote else packet[_FRAME.size : _FRAME.size + length],
+        is_fd=is_fd,
+        is_rx=not is_own,
+        bitrate_switch=is_fd and bool(fd_flags & _CANFD_BRS),
+        error_state_indicator=is_fd and bool(fd_flags & _CANFD_ESI),
+    )

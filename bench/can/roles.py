@@ -1,0 +1,156 @@
+"""Signal roles: what a signal means to the bench, whatever a battery maker calls it and in whatever unit it is sent.
+
+A *role* is a quantity with one canonical unit (`ROLES`). A *role table* says which DBC signal plays which role:
+
+    cell_temperature_max = "BMS_Safety.CellTempMax"
+    pack_current = { signal = "BATT.I_PACK", invert = true }        # the maker counts discharge as positive
+    cell_voltage = "BMS_CellVoltages*.CellVoltage{n:02d}"           # one signal per cell: {n} counts from 1
+
+Indexed roles (`INDEXED`) have one key per signal: "cell_voltage[17]".
+
+>>> unit_conversion("mV", "V")
+(Fraction(1, 1000), Fraction(0, 1))
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from v2g_bench.errors import BenchError
+
+BMS_ROLES: dict[str, str] = {
+    "cell_temperature_max": "degC",
+    "cell_temperature_min": "degC",
+    "module_temperature": "degC",
+    "cell_voltage": "V",
+    "cell_voltage_max": "V",
+    "cell_voltage_min": "V",
+    "string_voltage": "V",
+    "string_voltage_difference": "V",
+    "pack_voltage": "V",
+    "pack_current": "A",
+    "soc": "%",
+    "soh": "%",
+    "cycle_count": "1",
+    "energy_throughput": "kWh",
+    "capacity": "Ah",
+    "charge_power_limit": "W",
+    "discharge_power_limit": "W",
+    "discharge_power_continuous": "W",
+    "over_current": "1",
+    "cell_imbalance": "1",
+    "dtc_count": "1",
+    "contactor_state": "1",  # 0 open, 1 precharge, 2 closed, 3 welded
+}
+EMS_ROLES: dict[str, str] = {
+    "contactor_request": "1",
+    "power_setpoint": "W",
+    "operating_mode": "1",  # 0 standby, 1 charge, 2 v2g, 3 charge_only, 4 tripped
+    "cooling_request": "1",
+    "error_code": "1",
+    "trip_latched": "1",
+    "charge_only": "1",
+}
+ROLES: dict[str, str] = BMS_ROLES | EMS_ROLES
+"""Every role with its canonical unit; "1" is a plain number. Current and power are positive into the battery; the
+limits are magnitudes."""
+
+INDEXED = frozenset({"cell_voltage", "module_temperature", "string_voltage"})
+
+_KILO, _MILLI = Fraction(1000), Fraction(1, 1000)
+_CELSIUS_OF_KELVIN = Fraction(27315, 100)
+# canonical unit -> unit as written in a DBC -> (factor, offset): canonical = written * factor + offset
+_UNITS: dict[str, dict[str, tuple[Fraction, Fraction]]] = {
+    canonical: {name: (factor, Fraction(0)) for name, factor in written.items()}
+    for canonical, written in {
+        "V": {"V": Fraction(1), "mV": _MILLI, "kV": _KILO, "uV": _MILLI**2, "µV": _MILLI**2},
+        "A": {"A": Fraction(1), "mA": _MILLI, "kA": _KILO},
+        "W": {"W": Fraction(1), "kW": _KILO, "MW": _KILO**2},
+        "%": dict.fromkeys(("%", "pct", "percent"), Fraction(1)) | {"‰": Fraction(1, 10)},
+        "kWh": {"kWh": Fraction(1), "Wh": _MILLI, "MWh": _KILO},
+        "Ah": {"Ah": Fraction(1), "mAh": _MILLI},
+        "1": dict.fromkeys(("1", "", "-", "count", "counts", "cycles", "bool", "boolean", "enum"), Fraction(1)),
+        "degC": dict.fromkeys(("degC", "deg C", "°C", "C", "Cel", "deg"), Fraction(1)),
+    }.items()
+}
+_UNITS["degC"]["K"] = (Fraction(1), -_CELSIUS_OF_KELVIN)
+
+
+@dataclass(frozen=True)
+class RoleEntry:
+    """One line of a role table: `message` may hold wildcards, `signal` may hold {n}."""
+
+    role: str
+    message: str
+    signal: str
+    invert: bool = False
+
+
+def close_to(word: str, known: Mapping[str, Any] | list[str], asked: str = "did you mean") -> str:
+    """A mend that names the known words nearest to `word`; empty if none is near."""
+    folded = {name.casefold(): name for name in known}
+    near = [folded[hit] for hit in get_close_matches(word.casefold(), list(folded), n=3, cutoff=0.5)]
+    return f"{asked} {' or '.join(near)}?" if near else ""
+
+
+def unit_conversion(written: str, canonical: str) -> tuple[Fraction, Fraction]:
+    """(factor, offset) with canonical = written * factor + offset, exactly; KeyError if there is none."""
+    return _UNITS[canonical][written.strip()]
+
+
+def unit_names(canonical: str) -> list[str]:
+    """The spellings in a DBC that can be converted to that canonical unit."""
+    return [name for name in _UNITS[canonical] if name]
+
+
+def read_roles(path: str | Path) -> dict[str, Any]:
+    """The [roles] table of a TOML file, unchecked; BenchError if the file or the table is missing or broken."""
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("roles")
+    except OSError as error:
+        raise BenchError(str(path), f"cannot be read: {error.strerror}", "is the path right?") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError(str(path), f"is not TOML: {error}") from error
+    if not isinstance(table, dict):
+        raise BenchError(str(path), "has no [roles] table")
+    return table
+
+
+def parse_roles(table: Mapping[str, Any], where: str = "roles") -> list[RoleEntry]:
+    """Check the shape of a role table; BenchError names the role. Signals are looked up later, in the database."""
+    return [_entry(role, value, f"{where}.{role}") for role, value in table.items()]
+
+
+def _entry(role: str, value: Any, where: str) -> RoleEntry:
+    if role not in ROLES:
+        mend = close_to(role, ROLES) or f"the roles are: {', '.join(ROLES)}"
+        raise BenchError(where, f"there is no role {role!r}", mend)
+    invert = False
+    if isinstance(value, Mapping):
+        unknown = sorted(set(value) - {"signal", "invert"})
+        if unknown or "signal" not in value:
+            raise BenchError(where, f"unknown key {unknown[0]!r}" if unknown else "key 'signal' is missing", _SHAPE)
+        invert, value = value.get("invert", False), value["signal"]
+        if not isinstance(invert, bool):
+            raise BenchError(f"{where}.invert", f"must be true or false, not {invert!r}")
+    if not isinstance(value, str) or value.count(".") < 1:
+        raise BenchError(where, f"must name a signal, not {value!r}", _SHAPE)
+    message, _, signal = value.rpartition(".") if "{" not in value else value.partition(".")
+    if (role in INDEXED) != ("{n" in signal):
+        wanted = "must hold {n}, which counts from 1" if role in INDEXED else "is one signal and must not hold {n}"
+        raise BenchError(where, f"{value!r}: {wanted}")
+    if role not in INDEXED and "*" in message:
+        raise BenchError(where, f"{value!r}: only an indexed role may hold a wildcard")
+    try:
+        signal.format(n=1)
+    except (KeyError, IndexError, ValueError) as error:
+        raise BenchError(where, f"{value!r} is no pattern: {error!r}", 'e.g. "Cells*.CellVoltage{n:02d}"') from error
+    return RoleEntry(role, message, signal, invert)
+
+
+_SHAPE = 'write "Message.Signal", or { signal = "Message.Signal", invert = true }'

@@ -1,0 +1,26 @@
+"""The packets between a node and the hub of the userland bus: one SEQPACKET packet each, little-endian.
+
+    node -> hub   HELLO (magic, options), then frames: id, flags, dlc, data
+    hub -> node   WELCOME (magic, sequence number so far), then frames: sequence number, stamp in ns of CLOCK_REALTIME,
+                  frames lost for this node so far, id, flags, dlc, data
+
+`dlc` is a length in bytes, as in python-can; a remote frame has a length and no data.
+"""
+
+import struct
+
+MAGIC = b"V2G1"
+HELLO = struct.Struct("<4sB")
+WELCOME = struct.Struct("<4sQ")
+UP = struct.Struct("<IBB")
+DOWN = struct.Struct("<QqIIBB")
+MAX_PACKET = DOWN.size + 64
+
+WANTS_ECHO = 0x01
+
+EXTENDED, REMOTE, ERROR, FD, BRS, ESI, ECHO = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40
+
+# linux/socket.h, the same on all architectures that Python's socket module does not name them for but sparc and parisc
+SO_TIMESTAMPNS = 35
+TIMESPEC = struct.Struct("@ll")
+MAX_PATH_BYTES = 107  # sun_path holds 108 with its final zero

@@ -1,0 +1,68 @@
+"""The command `v2g-bench`: what rigs there are, and whether one is in order.
+
+    v2g-bench rigs
+    v2g-bench check --rig=vcan0
+    v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from v2g_bench import __version__
+from v2g_bench.errors import BenchError
+from v2g_bench.kernel.command import configure as configure_kernel
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; 0 when all is well, 1 when a part is sick, 2 for a wrong call or a broken file."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="v2g-bench", description="Hardware-in-the-loop bench for V2G controllers.")
+    parser.add_argument("--version", action="version", version=f"v2g-bench {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    rigs = commands.add_parser("rigs", help="list the rigs here and those that ship with the bench")
+    rigs.set_defaults(run=_rigs)
+    check = commands.add_parser("check", help="open every part of a rig and say what answers")
+    check.add_argument("--rig", default="virtual", metavar="NAME|PATH")
+    check.add_argument("--rig-strict", action="store_true", help="an error where the rig's CAN interface is not there")
+    check.set_defaults(run=_check)
+    configure_kernel(commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel"))
+    return parser
+
+
+def _rigs(_: argparse.Namespace) -> int:
+    from v2g_bench.rig.load import load_rig, shipped_rigs  # noqa: PLC0415  (a subcommand imports what it needs)
+
+    sick = 0
+    for name, path in shipped_rigs().items():
+        try:
+            rig = load_rig(str(path)).rig
+            emulated = rig.emulated_parts()
+            what = "all parts real" if not emulated else "emulated: " + ", ".join(emulated)
+            print(f"{name:18} {rig.evidence:10} {what}")
+        except BenchError as error:
+            sick += 1
+            print(f"{name:18} broken     {error}")
+    return 1 if sick else 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from v2g_bench.rig.check import check_rig  # noqa: PLC0415
+
+    sick = 0
+    for finding in check_rig(options.rig, strict=options.rig_strict):
+        sick += not finding.ok
+        print(f"{'ok  ' if finding.ok else 'SICK'} {finding.part:18} {finding.text}", flush=True)
+    return 1 if sick else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Which messages the controller expects, watches and sends, taken from the database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from v2g_bench.can.database import BusDatabase
+
+# Without these there is nothing to protect the pack by.
+REQUIRED_ROLES = (
+    "cell_temperature_max",
+    "string_voltage_difference",
+    "soc",
+    "pack_current",
+    "charge_power_limit",
+    "discharge_power_limit",
+    "contactor_request",
+)
+_SAFETY_ROLES = ("cell_temperature_max", "string_voltage_difference")
+_PATIENCE_CYCLES = 10
+_DEFAULT_CYCLE_S = 0.1
+
+
+@dataclass(frozen=True)
+class BusPlan:
+    """expected: BMS message -> cycle (s). watched: BMS message -> longest silence (s). sent: EMS message -> cycle (s).
+
+    roles_sent: EMS message -> the roles that it carries. command: the message that asks for the contactors.
+    """
+
+    expected: Mapping[str, float]
+    watched: Mapping[str, float]
+    sent: Mapping[str, float]
+    roles_sent: Mapping[str, tuple[str, ...]]
+    command: str
+
+
+def plan_bus(db: BusDatabase, bms_timeout_s: float) -> BusPlan:
+    """The plan for a database. The messages with safety values and the pure heartbeats have `bms_timeout_s`.
+
+    Others that the arbitration needs may miss ten cycles: under interference one lost frame must not open contactors.
+    Raises: BenchError naming the roles that the database lacks.
+    """
+    db.require(REQUIRED_ROLES)
+    command = db.message_of("contactor_request").name
+    expected = {spec.name: spec.cycle_s for spec in db.senders("BMS") if spec.cycle_s > 0}
+    safety = {db.message_of(role).name for role in _SAFETY_ROLES}
+    safety |= {name for name in expected if db.messages[name].e2e and not db.roles_of(name)}
+    needed = safety | {db.message_of(role).name for role in REQUIRED_ROLES} - {command}
+    watched = {
+        name: bms_timeout_s
+        if name in safety
+        else max(bms_timeout_s, _PATIENCE_CYCLES * (expected.get(name) or _DEFAULT_CYCLE_S))
+        for name in sorted(needed)
+    }
+    sent = {spec.name: spec.cycle_s or _DEFAULT_CYCLE_S for spec in db.senders("EMS") if db.roles_of(spec.name)}
+    return BusPlan(expected, watched, sent, {name: db.roles_of(name) for name in sent}, command)

@@ -1,0 +1,51 @@
+"""What an operator can ask of the controller, and its answer: plain data."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from v2g_bench.ems.actions import Action
+from v2g_bench.ems.limits import SocLimits
+from v2g_bench.ems.thermal import ThermalPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class SetPower:
+    """Ask for AC power in W, positive into the battery."""
+
+    power_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class ResetTrip:
+    """Authorised release of the emergency trip and of the charge-only latch after signal noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResetSocOffset:
+    """SoC_Offset back to zero after a calibration charge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """New limits and policy, both checked already."""
+
+    limits: SocLimits
+    policy: ThermalPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Zero power, inverter stopped, contactors open; nothing moves afterwards."""
+
+
+Command = SetPower | ResetTrip | ResetSocOffset | Reload | Shutdown
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """ok: carried out; text: for the operator; actions: for the shell, at once."""
+
+    ok: bool
+    text: str
+    actions: list[Action]
+    data: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,87 @@
+"""The control socket: a UNIX stream socket, one JSON object per line in, one per line out.
+
+    {"cmd": "set_power", "power_w": -3000}  ->  {"ok": true, "text": "accepted …", "effective_w": -3000.0, …}
+
+Who may open the socket is authorised; its mode is 0660.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from v2g_bench.errors import BenchError
+
+Request = dict[str, Any]
+_LINE_MAX = 65536
+_PATH_MAX = 107  # sun_path
+
+
+class ControlServer:
+    """Answers each line with what `handle` makes of it."""
+
+    def __init__(self, path: Path, handle: Callable[[Request], Awaitable[Request]]) -> None:
+        self._path, self._handle = path, handle
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Listen. Raises: BenchError when the path cannot be used or another controller listens there."""
+        where = f"{self._path}: control.socket"
+        if len(str(self._path).encode()) > _PATH_MAX:
+            raise BenchError(where, f"longer than {_PATH_MAX} bytes", "a UNIX socket needs a shorter path")
+        self._make_room(where)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, self._path, limit=_LINE_MAX)
+            self._path.chmod(0o660)
+        except OSError as error:
+            raise BenchError(where, f"cannot listen: {error}", "may this user write to the folder?") from error
+
+    def _make_room(self, where: str) -> None:
+        """Remove the socket of a controller that is gone; never that of one that lives."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BenchError(where, f"no such folder, and it cannot be made: {error}", "choose another path") from error
+        if not self._path.exists():
+            return
+        if not self._path.is_socket():
+            raise BenchError(where, "there is a file that is not a socket", "choose another path")
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(self._path)) == 0:
+                raise BenchError(where, "another controller listens here", "stop it first, or choose another path")
+        self._path.unlink()
+
+    async def close(self) -> None:
+        """Stop listening and end the connections."""
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in list(self._writers):
+            writer.close()
+        await self._server.wait_closed()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while line := await reader.readline():
+                answer = await self._answer(line)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError):
+            pass  # the client went away, or sent a line without end: either way this connection is over
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _answer(self, line: bytes) -> Request:
+        try:
+            request = json.loads(line)
+        except ValueError:
+            return {"ok": False, "text": "not JSON"}
+        if not isinstance(request, dict):
+            return {"ok": False, "text": "not a JSON object"}
+        return await self._handle(request)

@@ -1,0 +1,228 @@
+"""The controller: frames, readings, commands and time go in, actions come out. No clock, no socket, no thread.
+
+    waiting --(first BMS data, inverter answers)--> standby --(power asked for: contactors, then bridge)--> charge | v2g
+    any --(V2G blocked by a latch: noise, SoC divergence, imbalance)--> charge_only
+    any --(hot cell | diverging strings)--> tripped --(authorised reset)--> standby
+    any --(BMS silent | inverter offline | shutdown)--> standby, contactors open
+
+The stop that a dangerous frame causes stands in the very list that `hear` returns for it, ahead of everything else.
+Every part can be replaced through `EmsParts`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from v2g_bench.ems.actions import (
+    Action,
+    Frame,
+    InverterReading,
+    Level,
+    LogLine,
+    Quality,
+    SaveState,
+    SendFrame,
+    SetInverterPower,
+    StopInverter,
+)
+from v2g_bench.ems.ceilings import ceilings
+from v2g_bench.ems.commands import Command, Reply
+from v2g_bench.ems.cyclic import CyclicSender
+from v2g_bench.ems.desk import carry_out
+from v2g_bench.ems.pack_state import PackState
+from v2g_bench.ems.parts import EmsParts, EmsSettings
+from v2g_bench.ems.setpoint import Setpoint
+
+_STEP_W = 1.0  # smaller changes of the setpoint are not worth a write
+_CLOSED = 2
+
+
+class Mode(IntEnum):
+    """The operating_mode role."""
+
+    STANDBY = 0
+    CHARGE = 1
+    V2G = 2
+    CHARGE_ONLY = 3
+    TRIPPED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the controller wants of the world now. power_w None: the bridge is stopped."""
+
+    contactors: bool
+    power_w: float | None
+    setpoint: Setpoint
+    mode: Mode
+    stop_reason: str = ""
+
+
+class Ems:
+    """The composed controller. Times are seconds of one monotonic clock; power is positive into the battery."""
+
+    def __init__(self, settings: EmsSettings, parts: EmsParts | None = None) -> None:
+        self.settings = settings
+        self.thresholds = settings.thresholds
+        self.parts = parts or EmsParts.build(settings)
+        self.pack = PackState()
+        self.inverter = InverterReading()
+        self.cyclic = CyclicSender(settings.plan.sent)
+        self.request_w = 0.0
+        self.decision = Decision(False, None, Setpoint(0.0), Mode.STANDBY)
+        self._issued_w: float | None = None
+        self._stopped = False  # whether the inverter has been told to stop since the last power
+        self._linger_until_s = float("-inf")
+        self._shut_down = False
+        self._latches = self.parts.latches()
+
+    # What comes in
+
+    def hear(self, frame: Frame, now_s: float) -> list[Action]:
+        """One frame of the BMS. A dangerous one puts the stop into this very list."""
+        parts = self.parts
+        parts.signal.hear(frame.message, frame.quality, now_s)
+        if frame.quality is Quality.GOOD:
+            if parts.trip.hear(frame.values, now_s):
+                self.request_w = 0.0
+            self.pack.update(frame.values)
+            parts.watchdog.hear(frame.message, now_s)
+            parts.thermal.hear(self.pack)
+            if "soc" in frame.values or "pack_current" in frame.values:
+                parts.soc.hear(self.pack, now_s)
+            if "cell_imbalance" in frame.values:
+                parts.balance.hear(self.pack)
+            if "over_current" in frame.values:
+                parts.over_current.hear(self.pack.flag("over_current"))
+        return self.settle(now_s)
+
+    def hear_inverter(self, reading: InverterReading, now_s: float) -> list[Action]:
+        """One answer of the inverter."""
+        self.inverter = reading
+        self.parts.inverter.hear(now_s)
+        return self.settle(now_s)
+
+    def lose_bus(self, why: str, now_s: float) -> list[Action]:
+        """The CAN interface is down."""
+        self.parts.watchdog.lose(why)
+        return self.settle(now_s)
+
+    def tick(self, now_s: float) -> list[Action]:
+        """Judge the silences and send what is due. To be called at `next_due_s`."""
+        self.parts.watchdog.tick(now_s)
+        self.parts.inverter.tick(now_s)
+        actions = self.settle(now_s)
+        sent = {action.message for action in actions if isinstance(action, SendFrame)}
+        for message in self.cyclic.due(now_s):
+            if message not in sent:
+                actions.append(self._send(message))
+        return actions
+
+    def next_due_s(self, now_s: float) -> float:
+        """When `tick` has something to do next."""
+        return min(self.cyclic.next_due_s(now_s), self.parts.watchdog.deadline_s() + 1e-4)
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        """Carry out an operator's command or say why not."""
+        return carry_out(self, command, now_s)
+
+    def shut_down(self) -> None:
+        """Zero power, inverter stopped, contactors open with the next `settle`; nothing moves afterwards."""
+        self._shut_down, self.request_w = True, 0.0
+
+    def restore(self, latches: Mapping[str, object]) -> None:
+        """Take up the latches of the run before."""
+        self.parts.restore(latches)
+        self._latches = self.parts.latches()
+
+    # What is decided
+
+    def decide(self, now_s: float) -> Decision:
+        """The decision for what is known now."""
+        parts = self.parts
+        setpoint = parts.arbiter.settle(self.request_w, ceilings(parts, self.pack, self.thresholds, self.request_w))
+        if self.request_w != 0:
+            self._linger_until_s = now_s + self.thresholds.contactor_linger_s
+        stop = self._stop_reason()
+        contactors = stop is None and now_s < self._linger_until_s
+        state = self.pack.get("contactor_state")
+        closed = state is None or round(state) == _CLOSED
+        running = contactors and closed and self.request_w != 0
+        return Decision(
+            contactors=contactors,
+            power_w=setpoint.power_w if running else None,
+            setpoint=setpoint if stop is None else Setpoint(0.0, (stop,)),
+            mode=self._mode(setpoint.power_w if running else 0.0),
+            stop_reason=stop or "standby",
+        )
+
+    def _stop_reason(self) -> str | None:
+        parts = self.parts
+        if parts.trip.cause is not None:
+            return f"emergency shutdown: {parts.trip.cause}"
+        if not parts.watchdog.alive:
+            return parts.watchdog.silent or "no BMS data yet"
+        if not parts.inverter.online:
+            return parts.inverter.offline or "inverter not connected yet"
+        return "shutting down" if self._shut_down else None
+
+    def _mode(self, power_w: float) -> Mode:
+        if self.parts.trip.latched:
+            return Mode.TRIPPED
+        if self.parts.v2g_blocked():
+            return Mode.CHARGE_ONLY
+        if power_w == 0:
+            return Mode.STANDBY
+        return Mode.CHARGE if power_w > 0 else Mode.V2G
+
+    # What goes out
+
+    def settle(self, now_s: float) -> list[Action]:
+        """Decide anew and return what has to change: first the inverter, then the contactors, then the book-keeping."""
+        before, decision = self.decision, self.decide(now_s)
+        self.decision = decision
+        actions: list[Action] = []
+        lines: list[LogLine] = []
+        if decision.power_w is None:
+            if not self._stopped:
+                self._stopped, self._issued_w = True, None
+                actions.append(StopInverter(decision.stop_reason))
+                lines.append(LogLine(Level.INFO, "-", f"inverter stop: {decision.stop_reason}"))
+        elif self._worth_a_write(decision.power_w):
+            self._stopped, self._issued_w = False, decision.power_w
+            actions.append(SetInverterPower(decision.power_w))
+        if decision.contactors != before.contactors:
+            actions.append(self._send(self.settings.plan.command))
+        actions += lines
+        actions += self.parts.book.report(self.parts.conditions(), now_s)
+        latches = self.parts.latches()
+        if latches != self._latches:
+            self._latches = latches
+            actions.append(SaveState(latches))
+        return actions
+
+    def _worth_a_write(self, power_w: float) -> bool:
+        """A step up below `_STEP_W` is not; anything that lowers the power or turns it round is."""
+        issued_w = self._issued_w
+        if issued_w is None or abs(power_w - issued_w) >= _STEP_W:
+            return True
+        return power_w != issued_w and (abs(power_w) < abs(issued_w) or power_w * issued_w <= 0)
+
+    def outputs(self) -> dict[str, float]:
+        """Role -> value of everything that the controller sends."""
+        decision, parts = self.decision, self.parts
+        return {
+            "contactor_request": float(decision.contactors),
+            "power_setpoint": float(decision.power_w or 0.0),
+            "operating_mode": float(decision.mode),
+            "cooling_request": float(parts.thermal.cooling),
+            "error_code": float(parts.book.error_code),
+            "trip_latched": float(parts.trip.latched),
+            "charge_only": float(self.parts.v2g_blocked() is not None),
+        }
+
+    def _send(self, message: str) -> SendFrame:
+        values = self.outputs()
+        return SendFrame(
+            message, {role: values[role] for role in self.settings.plan.roles_sent[message] if role in values}
+        )

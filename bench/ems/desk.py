@@ -1,0 +1,90 @@
+"""The operator's desk: what `v2g-ctrl` asks for, carried out on the controller or refused with the reason."""
+
+from typing import TYPE_CHECKING
+
+from v2g_bench.ems.actions import Level, LogLine
+from v2g_bench.ems.commands import Command, Reload, Reply, ResetSocOffset, ResetTrip, SetPower, Shutdown
+
+if TYPE_CHECKING:
+    from v2g_bench.ems.core import Ems
+
+_NOT_A_POWER_W = 1e7
+
+
+def carry_out(ems: "Ems", command: Command, now_s: float) -> Reply:
+    """One command; the reply holds the actions that follow from it."""
+    match command:
+        case SetPower(power_w):
+            return _set_power(ems, power_w, now_s)
+        case ResetTrip():
+            return _reset_trip(ems, now_s)
+        case ResetSocOffset():
+            refusal = ems.parts.soc.reset_offset()
+            if refusal is None:
+                ems.request_w = 0.0
+            return _answer(ems, refusal, "SoC_Offset reset", now_s)
+        case Reload(limits, policy):
+            ems.parts.window.limits = limits
+            ems.parts.thermal.policy = policy
+            window = f"MIN_SOC={limits.min_soc_pct:g} MAX_SOC={limits.max_soc_pct:g}"
+            return _answer(ems, None, f"reloaded: {window}, cooling at {policy.cooling_trigger_c:g} degC", now_s)
+        case Shutdown():
+            ems.shut_down()
+            return _answer(ems, None, "shutting down", now_s)
+
+
+def refusal_of(ems: "Ems", power_w: float) -> str | None:
+    """Why this power cannot be asked for at all now; None if it can. Zero always can."""
+    if not abs(power_w) <= _NOT_A_POWER_W:
+        return f"not a power: {power_w}"
+    if power_w == 0:
+        return None
+    parts = ems.parts
+    if parts.trip.cause is not None:
+        return f"emergency shutdown is latched ({parts.trip.cause}): v2g-ctrl --reset-trip"
+    if not parts.watchdog.alive:
+        return f"no valid BMS data ({parts.watchdog.silent or 'waiting for the first'})"
+    if power_w < 0 and (blocked := parts.v2g_blocked()):
+        return f"charge-only: {blocked}"
+    return None
+
+
+def _set_power(ems: "Ems", power_w: float, now_s: float) -> Reply:
+    refusal = refusal_of(ems, power_w)
+    if refusal is None:
+        ems.request_w = power_w + 0.0
+        ems.parts.over_current.new_request(ems.pack.flag("over_current"))
+    actions = ems.settle(now_s)
+    setpoint = ems.decision.setpoint
+    data = {
+        "requested_w": power_w,
+        "accepted_w": ems.request_w,
+        "effective_w": setpoint.power_w,
+        "limited_by": list(setpoint.limited_by),
+    }
+    if refusal is not None:
+        text = f"set-power {power_w:g} W refused: {refusal}"
+        return Reply(False, refusal, [*actions, LogLine(Level.WARNING, "-", text)], data)
+    text = f"accepted {ems.request_w:g} W, effective {setpoint.power_w:g} W"
+    if setpoint.limited_by:
+        text += f", limited by {', '.join(setpoint.limited_by)}"
+    return Reply(True, text, [*actions, LogLine(Level.INFO, "-", f"set-power: {text}")], data)
+
+
+def _reset_trip(ems: "Ems", now_s: float) -> Reply:
+    """Both latches or none: a reset that leaves one behind would read as done."""
+    parts = ems.parts
+    refusal = parts.trip.unsafe() or parts.signal.still_noisy()
+    if not parts.watchdog.alive:
+        refusal = "the BMS is silent, so nobody knows whether the pack is safe"
+    if refusal is None:
+        parts.trip.reset()
+        parts.signal.reset()
+        ems.request_w = 0.0
+    return _answer(ems, refusal, "reset done; ask for power again with v2g-ctrl --set-power", now_s)
+
+
+def _answer(ems: "Ems", refusal: str | None, done: str, now_s: float) -> Reply:
+    text = refusal or done
+    line = LogLine(Level.WARNING if refusal else Level.INFO, "-", f"command: {text}")
+    return Reply(refusal is None, text, [*ems.settle(now_s), line])

@@ -1,0 +1,122 @@
+"""The parts of the controller and what they are built from; any of them can be replaced before it starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from v2g_bench.ems import events
+from v2g_bench.ems.balance import CellImbalance
+from v2g_bench.ems.busplan import BusPlan
+from v2g_bench.ems.config import Thresholds
+from v2g_bench.ems.derating import DeratingMap
+from v2g_bench.ems.events import EventBook
+from v2g_bench.ems.limits import SocLimits, SocWindow
+from v2g_bench.ems.setpoint import Arbiter, CellVoltageGuard, OverCurrentHold
+from v2g_bench.ems.signal_quality import SignalQuality
+from v2g_bench.ems.soc import SocDivergence
+from v2g_bench.ems.thermal import ThermalGuard, ThermalPolicy
+from v2g_bench.ems.trip import EmergencyTrip, TripLimits
+from v2g_bench.ems.watchdog import BmsWatchdog, InverterWatch
+
+
+@dataclass(frozen=True)
+class EmsSettings:
+    """What the core needs to know before it starts."""
+
+    plan: BusPlan
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    limits: SocLimits = field(default_factory=SocLimits)
+    policy: ThermalPolicy = field(default_factory=ThermalPolicy)
+
+
+@dataclass
+class EmsParts:
+    """One object per capability."""
+
+    trip: EmergencyTrip
+    signal: SignalQuality
+    watchdog: BmsWatchdog
+    inverter: InverterWatch
+    thermal: ThermalGuard
+    soc: SocDivergence
+    balance: CellImbalance
+    window: SocWindow
+    cell_voltages: CellVoltageGuard
+    derating: DeratingMap
+    over_current: OverCurrentHold
+    arbiter: Arbiter
+    book: EventBook
+
+    @classmethod
+    def build(cls, settings: EmsSettings) -> "EmsParts":
+        """The parts as the manual asks for them."""
+        limits, plan = settings.thresholds, settings.plan
+        return cls(
+            trip=EmergencyTrip(TripLimits(limits.trip_temperature_c, limits.trip_string_difference_v)),
+            signal=SignalQuality(
+                plan.expected, limits.packet_loss_pct, limits.noise_window_s, silence_s=limits.bms_timeout_s / 2
+            ),
+            watchdog=BmsWatchdog(plan.watched, limits.bms_recover_s, limits.startup_s),
+            inverter=InverterWatch(limits.inverter_timeout_s, limits.inverter_recover_s),
+            thermal=ThermalGuard(
+                settings.policy, limits.gradient_k, limits.gradient_hysteresis_k, limits.cooling_hysteresis_k
+            ),
+            soc=SocDivergence(limits.soc_divergence_pct, limits.capacity_ah, limits.cell_full_v),
+            balance=CellImbalance(limits.cell_full_v),
+            window=SocWindow(settings.limits, limits.soc_hysteresis_pct),
+            cell_voltages=CellVoltageGuard(
+                limits.cell_upper_v, limits.cell_lower_v, limits.cell_full_v, limits.cell_hysteresis_v
+            ),
+            derating=DeratingMap(),
+            over_current=OverCurrentHold(),
+            arbiter=Arbiter(),
+            book=EventBook(),
+        )
+
+    # What holds across the parts
+
+    @property
+    def calibrating(self) -> bool:
+        """Whether a charge to 100 % is due, so that the upper bounds make room for it."""
+        return self.soc.diverged is not None or self.balance.latched
+
+    def v2g_blocked(self) -> str | None:
+        """Why discharging is latched off, None if it is not."""
+        if self.signal.noisy is not None:
+            return f"0x0B22 Signal Noise: {self.signal.noisy}"
+        if self.soc.diverged is not None:
+            return f"0x09BD SoC Divergence: {self.soc.diverged}"
+        return "Cell Imbalance: a balancing charge to 100 % is due" if self.balance.latched else None
+
+    def conditions(self) -> dict[events.Event, str]:
+        """What has to be reported now, with its detail."""
+        found = (
+            (events.EMERGENCY_SHUTDOWN, self.trip.cause),
+            (events.BMS_TIMEOUT, self.watchdog.silent),
+            (events.INVERTER_OFFLINE, self.inverter.offline),
+            (events.SIGNAL_NOISE, self.signal.noisy),
+            (events.SOC_DIVERGENCE, self.soc.diverged),
+            (events.HIGH_THERMAL_GRADIENT, self.thermal.high_gradient),
+            (events.CELL_IMBALANCE, "flag of the BMS" if self.balance.latched else None),
+            (events.OVER_CURRENT, "power taken away" if self.over_current.held else None),
+        )
+        return {event: detail for event, detail in found if detail is not None}
+
+    def latches(self) -> dict[str, object]:
+        """What a restart must not release."""
+        return {
+            "trip": self.trip.cause,
+            "noise": self.signal.noisy,
+            "soc_diverged": self.soc.diverged,
+            "soc_calibrated": self.soc.calibrated,
+            "imbalance": self.balance.latched,
+        }
+
+    def restore(self, latches: Mapping[str, object]) -> None:
+        """Take up the latches of the run before."""
+        if trip := latches.get("trip"):
+            self.trip.restore(str(trip))
+        if noise := latches.get("noise"):
+            self.signal.restore(str(noise))
+        if diverged := latches.get("soc_diverged"):
+            self.soc.restore(str(diverged), bool(latches.get("soc_calibrated")))
+        self.balance.latched = bool(latches.get("imbalance"))

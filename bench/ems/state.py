@@ -1,0 +1,38 @@
+"""The latches on disk, so that neither a restart nor a power cut releases them."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from v2g_bench.errors import BenchError
+
+_MEND = "look into the log for what was latched, then remove the file"
+
+
+def save_state(path: Path, latches: Mapping[str, Any]) -> None:
+    """Replace the file as a whole. Raises: OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(dict(latches), file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """The latches; empty if there is no file.
+
+    Raises: BenchError if the file is not what `save_state` writes: what was latched is then unknown.
+    """
+    try:
+        latches = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BenchError(str(path), f"cannot be read: {error}", _MEND) from error
+    if not isinstance(latches, dict):
+        raise BenchError(str(path), "is not a table of latches", _MEND)
+    return latches

@@ -1,0 +1,97 @@
+"""Cooling on time, and less discharge while the pack is warm on one side only.
+
+thermal-policy.json: {"ACTIVE_COOLING_TRIGGER": "32C"} (or 32): the pump is asked for at and above this temperature.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from v2g_bench.ems.pack_state import PackState
+from v2g_bench.errors import BenchError
+
+_KEY = "ACTIVE_COOLING_TRIGGER"
+_ROUNDING = 1e-6  # see trip.py
+
+
+@dataclass(frozen=True, slots=True)
+class ThermalPolicy:
+    """In °C. The default is the manual's example."""
+
+    cooling_trigger_c: float = 32.0
+
+
+def parse_policy(text: str, where: str) -> ThermalPolicy:
+    """The policy in the text of a thermal-policy.json. Raises: BenchError naming file, key and reason."""
+    try:
+        policy = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BenchError(
+            f"{where}: line {error.lineno}", f"not JSON: {error.msg}", f'write {{"{_KEY}": "32C"}}'
+        ) from error
+    if not isinstance(policy, dict) or _KEY not in policy:
+        raise BenchError(where, f"{_KEY} is missing", f'write {{"{_KEY}": "32C"}}')
+    if unknown := sorted(set(policy) - {_KEY}):
+        raise BenchError(f"{where}: {unknown[0]}", "unknown key", f"known keys: {_KEY}")
+    return ThermalPolicy(_celsius(policy[_KEY], f"{where}: {_KEY}"))
+
+
+def load_policy(path: Path) -> ThermalPolicy:
+    """`parse_policy` of a file. Raises: BenchError, also when the file cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(str(path), f"cannot be read: {error}", f'it holds {{"{_KEY}": "32C"}}') from error
+    return parse_policy(text, str(path))
+
+
+def _celsius(value: object, where: str) -> float:
+    text = value.strip().removesuffix("C").removesuffix("°").strip() if isinstance(value, str) else value
+    try:
+        if isinstance(text, bool) or not isinstance(text, str | int | float):
+            raise ValueError(text)
+        trigger_c = float(text)
+    except ValueError:
+        raise BenchError(where, f"not a temperature: {value!r}", 'degrees Celsius, "32C" or 32') from None
+    if not 0 <= trigger_c <= 45:
+        raise BenchError(where, f"{trigger_c:g} is not within 0 to 45 °C", "at 45 °C the emergency shutdown is due")
+    return trigger_c
+
+
+class ThermalGuard:
+    """Two states with hysteresis: cooling, and high gradient.
+
+    cooling:  off --(hottest >= trigger)--> on --(hottest <= trigger - hysteresis)--> off
+    gradient: ok --(hottest - coldest > limit)--> high --(difference < limit - hysteresis)--> ok
+    """
+
+    def __init__(
+        self,
+        policy: ThermalPolicy,
+        gradient_limit_k: float = 8.0,
+        gradient_hysteresis_k: float = 2.0,
+        cooling_hysteresis_k: float = 2.0,
+    ) -> None:
+        self.policy = policy
+        self._gradient_limit_k = gradient_limit_k
+        self._gradient_hysteresis_k = gradient_hysteresis_k
+        self._cooling_hysteresis_k = cooling_hysteresis_k
+        self.cooling = False
+        self.high_gradient: str | None = None
+
+    def hear(self, pack: PackState) -> None:
+        """Judge the newest temperatures."""
+        if pack.hottest_c is None:
+            return
+        trigger_c = self.policy.cooling_trigger_c
+        if pack.hottest_c >= trigger_c - _ROUNDING:
+            self.cooling = True
+        elif pack.hottest_c <= trigger_c - self._cooling_hysteresis_k + _ROUNDING:
+            self.cooling = False
+        gradient_k = pack.gradient_k or 0.0
+        if gradient_k > self._gradient_limit_k + _ROUNDING:
+            self.high_gradient = (
+                self.high_gradient or f"{gradient_k:.1f} K across the pack, limit {self._gradient_limit_k:g} K"
+            )
+        elif gradient_k < self._gradient_limit_k - self._gradient_hysteresis_k:
+            self.high_gradient = None

@@ -1,0 +1,100 @@
+"""What every fault has: a kind, a form as data, checks of its values, what it shows on the bus, and its readback."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from v2g_bench.bms.disturbance import DisturbanceSettings
+from v2g_bench.can.roles import close_to
+from v2g_bench.errors import BenchError
+from v2g_bench.faults.expectation import BusExpectation, Expectation
+
+CELLS = 96
+MODULES = 12
+
+Seen = Mapping[str, float]
+"""Roles as decoded from the bus, canonical units."""
+Overrides = dict[tuple[str, int | None], float]
+"""(name, index from 1 or None) -> value; the names are those of `v2g_bench.plant.sensors.SensorOverrides`."""
+
+HEALTHY: Seen = MappingProxyType({"cell_temperature_max": 25.0, "cell_temperature_min": 25.0, "soc": 50.0})
+"""What a quiet pack shows, for a fault that is described before any frame was seen."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """A thing wrong with the world, as data. Subclasses are frozen dataclasses whose fields are numbers.
+
+    A fault changes what the BMS senses (`senses`), or the path of its frames (`transmit`), or both.
+    """
+
+    kind: ClassVar[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fault as JSON-ready data: its kind and its fields."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> "Fault":
+        """The fault from its fields (without the kind); BenchError naming an unknown or a missing one."""
+        names = {field.name: field for field in dataclasses.fields(cls)}
+        for key in fields:
+            if key not in names:
+                raise BenchError(
+                    f"fault {cls.kind}",
+                    f"unknown field {key!r}",
+                    close_to(key, names) or f"its fields: {', '.join(names)}",
+                )
+        for name, field in names.items():
+            if name not in fields and field.default is dataclasses.MISSING:
+                raise BenchError(f"fault {cls.kind}", f"field {name!r} is missing", f"its fields: {', '.join(names)}")
+        return cls(**fields)
+
+    def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
+        """What the BMS is made to sense `elapsed_s` after the injection, given the roles just before it."""
+        return {}
+
+    def transmit(self) -> DisturbanceSettings | None:
+        """What it does to the frames that the BMS sends; None if nothing."""
+        return None
+
+    def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
+        """Role -> value that the full fault shows on the bus, in canonical units.
+
+        seen: the roles that the BMS sends without the fault, for faults that are relative to them. This is what a
+        gateway in front of a real BMS has to write.
+        """
+        return {}
+
+    def readback(self) -> Expectation | BusExpectation:
+        """What must be seen on the bus before the fault counts as injected."""
+        raise NotImplementedError
+
+    def settle_s(self, seen: Seen = HEALTHY) -> float:
+        """How long after the injection the fault is at its full value (ramps); 0 for a step."""
+        return 0.0
+
+    def _check(self, field: str, low: float, high: float, *, whole: bool = False) -> None:
+        """BenchError unless the field is a finite number within low..high (and whole, if asked for)."""
+        value = getattr(self, field)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or (whole and value != int(value)):
+            kind = "a whole number" if whole else "a finite number"
+            raise BenchError(f"fault {self.kind}", f"{field}={value!r} is not {kind}", f"use {low:g} to {high:g}")
+        if not low <= value <= high:
+            raise BenchError(f"fault {self.kind}", f"{field}={value:g} is out of range", f"use {low:g} to {high:g}")
+
+
+def ramp_s(full: float, start: float, rate_per_s: float) -> float:
+    """How long `ramped` takes from `start` to `full`, in s."""
+    return abs(full - start) / rate_per_s if rate_per_s > 0 else 0.0
+
+
+def ramped(full: float, start: float, rate_per_s: float, elapsed_s: float) -> float:
+    """`start` moving towards `full` at `rate_per_s` (a magnitude); a rate of 0 means a step."""
+    if rate_per_s <= 0:
+        return full
+    moved = rate_per_s * max(0.0, elapsed_s)
+    return min(full, start + moved) if full >= start else max(full, start - moved)

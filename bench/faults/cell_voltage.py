@@ -1,0 +1,38 @@
+"""One cell's voltage is out of its window, or its sensor says so."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from v2g_bench.faults.base import CELLS, HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.expectation import Expectation
+
+
+@dataclass(frozen=True)
+class CellVoltage(Fault):
+    """Cell `cell` (1 to 96) reads `to_v` volts."""
+
+    cell: int
+    to_v: float
+
+    kind: ClassVar[str] = "cell_voltage"
+
+    def __post_init__(self) -> None:
+        self._check("cell", 1, CELLS, whole=True)
+        self._check("to_v", 0, 6)
+
+    def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
+        """The cell's voltage."""
+        return {("cell_voltage", self.cell): self.to_v}
+
+    def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
+        """The cell's voltage, and the extremes where it is one."""
+        shown = {f"cell_voltage[{self.cell}]": self.to_v}
+        if self.to_v > seen.get("cell_voltage_max", 4.1):
+            shown["cell_voltage_max"] = self.to_v
+        if self.to_v < seen.get("cell_voltage_min", 3.2):
+            shown["cell_voltage_min"] = self.to_v
+        return shown
+
+    def readback(self) -> Expectation:
+        """That cell's voltage is what was asked for."""
+        return Expectation(f"cell_voltage[{self.cell}]", "==", self.to_v, tolerance=0.000_5)

@@ -1,0 +1,62 @@
+"""Electromagnetic interference (EMI) from the power stage on the CAN wires."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from v2g_bench.bms.disturbance import DisturbanceSettings
+from v2g_bench.errors import BenchError
+from v2g_bench.faults.base import Fault
+from v2g_bench.faults.expectation import BusExpectation
+
+
+@dataclass(frozen=True)
+class EmiNoise(Fault):
+    """Frames of the BMS are lost, damaged, late or doubled; see `DisturbanceSettings` for the fields."""
+
+    loss_pct: float = 0.0
+    flip_pct: float = 0.0
+    burst_frames: int = 1
+    jitter_ms: float = 0.0
+    duplicate_pct: float = 0.0
+
+    kind: ClassVar[str] = "emi_noise"
+
+    def __post_init__(self) -> None:
+        for field in ("loss_pct", "flip_pct", "duplicate_pct"):
+            self._check(field, 0, 100)
+        self._check("burst_frames", 1, 1000, whole=True)
+        self._check("jitter_ms", 0, 10_000)
+        if not (self.loss_pct or self.flip_pct or self.jitter_ms or self.duplicate_pct):
+            raise BenchError(
+                f"fault {self.kind}", "disturbs nothing", "give loss_pct, flip_pct, jitter_ms or duplicate_pct"
+            )
+
+    def transmit(self) -> DisturbanceSettings:
+        """The same numbers, for the transmit path."""
+        return DisturbanceSettings(
+            self.loss_pct, self.flip_pct, int(self.burst_frames), self.jitter_ms, self.duplicate_pct
+        )
+
+    def readback(self) -> BusExpectation:
+        """Each share is within 4 standard deviations of what was asked for, over enough frames that none can be zero.
+
+        A burst counts as one event: the standard deviation of a share p over n frames is sqrt(p (1 - p) B / n). Losses
+        come first, so flips and duplicates are shares of the frames that are left. Only what can be seen from
+        the protection of the frames is claimed: flips and duplicates need end-to-end protected messages.
+        """
+        left = 1.0 - self.loss_pct / 100.0
+        shares = {
+            "lost_pct": (self.loss_pct / 100.0, self.burst_frames),
+            "bad_pct": (left * self.flip_pct / 100.0, self.burst_frames),
+            "repeated_pct": (left * self.duplicate_pct / 100.0, 1),
+        }
+        asked = {name: (share, run) for name, (share, run) in shares.items() if share > 0}
+        frames = max([100.0] + [25.0 * run * (1.0 - share) / share for share, run in asked.values()])
+        bounds = {}
+        for name, (share, run) in asked.items():
+            spread = 4.0 * math.sqrt(share * (1.0 - share) * run / frames) + run / frames / 5.0
+            bounds[name] = (100.0 * max(share - spread, 0.04 * share), 100.0 * min(share + spread, 1.0))
+        if self.jitter_ms:
+            bounds["spread_ms"] = (0.5 * self.jitter_ms, math.inf)
+        return BusExpectation(window_s=0.0, bounds=bounds, min_expected=math.ceil(frames))

@@ -1,0 +1,140 @@
+"""What must be seen on the bus before a fault counts as injected: an expectation, and whether it was met.
+
+`Expectation` is about a value that a signal role carries, `BusExpectation` about the traffic itself. Both are judged by
+pure functions over what the bench captured, never over what the injector says it did. Nothing seen is never enough.
+
+>>> Expectation("cell_temperature_max", ">=", 45.5, tolerance=0.1).met_by({"cell_temperature_max": 45.5})
+True
+>>> Expectation("cell_temperature_max", ">=", 45.5, tolerance=0.1).met_by({})
+False
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Op = Literal["==", ">=", "<="]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The role's value compared with `value`, in the role's canonical unit, within `tolerance`.
+
+    minus: subtract this role first (a difference of two roles). change: judge the change since before the fault.
+    """
+
+    role: str
+    op: Op
+    value: float
+    tolerance: float = 0.0
+    minus: str = ""
+    change: bool = False
+
+    def met_by(self, seen: Mapping[str, float], before: Mapping[str, float] | None = None) -> bool:
+        """Whether the decoded roles `seen` (and those from before the fault) show it; False if a role is missing."""
+        now = self._quantity(seen)
+        if now is None:
+            return False
+        if self.change:
+            then = self._quantity(before or {})
+            if then is None:
+                return False
+            now -= then
+        if self.op == "==":
+            return abs(now - self.value) <= self.tolerance
+        if self.op == ">=":
+            return now >= self.value - self.tolerance
+        return now <= self.value + self.tolerance
+
+    def at_resolution(self, step: float) -> "Expectation":
+        """The same, for a signal whose counts are `step` apart: no tighter than what a rounded value can show."""
+        return replace(self, tolerance=max(self.tolerance, (1.0 if self.minus or self.change else 0.5) * step))
+
+    def roles(self) -> list[str]:
+        """The roles that must be seen."""
+        return [self.role] + ([self.minus] if self.minus else [])
+
+    def _quantity(self, values: Mapping[str, float]) -> float | None:
+        if self.role not in values or (self.minus and self.minus not in values):
+            return None
+        return values[self.role] - (values[self.minus] if self.minus else 0.0)
+
+    def __str__(self) -> str:
+        what = f"{self.role} - {self.minus}" if self.minus else self.role
+        return f"{'change of ' if self.change else ''}{what} {self.op} {self.value:g} (± {self.tolerance:g})"
+
+
+@dataclass(frozen=True)
+class BusWindow:
+    """What was captured of the BMS's cyclic frames during `window_s` seconds.
+
+    expected: by the cycle times; received: all that arrived, bad: those whose end-to-end check failed, repeated: those
+    that repeated a counter; spread_ms: how far frames are from their message's even cycle, from the 10th to the 90th
+    percentile (a single stalled frame is no jitter), for the worst message.
+    """
+
+    window_s: float
+    expected: int
+    received: int
+    bad: int = 0
+    repeated: int = 0
+    spread_ms: float = 0.0
+
+    def lost_pct(self) -> float:
+        """Frames that did not arrive, in percent of those expected; 0 if none was expected."""
+        if self.expected <= 0:
+            return 0.0
+        return 100.0 * max(0, self.expected - (self.received - self.repeated)) / self.expected
+
+    def share_pct(self, count: int) -> float:
+        """`count` in percent of the frames expected; 0 if none was expected."""
+        return 100.0 * count / self.expected if self.expected > 0 else 0.0
+
+
+def spread_ms(stamps_s: NDArray[np.float64], cycle_s: float) -> float:
+    """How far one message's frames lie from an even cycle, from the 10th to the 90th percentile, in ms.
+
+    Distances are taken around the circle of one cycle, so that a frame just before its slot is not a cycle late. Fewer
+    than 10 frames show no spread (0).
+    """
+    if len(stamps_s) < 10 or cycle_s <= 0:
+        return 0.0
+    turns = np.exp(2j * np.pi * (stamps_s - stamps_s[0]) / cycle_s)
+    offsets_s = np.angle(turns / np.mean(turns)) * cycle_s / (2 * np.pi)
+    low_s, high_s = np.percentile(offsets_s, (10, 90))
+    return float(high_s - low_s) * 1e3
+
+
+_MEASURES: dict[str, Callable[[BusWindow], float]] = {
+    "lost_pct": BusWindow.lost_pct,
+    "bad_pct": lambda window: window.share_pct(window.bad),
+    "repeated_pct": lambda window: window.share_pct(window.repeated),
+    "received": operator.attrgetter("received"),
+    "spread_ms": operator.attrgetter("spread_ms"),
+}
+
+
+@dataclass(frozen=True)
+class BusExpectation:
+    """Measures of the traffic over at least `window_s` seconds, each within its (low, high), both included.
+
+    bounds: measure name -> (low, high); measures: lost_pct, bad_pct, repeated_pct, received, spread_ms.
+    """
+
+    window_s: float
+    bounds: Mapping[str, tuple[float, float]]
+    min_expected: int = 1
+
+    def met_by(self, window: BusWindow) -> bool:
+        """Whether the captured window shows it; False if it is too short or nothing was expected in it."""
+        if window.window_s < self.window_s or window.expected < self.min_expected:
+            return False
+        return all(low <= _MEASURES[name](window) <= high for name, (low, high) in self.bounds.items())
+
+    def __str__(self) -> str:
+        bounds = ", ".join(f"{name} in {low:g}..{high:g}" for name, (low, high) in self.bounds.items())
+        return f"over {self.window_s:g} s of frames: {bounds}"

@@ -1,0 +1,40 @@
+"""One cell is too hot, or its sensor says so."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from v2g_bench.faults.base import CELLS, HEALTHY, Fault, Overrides, Seen, ramp_s, ramped
+from v2g_bench.faults.expectation import Expectation
+
+
+@dataclass(frozen=True)
+class OverTemperature(Fault):
+    """Cell `cell` (1 to 96) reads `to_c` °C; with ramp_k_per_s it moves there from the hottest cell's temperature."""
+
+    cell: int
+    to_c: float
+    ramp_k_per_s: float = 0.0
+
+    kind: ClassVar[str] = "over_temperature"
+
+    def __post_init__(self) -> None:
+        self._check("cell", 1, CELLS, whole=True)
+        self._check("to_c", -40, 150)
+        self._check("ramp_k_per_s", 0, 1e6)
+
+    def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
+        """The cell's temperature."""
+        now_c = ramped(self.to_c, seen.get("cell_temperature_max", self.to_c), self.ramp_k_per_s, elapsed_s)
+        return {("cell_temperature", self.cell): now_c}
+
+    def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
+        """The highest cell temperature."""
+        return {"cell_temperature_max": self.to_c}
+
+    def readback(self) -> Expectation:
+        """The highest cell temperature is at least as high."""
+        return Expectation("cell_temperature_max", ">=", self.to_c, tolerance=0.05)
+
+    def settle_s(self, seen: Seen = HEALTHY) -> float:
+        """The length of the ramp."""
+        return ramp_s(self.to_c, seen.get("cell_temperature_max", self.to_c), self.ramp_k_per_s)

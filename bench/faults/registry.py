@@ -1,0 +1,39 @@
+"""All kinds of fault by name, and the way back from data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from v2g_bench.can.roles import close_to
+from v2g_bench.errors import BenchError
+from v2g_bench.faults.base import Fault
+from v2g_bench.faults.bms_silence import BmsSilence
+from v2g_bench.faults.cell_imbalance import CellImbalance
+from v2g_bench.faults.cell_voltage import CellVoltage
+from v2g_bench.faults.emi_noise import EmiNoise
+from v2g_bench.faults.over_current import OverCurrent
+from v2g_bench.faults.over_temperature import OverTemperature
+from v2g_bench.faults.soc_divergence import SocDivergence
+from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
+from v2g_bench.faults.thermal_gradient import ThermalGradient
+
+FAULTS: tuple[type[Fault], ...] = (
+    BmsSilence,
+    CellImbalance,
+    CellVoltage,
+    EmiNoise,
+    OverCurrent,
+    OverTemperature,
+    SocDivergence,
+    StringVoltageDifference,
+    ThermalGradient,
+)
+KINDS: dict[str, type[Fault]] = {fault.kind: fault for fault in FAULTS}
+
+
+def from_dict(data: Mapping[str, Any]) -> Fault:
+    """The fault that `to_dict` described; BenchError for an unknown kind or field, or a value out of range."""
+    fields = dict(data)
+    kind = fields.pop("kind", None)
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BenchError("fault", f"unknown kind {kind!r}", close_to(str(kind), KINDS) or f"known: {', '.join(KINDS)}")
+    return KINDS[kind].from_fields(fields)

@@ -1,0 +1,126 @@
+"""A Modbus TCP link that believes nothing: pymodbus without retries, and every reply checked.
+
+pymodbus 3.16 takes a reply to another function, and a reply with fewer registers than asked, without a word; and it
+reports a reply from another unit as silence. Here each of them is a `BenchError` that says what came instead. After any
+failure the connection is closed, so that a late answer can never pass for the answer to the next request.
+
+    link = ModbusLink("127.0.0.1", 502, unit_id=1, timeout_s=1.0)
+    link.read(40000, 2)
+"""
+
+import logging
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from pymodbus.client import ModbusTcpClient
+from pymodbus.exceptions import ModbusException as PymodbusError
+
+from v2g_bench.errors import BenchError
+from v2g_bench.inverter.codes import ModbusException, named
+from v2g_bench.inverter.frames import READ_HOLDING, WRITE_MANY
+
+logging.getLogger("pymodbus").addHandler(logging.NullHandler())  # each failure is raised; none needs printing too
+
+
+class ModbusLink:
+    """One connection to one unit; connects when first used. Not for several threads at once."""
+
+    def __init__(self, host: str, port: int, unit_id: int, timeout_s: float) -> None:
+        self.where = f"inverter {host}:{port}"
+        self._unit_id, self._timeout_s = unit_id, timeout_s
+        self._heard = b""
+        self._transaction_id = 0
+        # pymodbus' annotations are partial: what it returns is checked here, by value
+        self._client: Any = ModbusTcpClient(
+            host, port=port, timeout=timeout_s, retries=0, reconnect_delay=0, trace_packet=self._trace
+        )
+
+    def close(self) -> None:
+        """Close the connection; the next request opens a new one."""
+        self._client.close()
+
+    def read(self, address: int, count: int) -> list[int]:
+        """`count` holding registers from `address`.
+
+        Raises ModbusException where the inverter refuses, BenchError for anything that is not a proper answer.
+        """
+        what = f"read of {count} registers at {address}"
+        reply = self._ask(what, READ_HOLDING, "read_holding_registers", address, count=count)
+        registers = list(reply.registers)
+        if len(registers) != count:
+            raise self._failed(f"{what}: the reply has {len(registers)} registers", "its Modbus server is at fault")
+        return registers
+
+    def write(self, address: int, values: Sequence[int]) -> None:
+        """Set registers in one request (function 16). Errors as for `read`."""
+        what = f"write of {len(values)} registers at {address}"
+        reply = self._ask(what, WRITE_MANY, "write_registers", address, list(values))
+        if (reply.address, reply.count) != (address, len(values)):
+            raise self._failed(f"{what}: it confirms {reply.count} registers at {reply.address}")
+
+    def _ask(self, what: str, function: int, method: str, *arguments: Any, **keywords: Any) -> Any:
+        self._heard = b""
+        self._connect()
+        try:
+            reply = getattr(self._client, method)(*arguments, **keywords, device_id=self._unit_id)
+        except (PymodbusError, OSError, struct.error, IndexError) as error:
+            raise self._failed(f"{what}: {self._diagnosis(error)}", "is it on, and is nothing between?") from error
+        if reply.function_code == function | 0x80:
+            raise ModbusException(reply.exception_code, what)
+        if reply.function_code != function:
+            raise self._failed(f"{what}: the reply is to function {reply.function_code}, not {function}")
+        if reply.dev_id != self._unit_id:
+            raise self._failed(f"{what}: the reply comes from unit {reply.dev_id}, not {self._unit_id}")
+        return reply
+
+    def _connect(self) -> None:
+        if self._client.connected:
+            return
+        if not self._client.connect():
+            raise BenchError(self.where, "nothing accepts the connection", "is it on, and are host and port right?")
+        self._client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _failed(self, what: str, mend: str = "its Modbus server is at fault") -> BenchError:
+        self.close()
+        return BenchError(self.where, what, mend)
+
+    def _trace(self, sending: bool, data: bytes) -> bytes:
+        if sending:
+            self._transaction_id = int.from_bytes(data[:2], "big")
+        else:
+            self._heard = data
+        return data
+
+    def _diagnosis(self, error: Exception) -> str:
+        """What came instead of a reply that pymodbus could take."""
+        heard = self._heard
+        if not heard:
+            closed = not self._client.connected
+            return "it closed the connection" if closed else f"no answer within {self._timeout_s:g} s"
+        if len(heard) < 8:
+            return f"the reply ends after {len(heard)} bytes"
+        transaction_id, protocol_id, length, unit_id = struct.unpack_from(">HHHB", heard)
+        if protocol_id != 0:
+            return f"the reply is not Modbus TCP: {heard[:16].hex(' ')}"
+        if len(heard) < length + 6:
+            return f"the reply ends after {len(heard)} of {length + 6} bytes"
+        if transaction_id not in (0, self._transaction_id):
+            return f"the reply has transaction id {transaction_id}, not {self._transaction_id}"
+        if unit_id != self._unit_id:
+            return f"the reply comes from unit {unit_id}, not {self._unit_id}"
+        return str(error)
+
+
+def refused(where: str, refusal: ModbusException) -> BenchError:
+    """A refusal as the user reads it."""
+    mends = {
+        1: "does it know this function code?",
+        2: "has it this register, and is it writable?",
+        3: "is the value inside its ratings?",
+        4: "is it under local control, or an alarm latched?",
+        6: "it is busy: try again later",
+        11: "is the unit id right?",
+    }
+    return BenchError(where, f"{refusal.reason}: {named(refusal.code)}", mends.get(refusal.code, ""))

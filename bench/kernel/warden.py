@@ -1,0 +1,58 @@
+"""Runs the kernel's process and clears up after it, also when the bench's own process was killed.
+
+    python -IS warden.py CPU FOLDER PROGRAM ARGUMENT...
+
+    running --(the kernel ends)--> ended: standard output is closed, the folder can be read
+    running --(standard input ends: the parent is done, or dead)--> the kernel is killed
+    ended   --(standard input ends)--> the folder is removed, this process ends
+
+The kernel runs programs as traced processes of the host. They live in its process group and are killed with it: one that
+outlived its tracer would go on as a process of the host. Standard library only: it must start fast.
+"""
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(cpu: int, folder: Path, command: list[str]) -> None:
+    """Until standard input ends; the folder is gone then, and every process of the kernel."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the parent decides
+    try:
+        with (folder / "kernel.log").open("wb") as log:
+            os.sched_setaffinity(0, {cpu})  # inherited: a kernel that changes its CPU is 4 to 5 times slower
+            kernel = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                # its memory is a file: in a folder that the caller has chosen
+                env={"TMPDIR": os.environ["V2G_KERNEL_MEMORY"], "HOME": str(folder), "PATH": os.defpath},
+            )
+        watch(kernel)
+        os.close(sys.stdout.fileno())
+        sys.stdin.buffer.read()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def watch(kernel: "subprocess.Popen[bytes]") -> None:
+    """Until the kernel has ended or standard input has; then its whole process group is killed."""
+    ended = os.pidfd_open(kernel.pid)
+    select.select([sys.stdin, ended], [], [])
+    # before it is reaped, so that the group's number cannot belong to somebody else
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(kernel.pid, signal.SIGKILL)
+    kernel.wait()
+    os.close(ended)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,202 @@
+"""The words of IEEE 488.2 and SCPI: program messages, parameters, blocks, and the numbers of the errors.
+
+Everything that arrives from a wire is handled as latin-1 text, so that one character is one byte. What is wrong with a
+message is raised as `ScpiError`; nothing else is ever raised, whatever bytes arrive.
+
+>>> split_message("TRIG:SOUR EXT;SLOP POS")
+['TRIG:SOUR EXT', 'SLOP POS']
+>>> read_number("100 ms", unit="S")
+0.1
+>>> definite_block(b"abc")
+b'#13abc'
+"""
+
+import math
+import re
+
+ERRORS = {
+    -101: "Invalid character",
+    -102: "Syntax error",
+    -104: "Data type error",
+    -108: "Parameter not allowed",
+    -109: "Missing parameter",
+    -113: "Undefined header",
+    -114: "Header suffix out of range",
+    -123: "Exponent too large",
+    -131: "Invalid suffix",
+    -141: "Invalid character data",
+    -151: "Invalid string data",
+    -161: "Invalid block data",
+    -211: "Trigger ignored",
+    -213: "Init ignored",
+    -221: "Settings conflict",
+    -222: "Data out of range",
+    -224: "Illegal parameter value",
+    -230: "Data corrupt or stale",
+    -350: "Queue overflow",
+    -363: "Input buffer overrun",
+    -410: "Query INTERRUPTED",
+    -420: "Query UNTERMINATED",
+}
+
+_NUMBER = re.compile(r"([+-]?(?:\d{1,255}\.?\d{0,255}|\.\d{1,255})(?:\s*[eE]\s*[+-]?\d{1,9})?)\s*([A-Za-z%]*)")
+_BASES = {"H": 16, "Q": 8, "B": 2}
+_BLOCK_START = re.compile(r"#(?:0|([1-9]))")
+_PREFIXES = {"": 1.0, "EX": 1e18, "T": 1e12, "G": 1e9, "MA": 1e6, "K": 1e3, "M": 1e-3, "U": 1e-6, "N": 1e-9, "P": 1e-12}
+
+
+class ScpiError(Exception):
+    """An entry for the error queue: `code` and its SCPI text, with what caused it after a semicolon."""
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        self.code = code
+        self.text = ERRORS.get(code, "Device-specific error") + (f";{detail[:80]}" if detail else "")
+        super().__init__(f'{code},"{self.text}"')
+
+
+def definite_block(data: bytes) -> bytes:
+    """`data` as a definite-length block: #, the number of digits, the number of bytes, the bytes."""
+    length = str(len(data))
+    return b"#%d%s%s" % (len(length), length.encode(), data)
+
+
+def block_end(text: str, start: int) -> int | None:
+    """Where the block that starts with the '#' at `start` ends; None if it is no block or not all of it is there.
+
+    An indefinite block (#0) reaches to the end of the text.
+    """
+    match = _BLOCK_START.match(text, start)
+    if not match:
+        return None
+    if not match[1]:
+        return len(text)
+    digits = text[match.end() : match.end() + int(match[1])]
+    if len(digits) < int(match[1]) or not (digits.isascii() and digits.isdigit()):
+        return None
+    end = match.end() + len(digits) + int(digits)
+    return end if end <= len(text) else None
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Cut at `separator` where it stands outside of strings, brackets and blocks. ScpiError -151: open string."""
+    pieces, begin, at, depth, quote = [], 0, 0, 0, ""
+    while at < len(text):
+        char = text[at]
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        elif char == "#" and (end := block_end(text, at)) is not None:
+            at = end
+            continue
+        elif char in "()":
+            depth = max(0, depth + (1 if char == "(" else -1))
+        elif char == separator and depth == 0:
+            pieces.append(text[begin:at])
+            begin = at + 1
+        at += 1
+    if quote:
+        raise ScpiError(-151, text[begin:])
+    return [*pieces, text[begin:]]
+
+
+def split_message(text: str) -> list[str]:
+    """The program message units of one program message, without empty ones."""
+    return [unit for piece in _split(text, ";") if (unit := piece.strip(" \t\r\n\0"))]
+
+
+def split_unit(unit: str) -> tuple[str, list[str]]:
+    """Header and parameters of one unit. ScpiError -101 if the header holds what no header can hold."""
+    match = re.match(r"[*:]?[A-Za-z][A-Za-z0-9_:]*\??", unit)
+    if not match or (match.end() < len(unit) and unit[match.end()] not in " \t"):
+        raise ScpiError(-101, unit)
+    rest = unit[match.end() :].strip()
+    return match[0], [piece.strip() for piece in _split(rest, ",")] if rest else []
+
+
+def read_number(text: str, unit: str = "") -> float:
+    """A decimal number with an optional unit (20E-6, 20us, 100MS), or #H, #Q, #B.
+
+    ScpiError: -104 no number, -123 exponent too large, -131 a unit that does not fit.
+    """
+    if text[:1] == "#" and (base := _BASES.get(text[1:2].upper())):
+        try:
+            return float(int(text[2:14], base))
+        except ValueError:
+            raise ScpiError(-104, text) from None
+    match = _NUMBER.fullmatch(text)
+    if not match:
+        raise ScpiError(-104, text)
+    value = float(re.sub(r"\s", "", match[1]))
+    if not math.isfinite(value):
+        raise ScpiError(-123, text)
+    return value * _factor(match[2].upper(), unit.upper(), text)
+
+
+def _factor(suffix: str, unit: str, text: str) -> float:
+    """What one `suffix` is in `unit`s. M is milli, but mega before HZ and OHM, as SCPI has it."""
+    if not suffix:
+        return 1.0
+    prefix = suffix.removesuffix(unit)
+    if not unit or prefix == suffix or prefix not in _PREFIXES:
+        raise ScpiError(-131, text)
+    return 1e6 if prefix == "M" and unit in ("HZ", "OHM") else _PREFIXES[prefix]
+
+
+def matches(word: str, pattern: str) -> bool:
+    """Is `word` the long or the short form of `pattern` (EXTernal: EXT or EXTERNAL), in any case?"""
+    return word.upper() in (pattern.upper(), short_form(pattern))
+
+
+def matches_one(word: str, patterns: tuple[str, ...]) -> str:
+    """The pattern whose long or short form `word` is; ScpiError -224 (another word) or -141 (no word)."""
+    for pattern in patterns:
+        if matches(word, pattern):
+            return pattern
+    raise ScpiError(-224 if word[:1].isalnum() else -141, word)
+
+
+def short_form(pattern: str) -> str:
+    """The capital letters (and digits) that a pattern starts with: EXTernal -> EXT."""
+    return re.match(r"[A-Z0-9]*", pattern)[0]  # type: ignore[index]  # an empty match is a match
+
+
+class MessageFramer:
+    """Cuts what arrives on a byte stream into program messages, at line feeds that are not inside a block.
+
+    >>> framer = MessageFramer()
+    >>> framer.feed(b"*IDN?\\nDATA #13a\\nb\\nVOL")
+    ['*IDN?', 'DATA #13a\\nb']
+    """
+
+    def __init__(self, limit: int = 1 << 20) -> None:
+        self._buffer = ""
+        self._limit = limit
+
+    def feed(self, data: bytes) -> list[str]:
+        """The messages that `data` completes. ScpiError -363: more than `limit` bytes and still no end."""
+        self._buffer += data.decode("latin-1")
+        messages = []
+        while (end := self._line_end()) is not None:
+            messages.append(self._buffer[:end].rstrip("\r"))
+            self._buffer = self._buffer[end + 1 :]
+        if len(self._buffer) > self._limit:
+            self._buffer = ""
+            raise ScpiError(-363)
+        return messages
+
+    def _line_end(self) -> int | None:
+        line_feed = self._buffer.find("\n")
+        if line_feed < 0:
+            return None
+        start = self._buffer.find("#")
+        while 0 <= start < line_feed:
+            if re.match(r"#[1-9]", self._buffer[start:]):
+                header_end = start + 2 + int(self._buffer[start + 1])
+                digits = self._buffer[start + 2 : header_end]
+                if len(digits) == header_end - start - 2 and digits.isascii() and digits.isdigit():
+                    line_feed = self._buffer.find("\n", header_end + int(digits))
+                    if line_feed < 0:
+                        return None
+            start = self._buffer.find("#", start + 1 if line_feed > start else line_feed)
+        return line_feed

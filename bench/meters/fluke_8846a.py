@@ -1,0 +1,56 @@
+"""Driver of the Fluke 8845A and 8846A as the multimeter at the inverter's AC terminals.
+
+Its current input ends at 10 A: larger currents come through a transformer, whose ratio is an option.
+"""
+
+from v2g_bench.meters.protocols import Identity
+from v2g_bench.meters.registry import driver
+from v2g_bench.meters.session import ScpiSession
+
+OVERLOAD = 9e37
+READING_BOUND_S = 5.0  # autorange and the slow AC filter
+
+
+@driver("fluke-8846a")
+class Fluke8846A:
+    """current_ratio: primary to secondary current of the transformer in front of the current input; 1 without one."""
+
+    def __init__(self, session: ScpiSession, current_ratio: float = 1.0) -> None:
+        if current_ratio <= 0:
+            raise session.error(f"current_ratio={current_ratio}", "primary to secondary current, > 0")
+        self._session = session
+        self._ratio = current_ratio
+        self._identity = session.identify(r"^FLUKE,884[56]A,")
+        for command in ("SYST:REM", "*RST", "*CLS"):
+            session.write(command)
+        session.check_errors("*RST")
+
+    def identity(self) -> Identity:
+        """Who answered when it was opened."""
+        return self._identity
+
+    def ac_voltage_v(self) -> float:
+        """True RMS voltage (V). BenchError: beyond every range, or no answer."""
+        return self._read("VOLT")
+
+    def ac_current_a(self) -> float:
+        """True RMS current (A) on the primary side. BenchError: beyond every range, or no answer."""
+        return self._read("CURR") * self._ratio
+
+    def close(self) -> None:
+        """Give the resource back."""
+        self._session.close()
+
+    def _read(self, function: str) -> float:
+        self._session.write(f"CONF:{function}:AC")
+        self._session.check_errors(f"CONF:{function}:AC")
+        answer = self._session.query("FUNC1?").strip('"')
+        if answer != f"{function}:AC":
+            raise self._session.error(f"its function is {answer!r} after {function}:AC was chosen")
+        value = self._session.query_float("READ?", max(self._session.timeout_s, READING_BOUND_S))
+        self._session.check_errors("READ?")
+        if abs(value) >= OVERLOAD:
+            raise self._session.error(
+                f"{function}:AC is beyond the range", "a current transformer, and its current_ratio in the rig file?"
+            )
+        return value

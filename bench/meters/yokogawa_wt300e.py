@@ -1,0 +1,82 @@
+"""Driver of the Yokogawa WT300E family (WT310E, WT332E, WT333E) as an AC power analyzer, first element.
+
+Its values are means over its update interval (100 ms at least): they say how much power flows, never when it stopped.
+A fresh reading waits for the end of two updates, so that its whole window lies after the call.
+"""
+
+import math
+
+from v2g_bench.meters.protocols import Identity, PowerReading
+from v2g_bench.meters.registry import driver
+from v2g_bench.meters.session import ScpiSession
+
+ITEMS = ("U", "I", "P", "FU")
+
+
+@driver("yokogawa-wt300e")
+class YokogawaWT300E:
+    """voltage_range_v, current_range_a: fixed ranges; update_s: one of the instrument's update intervals.
+
+    into_battery: False where the current terminals are wired so that power into the battery reads negative.
+    """
+
+    def __init__(
+        self,
+        session: ScpiSession,
+        voltage_range_v: float = 300.0,
+        current_range_a: float = 20.0,
+        update_s: float = 0.1,
+        into_battery: bool = True,
+    ) -> None:
+        self._session = session
+        self._update_s = update_s
+        self._sign = 1.0 if into_battery else -1.0
+        session.error_query = ":STAT:ERR?"
+        self._identity = session.identify(r"^YOKOGAWA,WT3(10|32|33)E")
+        session.write("*CLS")
+        session.write(":COMM:HEAD OFF")
+        session.write(f":INP:VOLT:RANG {voltage_range_v:g}V")
+        session.write(f":INP:CURR:RANG {current_range_a:g}A")
+        session.write(f":RATE {update_s * 1000:g}MS")
+        session.write(f":NUM:FORM ASC;:NUM:NORM:NUM {len(ITEMS)}")
+        session.write(":NUM:NORM:" + ";".join(f"ITEM{place} {item},1" for place, item in enumerate(ITEMS, 1)))
+        session.write(":STAT:FILT1 FALL")
+        session.check_errors("its configuration")
+        wanted = {":INP:VOLT:RANG?": voltage_range_v, ":INP:CURR:RANG?": current_range_a, ":RATE?": update_s}
+        for query, value in wanted.items():
+            if (read := session.query_float(query)) != value:
+                raise session.error(f"{query} answers {read:g} after {value:g} was set")
+
+    def identity(self) -> Identity:
+        """Who answered when it was opened."""
+        return self._identity
+
+    def read(self, *, fresh: bool = True) -> PowerReading:
+        """The four quantities. fresh: their window began after this call; else the last update, whatever its age.
+
+        BenchError: no update came, an input is beyond its range, or the answer is not what was asked for.
+        """
+        if fresh:
+            self._await_update()
+            self._await_update()
+        values = self._session.query_floats(":NUM:NORM:VAL?", len(ITEMS))
+        time_s = self._session.clock.now_s()
+        if not all(map(math.isfinite, values)):
+            raise self._session.error(
+                f"no value or beyond the range: {dict(zip(ITEMS, values, strict=True))}",
+                "larger ranges in the rig file?",
+            )
+        voltage_v, current_a, power_w, frequency_hz = values
+        self._session.check_errors(":NUM:NORM:VAL?")
+        return PowerReading(self._sign * power_w, voltage_v, current_a, frequency_hz, time_s, self._update_s)
+
+    def close(self) -> None:
+        """Give the resource back."""
+        self._session.close()
+
+    def _await_update(self) -> None:
+        """Return at the end of the next update; its bit in the event register is the proof."""
+        self._session.query_int(":STAT:EESR?")  # forgets the updates so far
+        self._session.write(":COMM:WAIT 1")
+        if not self._session.query_int(":STAT:EESR?", self._session.timeout_s + 2 * self._update_s) & 1:
+            raise self._session.error("the wait for the next update ended without one")

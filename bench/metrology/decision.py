@@ -1,0 +1,189 @@
+"""From a value with its uncertainty and a limit to a verdict.
+
+Rules of ILAC-G8:09/2019, clause 4.2, each with guard band w = U except the simple one:
+
+    non-binary (4.2.3)   PASS | conditional pass | conditional fail | FAIL; both conditional zones are INCONCLUSIVE
+    guarded (4.2.2)      PASS inside the acceptance limit, else FAIL
+    simple (4.2.1)       PASS inside the limit, else FAIL: the risk is shared, up to 50 % at the limit
+
+The probability of conformity is that of JCGM 106:2012, clause 7: the share of the distribution of the measurand
+(normal, or Student's t for few degrees of freedom) that lies inside the limits.
+
+>>> from v2g_bench.metrology.budget import Uncertainty
+>>> d = DecisionRule().decide(49.6, Uncertainty.of(0.25), upper=50, unit="ms")
+>>> d.verdict, round(d.p_conform, 3), d.zone
+(<Verdict.INCONCLUSIVE: 'INCONCLUSIVE'>, 0.945, 'conditional pass')
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from scipy import stats
+from v2g_bench.metrology.budget import Uncertainty
+from v2g_bench.metrology.verdict import Verdict
+
+RuleKind = Literal["non-binary", "guarded", "simple"]
+Zone = Literal["pass", "conditional pass", "conditional fail", "fail", "unknown"]
+
+_RULES: dict[RuleKind, str] = {
+    "non-binary": (
+        "Non-binary statement with a guard band w = U (ILAC-G8:09/2019, 4.2.3): PASS when the value lies inside the "
+        "limit by at least U, FAIL when it lies beyond the limit by more than U; in between the bench cannot tell "
+        "(INCONCLUSIVE), and says on which side the value lies."
+    ),
+    "guarded": (
+        "Binary statement with a guard band w = U (ILAC-G8:09/2019, 4.2.2): PASS when the value lies inside the limit "
+        "by at least U, otherwise FAIL."
+    ),
+    "simple": (
+        "Simple acceptance, w = 0 (ILAC-G8:09/2019, 4.2.1): PASS when the value lies inside the limit, otherwise FAIL. "
+        "The uncertainty is not taken into account."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict and everything that a report must print beside it.
+
+    p_conform: probability that the true value lies inside the limits (NaN when there is no uncertainty to judge by);
+    zone: where the value lies; statement: one sentence about this value; risk_text: the risk that the rule leaves.
+    """
+
+    verdict: Verdict
+    p_conform: float
+    limit_text: str
+    rule_text: str
+    zone: Zone = "unknown"
+    statement: str = ""
+    risk_text: str = ""
+    guard_band: float = 0.0
+
+
+def p_conform(value: float, uncertainty: Uncertainty, upper: float | None = None, lower: float | None = None) -> float:
+    """Probability that the measurand lies within the limits (JCGM 106:2012, 7.3 and 7.4); 0 or 1 when u is zero."""
+    if uncertainty.u == 0:
+        return float((upper is None or value <= upper) and (lower is None or value >= lower))
+    spread = stats.norm() if math.isinf(uncertainty.dof) else stats.t(uncertainty.dof)
+    above = 1.0 if upper is None else float(spread.cdf((upper - value) / uncertainty.u))
+    below = 0.0 if lower is None else float(spread.cdf((lower - value) / uncertainty.u))
+    return max(0.0, above - below)
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """One of the three rules; it is agreed before the measurement, and its text is printed with every verdict."""
+
+    kind: RuleKind = "non-binary"
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(RuleKind):
+            raise ValueError(f"unknown decision rule {self.kind!r}: one of {', '.join(get_args(RuleKind))}")
+
+    @property
+    def rule_text(self) -> str:
+        """The rule in words, as the report prints it."""
+        return _RULES[self.kind]
+
+    def decide(
+        self,
+        value: float,
+        uncertainty: Uncertainty | None,
+        upper: float | None = None,
+        lower: float | None = None,
+        unit: str = "",
+    ) -> Decision:
+        """Judge `value` against an upper limit, a lower limit or both.
+
+        No uncertainty, or a value that is no number, is INCONCLUSIVE. ValueError when there is no limit, or lower is
+        not below upper.
+        """
+        _check_limits(upper, lower)
+        limit_text = limit_as_text(upper, lower, unit)
+        if uncertainty is None or not math.isfinite(value):
+            why = "no uncertainty is known" if uncertainty is None else "no value was measured"
+            return Decision(
+                Verdict.INCONCLUSIVE,
+                math.nan,
+                limit_text,
+                self.rule_text,
+                statement=f"{why}: no statement of conformity",
+            )
+        guard = 0.0 if self.kind == "simple" else uncertainty.expanded
+        zone = _zone(value, guard, upper, lower)
+        p = p_conform(value, uncertainty, upper, lower)
+        return Decision(
+            verdict=self._verdict(zone),
+            p_conform=p,
+            limit_text=limit_text,
+            rule_text=self.rule_text,
+            zone=zone,
+            statement=_statement(zone, value, uncertainty, p, limit_text, unit),
+            risk_text=self._risk(uncertainty, upper is not None and lower is not None),
+            guard_band=guard,
+        )
+
+    def _verdict(self, zone: Zone) -> Verdict:
+        if zone == "pass":
+            return Verdict.PASS
+        if zone == "fail" or self.kind != "non-binary":
+            return Verdict.FAIL
+        return Verdict.INCONCLUSIVE
+
+    def _risk(self, uncertainty: Uncertainty, two_sided: bool) -> str:
+        if self.kind == "simple":
+            return "Risk of a false PASS or a false FAIL: up to 50 %, for a value at the limit."
+        tail = _tail(uncertainty)
+        sides = " at each limit" if two_sided else ""
+        false_pass = f"Risk of a false PASS: at most {100 * tail:.1f} %{sides} (k = {uncertainty.k:.2f})."
+        if self.kind == "guarded":
+            return f"{false_pass} Risk of a false FAIL: up to {100 * (1 - tail):.1f} %, for a value at the guard band."
+        return f"{false_pass} Risk of a false FAIL: at most {100 * tail:.1f} %."
+
+
+def _tail(uncertainty: Uncertainty) -> float:
+    """Probability that the measurand lies more than U above the value."""
+    if math.isinf(uncertainty.dof):
+        return float(stats.norm.sf(uncertainty.k))
+    return float(stats.t.sf(uncertainty.k, uncertainty.dof))
+
+
+def _check_limits(upper: float | None, lower: float | None) -> None:
+    if upper is None and lower is None:
+        raise ValueError("a decision needs a limit")
+    if any(limit is not None and not math.isfinite(limit) for limit in (upper, lower)):
+        raise ValueError(f"a limit is a finite number: lower={lower}, upper={upper}")
+    if upper is not None and lower is not None and lower >= upper:
+        raise ValueError(f"lower limit {lower} is not below upper limit {upper}")
+
+
+def _zone(value: float, guard: float, upper: float | None, lower: float | None) -> Zone:
+    # Distance beyond each limit: negative inside. The limits themselves belong to the better side, as in ILAC-G8.
+    beyond = max(
+        value - upper if upper is not None else -math.inf,
+        lower - value if lower is not None else -math.inf,
+    )
+    if beyond <= -guard:
+        return "pass"
+    if beyond <= 0:
+        return "conditional pass"
+    return "conditional fail" if beyond <= guard else "fail"
+
+
+def limit_as_text(upper: float | None, lower: float | None, unit: str) -> str:
+    """The limit as a report prints it: "<= 50 ms", ">= 0 A", "-3.1 to -2.9 kW"."""
+    suffix = f" {unit}" if unit else ""
+    if upper is None:
+        return f">= {lower:g}{suffix}"
+    return f"<= {upper:g}{suffix}" if lower is None else f"{lower:g} to {upper:g}{suffix}"
+
+
+def _statement(zone: Zone, value: float, uncertainty: Uncertainty, p: float, limit_text: str, unit: str) -> str:
+    suffix = f" {unit}" if unit else ""
+    measured = f"{value:.5g}{suffix} ± {uncertainty.expanded:.2g}{suffix} (k = {uncertainty.k:.2f})"
+    chance = f"probability of conformity {100 * p:.1f} %"
+    if zone in ("pass", "fail"):
+        return f"{zone.upper()}: {measured} against {limit_text}; {chance}"
+    side = "inside" if zone == "conditional pass" else "beyond"
+    return f"{zone}: {measured} lies {side} the limit {limit_text} by less than U; {chance}"

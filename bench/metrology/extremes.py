@@ -1,0 +1,41 @@
+"""The extremes of a continuous trace: what it never exceeded, with what is known of that.
+
+A single sample of a noisy record says little, a mean over the whole hides what was short. The trace is averaged over
+windows of `window_s`, every start of a window counts, and the least mean is given with its uncertainty.
+
+>>> import numpy as np
+>>> wave = Waveform(0.0, 0.001, np.where(np.arange(1000) == 500, -3.0, 1.0))
+>>> least_mean(wave, window_s=0.002).value
+-1.0
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from v2g_bench.metrology.waveform import Waveform
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """value: the least mean, in the trace's unit; u: its standard uncertainty from the noise; time_s: window's middle."""
+
+    value: float
+    u: float
+    time_s: float
+
+
+def least_mean(waveform: Waveform, window_s: float = 0.02) -> Extreme:
+    """The smallest (most negative) mean over any `window_s` of the trace; ValueError if the trace is shorter than that."""
+    width = max(1, round(window_s / waveform.dt_s))
+    if len(waveform) < width:
+        raise ValueError(f"a trace of {len(waveform)} samples has no window of {width}")
+    totals = np.concatenate(([0.0], np.cumsum(waveform.samples)))
+    means = (totals[width:] - totals[:-width]) / width
+    least = int(np.argmin(means))
+    # Differences of neighbours see the noise and not the course of the current; the median ignores the few real steps.
+    steps = np.diff(waveform.samples)
+    sigma = 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2) if steps.size else 0.0
+    middle_s = waveform.start_s + (least + (width - 1) / 2) * waveform.dt_s
+    return Extreme(float(means[least]), sigma / math.sqrt(width), middle_s)

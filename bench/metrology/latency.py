@@ -1,0 +1,70 @@
+"""The budget of a latency: everything that stands between the numbers on paper and the two moments in the world.
+
+    L = t1 - t0 = (crossing in the record + when the record began) - stamp of the frame
+
+The record and the stamp may run on different clocks; `ClockLink` is what joins them. Without one there is no budget, and
+a latency without a budget is INCONCLUSIVE.
+"""
+
+from dataclasses import dataclass
+
+from v2g_bench.metrology.budget import Budget, Component
+from v2g_bench.metrology.crossing import Crossing
+
+MS = 1000.0
+
+
+@dataclass(frozen=True)
+class ClockLink:
+    """What joins the digitizer's clock to the clock of the frame stamps: an edge that both have seen.
+
+    half_width_s: the edge lies within ± this (s) on the stamps' clock; source: how that is known.
+    """
+
+    half_width_s: float
+    source: str
+
+
+@dataclass(frozen=True)
+class RecordTiming:
+    """What the digitizer says of its own record; half-widths of rectangles.
+
+    trigger_s: of the sample grid against its trigger; time_base_rel: relative error of the sample interval; offset: zero
+    error of one sample, in the record's unit; source: where these numbers come from. (A sample's time is the middle of
+    what it is averaged over: that is the driver's to see to.)
+    """
+
+    trigger_s: float
+    time_base_rel: float
+    offset: float
+    source: str
+
+
+def latency_budget(
+    crossing: Crossing,
+    timing: RecordTiming,
+    link: ClockLink,
+    *,
+    since_trigger_s: float,
+    stamp_half_width_s: float,
+    stamp_source: str,
+) -> Budget:
+    """The budget of a latency in ms. since_trigger_s: from the record's trigger to the crossing (s).
+
+    The gain of the digitizer cancels: the threshold is a share of a level that the same instrument measured. Its zero
+    does not: a zero error o moves the crossing by o (1 - share) / slope.
+    """
+    share = crossing.level / crossing.before
+    slope = abs(crossing.slope_per_s)
+    parts = [
+        Component("crossing in the record", "normal", crossing.u_s, MS, crossing.dof, f"estimator ({crossing.method})", "s"),
+        Component.rectangular("frame stamp", stamp_half_width_s, MS, stamp_source, "s"),
+        Component.rectangular("clock link", link.half_width_s, MS, link.source, "s"),
+        Component.rectangular("trigger of the record", timing.trigger_s, MS, timing.source, "s"),
+        Component.rectangular("time base", timing.time_base_rel * abs(since_trigger_s), MS, timing.source, "s"),
+    ]
+    if slope > 0:
+        parts.append(
+            Component.rectangular("zero of the digitizer", timing.offset, MS * abs(1 - share) / slope, timing.source, "A")
+        )
+    return Budget("time to isolation", "ms", parts)

@@ -1,0 +1,92 @@
+"""What describes a plant: its ratings (`PlantConfig`, checked) and what is wrong with its parts (`PlantDefects`).
+
+>>> PlantConfig(capacity_ah=120.0).nominal_energy_kwh
+42.5
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+NOMINAL_CELL_V = 3.69
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+@dataclass(slots=True)
+class PlantDefects:
+    """Part defects that a bench must detect. All at rest: a sound plant. They act from the moment they are set.
+
+    weld_contactor: the main contactor stays closed when asked to open (sensed as contactor state 3).
+    contactor_open_extra_s: it opens, but this much later.
+    ignore_stop: the inverter takes a stop command and does not act on it.
+    ignore_setpoint: the inverter takes a power setpoint and stays where it is.
+    bridge_stop_extra_s: the bridge stops this much later than `PlantConfig.bridge_stop_s`.
+    power_gain: AC power delivered per watt asked for.
+    pump_failed: the coolant stands still whatever is requested.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    weld_contactor: bool = False
+    contactor_open_extra_s: float = 0.0
+    ignore_stop: bool = False
+    ignore_setpoint: bool = False
+    bridge_stop_extra_s: float = 0.0
+    power_gain: float = 1.0
+    pump_failed: bool = False
+
+
+class PlantConfig(BaseModel):
+    """Ratings and times of pack, contactors, power stage and grid. Unknown keys are errors.
+
+    The pack is one series chain: `cells` cells, seen as `strings` strings and `modules` modules of equal size.
+    ripple_pct is the peak of the PWM ripple in percent of the current's magnitude. standby_current_a flows out of the
+    pack while the contactors are closed (the inverter's own supply), leakage_current_a while they are open.
+    soh_pct scales the cells' capacity; cycle_count is what the pack has behind it (energy throughput follows from it).
+    defects are the defects as built: `Plant.reset` returns to them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cells: Annotated[int, Field(ge=1, le=1000)] = 96
+    strings: Annotated[int, Field(ge=1)] = 4
+    modules: Annotated[int, Field(ge=1)] = 12
+    capacity_ah: Positive = 156.0
+    soc_pct: Annotated[float, Field(ge=0, le=100)] = 50.0
+    soh_pct: Annotated[float, Field(gt=0, le=100)] = 96.0
+    cycle_count: NotNegative = 212.0
+    temperature_c: float = 25.0
+    ambient_c: float = 25.0
+    max_charge_power_w: Positive = 50_000.0
+    max_discharge_power_w: Positive = 60_000.0
+    continuous_discharge_power_w: Positive = 27_000.0
+    contactor_open_s: NotNegative = 0.012
+    contactor_close_s: NotNegative = 0.020
+    precharge_s: NotNegative = 0.100
+    contactor_arc_s: Positive = 0.000_2
+    leakage_current_a: NotNegative = 0.000_5
+    standby_current_a: NotNegative = 0.05
+    bridge_stop_s: NotNegative = 0.004
+    current_decay_s: Positive = 0.001_5
+    ramp_w_per_s: Positive = 20_000.0
+    rated_power_w: Positive = 11_000.0
+    efficiency: Annotated[float, Field(gt=0, le=1)] = 0.97
+    ripple_pct: Annotated[float, Field(ge=0, le=100)] = 2.0
+    ripple_hz: Positive = 20_000.0
+    grid_hz: Positive = 50.0
+    grid_v: Positive = 230.0
+    defects: PlantDefects = Field(default_factory=PlantDefects)
+
+    @property
+    def nominal_energy_kwh(self) -> float:
+        """Energy of the new pack, kWh, from its nominal cell voltage."""
+        return round(self.cells * self.capacity_ah * NOMINAL_CELL_V / 1000, 1)
+
+    @model_validator(mode="after")
+    def _equal_parts(self) -> "PlantConfig":
+        for parts, name in ((self.strings, "strings"), (self.modules, "modules")):
+            if self.cells % parts:
+                raise ValueError(f"{self.cells} cells cannot be split into {parts} equal {name}")
+        return self

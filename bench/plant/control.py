@@ -1,0 +1,237 @@
+"""The plant's control socket: one JSON object per line over an AF_UNIX stream, answered in order.
+
+A request is `{"id": 7, "op": "inject", "args": {...}}`. The answer carries the same id and either `"ok": result` or
+`"error": {"where", "what", "mend"}`, which the client raises again as the BenchError that it was. `ControlServer` is
+the plant's side (asyncio, never blocks), `PlantClient` the test's side (synchronous, one socket, thread-safe).
+
+What begins with `truth_` is the plant's own knowledge. It is there to test the bench against; a measurement or a
+verdict never uses it, and no real rig has it.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import json
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from v2g_bench.can.roles import close_to
+from v2g_bench.errors import BenchError
+from v2g_bench.faults.base import Fault
+
+MAX_PATH = 107  # sun_path holds 108 bytes, the closing zero included
+MAX_LINE = 1 << 22
+
+Operation = Callable[..., Any]
+
+
+def check_path(path: Path) -> str:
+    """The path as a string; BenchError if a UNIX socket cannot have it."""
+    if len(str(path).encode()) > MAX_PATH:
+        raise BenchError(
+            "control", f"the socket path is longer than {MAX_PATH} bytes: {path}", "use a folder with a shorter name"
+        )
+    return str(path)
+
+
+def answer(line: bytes, operations: Mapping[str, Operation]) -> dict[str, Any]:
+    """The answer to one request line. Only a defect of the bench itself raises; what a caller did wrong is answered."""
+    request: Any = None
+    try:
+        request = json.loads(line)
+        if not isinstance(request, dict) or not isinstance(request.get("op"), str):
+            raise BenchError("control", "a request is an object with id, op and args")
+        return {"id": request.get("id"), "ok": _perform(request["op"], request.get("args") or {}, operations)}
+    except BenchError as error:
+        reason = {"where": error.where, "what": error.what, "mend": error.mend}
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        reason = {"where": "control", "what": f"not a JSON line: {error}", "mend": ""}
+    return {"id": request.get("id") if isinstance(request, dict) else None, "error": reason}
+
+
+def _perform(op: str, args: Any, operations: Mapping[str, Operation]) -> Any:
+    if op not in operations:
+        raise BenchError(
+            "control", f"unknown operation {op!r}", close_to(op, operations) or f"there are: {', '.join(operations)}"
+        )
+    if not isinstance(args, dict):
+        raise BenchError(f"control: {op}", "args is not an object")
+    try:
+        inspect.signature(operations[op]).bind(**args)
+    except TypeError as error:
+        raise BenchError(f"control: {op}", str(error)) from None
+    try:
+        return operations[op](**args)
+    except (TypeError, ValueError) as error:
+        raise BenchError(f"control: {op}", str(error)) from error
+
+
+class ControlServer:
+    """Serves `operations` (name -> function of keyword arguments, JSON-ready results) on a UNIX socket."""
+
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self._operations = operations
+        self._server: asyncio.Server | None = None
+        self._path: Path | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self, path: Path) -> None:
+        """Listen; BenchError if the path is too long or taken."""
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, check_path(path), limit=MAX_LINE)
+        except OSError as error:
+            raise BenchError("control", f"cannot listen on {path}: {error.strerror or error}") from error
+        self._path = path
+
+    async def stop(self) -> None:
+        """Stop listening, drop the connections, remove the socket."""
+        if self._server is None or self._path is None:
+            return
+        self._server.close()
+        for writer in list(self._writers):
+            writer.close()
+        await self._server.wait_closed()
+        self._path.unlink(missing_ok=True)
+        self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(answer(line, self._operations)).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            return  # the client is gone, or sent a line without end; ending a connection harms nobody
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+
+@dataclass(frozen=True)
+class SyncPulse:
+    """The edge on the sync line: it was within time_s ± half_width_s on the bench clock."""
+
+    time_s: float
+    half_width_s: float
+
+
+class PlantClient:
+    """The test's hand on the emulated world. Every method raises BenchError when the plant refuses or is gone."""
+
+    def __init__(self, path: Path | str, timeout_s: float = 5.0) -> None:
+        self._path, self._timeout_s = Path(path), timeout_s
+        self._lock = threading.Lock()
+        self._number = 0
+        self._socket: socket.socket | None = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._lines: BinaryIO | None = None
+        self._socket.settimeout(timeout_s)
+        try:
+            self._socket.connect(check_path(self._path))
+        except OSError as error:
+            self.close()
+            raise BenchError(
+                "control", f"no plant at {path}: {error.strerror or error}", "is the plant running?"
+            ) from None
+        self._lines = self._socket.makefile("rb")
+
+    def __enter__(self) -> "PlantClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the plant goes on."""
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def call(self, op: str, **args: Any) -> Any:
+        """One request and its answer. After a timeout the connection is closed, so no late answer is ever mixed up."""
+        with self._lock:
+            if self._socket is None or self._lines is None:
+                raise BenchError(f"control: {op}", "the connection is closed")
+            self._number += 1
+            request = json.dumps({"id": self._number, "op": op, "args": args}).encode() + b"\n"
+            try:
+                self._socket.sendall(request)
+                line = self._lines.readline()
+            except OSError as error:
+                self.close()
+                what = f"no answer in {self._timeout_s:g} s" if isinstance(error, TimeoutError) else str(error)
+                raise BenchError(f"control: {op}", what, "see the plant's log") from None
+            if not line:
+                self.close()
+                raise BenchError(f"control: {op}", "the plant closed the connection", "see the plant's log")
+            reply = json.loads(line)
+            if reply.get("id") != self._number:
+                self.close()
+                raise BenchError(f"control: {op}", f"answer {reply.get('id')} to request {self._number}")
+        if "error" in reply:
+            raise BenchError(**reply["error"])
+        return reply["ok"]
+
+    def inject(self, fault: Fault, at_s: float | None = None, after_s: float = 0.0) -> int:
+        """Inject now, at the bench-clock time `at_s`, or `after_s` from now; the injection's id.
+
+        Sensed values change at that moment; the next cyclic frame carries them.
+        """
+        return int(self.call("inject", fault=fault.to_dict(), at_s=at_s, after_s=after_s))
+
+    def clear(self, injection: int) -> None:
+        """Take one injection back (also one that is still to come)."""
+        self.call("clear", injection=injection)
+
+    def clear_all(self) -> None:
+        """Take all injections back."""
+        self.call("clear_all")
+
+    def reset(self, soc_pct: float | None = None) -> None:
+        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off."""
+        self.call("reset", soc_pct=soc_pct)
+
+    def sync_pulse(self, meter: str = "all") -> SyncPulse:
+        """One edge on the sync line, to one meter's external trigger or to all that have one."""
+        return SyncPulse(**self.call("sync_pulse", meter=meter))
+
+    def set_defects(self, part: str, **values: Any) -> dict[str, Any]:
+        """Make a part of the world sick (see `status()["parts"]`); the part's defects as they stand now."""
+        return dict(self.call("set_defects", part=part, values=values))
+
+    def seed(self, seed: int) -> None:
+        """Start the random sequence of the transmit path again."""
+        self.call("seed", seed=seed)
+
+    def status(self) -> dict[str, Any]:
+        """Contactor state, bridge, powers, SoC, frames sent, disturbance counters, step overruns, bus state."""
+        return dict(self.call("status"))
+
+    def truth_isolation(self, after_s: float, fraction: float = 0.05) -> float | None:
+        """When the plant's mean current really fell below `fraction` of its value at `after_s` and stayed there."""
+        value = self.call("truth_isolation", after_s=after_s, fraction=fraction)
+        return None if value is None else float(value)
+
+    def truth_events(self, since_s: float = 0.0) -> list[tuple[float, str]]:
+        """What really happened in the plant, and when: (time_s, event)."""
+        return [(float(at_s), str(event)) for at_s, event in self.call("truth_events", since_s=since_s)]
+
+    def truth_frame(self, role: str, above: float, since_s: float) -> tuple[float, float] | None:
+        """The times just before and after the first clean frame with role > above was handed to the bus."""
+        times = self.call("truth_frame", role=role, above=above, since_s=since_s)
+        return None if times is None else (float(times[0]), float(times[1]))
+
+    def truth_current(self, at_s: float) -> float:
+        """The plant's DC current without ripple at `at_s`, in A, charging positive."""
+        return float(self.call("truth_current", at_s=at_s))
+
+    def shutdown(self) -> None:
+        """Ask the plant to end; it does so after its answer."""
+        with contextlib.closing(self):
+            self.call("shutdown")

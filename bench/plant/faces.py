@@ -1,0 +1,58 @@
+"""How the inverter and the meters see the plant: brought up to this moment before it answers."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_bench.clock import Clock
+from v2g_bench.inverter.port import InverterReading
+from v2g_bench.plant.grid import AcQuantities
+from v2g_bench.plant.model import Plant
+
+Samples = NDArray[np.float64]
+
+
+class PlantStage:
+    """The plant as the inverter's power stage (`v2g_bench.inverter.port.PowerStage`)."""
+
+    def __init__(self, plant: Plant, clock: Clock) -> None:
+        self._plant, self._clock = plant, clock
+
+    def set_ac_power(self, ac_power_w: float, now_s: float, /) -> None:
+        """Aim for this AC power, W, + = charge."""
+        self._plant.set_ac_power(ac_power_w, now_s)
+
+    def enable_bridge(self, on: bool, now_s: float, /) -> None:
+        """Let the bridge switch, or stop it."""
+        self._plant.enable_bridge(on, now_s)
+
+    def measure(self) -> InverterReading:
+        """What the inverter measures now. One that ignores a stop claims that it has stopped."""
+        plant = self._plant
+        plant.step(self._clock.now_s())
+        return InverterReading(
+            ac_power_w=plant.ac_power_w,
+            ac_voltage_v=plant.config.grid_v,
+            frequency_hz=plant.config.grid_hz,
+            dc_voltage_v=plant.bus_voltage_v,
+            dc_current_a=plant.dc_current_a,
+            soc_pct=plant.soc_pct,
+            running=plant.bridge_commanded if plant.defects.ignore_stop else plant.bridge_on,
+            fault=False,
+        )
+
+
+class PlantProbe:
+    """The plant as the meters' probe (`v2g_bench.meters.emulated.meter.Probe`)."""
+
+    def __init__(self, plant: Plant, clock: Clock) -> None:
+        self._plant, self._clock = plant, clock
+
+    def dc_current(self, t: Samples) -> Samples:
+        """DC current with ripple at the times t, A, + = charge."""
+        self._plant.step(self._clock.now_s())
+        return self._plant.dc_current(t)
+
+    def ac(self, t_from_s: float, t_to_s: float) -> AcQuantities:
+        """AC quantities over the window."""
+        self._plant.step(self._clock.now_s())
+        return self._plant.ac(t_from_s, t_to_s)

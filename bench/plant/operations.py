@@ -1,0 +1,241 @@
+"""What the control socket can ask of the plant: one method per operation, JSON-ready arguments and results.
+
+`truth_*` operations are the plant's own knowledge, for tests of the bench alone; see `control`.
+"""
+
+import dataclasses
+import math
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from v2g_bench.can.roles import close_to
+from v2g_bench.clock import Clock
+from v2g_bench.errors import BenchError
+from v2g_bench.faults.registry import from_dict
+from v2g_bench.inverter.server import ModbusServer
+from v2g_bench.inverter.server_faults import ServerFault
+from v2g_bench.inverter.sunspec import InverterMap
+from v2g_bench.meters.emulated.meter import HEALTHY, EmulatedMeter, MeterDefects
+from v2g_bench.plant.config import PlantDefects
+from v2g_bench.plant.control import Operation
+from v2g_bench.plant.world import World
+
+Defects = TypeVar("Defects", PlantDefects, MeterDefects)
+
+
+class InverterFace:
+    """The inverter's register map and its server, as one part that can be made sick.
+
+    Defects: faults (list of `ServerFault` as data, replacing those before), local (the key on the device is turned),
+    alarms (bits of 701.Alrm, latched until the controller resets them).
+    """
+
+    def __init__(self, inverter: InverterMap, server: ModbusServer, clock: Clock) -> None:
+        self._map, self._server, self._clock = inverter, server, clock
+        self._state: dict[str, Any] = {}
+        self.set_defects({"faults": [], "local": False})
+
+    def set_defects(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what is given; how it stands now. BenchError for an unknown key or fault."""
+        known = ("faults", "local", "alarms")
+        for key in values:
+            if key not in known:
+                raise BenchError(f"inverter: {key}", "no such defect", f"there are: {', '.join(known)}")
+        faults = [ServerFault.from_dict(dict(one)) for one in values.get("faults", [])]
+        if "faults" in values:
+            self._server.clear()
+            for fault in faults:
+                self._server.inject(fault)
+            self._state["faults"] = [fault.to_dict() for fault in faults]
+        if "local" in values:
+            self._map.set_local(bool(values["local"]))
+            self._state["local"] = bool(values["local"])
+        if values.get("alarms"):
+            self._map.trip(int(values["alarms"]), self._clock.now_s())
+            self._server.wake()
+        return dict(self._state)
+
+    def heal(self) -> None:
+        """No defect any more. An alarm stays until the controller resets it, as on a real one."""
+        self.set_defects({"faults": [], "local": False})
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return self._server.connections
+
+
+class Operations:
+    """The operations on one world, its inverter and its meters. `end` asks the process to end."""
+
+    def __init__(
+        self,
+        world: World,
+        clock: Clock,
+        inverter: InverterFace | None,
+        meters: Mapping[str, EmulatedMeter],
+        *,
+        end: Callable[[], None],
+        changed: Callable[[], None],
+        sync_half_width_s: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self._world, self._clock, self._inverter, self._meters = world, clock, inverter, dict(meters)
+        self._end, self._changed = end, changed
+        self._half_width_s, self._rng = sync_half_width_s, random.Random(seed)
+
+    def table(self) -> dict[str, Operation]:
+        """Name -> operation, for the control server."""
+        names = (
+            "inject clear clear_all reset sync_pulse set_defects seed status shutdown "
+            "truth_isolation truth_events truth_frame truth_current"
+        )
+        return {name: getattr(self, name) for name in names.split()}
+
+    def inject(self, fault: dict[str, Any], at_s: float | None = None, after_s: float = 0.0) -> int:
+        """Inject at `at_s`, or `after_s` from now; the injection's number."""
+        now_s = self._clock.now_s()
+        begin_s = now_s + after_s if at_s is None else at_s
+        if not math.isfinite(begin_s) or begin_s > now_s + 86_400:
+            raise BenchError("inject", f"the time {begin_s} is not within a day", "times are bench-clock seconds")
+        number = self._world.injector.inject(from_dict(fault), begin_s, now_s)
+        self._changed()
+        return number
+
+    def clear(self, injection: int) -> None:
+        """Take one injection back."""
+        self._world.injector.clear(injection, self._clock.now_s())
+        self._changed()
+
+    def clear_all(self) -> None:
+        """Take all injections back."""
+        self._world.injector.clear_all(self._clock.now_s())
+        self._changed()
+
+    def reset(self, soc_pct: float | None = None) -> None:
+        """No fault and no defect anywhere, the pack at rest and healthy. Commands of the controller stay."""
+        if soc_pct is not None and not 0 <= soc_pct <= 100:
+            raise BenchError("reset", f"soc_pct={soc_pct:g} is out of range", "use 0 to 100")
+        self._world.reset(self._clock.now_s(), soc_pct)
+        if self._inverter is not None:
+            self._inverter.heal()
+        for meter in self._meters.values():
+            meter.defects = HEALTHY
+        self._changed()
+
+    def sync_pulse(self, meter: str = "all") -> dict[str, float]:
+        """An edge on the sync line now; when the bench is told it was, and the half-width of what it is told.
+
+        The true edge lies within the half-width of the told time, evenly: what a real line and its capture would give.
+        """
+        if meter != "all" and meter not in self._meters:
+            mend = close_to(meter, self._meters) or f"there are: {', '.join(self._meters) or 'none'}"
+            raise BenchError("sync_pulse", f"no meter {meter!r}", mend)
+        edge_s = self._clock.now_s()
+        for name, one in self._meters.items():
+            if meter in ("all", name):
+                one.external_trigger(edge_s)
+        told_s = edge_s + self._rng.uniform(-self._half_width_s, self._half_width_s)
+        return {"time_s": told_s, "half_width_s": self._half_width_s}
+
+    def set_defects(self, part: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Change defects of "plant", "inverter" or "meters.NAME"; that part's defects as they stand now."""
+        if part == "plant":
+            state = dataclasses.asdict(self._plant_defects(values))
+        elif part == "inverter" and self._inverter is not None:
+            state = self._inverter.set_defects(values)
+        elif part.removeprefix("meters.") in self._meters and part.startswith("meters."):
+            meter = self._meters[part.removeprefix("meters.")]
+            meter.defects = _changed_defects(meter.defects, values, part, MeterDefects)
+            state = dataclasses.asdict(meter.defects)
+        else:
+            raise BenchError(f"defects of {part}", "no such part", f"there are: {', '.join(self._parts())}")
+        self._changed()
+        return state
+
+    def seed(self, seed: int) -> None:
+        """Start the random sequences of the transmit path and of the sync line again."""
+        self._world.path.reseed(seed)
+        self._rng = random.Random(seed)
+
+    def status(self) -> dict[str, Any]:
+        """How the world stands now."""
+        world, now_s = self._world, self._clock.now_s()
+        plant, bms = world.plant, world.bms
+        plant.step(now_s)
+        return {
+            "time_s": now_s,
+            "contactor_state": int(plant.contactor_state),
+            "bridge_on": plant.bridge_on,
+            "ac_power_w": plant.ac_power_w,
+            "ac_setpoint_w": plant.ac_setpoint_w,
+            "dc_current_a": plant.dc_current_a,
+            "dc_voltage_v": plant.dc_voltage_v,
+            "soc_pct": plant.soc_pct,
+            "cooling_on": plant.cooling_on,
+            "injections": world.injector.active(),
+            "frames_sent": world.frames_sent,
+            "frames_refused": world.frames_refused,
+            "frames_missed": bms.missed if bms else 0,
+            "disturbance": world.path.counters.to_dict(),
+            "commanded": bms.commanded if bms else False,
+            "commands_heard": bms.commands_heard if bms else 0,
+            "commands_rejected": bms.commands_rejected if bms else 0,
+            "command_timeouts": bms.command_timeouts if bms else 0,
+            "late_wakes": world.late_wakes,
+            "latest_wake_s": world.latest_wake_s,
+            "modbus_connections": self._inverter.connections if self._inverter else 0,
+            "parts": self._parts(),
+        }
+
+    def shutdown(self) -> None:
+        """End the process after the answer."""
+        self._end()
+
+    def truth_isolation(self, after_s: float, fraction: float = 0.05) -> float | None:
+        """When the mean current really fell below the fraction and stayed."""
+        self._world.plant.step(self._clock.now_s())
+        return self._world.plant.truth_isolation(after_s, fraction)
+
+    def truth_events(self, since_s: float = 0.0) -> list[list[Any]]:
+        """[time_s, event] of what really happened."""
+        self._world.plant.step(self._clock.now_s())
+        return [[event.time_s, event.event] for event in self._world.plant.truth if event.time_s >= since_s]
+
+    def truth_frame(self, role: str, above: float, since_s: float) -> list[float] | None:
+        """[before_s, after_s] of the send call of the first clean frame with role > above."""
+        found = self._world.first_frame(role, above, since_s)
+        return None if found is None else [found.before_s, found.after_s]
+
+    def truth_current(self, at_s: float) -> float:
+        """Mean DC current at that time, A."""
+        self._world.plant.step(self._clock.now_s())
+        return float(self._world.plant.dc_current_mean(np.array([at_s]))[0])
+
+    def _parts(self) -> list[str]:
+        return ["plant"] + (["inverter"] if self._inverter else []) + [f"meters.{name}" for name in self._meters]
+
+    def _plant_defects(self, values: dict[str, Any]) -> PlantDefects:
+        plant = self._world.plant
+        plant.step(self._clock.now_s())
+        plant.defects = _changed_defects(plant.defects, values, "plant", PlantDefects)
+        plant.step(self._clock.now_s())
+        return plant.defects
+
+
+def _changed_defects(now: Defects, values: Mapping[str, Any], part: str, kind: type[Defects]) -> Defects:
+    """`now` with `values`, each of the type that the field has; BenchError for another name or type."""
+    fields = {field.name: getattr(kind(), field.name) for field in dataclasses.fields(kind)}
+    for name, value in values.items():
+        if name not in fields:
+            mend = close_to(name, fields) or f"there are: {', '.join(fields)}"
+            raise BenchError(f"{part}: {name}", "no such defect", mend)
+        wanted = type(fields[name])
+        if not isinstance(value, (int, float) if wanted is float else wanted) or (
+            isinstance(value, bool) and wanted is not bool
+        ):
+            raise BenchError(f"{part}: {name}", f"{value!r} is not a {wanted.__name__}")
+    return dataclasses.replace(now, **values)

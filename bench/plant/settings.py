@@ -1,0 +1,105 @@
+"""What the plant process is told: one JSON file, checked. Unknown keys are errors.
+
+{"control": "/run/bench/control", "seed": 1,
+ "dbc": "dbc/v2g_bms_fd.dbc", "roles": {"soc": "BMS_PackStatus.StateOfCharge"},
+ "bus": {"interface": "v2g_userland", "channel": "/run/bench/bus", "fd": true},
+ "plant": {"soc_pct": 60}, "inverter": {"unit_id": 1},
+ "meters": {"dc_current": {"driver": "keysight-34465a", "transport": "hislip", "shunt_ohm": 0.001}}}
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from v2g_bench.bms.emulator import COMMAND_TIMEOUT_S
+from v2g_bench.errors import BenchError
+from v2g_bench.inverter.nameplate import InverterConfig
+from v2g_bench.plant.config import PlantConfig
+
+
+class Table(BaseModel):
+    """A part of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BusSettings(Table):
+    """The bus that the BMS speaks on; the arguments of `v2g_bench.can.buses.open_bus`."""
+
+    interface: str = "v2g_userland"
+    channel: str
+    fd: bool = True
+    bitrate: int = 500_000
+    data_bitrate: int = 2_000_000
+
+
+class BmsSettings(Table):
+    """command_timeout_s: without a good command for this long the BMS opens its contactors."""
+
+    command_timeout_s: Annotated[float, Field(gt=0)] = COMMAND_TIMEOUT_S
+
+
+class MeterSettings(BaseModel):
+    """One emulated instrument; all other keys are options of its emulator (shunt_ohm …), checked by it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    driver: str
+    transport: Literal["hislip", "socket"] = "hislip"
+
+    def options(self) -> dict[str, Any]:
+        """The emulator's own options."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class SyncSettings(Table):
+    """The sync line. Its edge is somewhere within ± half_width_s of the time that the bench is told, evenly."""
+
+    half_width_s: Annotated[float, Field(ge=0, lt=0.1)] = 5e-6
+
+
+class PlantSettings(Table):
+    """The whole file. Paths are relative to the working directory. bus null: no BMS (a real one is on the bench)."""
+
+    control: str
+    seed: int = 0
+    dbc: str = ""
+    roles: dict[str, Any] = Field(default_factory=dict)
+    bus: BusSettings | None = None
+    plant: PlantConfig = PlantConfig()
+    bms: BmsSettings = BmsSettings()
+    inverter: InverterConfig | None = Field(default_factory=lambda: InverterConfig.model_validate({}))
+    meters: dict[str, MeterSettings] = Field(default_factory=dict)
+    sync: SyncSettings = SyncSettings()
+
+    def inverter_config(self) -> InverterConfig | None:
+        """The inverter; ratings that the file leaves out follow from the plant's power stage, grid and pack."""
+        if self.inverter is None:
+            return None
+        plant = self.plant
+        ratings = {
+            "rated_power_w": plant.rated_power_w,
+            "nominal_v": plant.grid_v,
+            "nominal_hz": plant.grid_hz,
+            "battery_wh": 1000 * plant.nominal_energy_kwh,
+        }
+        given = self.inverter.model_dump(exclude_unset=True)
+        return InverterConfig.model_validate(ratings | given)
+
+
+def read_settings(path: Path) -> PlantSettings:
+    """The checked file; BenchError that names the file and the key."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BenchError(str(path), f"cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BenchError(str(path), f"is not JSON: {error}") from None
+    try:
+        return PlantSettings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BenchError(f"{path}: {key}" if key else str(path), first["msg"]) from None

@@ -1,0 +1,138 @@
+"""The emulated world as one core without I/O: plant, BMS, faults, and the frames on their way to the bus.
+
+    plant --sensed--> BMS frames --transmit path--> `advance` gives those whose time has come, the shell sends them,
+    and `handed_over` keeps when; frames from the bus go in by `hear`.
+
+It runs in real time in the plant process and as fast as one likes under a simulated clock:
+
+    world = World(plant, db, seed=1, now_s=clock.now_s())
+    while world.next_due_s <= end_s:
+        clock.advance(world.next_due_s - clock.now_s())
+        for sent in world.advance(clock.now_s()):
+            bus.send(sent.frame)
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import can
+
+from v2g_bench.bms.disturbance import Disturbance, Sent
+from v2g_bench.bms.emulator import COMMAND_TIMEOUT_S, BmsEmulator
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.errors import BenchError
+from v2g_bench.plant.injector import Injector
+from v2g_bench.plant.model import Plant
+from v2g_bench.plant.sensors import PackReading
+
+STEP_S = 0.01
+LATE_S = 0.005
+KEPT_FRAMES = 12_000  # per identifier: two minutes of a 10 ms message
+
+
+class HandedOver(NamedTuple):
+    """One frame that was handed to the bus between before_s and after_s. clean: as the BMS made it."""
+
+    before_s: float
+    after_s: float
+    frame: can.Message
+    clean: bool
+
+
+class World:
+    """Plant, BMS emulator, injector and transmit path. Public parts: plant, bms, injector, path, sent counts.
+
+    db None: a real BMS is on the bench; nothing is sent, and the pack behind the emulated inverter is connected.
+    """
+
+    def __init__(
+        self,
+        plant: Plant,
+        db: BusDatabase | None,
+        seed: int,
+        now_s: float,
+        command_timeout_s: float = COMMAND_TIMEOUT_S,
+    ) -> None:
+        self.plant, self.db = plant, db
+        self.path = Disturbance(seed)
+        self._reading: PackReading | None = None
+        self._roles: dict[str, float] = {}
+        self.injector = Injector(plant.sensors_override, self.path, seen=self._sensed)
+        self.bms: BmsEmulator | None = None
+        if db is not None:
+            self.bms = BmsEmulator(
+                db, self._sense, plant, seed=seed, start_s=now_s, command_timeout_s=command_timeout_s
+            )
+        else:
+            plant.request_contactors(True, now_s)
+        self._waiting: list[tuple[float, int, Sent]] = []
+        self._order = 0
+        self._kept: dict[tuple[int, bool], deque[HandedOver]] = {}
+        self.frames_sent, self.frames_refused, self.late_wakes, self.latest_wake_s = 0, 0, 0, 0.0
+
+    @property
+    def next_due_s(self) -> float:
+        """When `advance` has something to do again (bench clock)."""
+        next_s = min(self.injector.next_due_s, self.plant.now_s + STEP_S)
+        if self.bms is not None:
+            next_s = min(next_s, self.bms.next_due_s)
+        return min(next_s, self._waiting[0][0]) if self._waiting else next_s
+
+    def advance(self, now_s: float) -> list[Sent]:
+        """Bring everything to `now_s`; the frames to hand to the bus now, in order."""
+        late_s = now_s - self.next_due_s
+        if late_s > LATE_S:
+            self.late_wakes += 1
+            self.latest_wake_s = max(self.latest_wake_s, late_s)
+        self.injector.update(now_s)
+        if now_s >= self.plant.now_s + STEP_S:
+            self.plant.step(now_s)
+        for frame in self.bms.due(now_s) if self.bms is not None else ():
+            for sent in self.path.transmit(frame, now_s):
+                self._order += 1
+                heapq.heappush(self._waiting, (sent.at_s, self._order, sent))
+        ready = []
+        while self._waiting and self._waiting[0][0] <= now_s:
+            ready.append(heapq.heappop(self._waiting)[2])
+        return ready
+
+    def hear(self, msg: can.Message, now_s: float) -> None:
+        """A frame from the bus."""
+        if self.bms is not None:
+            self.bms.hear(msg, now_s)
+
+    def handed_over(self, sent: Sent, before_s: float, after_s: float) -> None:
+        """Keep that this frame went to the bus, for `first_frame`."""
+        self.frames_sent += 1
+        key = (sent.frame.arbitration_id, sent.frame.is_extended_id)
+        if key not in self._kept:
+            self._kept[key] = deque(maxlen=KEPT_FRAMES)
+        self._kept[key].append(HandedOver(before_s, after_s, sent.frame, sent.clean))
+
+    def first_frame(self, role: str, above: float, since_s: float) -> HandedOver | None:
+        """The first clean frame since then that carried role > above; BenchError for a role that nobody sends."""
+        if self.db is None:
+            raise BenchError("plant", "emulates no BMS and sends no frames")
+        spec = self.db.message_of(role)
+        for one in self._kept.get((spec.frame_id, spec.is_extended), ()):
+            if one.before_s >= since_s and one.clean and self.db.decode(one.frame).get(role, above) > above:
+                return one
+        return None
+
+    def reset(self, now_s: float, soc_pct: float | None = None) -> None:
+        """All faults and defects taken back, the pack at rest. What the controller commands stays commanded."""
+        self.injector.clear_all(now_s)
+        self.plant.reset(now_s, soc_pct)
+
+    def _sense(self, now_s: float) -> Mapping[str, float]:
+        self.plant.step(now_s)
+        return self._sensed()
+
+    def _sensed(self) -> Mapping[str, float]:
+        reading = self.plant.sensors
+        if reading is not self._reading:
+            strings = {f"string_voltage[{n}]": volts for n, volts in enumerate(reading.string_voltages_v.tolist(), 1)}
+            self._reading, self._roles = reading, reading.roles() | strings
+        return self._roles

@@ -1,0 +1,218 @@
+"""The bench as a test uses it: power, faults, recordings and readings, the same on every rig.
+
+    with bench.at_power(-3000), bench.recording() as trace:
+        with bench.inject(OverTemperature(cell=17, to_c=45.5)) as fault:
+            isolation = trace.isolation(after=fault.on_bus)
+
+Whatever a block changed is put back when the block is left, also when it is left by an error.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import numpy as np
+
+from v2g_bench.clock import Clock
+from v2g_bench.errors import BenchError
+from v2g_bench.faults import Fault
+from v2g_bench.metrology.budget import Budget, Component
+from v2g_bench.rig.dut import Controller
+from v2g_bench.rig.injection import Active, Injector
+from v2g_bench.rig.model import Judging, Rig
+from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.reading import Reading
+from v2g_bench.rig.trace import RATE_HZ, Trace
+
+RATED_W = math.inf  # at_power: as much as the inverter is rated for
+
+AT_TARGET_S = 0.1  # how long the power has to stand where it was asked to before a test goes on,
+STEADY_S = 1.0  # and how long anywhere else: longer than precharge and the closing of the contactors
+POWER_WAIT_S = 8.0
+PROBE_W = 200.0
+NEARLY_FULL_PCT = 99.946  # where an emulated pack begins its calibration charge: a few seconds before it shows 100 %
+FULL_CHARGE_S = 12 * 3600.0
+AC_READINGS = 5
+
+T = TypeVar("T")
+
+
+class NotAtPower(Exception):  # noqa: N818  (the bench could not tell: not an error of the bench)
+    """The controller does not bring the rig to the power that a test starts from."""
+
+    def __init__(self, asked_w: float, found_w: float, said: str) -> None:
+        super().__init__(
+            f"asked for {asked_w:.0f} W, the inverter stands at {found_w:.0f} W: the test cannot start; "
+            f"the controller said: {said or 'nothing'}"
+        )
+
+
+class Bench:
+    """What a conformance test holds in its hand."""
+
+    def __init__(self, parts: OpenRig) -> None:
+        self._parts = parts
+        self.rig: Rig = parts.loaded.rig
+        self.judging: Judging = self.rig.judging
+        self.clock: Clock = parts.clock
+        self.controller: Controller = parts.controller
+        self._injector = Injector(parts)
+
+    def prepare(self) -> None:
+        """A quiet, healthy pack and a controller without history: how every test begins."""
+        self._parts.fresh_controller()
+        self._wait_until_it_takes_commands()
+
+    @contextmanager
+    def at_power(self, power_w: float) -> Iterator[None]:
+        """Steady at this AC power (W, charge positive) while the block runs; raises NotAtPower where it cannot be had."""
+        target_w = self._within_rating(power_w)
+        if self.latched():
+            self.controller.must("reset_trip")
+        self._wait_until_it_takes_commands()
+        with self.asking(target_w) as said:
+            found_w = self.inverter_power().value or 0.0
+            if abs(found_w - target_w) > 0.2 * abs(target_w):
+                raise NotAtPower(target_w, found_w, said)
+            yield
+
+    @contextmanager
+    def asking(self, power_w: float) -> Iterator[str]:
+        """Ask the controller for this power; the block runs when it is there, or stands still elsewhere.
+
+        Gives what the controller answered; asks for zero at the end.
+        """
+        target_w = self._within_rating(power_w)
+        reply = self.controller.run("set_power", power_w=f"{target_w:.0f}")
+        try:
+            self._wait_for_power(target_w)
+            yield " ".join((reply.out + reply.err).split())
+        finally:
+            self.controller.run("set_power", power_w="0")
+
+    def recording(self, *, rate_hz: float = RATE_HZ, before_s: float = 0.05, after_s: float = 0.35) -> Trace:
+        """A recording of the DC current at the pack; see `Trace`."""
+        return Trace(
+            self._parts.digitizer,
+            self._parts.sync,
+            self.clock,
+            rate_hz=rate_hz,
+            before_s=before_s,
+            after_s=after_s,
+            fraction=self.judging.isolation_fraction,
+            ripple_hz=self.rig.inverter.ripple_hz,
+        )
+
+    @contextmanager
+    def inject(self, fault: Fault, phase_s: float = 0.0) -> Iterator[Active]:
+        """The fault, from `phase_s` from now on; proven on the bus before the block runs, taken back after it."""
+        self._check_envelope(fault)
+        with self._injector.active(fault, phase_s) as active:
+            yield active
+
+    def settle(self) -> None:
+        """Wait the time that the rig grants a fallback, then until the power stands still."""
+        until_s = self.clock.now_s() + self.judging.fallback_s
+        self.wait_until(lambda: self.clock.now_s() >= until_s, self.judging.fallback_s + 1.0)
+        self._wait_for_power()
+
+    def ac_power(self) -> Reading:
+        """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
+        readings = [self._parts.analyzer.read(fresh=True).power_w for _ in range(AC_READINGS)]
+        mean_w = float(np.mean(readings))
+        limit_w = getattr(self._parts.analyzer,'power_uncertainty_w',lambda w:10.0)(mean_w)
+        parts = [
+            Component.of_samples("repeatability", readings, source=f"{AC_READINGS} readings"),
+            Component.rectangular("accuracy", limit_w, source=getattr(self._parts.analyzer,'accuracy_source','')),
+        ]
+        return Reading("AC power", mean_w, "W", Budget("AC power", "W", parts))
+
+    def inverter_power(self) -> Reading:
+        """AC power as the inverter itself reports it (W, charge positive)."""
+        value_w = self._parts.inverter.reading().ac_power_w
+        # IEEE 1547-2018, table 3: minimum measurement accuracy of active power, 5 % of the rated apparent power.
+        part = Component.rectangular(
+            "accuracy", 0.05 * self.rig.inverter.rated_power_w, source="IEEE 1547-2018, table 3: 5 % of the rating"
+        )
+        return Reading("AC power by the inverter", value_w, "W", Budget("AC power by the inverter", "W", [part]))
+
+    def signal(self, role: str) -> float:
+        """The latest value of a signal role; BenchError where the bus is silent."""
+        return self._parts.latest(role)
+
+    def tripped(self) -> bool:
+        """True while the controller reports a latched trip on the bus; by its status where the database has no signal."""
+        self.controller.require_alive()
+        if self._parts.db.has("trip_latched"):
+            return bool(self.signal("trip_latched"))
+        return '"trip_latched": true' in self.controller.must("status").out
+
+    def latched(self) -> bool:
+        """True while the controller reports a trip or a charge-only latch that an authorised reset releases."""
+        return self.tripped() or (self._parts.db.has("charge_only") and bool(self.signal("charge_only")))
+
+    def no_discharge_limit_a(self) -> float:
+        """The DC current (A) of the power that is not yet a discharge."""
+        return self.judging.no_discharge_w / self.signal("pack_voltage")
+
+    def charge_to_full(self) -> None:
+        """A calibration charge: charge until the BMS says 100 %."""
+        if self._parts.plant is not None:
+            self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+        with self.asking(2000):
+            if not self.wait_until(lambda: self.signal("soc") >= 99.95, FULL_CHARGE_S):
+                raise BenchError("calibration charge", f"SoC stands at {self.signal('soc'):.1f} %, not at 100 %")
+            # A controller counts the charge as full when it has seen it, not in the same instant.
+            self.settle()
+
+    def disturbed(self, from_s: float, to_s: float) -> str:
+        """What the machine did to the bench between these times that could have moved a latency; "" for nothing."""
+        return self._parts.disturbed(from_s, to_s)
+
+    def wait_until(self, condition: Callable[[], T], within_s: float, poll_s: float = 0.02) -> T:
+        """Wait for a condition with a bound; its last value, which is false when the time is over."""
+        deadline_s = self.clock.now_s() + within_s
+        while not (value := condition()) and self.clock.now_s() < deadline_s:
+            time.sleep(poll_s)
+        return value
+
+    def _within_rating(self, power_w: float) -> float:
+        rated_w = min(self.rig.inverter.rated_power_w, self.rig.safety.max_power_w)
+        if math.isinf(power_w):
+            return math.copysign(rated_w, power_w)
+        if abs(power_w) > rated_w:
+            raise BenchError("power", f"{power_w:g} W is beyond this rig's {rated_w:g} W", "see [safety] max_power_w")
+        return power_w
+
+    def _check_envelope(self, fault: Fault) -> None:
+        limit_c = self.rig.safety.max_cell_temperature_c
+        wanted_c = fault.signals().get("cell_temperature_max", -math.inf)
+        if wanted_c > limit_c:
+            raise BenchError("fault", f"{fault} goes beyond the rig's {limit_c:g} °C", "see [safety] max_cell_temperature_c")
+
+    def _wait_until_it_takes_commands(self) -> None:
+        """A controller that has just started, or just lost the BMS, refuses power: until it accepts a little, then zero."""
+        ready_s = self.rig.dut.ready_s
+        if not self.wait_until(lambda: self.controller.run("set_power", power_w=f"{PROBE_W:.0f}").status == 0, ready_s):
+            reply = self.controller.run("set_power", power_w=f"{PROBE_W:.0f}")
+            self.controller.require_alive()
+            said = " ".join((reply.err + reply.out).split())
+            raise BenchError(f"controller {self.rig.dut.name}", f"takes no power command within {ready_s:g} s", said)
+        self.controller.must("set_power", power_w="0")
+
+    def _wait_for_power(self, target_w: float | None = None) -> None:
+        """Until the inverter's power stands at the target for AT_TARGET_S, or still anywhere for STEADY_S; bounded."""
+        moved_w = 0.002 * self.rig.inverter.rated_power_w
+        anchor_w, still_since_s = math.inf, self.clock.now_s()
+
+        def standing() -> bool:
+            nonlocal anchor_w, still_since_s
+            power_w, now_s = self._parts.inverter.reading().ac_power_w, self.clock.now_s()
+            if abs(power_w - anchor_w) > moved_w:
+                anchor_w, still_since_s = power_w, now_s
+            there = target_w is not None and abs(power_w - target_w) <= max(0.02 * abs(target_w), moved_w)
+            return now_s - still_since_s >= (AT_TARGET_S if there else STEADY_S)
+
+        self.wait_until(standing, POWER_WAIT_S)

@@ -1,0 +1,55 @@
+"""`v2g-bench check`: opens every part of a rig by itself and says what answers, who it is, and what is sick.
+
+A sick part does not keep the others from being looked at: the engineer at the bench wants the whole list.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from v2g_bench.errors import BenchError
+from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.open import OpenRig
+
+CHECK_SEED = 1
+CONTACTORS_S = 10.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: the part, whether it is in order, and who it is or what is wrong and how to mend it."""
+
+    part: str
+    ok: bool
+    text: str
+
+
+def check_rig(name_or_path: str, *, strict: bool = False) -> Iterator[Finding]:
+    """Findings about every part of the rig; BenchError if the rig file itself is broken."""
+    loaded = load_rig(name_or_path)
+    yield Finding("rig file", True, f"{loaded.path}, evidence {loaded.rig.evidence}")
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="v2g-check-") as folder:
+        rig = OpenRig(loaded, Path(folder), CHECK_SEED, strict=strict, note=notes.append)
+        try:
+            for part, step in rig.steps():
+                yield _finding(part, step)
+                yield from (Finding("note", True, notes.pop()) for _ in list(notes))
+        finally:
+            closing = _finding("closing", lambda: _close(rig))
+        if not closing.ok:
+            yield closing
+
+
+def _finding(part: str, step: Any) -> Finding:
+    try:
+        return Finding(part, True, str(step()))
+    except BenchError as error:
+        return Finding(part, False, " ".join(str(error).split("\n  ")))
+
+
+def _close(rig: OpenRig) -> str:
+    rig.close()
+    return "all parts closed"

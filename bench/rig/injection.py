@@ -1,0 +1,89 @@
+"""Faults on this rig: injected, proven on the bus by readback, and always taken back.
+
+The stamp of the frame that first carries the fault is t0 of whatever is measured. It comes from the bus, never from the
+moment at which somebody asked for the fault.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from v2g_bench.errors import BenchError
+from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault
+from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.trace import Stamp
+from v2g_bench.rig.traffic import bms_frames, window
+
+READBACK_S = 3.0
+HEALTHY_S = 3.0
+POLL_S = 0.01
+
+
+@dataclass(frozen=True)
+class Active:
+    """A fault that is in force. on_bus: the stamp of the first frame that carries it (of the last frame for silence)."""
+
+    fault: Fault
+    on_bus: Stamp
+
+
+class Injector:
+    """Injects into the emulated world of this rig."""
+
+    def __init__(self, parts: OpenRig) -> None:
+        self._parts = parts
+
+    @contextmanager
+    def active(self, fault: Fault, phase_s: float) -> Iterator[Active]:
+        """The fault, proven by readback, while the block runs. BenchError if it does not reach the bus in time."""
+        parts = self._parts
+        if parts.plant is None:
+            raise BenchError(f"fault {fault.kind}", "this rig has no emulated BMS and no gateway to inject it through")
+        before = parts.latest_all()
+        asked_s = parts.clock.now_s()
+        injection = parts.plant.client.inject(fault, at_s=asked_s + phase_s)
+        try:
+            yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s))
+        finally:
+            parts.plant.client.clear(injection)
+        self._wait_for_health(fault, before)
+
+    def _proof(self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float) -> Stamp:
+        expected = fault.readback()
+        bound_s = READBACK_S + fault.settle_s(before) + max(0.0, from_s - asked_s)
+        if isinstance(expected, BusExpectation):
+            return self._traffic_proof(fault, expected, from_s, bound_s)
+        frame = self._parts.wait_for(lambda seen: expected.met_by(before | seen, before), asked_s, bound_s)
+        if frame is None:
+            raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
+        return self._parts.stamp(frame.stamp_s)
+
+    def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Stamp:
+        """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""
+        parts = self._parts
+        deadline_s = from_s + bound_s
+        while parts.clock.now_s() < deadline_s:
+            time.sleep(POLL_S)
+            now_s = parts.clock.now_s()
+            columns = parts.capture.frames(since_s=from_s - 1.0)
+            started_s = from_s
+            if isinstance(fault, BmsSilence):
+                heard = bms_frames(parts.db, columns)
+                if not len(heard):
+                    raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
+                started_s = float(heard.stamp_s[-1]) + 1e-6
+            if now_s > started_s and expected.met_by(window(parts.db, columns, started_s, now_s)):
+                return parts.stamp(started_s)
+        raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
+
+    def _wait_for_health(self, fault: Fault, before: dict[str, float]) -> None:
+        """After the fault: until the bus no longer shows it; BenchError if it stays."""
+        expected, cleared_s = fault.readback(), self._parts.clock.now_s()
+        if not isinstance(expected, Expectation):
+            return
+        gone = self._parts.wait_for(
+            lambda seen: expected.role in seen and not expected.met_by(before | seen, before), cleared_s, HEALTHY_S
+        )
+        if gone is None:
+            raise BenchError(f"fault {fault.kind}", f"still on the bus {HEALTHY_S:g} s after it was taken back: {expected}")

@@ -1,0 +1,204 @@
+"""What a rig file may say: checked models, unknown keys forbidden.
+
+A rig file is TOML; `load.py` reads it. Everything that a run judges by (limits, tolerances, thresholds that the manual
+leaves open, the decision rule) is stated here before the run and printed in the report; nothing of it changes after.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from v2g_bench.plant.config import PlantConfig
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Part(BaseModel):
+    """A table of a rig file: an unknown key is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Bus(Part):
+    """One CAN channel."""
+
+    interface: Literal["userland", "socketcan"]
+    channel: str = ""  # the interface's name for socketcan; the userland bus makes its own socket
+    fd: bool = True
+    bitrate: int = 500_000
+    data_bitrate: int = 2_000_000
+
+    @model_validator(mode="after")
+    def _socketcan_needs_a_channel(self) -> "Bus":
+        if self.interface == "socketcan" and not self.channel:
+            raise ValueError('socketcan needs a channel, for instance channel = "can0"')
+        return self
+
+
+class SignalOfRole(Part):
+    """A role's signal where the database counts the other way round."""
+
+    signal: str
+    invert: bool = False
+
+
+class Bms(Part):
+    """The battery management system: emulated by the plant, or a real one."""
+
+    kind: Literal["emulated", "real"]
+    dbc: str
+    roles: str | dict[str, str | SignalOfRole]  # a table, or a file with a [roles] table
+
+
+class Inverter(Part):
+    """The bidirectional inverter: emulated by the plant, or a real one behind Modbus TCP and SunSpec."""
+
+    kind: Literal["emulated", "modbus-tcp"]
+    host: str = "127.0.0.1"
+    port: int = 502
+    unit_id: Annotated[int, Field(ge=1, le=247)] = 1
+    rated_power_w: Positive = 11_000.0
+    ripple_hz: Positive | None = None  # its switching frequency, where it is known
+
+    @model_validator(mode="after")
+    def _real_needs_a_host(self) -> "Inverter":
+        if self.kind == "modbus-tcp" and "host" not in self.model_fields_set:
+            raise ValueError('a real inverter needs its address, for instance host = "10.0.0.9"')
+        return self
+
+
+class Meter(Part):
+    """One SCPI instrument; `resource = "emulated"` lets the plant bring its emulator."""
+
+    driver: str
+    resource: str = "emulated"
+    transport: Literal["hislip", "socket"] = "hislip"  # of the emulator
+    shunt_ohm: Positive | None = None
+    calibration: str | None = None
+
+    @property
+    def emulated(self) -> bool:
+        return self.resource == "emulated"
+
+
+class Meters(Part):
+    """The instruments by what they measure."""
+
+    dc_current: Meter
+    ac_power: Meter
+    multimeter: Meter | None = None
+
+    def named(self) -> dict[str, Meter]:
+        """The meters of this rig by name."""
+        found = {"dc_current": self.dc_current, "ac_power": self.ac_power, "multimeter": self.multimeter}
+        return {name: meter for name, meter in found.items() if meter is not None}
+
+
+class Sync(Part):
+    """The line whose edge starts the digitizer, and how well the bench knows when it rose."""
+
+    kind: Literal["emulated", "none"] = "emulated"
+
+
+class Thresholds(Part):
+    """What the manual leaves open and the controller is configured to; printed in the report."""
+
+    bms_timeout_s: Positive = 0.1
+    gradient_k: Positive = 8.0
+    soc_divergence_pct: Positive = 5.0
+    packet_loss_pct: Positive = 10.0
+    noise_window_s: Positive = 1.0
+
+
+class Dut(Part):
+    """The controller under test.
+
+    `command` and the entries of `commands` may use {config}, {socket}, {log}, {folder}, {channel}, {interface},
+    {inverter_host}, {inverter_port} and (set_power) {power_w}; {config} is a file that the bench writes for the reference
+    EMS.
+    """
+
+    kind: Literal["process", "external"]
+    name: str = "v2g-daemon"
+    command: list[str] = ["v2g-daemon", "--config", "{config}"]
+    log: str = "{folder}/v2g-main.log"
+    ready_s: Positive = 10.0
+    commands: dict[Literal["set_power", "status", "reset_trip", "reset_soc_offset", "reload", "health"], list[str]] = {
+        "set_power": ["v2g-ctrl", "--socket", "{socket}", "--set-power", "{power_w}"],
+        "status": ["v2g-ctrl", "--socket", "{socket}", "--status", "--json"],
+        "reset_trip": ["v2g-ctrl", "--socket", "{socket}", "--reset-trip"],
+        "reset_soc_offset": ["v2g-ctrl", "--socket", "{socket}", "--reset-soc-offset"],
+        "reload": ["v2g-daemon", "--config", "{config}", "--reload"],
+        "health": ["v2g-health", "--socket", "{socket}", "--status", "--json"],
+    }
+    supports: dict[str, bool | str] = {"bidirectional": True}
+    thresholds: Thresholds = Thresholds()
+
+
+class Safety(Part):
+    """Never exceeded, whatever a test asks; checked before a power is set and before a fault is injected."""
+
+    max_cell_temperature_c: float = 60.0
+    max_power_w: Positive = 11_000.0
+
+
+class Judging(Part):
+    """How a measurement becomes a verdict. Stated before the run, printed beside every verdict."""
+
+    rule: Literal["guarded", "non-binary", "simple"] = "non-binary"
+    isolation_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    power_tolerance_pct: Positive = 2.0
+    silence_limit_ms: Positive = 500.0  # BMS silence: the manual names the error, not its time
+    derated_below_pct: Positive = 90.0  # a derated discharge is at most this share of the power before
+    no_discharge_w: Positive = 50.0  # less than this is a controller's own consumption, not V2G
+    fallback_s: Positive = 0.5  # from the log line to the fallback being in force
+    trials: Annotated[int, Field(ge=1)] = 5
+    max_voids: Annotated[int, Field(ge=0)] = 20
+
+
+class Rig(Part):
+    """One bench set-up: one TOML file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    evidence: Literal["emulated", "hardware"]
+    place: str = ""
+    bus: dict[Literal["main", "bms", "ems"], Bus]
+    bms: Bms
+    inverter: Inverter
+    meters: Meters
+    dut: Dut
+    sync: Sync = Sync()
+    plant: PlantConfig = PlantConfig()
+    safety: Safety = Safety()
+    judging: Judging = Judging()
+
+    @model_validator(mode="after")
+    def _grade_is_true(self) -> "Rig":
+        if self.evidence == "hardware" and self.emulated_parts():
+            raise ValueError(
+                f'evidence = "hardware", but these parts are emulated: {", ".join(self.emulated_parts())}; '
+                'say evidence = "emulated"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _buses_fit(self) -> "Rig":
+        names = set(self.bus)
+        if names not in ({"main"}, {"bms", "ems"}):
+            raise ValueError("say either [bus.main], or [bus.bms] and [bus.ems] with the bench as gateway between them")
+        if self.bms.kind == "emulated" and names != {"main"}:
+            raise ValueError('an emulated BMS speaks on [bus.main]; [bus.bms] and [bus.ems] are for kind = "real"')
+        return self
+
+    def emulated_parts(self) -> list[str]:
+        """The names of the parts that are not hardware."""
+        parts = [f"bus.{name}" for name, bus in self.bus.items() if bus.interface == "userland"]
+        parts += [f"bus.{name}" for name, bus in self.bus.items() if bus.channel.startswith("vcan")]
+        parts += ["bms"] if self.bms.kind == "emulated" else []
+        parts += ["inverter"] if self.inverter.kind == "emulated" else []
+        parts += [f"meters.{name}" for name, meter in self.meters.named().items() if meter.emulated]
+        return parts
+
+    def needs_plant(self) -> bool:
+        """True when the plant process has a part to play on this rig."""
+        return any(not part.startswith("bus.") for part in self.emulated_parts())

@@ -1,0 +1,70 @@
+"""What the bench's own node sees of the BMS's frames: the newest sound values, and measures of the traffic."""
+
+import numpy as np
+
+from v2g_bench.can.columns import Columns, Frame
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.e2e import COUNTER_BYTE, check
+from v2g_bench.faults import BusWindow
+
+
+def sound(db: BusDatabase, frame: Frame) -> bool:
+    """True for a frame of the database whose end-to-end checksum, if it has one, fits."""
+    spec = db.by_id(frame.frame_id, frame.is_extended)
+    if spec is None or len(frame.data) < spec.length:
+        return False
+    return spec.e2e is None or check(frame.data[: spec.length], spec.e2e.data_id)
+
+
+def newest(db: BusDatabase, columns: Columns) -> dict[str, float]:
+    """The newest sound value of every role in these frames."""
+    values: dict[str, float] = {}
+    for spec in db.messages.values():
+        frames = columns.of(spec.frame_id, spec.is_extended)
+        for position in range(len(frames) - 1, -1, -1):
+            frame = frames.frame(position)
+            if sound(db, frame):
+                values |= db.decode(frame.message())
+                break
+    return values
+
+
+def bms_frames(db: BusDatabase, columns: Columns) -> Columns:
+    """The frames that carry identifiers of the BMS's cyclic messages."""
+    wanted = [spec.frame_id for spec in db.senders("BMS") if spec.cycle_s > 0]
+    return columns[np.isin(columns.frame_id, wanted)]
+
+
+def window(db: BusDatabase, columns: Columns, from_s: float, to_s: float) -> BusWindow:
+    """Measures of the BMS's cyclic frames stamped between two times."""
+    inside = columns[(columns.stamp_s >= from_s) & (columns.stamp_s <= to_s)]
+    expected = received = bad = repeated = 0
+    spread_ms = 0.0
+    for spec in db.senders("BMS"):
+        if spec.cycle_s <= 0:
+            continue
+        frames = inside.of(spec.frame_id, spec.is_extended)
+        expected += int((to_s - from_s) / spec.cycle_s)
+        received += len(frames)
+        spread_ms = max(spread_ms, _spread_ms(frames.stamp_s, spec.cycle_s))
+        if spec.e2e is None:
+            continue
+        last = -1
+        for position in range(len(frames)):
+            data = frames.data[position, : spec.length].tobytes()
+            if not check(data, spec.e2e.data_id):
+                bad += 1
+                continue
+            repeated += data[COUNTER_BYTE] == last
+            last = data[COUNTER_BYTE]
+    return BusWindow(to_s - from_s, expected, received, bad, repeated, spread_ms)
+
+
+def _spread_ms(stamps_s: np.ndarray, cycle_s: float) -> float:
+    """How far the frames lie from an even cycle, from the earliest to the latest, ms."""
+    if len(stamps_s) < 3:
+        return 0.0
+    # Distances from the cycle's grid, taken around the circle so that a frame just before the grid is not a cycle late.
+    angles = np.exp(2j * np.pi * stamps_s / cycle_s)
+    offsets = np.angle(angles / np.mean(angles)) * cycle_s / (2 * np.pi)
+    return float(np.ptp(offsets) * 1000.0)

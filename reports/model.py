@@ -1,0 +1,290 @@
+"""What a run wrote, as plain data: requirements, tests, measurements, trials, and everything an auditor asks about.
+
+A verdict can be worse than what it stands over, never better: building a TestResult with a failed measurement makes the
+test FAIL whatever was passed in, and so on up to `Run.verdict`. A file in which they disagree is refused by `load`.
+
+>>> test = TestResult(nodeid="t", verdict="PASS", measurements=[Measurement(name="m", verdict="FAIL", value=61.0)])
+>>> test.verdict
+'FAIL'
+>>> Requirement(id="SAF-01", title="hot cell isolates", tests=[test]).verdict
+'FAIL'
+>>> Requirement(id="SAF-02", title="nobody tested it").verdict
+'INCONCLUSIVE'
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from v2g_bench.errors import BenchError
+from v2g_bench.reports.files import write_atomic
+from v2g_bench.reports.strict import build, plain
+from v2g_bench.reports.verdicts import ERROR, INCONCLUSIVE, NOT_APPLICABLE, PASS, VERDICTS, member, no_better, worst
+
+SCHEMA = 1
+EVIDENCE = ("simulated", "emulated", "hardware")
+CLOCKS = ("real", "virtual")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One repetition. value and expanded (U) are in the measurement's unit, None when the trial has none; t0_s and
+    t1_s are on the bench clock; waveform is a .npz relative to the run folder (see `figure.load_waveform`).
+    """
+
+    index: int
+    attempt: int = 1
+    value: float | None = None
+    expanded: float | None = None
+    void: bool = False
+    void_reason: str = ""
+    t0_s: float | None = None
+    t0_source: str = ""
+    t1_s: float | None = None
+    phase_s: float | None = None
+    waveform: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One measured quantity. value, expanded (U = k·u) and the limits are in `unit`; p_conform is 0..1.
+
+    A PASS without a value, or with void trials alone, is made INCONCLUSIVE: nothing was measured.
+    """
+
+    name: str
+    quantity: str = ""
+    value: float | None = None
+    unit: str = ""
+    expanded: float | None = None
+    k: float | None = None
+    limit_low: float | None = None
+    limit_high: float | None = None
+    limit_text: str = ""
+    rule: str = ""
+    p_conform: float | None = None
+    verdict: str = ""
+    statement: str = ""
+    trials: list[Trial] = field(default_factory=list)
+    claim: str = ""
+
+    def __post_init__(self) -> None:
+        nothing = self.value is None or (bool(self.trials) and all(trial.void for trial in self.trials))
+        own = self.verdict or INCONCLUSIVE
+        _harden(self, worst([own, INCONCLUSIVE]) if own == PASS and nothing else own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestResult:
+    """One test (one parameter set). Its verdict is never better than the worst of its measurements."""
+
+    __test__ = False  # pytest must not take this for a test class
+
+    nodeid: str
+    title: str = ""
+    verdict: str = ""
+    reason: str = ""
+    duration_s: float = 0.0
+    measurements: list[Measurement] = field(default_factory=list)
+    log: str = ""
+
+    def __post_init__(self) -> None:
+        _harden(self, no_better(self.verdict, [m.verdict for m in self.measurements]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """One testable statement and what was found. statement: one line for the table.
+
+    NOT APPLICABLE needs its reason (the claim of the PICS, quoted); without one it is INCONCLUSIVE. A requirement
+    without tests is INCONCLUSIVE.
+    """
+
+    id: str
+    title: str
+    family: str = ""
+    source: str = ""
+    limit: str = ""
+    method: str = ""
+    text: str = ""
+    text_sha256: str = ""
+    verdict: str = ""
+    statement: str = ""
+    not_applicable_reason: str = ""
+    tests: list[TestResult] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        found = [test.verdict for test in self.tests]
+        if self.verdict == NOT_APPLICABLE or (found and set(found) == {NOT_APPLICABLE}):
+            own = NOT_APPLICABLE if self.not_applicable_reason.strip() else INCONCLUSIVE
+        else:
+            own = no_better(self.verdict or worst(found), found or [INCONCLUSIVE])
+        judged = [verdict for verdict in found if verdict != NOT_APPLICABLE]
+        _harden(self, worst(judged) if own == NOT_APPLICABLE and judged else own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controller:
+    """The device under test."""
+
+    name: str
+    version: str = ""
+    sha256: str = ""
+    kind: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instrument:
+    """One instrument: the part it plays on the rig, what it says it is, where, and under which calibration."""
+
+    part: str
+    identity: str = ""
+    resource: str = ""
+    emulated: bool = True
+    calibration: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetRow:
+    """One component: standard uncertainty u, sensitivity, contribution = |sensitivity|·u in the budget's unit."""
+
+    name: str
+    distribution: str = ""
+    u: float = 0.0
+    sensitivity: float = 1.0
+    contribution: float = 0.0
+    dof: float = float("inf")
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetTable:
+    """One uncertainty budget with its combined u, effective degrees of freedom, k and expanded U (all in unit)."""
+
+    title: str
+    unit: str
+    rows: list[BudgetRow] = field(default_factory=list)
+    u: float = 0.0
+    dof: float = float("inf")
+    k: float = 2.0
+    expanded: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Qualification:
+    """What the bench measured of itself before it judged others. rows: one mapping of column title to text each."""
+
+    date: str
+    verdict: str
+    text: str = ""
+    rows: list[dict[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        member("Qualification.verdict", self.verdict, VERDICTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that one run wrote. started and ended are ISO 8601 in UTC; evidence and clock decide the grade."""
+
+    schema: int = SCHEMA
+    title: str
+    started: str
+    ended: str = ""
+    complete: bool = False
+    incomplete_reason: str = ""
+    rig: str
+    rig_file_text: str = ""
+    evidence: str
+    clock: str
+    marks: list[str] = field(default_factory=list)
+    bench_version: str = ""
+    commit: str = ""
+    dirty: bool = False
+    lock_sha256: str = ""
+    controller: Controller
+    instruments: list[Instrument] = field(default_factory=list)
+    host: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
+    thresholds: dict[str, str] = field(default_factory=dict)
+    pics: dict[str, str] = field(default_factory=dict)
+    requirements: list[Requirement] = field(default_factory=list)
+    budgets: list[BudgetTable] = field(default_factory=list)
+    qualification: Qualification | None = None
+    decision_rule: str = ""
+    operator: str = ""
+    place: str = ""
+    deviations: list[str] = field(default_factory=list)
+    voids: int = 0
+    trials: int = 0
+    exit_status: int = 0
+
+    def __post_init__(self) -> None:
+        member("Run.evidence", self.evidence, EVIDENCE)
+        member("Run.clock", self.clock, CLOCKS)
+
+    @property
+    def verdict(self) -> str:
+        """The worst of the requirements; never PASS for a run that is incomplete, tested nothing or ended in error."""
+        found = worst(requirement.verdict for requirement in self.requirements)
+        if found == PASS and self.exit_status != 0:
+            return ERROR
+        return INCONCLUSIVE if found == PASS and not self.complete else found
+
+
+def dumps(run: Run) -> bytes:
+    """The run as JSON, UTF-8, the same bytes for the same run. Adds the computed verdict for other readers."""
+    data = {"schema": run.schema, "verdict": run.verdict, **plain(run)}
+    try:
+        return (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except UnicodeEncodeError:  # half a surrogate pair in a log: only the escaped form can carry it
+        return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+
+
+def dump(run: Run, path: Path) -> None:
+    """Write results.json so that a reader sees the old file or the whole new one."""
+    write_atomic(path, dumps(run))
+
+
+def load(path: Path) -> Run:
+    """Read a results.json. BenchError names the key that is unknown, missing, of the wrong type or contradictory."""
+    where = str(path)
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BenchError(where, f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BenchError(where, f"is not JSON: {error}", "was the run killed while it wrote?") from error
+    if not isinstance(data, dict):
+        raise BenchError(where, f"expected an object, found {type(data).__name__}")
+    if data.get("schema") != SCHEMA:
+        raise BenchError(f"{where}: schema", f"is {data.get('schema')!r}, this version reads {SCHEMA}")
+    said = data.pop("verdict", None)
+    run = build(Run, data, where)
+    if said != run.verdict:
+        raise BenchError(f"{where}: verdict", f"says {said!r}, its content says {run.verdict!r}")
+    _same_verdicts(run, data, where)
+    return run
+
+
+def _same_verdicts(run: Run, data: dict[str, Any], where: str) -> None:
+    for r, requirement in enumerate(run.requirements):
+        raw = data["requirements"][r]
+        pairs: list[tuple[str, str, str]] = [("", raw["verdict"], requirement.verdict)]
+        for t, test in enumerate(requirement.tests):
+            raw_test = raw["tests"][t]
+            pairs.append((f".tests[{t}]", raw_test["verdict"], test.verdict))
+            for m, measurement in enumerate(test.measurements):
+                raw_verdict = raw_test["measurements"][m]["verdict"]
+                pairs.append((f".tests[{t}].measurements[{m}]", raw_verdict, measurement.verdict))
+        for place, said, found in pairs:
+            if said != found:
+                key = f"{where}: requirements[{r}]{place}.verdict"
+                raise BenchError(key, f"says {said!r}, its content says {found!r}", "was the file edited by hand?")
+
+
+def _harden(item: object, verdict: str) -> None:
+    object.__setattr__(item, "verdict", member(f"{type(item).__name__}.verdict", verdict, VERDICTS))

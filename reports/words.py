@@ -1,0 +1,162 @@
+"""The words of a report: grade marks, numbers with their uncertainty, and text that shows what it holds.
+
+>>> measured(23.41, 0.31, "ms")
+'23.41 ms ± 0.31 ms'
+>>> printable("red: \\x1b[31mhot\\x1b[0m, bell: \\x07")
+'red: hot, bell: <U+0007>'
+"""
+
+import math
+import re
+import unicodedata
+
+from v2g_bench.reports.model import Run
+
+_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+# What the fonts inside the Typst wheel can draw (found by compiling every character as PDF/A-3a, Typst 0.15).
+_DRAWABLE_HEX = (
+    "20-7e a0-ac ae-2ff 37a-37f 384-38a 38e-3a1 3a3-482 48a-4ff 1e00-1eff 2000-200a 2010-2027 2030-2040 2044-2052 "
+    "2070-2071 2074-208e 20a0-20bf 2100-211e 2122-2122 2126-2151 2190-23ff 2460-262f 2713-2718 fffd-fffd"
+)
+_DRAWABLE = [(int(span.split("-")[0], 16), int(span.split("-")[1], 16)) for span in _DRAWABLE_HEX.split()]
+
+
+def certifiable(run: Run) -> bool:
+    """Whether a human may issue it at all: hardware grade, real clock, no emulated instrument, run complete."""
+    emulated = any(instrument.emulated for instrument in run.instruments)
+    return run.evidence == "hardware" and run.clock == "real" and run.complete and not emulated
+
+
+def grade_mark(run: Run) -> str:
+    """The mark of the evidence grade, for every page."""
+    if run.evidence != "hardware":
+        return f"{run.evidence.upper()} - no hardware was measured"
+    if run.clock == "virtual":
+        return "HARDWARE GRADE ON A VIRTUAL CLOCK - no real time was measured"
+    if any(instrument.emulated for instrument in run.instruments):
+        return "HARDWARE GRADE WITH EMULATED INSTRUMENTS - not all of it was measured"
+    return "HARDWARE - measured in real time"
+
+
+def certified_mark(run: Run) -> str:
+    """NOT CERTIFIED for anything that could not be issued; else UNISSUED, because only a person issues a report."""
+    return "UNISSUED" if certifiable(run) else "NOT CERTIFIED"
+
+
+def page_mark(run: Run) -> str:
+    """Grade, certification and completeness in one line."""
+    marks = [grade_mark(run), certified_mark(run), *([] if run.complete else ["INCOMPLETE RUN"])]
+    return "  ·  ".join(marks)
+
+
+def issue_line(run: Run) -> str:
+    """What stands where a laboratory signs."""
+    if certifiable(run):
+        return "Not issued. A person whom the laboratory has authorised signs and dates it here to issue it."
+    return "This report cannot be issued: only a complete run on real hardware, in real time, can."
+
+
+def what_it_is_not(run: Run) -> list[str]:
+    """Sentences for the first page: what a reader must not take this report for."""
+    lines = []
+    if not run.complete:
+        lines.append(f"The run is incomplete: {run.incomplete_reason or 'it did not reach its end'}.")
+    if run.evidence != "hardware":
+        lines.append(
+            f"NOT CERTIFIED. {run.evidence}: no hardware was measured. It shows how the controller behaves "
+            "against models of the vehicle, the inverter and the grid, not how a product behaves."
+        )
+    elif not certifiable(run):
+        lines.append(f"NOT CERTIFIED. {grade_mark(run).capitalize()}.")
+    if run.clock == "virtual":
+        lines.append(
+            "Times are of a virtual clock: they show the order and the waiting times that the software asks "
+            "for, not how fast a machine computes."
+        )
+    if run.dirty:
+        lines.append("The bench ran from a source tree with changes that were not committed.")
+    lines.append(
+        "It is not a certificate. It is test data for a laboratory; only a person authorised to do so issues a report."
+    )
+    lines.append("The results relate only to the items tested, in the versions and with the settings listed here.")
+    return lines
+
+
+def verdict_sentence(run: Run) -> str:
+    """One sentence that says what the verdict of the run rests on."""
+    judged = [r for r in run.requirements if r.verdict != "NOT APPLICABLE"]
+    if not judged:
+        return "No requirement was tested."
+    passed = sum(r.verdict == "PASS" for r in judged)
+    text = f"{passed} of {len(judged)} tested requirements met"
+    skipped = len(run.requirements) - len(judged)
+    text += f"; {skipped} not applicable." if skipped else "."
+    if passed == len(judged) and run.verdict != "PASS":
+        text += " The run did not end in order, so it is not a PASS."
+    return text
+
+
+def number(value: float, places: int) -> str:
+    """`value` with that many decimal places and a real minus sign."""
+    return f"{value:.{places}f}".replace("-", "−")
+
+
+def places_for(expanded: float | None, value: float | None = None) -> int:
+    """Decimal places so that U shows two significant digits; without U, four significant digits of the value."""
+    size, digits = (expanded, 2) if expanded else (value, 4)
+    if not size or not math.isfinite(size):
+        return 2
+    return min(9, max(0, digits - 1 - math.floor(math.log10(abs(size)))))
+
+
+def measured(value: float | None, expanded: float | None, unit: str) -> str:
+    """`23.41 ms ± 0.31 ms`; a dash where nothing was measured."""
+    if value is None:
+        return "—"
+    places = places_for(expanded, value)
+    text = f"{number(value, places)} {unit}".rstrip()
+    return text if expanded is None else f"{text} ± {number(expanded, places)} {unit}".rstrip()
+
+
+def probability(value: float | None) -> str:
+    """A conformance probability (0..1) in per cent, never rounded up to certainty."""
+    if value is None or not math.isfinite(value):
+        return "—"
+    if value > 0.9999:
+        return "> 99.99 %"
+    return "< 0.01 %" if value < 0.0001 else f"{100 * value:.2f} %"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A budget number: `digits` significant digits, ∞ for infinite degrees of freedom."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def printable(text: str) -> str:
+    """`text` with colour codes taken out and every other character that would not show, or would reorder its
+    neighbours, written as <U+XXXX>. Line feeds stay; tabs become spaces.
+    """
+    text = _COLOUR_CODES.sub("", text).replace("\r\n", "\n").expandtabs(4)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c == "\n" or (c.isprintable() or c == "\u00a0") else _named(c) for c in text)
+
+
+def drawable(text: str) -> str:
+    """`printable` text within the characters that the PDF's fonts hold; others as <U+XXXX>."""
+    text = printable(text)
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFC", text)
+    return "".join(c if c == "\n" or any(a <= ord(c) <= b for a, b in _DRAWABLE) else _named(c) for c in text)
+
+
+def slug(text: str) -> str:
+    """A name for an anchor or a CSS class: small letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+
+
+def _named(character: str) -> str:
+    return f"<U+{ord(character):04X}>"

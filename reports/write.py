@@ -1,0 +1,119 @@
+"""Writes a run's outputs into its folder: results.json, junit.xml, report.html, report.pdf, manifest.json, SHA256SUMS.
+
+What the run wrote before (waveforms, captures, logs) is the evidence: it is hashed first, and the report lists it. The
+manifest holds the digest of every file; SHA256SUMS lets `sha256sum -c SHA256SUMS` check the folder without this bench.
+Call it last, when nothing is written to the folder any more.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from v2g_bench.errors import BenchError
+from v2g_bench.reports.files import write_atomic
+from v2g_bench.reports.html import render_html
+from v2g_bench.reports.junit import render_junit
+from v2g_bench.reports.model import Run, dumps
+from v2g_bench.reports.pdf import render_pdf
+from v2g_bench.reports.statements import report_id
+from v2g_bench.reports.view import View, view
+
+RESULTS, JUNIT, HTML, PDF = "results.json", "junit.xml", "report.html", "report.pdf"
+MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
+_OUTPUTS = {RESULTS: "results", JUNIT: "results", HTML: "report", PDF: "report"}
+_ROLES = {".npz": "waveform", ".blf": "capture", ".mf4": "capture", ".pcapng": "capture", ".log": "log", ".toml": "rig"}
+
+
+def write_report(run: Run, folder: Path) -> dict[str, Path]:
+    """Write every output of `run` into `folder` and return their paths by name.
+
+    One output that fails does not keep the others from being written; BenchError at the end names all that failed, and
+    every waveform that the results name but the folder does not hold. An output that failed is not left from before.
+    """
+    problems: list[str] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        evidence = _evidence(folder)
+    except OSError as error:
+        raise BenchError(str(folder), f"the run folder cannot be used: {error.strerror}") from error
+    shown, lost = view(run, folder, [_listed(entry) for entry in evidence])
+    problems += lost
+    outputs: dict[str, Callable[[], bytes]] = {
+        RESULTS: lambda: dumps(run),
+        JUNIT: lambda: render_junit(run),
+        HTML: lambda: render_html(shown),
+        PDF: lambda: render_pdf(run, shown),
+    }
+    written = {name: folder / name for name, render in outputs.items() if _write(folder / name, render, problems)}
+    entries = evidence + [_entry(path, name, _OUTPUTS[name]) for name, path in written.items()]
+    for name, content in _lists(run, entries, problems):
+        if _write(folder / name, partial(bytes, content), problems):
+            written[name] = folder / name
+    if problems:
+        told = "\n  ".join(["the report is not whole:", *problems])
+        raise BenchError(str(folder), told, "the rest was written")
+    return written
+
+
+def _write(path: Path, render: Callable[[], bytes], problems: list[str]) -> bool:
+    """Render and write one output. A fault in one must not cost the others, so every error is caught, kept and told."""
+    try:
+        path.unlink(missing_ok=True)
+        write_atomic(path, render())
+    except BenchError as error:
+        problems.append(str(error).replace("\n", " "))
+    except Exception as error:  # noqa: BLE001  the report of a long run must not be lost to a fault in one of its forms
+        problems.append(f"{path}: {type(error).__name__}: {error}")
+    else:
+        return True
+    return False
+
+
+def _evidence(folder: Path) -> list[dict[str, str | int]]:
+    """Digest, size and role of every regular file that was here before the report; links are not followed."""
+    own = {*_OUTPUTS, MANIFEST, SUMS}
+    found = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if name in own or path.is_symlink() or not path.is_file() or path.name.endswith(".part"):
+            continue
+        found.append(_entry(path, name, _ROLES.get(path.suffix.lower(), "evidence")))
+    return found
+
+
+def _entry(path: Path, name: str, role: str) -> dict[str, str | int]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": name, "role": role, "size": path.stat().st_size, "sha256": digest}
+
+
+def _listed(entry: dict[str, str | int]) -> View:
+    return {"path": entry["path"], "size": f"{entry['size']:,}".replace(",", " "), "sha256": entry["sha256"]}
+
+
+def _lists(run: Run, entries: list[dict[str, str | int]], problems: list[str]) -> list[tuple[str, bytes]]:
+    manifest = {
+        "schema": 1,
+        "report": report_id(run),
+        "verdict": run.verdict,
+        "complete": run.complete,
+        "evidence": run.evidence,
+        "clock": run.clock,
+        "started": run.started,
+        "problems": problems,
+        "files": sorted(entries, key=lambda entry: str(entry["path"])),
+    }
+    content = (json.dumps(manifest, indent=1, ensure_ascii=True) + "\n").encode()
+    sums = {str(entry["path"]): str(entry["sha256"]) for entry in entries}
+    sums[MANIFEST] = hashlib.sha256(content).hexdigest()
+    lines = [_sum_line(digest, name) for name, digest in sorted(sums.items())]
+    return [(MANIFEST, content), (SUMS, "".join(lines).encode("utf-8", "surrogateescape"))]
+
+
+def _sum_line(digest: str, name: str) -> str:
+    """A line as `sha256sum` writes it, which marks a name with a backslash or line feed by a leading backslash."""
+    safe = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    mark = "\\" if safe != name else ""
+    return f"{mark}{digest}  {safe}\n"

@@ -1,0 +1,14 @@
+"""Power: what is asked for is what flows at the terminals."""
+
+import pytest
+
+
+@pytest.mark.req("LIM-04")
+@pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
+def test_set_power_is_the_power_at_the_terminals(bench, judge, power_w):
+    """v2g-ctrl --set-power: the AC meter shows that power, inverter and BMS agree, and no over-current is flagged."""
+    with bench.asking(power_w):
+        meter = bench.ac_power()
+        judge.power("AC power at the terminals", meter, is_w=power_w)
+        judge.agree("meter and inverter", meter, bench.inverter_power())
+        judge.holds("no over-current flag from the BMS", not bench.signal("over_current"))

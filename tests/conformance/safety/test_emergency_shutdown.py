@@ -1,0 +1,66 @@
+"""The emergency shutdown: what isolates the pack, how fast, and what must not."""
+
+import pytest
+
+from v2g_bench.faults import BmsSilence, OverTemperature, StringVoltageDifference
+from v2g_bench.rig.bench import RATED_W
+
+POWERS_W = pytest.mark.parametrize(
+    "power_w",
+    [-3000, 3000, -RATED_W, RATED_W],
+    ids=["discharging-3kW", "charging-3kW", "discharging-rated", "charging-rated"],
+)
+
+
+@pytest.mark.req("SAF-01")
+@POWERS_W
+def test_hot_cell_isolates(bench, trials, power_w):
+    """One cell above 45 °C: the current at the meter is gone inside 50 ms of the frame that says so."""
+    for trial in trials:
+        with bench.at_power(power_w), bench.recording() as trace:
+            with bench.inject(OverTemperature(cell=17, to_c=45.5), phase_s=trial.phase_s) as fault:
+                isolation = trace.isolation(after=fault.on_bus)
+        trial.judge(isolation.latency, below_ms=50)
+
+
+@pytest.mark.req("SAF-02")
+@POWERS_W
+def test_diverging_strings_isolate(bench, trials, power_w):
+    """Strings more than 300 mV apart: the current at the meter is gone inside 50 ms of the frame that says so."""
+    for trial in trials:
+        with bench.at_power(power_w), bench.recording() as trace:
+            with bench.inject(StringVoltageDifference(to_mv=320), phase_s=trial.phase_s) as fault:
+                isolation = trace.isolation(after=fault.on_bus)
+        trial.judge(isolation.latency, below_ms=50)
+
+
+@pytest.mark.req("SAF-03")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OverTemperature(cell=17, to_c=44.9),
+        OverTemperature(cell=17, to_c=45.0),
+        StringVoltageDifference(to_mv=299),
+        StringVoltageDifference(to_mv=300),
+    ],
+    ids=["44.9C", "45.0C", "299mV", "300mV"],
+)
+@pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
+def test_no_trip_at_the_limit(bench, judge, fault, power_w):
+    """At the limit and one step below it the current keeps flowing, and the controller reports no trip."""
+    with bench.at_power(power_w), bench.recording(after_s=0.9) as trace, bench.inject(fault) as active:
+        judge.at_least("least current after the fault", trace.least_share(since=active.on_bus), above=90)
+        judge.holds("the controller reports no trip", not bench.tripped())
+
+
+@pytest.mark.req("SAF-05")
+@pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
+def test_bms_silence_stops_the_transfer(bench, trials, judge, power_w):
+    """The BMS falls silent: ERR_BMS_TIMEOUT in the log, and the current is gone within the rig's time."""
+    limit_ms = bench.judging.silence_limit_ms
+    for trial in trials:
+        with bench.at_power(power_w), bench.recording(after_s=0.3 + limit_ms / 1000) as trace:
+            with bench.inject(BmsSilence(), phase_s=trial.phase_s) as fault:
+                isolation = trace.isolation(after=fault.on_bus)
+                judge.logged(r"ERR_BMS_TIMEOUT", within_s=2)
+        trial.judge(isolation.latency, below_ms=limit_ms)

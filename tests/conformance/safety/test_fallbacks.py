@@ -1,0 +1,65 @@
+"""What the controller falls back to when the battery or its data are not to be trusted: less power, or no discharge."""
+
+import pytest
+
+from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
+
+NO_DISCHARGE_S = 3.0
+
+
+@pytest.mark.req("SAF-08")
+def test_thermal_gradient_derates(bench, judge):
+    """A pack that is hot in one place: 0x01A2 in the log, and a lower discharge rate at the meter."""
+    with bench.at_power(-4000):
+        before = bench.ac_power()
+        with bench.inject(ThermalGradient(to_k=12)):
+            judge.logged(r"0x01A2", within_s=5)
+            bench.settle()
+            after = bench.ac_power()
+            judge.at_most("discharge power left", after.share_of(before), below=bench.judging.derated_below_pct)
+
+
+@pytest.mark.req("SAF-09")
+def test_soc_divergence_blocks_v2g(bench, judge):
+    """SoC reported wrong: 0x09BD in the log, then no discharge whatever is asked, also when the SoC is back."""
+    with bench.at_power(-3000):
+        with bench.inject(SocDivergence(by_pct=8)):
+            judge.logged(r"0x09BD", within_s=10)
+            bench.settle()
+            with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+                judge.never_discharges("while the SoC diverges", trace)
+        with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+            judge.never_discharges("before it is calibrated", trace)
+
+
+@pytest.mark.req("SAF-09")
+def test_calibration_charge_gives_v2g_back(bench, judge):
+    """After a full charge and the reset of the offset, and only then, the pack is discharged again."""
+    with bench.at_power(-3000), bench.inject(SocDivergence(by_pct=8)):
+        judge.logged(r"0x09BD", within_s=10)
+    reply = bench.controller.run("reset_soc_offset")
+    judge.holds("the reset is refused before the calibration charge", reply.status != 0, reply.err or reply.out)
+    bench.charge_to_full()
+    bench.controller.must("reset_soc_offset")
+    with bench.asking(-3000):
+        judge.power("discharge after the calibration", bench.ac_power(), is_w=-3000)
+
+
+@pytest.mark.req("SAF-11")
+@pytest.mark.parametrize(
+    "noise",
+    [EmiNoise(loss_pct=25), EmiNoise(flip_pct=25), EmiNoise(loss_pct=15, flip_pct=10, burst_frames=4, jitter_ms=5)],
+    ids=["lost", "damaged", "bursts"],
+)
+def test_emi_leaves_charge_only(bench, judge, noise):
+    """Noise on the CAN line: 0x0B22 in the log, never a discharge afterwards, and charging still works."""
+    with bench.at_power(-3000):
+        with bench.inject(noise):
+            judge.logged(r"0x0B22", within_s=10)
+            bench.settle()
+            with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+                judge.never_discharges("under noise", trace)
+        with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+            judge.never_discharges("after the noise", trace)
+        with bench.asking(2000):
+            judge.power("charging still works", bench.ac_power(), is_w=2000)

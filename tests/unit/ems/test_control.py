@@ -1,0 +1,112 @@
+"""Server and client of the control socket, in one process."""
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from v2g_bench.ems.client import ControlClient, ControlError, socket_path
+from v2g_bench.ems.control import ControlServer
+from v2g_bench.errors import BenchError
+
+
+async def _echo(request: dict[str, Any]) -> dict[str, Any]:
+    return {"ok": True, "text": str(request.get("cmd"))}
+
+
+def _with_server(path: Path, work: Any) -> Any:
+    async def run() -> Any:
+        server = ControlServer(path, _echo)
+        await server.start()
+        try:
+            return await asyncio.to_thread(work)
+        finally:
+            await server.close()
+
+    return asyncio.run(run())
+
+
+def test_question_and_answer(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "s"
+    answer = _with_server(path, lambda: ControlClient(str(path)).ask({"cmd": "status"}))
+    assert answer == {"ok": True, "text": "status"}
+    assert not path.exists(), "removed at the end"
+
+
+@pytest.mark.parametrize("line", [b"{\n", b"[1]\n", b"\xff\n"])
+def test_nonsense_is_refused_and_the_server_lives(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "s"
+
+    def work() -> tuple[bytes, dict[str, Any]]:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(5)
+            sock.connect(str(path))
+            sock.sendall(line)
+            refused = sock.makefile("rb").readline()
+        return refused, ControlClient(str(path)).ask({"cmd": "x"})
+
+    refused, answer = _with_server(path, work)
+    assert b'"ok": false' in refused
+    assert answer["ok"]
+
+
+def test_endless_line_ends_the_connection_only(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+
+    def work() -> tuple[bytes, bool]:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(5)
+            sock.connect(str(path))
+            try:
+                sock.sendall(b"x" * 200_000)
+                rest = sock.recv(10)
+            except (BrokenPipeError, ConnectionResetError):
+                rest = b""
+        return rest, ControlClient(str(path)).ask({"cmd": "x"})["ok"]
+
+    assert _with_server(path, work) == (b"", True)
+
+
+def test_socket_of_a_dead_daemon_is_taken_over_and_of_a_living_one_not(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+
+    def second() -> str:
+        with pytest.raises(BenchError) as caught:
+            asyncio.run(ControlServer(path, _echo).start())
+        return caught.value.what
+
+    assert _with_server(path, second) == "another controller listens here"
+
+
+def test_paths_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("keep me", encoding="utf-8")
+    for path in (tmp_path / ("x" * 120), tmp_path / "file", tmp_path / "file" / "s"):
+        with pytest.raises(BenchError, match=r"control\.socket"):
+            asyncio.run(ControlServer(path, _echo).start())
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "keep me"
+
+
+def test_no_daemon(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="no daemon here"):
+        ControlClient(str(tmp_path / "absent")).ask({"cmd": "status"})
+
+
+def test_daemon_that_says_nothing_or_nonsense(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        with pytest.raises(ControlError, match="has not answered"):
+            ControlClient(str(path), timeout_s=0.05).ask({"cmd": "status"})
+
+
+def test_which_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("V2G_SOCKET", raising=False)
+    assert socket_path(None) == "/run/v2g/ems.sock"
+    monkeypatch.setenv("V2G_SOCKET", "/tmp/other")
+    assert socket_path(None) == "/tmp/other"
+    assert socket_path("/tmp/given") == "/tmp/given"

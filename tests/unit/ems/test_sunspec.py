@@ -1,0 +1,82 @@
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from v2g_bench.ems import sunspec
+from v2g_bench.ems.modbus import ModbusError, ModbusLink, ModbusRefusal
+
+
+@pytest.mark.parametrize(
+    ("power_w", "scale", "registers"),
+    [
+        (-3000.0, 0, [1, 1, 0, 3000]),
+        (3000.0, 0, [1, 1, 0xFFFF, 0xF448]),
+        (0.0, 0, [1, 1, 0, 0]),
+        (-3009.0, 1, [1, 1, 0, 300]),
+        (3009.0, 1, [1, 1, 0xFFFF, 0xFED4]),
+        (-1.5, -1, [1, 1, 0, 15]),
+    ],
+)
+def test_sign_and_scale_of_the_setpoint(power_w: float, scale: int, registers: list[int]) -> None:
+    """Ours: charge is positive. SunSpec: generation is positive. A flipped sign must not pass."""
+    assert sunspec.set_power_registers(power_w, scale) == registers
+    if power_w:
+        assert sunspec.set_power_registers(-power_w, scale) != registers
+
+
+class _Registers(ModbusLink):
+    """A link to a table of registers."""
+
+    def __init__(self, table: Mapping[int, int]) -> None:
+        super().__init__(1, 1.0)
+        self.table = dict(table)
+
+    async def read(self, address: int, count: int) -> tuple[int, ...]:
+        if any(address + n not in self.table for n in range(count)):
+            raise ModbusRefusal("exception 2")
+        return tuple(self.table[address + n] for n in range(count))
+
+
+def _table(base: int, models: Mapping[int, Mapping[int, int]], mark: bool = True) -> dict[int, int]:
+    table = {base: 0x5375, base + 1: 0x6E53 if mark else 0}
+    lengths = {1: 66, 701: 153, 704: 57, 715: 7}
+    at = base + 2
+    for model, points in models.items():
+        length = lengths[model]
+        table |= dict.fromkeys(range(at, at + 2 + length), 0)
+        table |= {at: model, at + 1: length} | {at + offset: value for offset, value in points.items()}
+        at += 2 + length
+    return table | {at: 0xFFFF, at + 1: 0}
+
+
+ALL: dict[int, dict[int, int]] = {1: {}, 701: {4: 3, 10: 0xF448, 116: 0}, 704: {55: 0xFFFF}, 715: {}}
+
+
+@pytest.mark.parametrize("base", [0, 40000, 50000])
+def test_discovery(base: int) -> None:
+    found = asyncio.run(sunspec.discover(_Registers(_table(base, ALL))))
+    assert (found.measurement, found.control, found.session) == (base + 70, base + 225, base + 284)
+    assert (found.set_scale, found.power_scale) == (-1, 0)
+
+
+def test_reading_turns_the_sign() -> None:
+    link = _Registers(_table(40000, ALL))
+    reading = asyncio.run(sunspec.read_state(link, asyncio.run(sunspec.discover(link))))
+    assert (reading.ac_power_w, reading.state, reading.fault) == (3000.0, 3, False)
+
+
+def test_not_implemented_points() -> None:
+    models = {1: {}, 701: {4: 0xFFFF, 10: 0x8000, 116: 0x8000}, 704: {55: 0x8000}}
+    link = _Registers(_table(0, models))
+    found = asyncio.run(sunspec.discover(link))
+    assert (found.set_scale, found.power_scale, found.operation_address, found.heartbeat_address) == (0, 0, None, None)
+    reading = asyncio.run(sunspec.read_state(link, found))
+    assert (reading.ac_power_w, reading.state) == (None, None)
+
+
+def test_no_sunspec_and_no_setpoint() -> None:
+    with pytest.raises(ModbusError, match="no SunSpec mark"):
+        asyncio.run(sunspec.discover(_Registers(_table(0, ALL, mark=False))))
+    with pytest.raises(ModbusError, match="no model 704"):
+        asyncio.run(sunspec.discover(_Registers(_table(0, {1: {}}))))

@@ -1,0 +1,101 @@
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from v2g_bench.clock import SimClock
+from v2g_bench.meters.session import ScpiSession
+
+
+class Rig:
+    """What the meters touch: 10 A that stop at `stop_s`, and an AC side."""
+
+    def __init__(self):
+        self.stop_s = 1e9
+        self.current_a = 10.0
+        self.ac_current_a = 13.0
+        self.power_w = -3000.0
+
+    def dc_current(self, t):
+        return np.where(t < self.stop_s, self.current_a, 0.0)
+
+    def ac(self, t_from_s, t_to_s):
+        return SimpleNamespace(power_w=self.power_w, voltage_v=230.0, current_a=self.ac_current_a, frequency_hz=50.0)
+
+
+class DirectLink:
+    """Stands for the wire: executes messages on an emulated instrument, in virtual time."""
+
+    def __init__(self, instrument, clock):
+        self.instrument, self.clock = instrument, clock
+        self.answers = []
+        self.opened = 0
+        self.waits = False
+
+    def open(self, timeout_s):
+        self.opened += 1
+        return ""
+
+    def close(self):
+        self.answers.clear()
+
+    def clear(self, timeout_s):
+        self.answers.clear()
+        self.waits = False
+        return True
+
+    def surplus(self):
+        return bool(self.answers)
+
+    def write(self, data):
+        if self.waits:  # an instrument takes no further message while one is not done
+            return
+        run = self.instrument.execute(data.decode("latin-1").rstrip("\n"))
+        deadline_s = self.clock.now_s() + 20.0
+        while not run.advance(self.clock.now_s()):
+            wait_s = run.due_s - self.clock.now_s()
+            self.clock.advance(min(max(wait_s, 1e-6), 0.01))
+            if self.clock.now_s() > deadline_s:
+                self.waits = True
+                return
+        if run.response is not None:
+            self.answers.append(run.response)
+
+    def read_line(self, timeout_s):
+        if not self.answers:
+            raise TimeoutError(f"nothing came within {timeout_s} s")
+        return self.answers.pop(0)
+
+    def read_block(self, timeout_s):
+        message = self.read_line(timeout_s)
+        if message[:1] != b"#":
+            raise ValueError("no block")
+        start = 2 + int(message[1:2])
+        if len(message) < start + int(message[2:start]):
+            raise ValueError("a block that ends early")
+        return message[start : start + int(message[2:start])]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A simulated clock that sleeping advances."""
+    clock = SimClock(100.0)
+    monkeypatch.setattr(time, "sleep", clock.advance)
+    return clock
+
+
+@pytest.fixture
+def rig():
+    return Rig()
+
+
+@pytest.fixture
+def direct_session(clock, monkeypatch):
+    """direct_session(instrument, **options): a ScpiSession whose wire is a DirectLink."""
+
+    def make(instrument, **options):
+        monkeypatch.setattr("v2g_bench.meters.session.VisaLink", lambda *_: DirectLink(instrument, clock))
+        return ScpiSession("DIRECT", clock=clock, **options)
+
+    return make

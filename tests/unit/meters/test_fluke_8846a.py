@@ -1,0 +1,55 @@
+import pytest
+
+from v2g_bench.errors import BenchError
+from v2g_bench.meters import emulated
+from v2g_bench.meters.emulated.meter import MeterDefects
+from v2g_bench.meters.fluke_8846a import Fluke8846A
+
+
+@pytest.fixture
+def meter(rig, clock):
+    return emulated.emulate("fluke-8846a", probe=rig, clock=clock, seed=2, current_ratio=20.0)
+
+
+@pytest.fixture
+def driver(meter, direct_session):
+    return Fluke8846A(direct_session(meter), current_ratio=20.0)
+
+
+def test_volts_and_amperes(driver):
+    assert driver.ac_voltage_v() == pytest.approx(230.0, abs=0.6)
+    assert driver.ac_current_a() == pytest.approx(13.0, abs=0.2)
+    assert str(driver.identity()).startswith("FLUKE 8846A")
+
+
+@pytest.mark.parametrize(
+    ("defects", "words"),
+    [
+        (MeterDefects(hang=True), "no answer"),
+        (MeterDefects(full_error_queue=True), "no end of errors"),
+        (MeterDefects(answers_another=True), "due|function is"),
+    ],
+)
+def test_a_defect_is_an_error_and_never_a_reading(driver, meter, defects, words):
+    driver.ac_voltage_v()
+    meter.defects = defects
+    with pytest.raises(BenchError, match=words):
+        driver.ac_voltage_v()
+
+
+@pytest.mark.parametrize("defects", [MeterDefects(scale=1.05), MeterDefects(stuck=True)])
+def test_a_wrong_value_shows_against_the_truth(driver, meter, defects):
+    assert driver.ac_voltage_v() == pytest.approx(230.0, rel=0.01)
+    meter.defects = defects
+    assert driver.ac_voltage_v() != pytest.approx(230.0, rel=0.01)
+
+
+def test_without_a_transformer_the_current_is_beyond_the_range(rig, clock, direct_session):
+    driver = Fluke8846A(direct_session(emulated.emulate("fluke-8846a", probe=rig, clock=clock)))
+    with pytest.raises(BenchError, match=r"CURR:AC is beyond the range\n.*transformer"):
+        driver.ac_current_a()
+
+
+def test_senseless_ratio(meter, direct_session):
+    with pytest.raises(BenchError, match="current_ratio"):
+        Fluke8846A(direct_session(meter), current_ratio=0.0)

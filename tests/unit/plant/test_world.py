@@ -1,0 +1,139 @@
+from pathlib import Path
+
+import can
+import pytest
+
+from v2g_bench.bms.disturbance import Sent
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.roles import read_roles
+from v2g_bench.dbc import dbc_path, roles_path
+from v2g_bench.errors import BenchError
+from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature
+from v2g_bench.plant.config import PlantConfig
+from v2g_bench.plant.model import Plant
+from v2g_bench.plant.world import World
+
+DATABASES = ("v2g_bms_fd", "compact_classic")
+
+
+def load(name: str) -> BusDatabase:
+    path: Path = dbc_path(name)
+    return BusDatabase.load(path, read_roles(roles_path(name)))
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def db(request: pytest.FixtureRequest) -> BusDatabase:
+    return load(request.param)
+
+
+@pytest.fixture
+def world(db) -> World:
+    return World(Plant(PlantConfig(), seed=1, now_s=0.0), db, seed=1, now_s=0.0)
+
+
+def run(world: World, until_s: float) -> list[tuple[float, Sent]]:
+    """Simulated time: everything that is sent until then."""
+    out = []
+    while world.next_due_s < until_s:
+        now_s = world.next_due_s
+        for sent in world.advance(now_s):
+            world.handed_over(sent, now_s, now_s)
+            out.append((now_s, sent))
+    return out
+
+
+def values(db: BusDatabase, frames: list[tuple[float, Sent]]) -> dict[str, float]:
+    seen: dict[str, float] = {}
+    for _, sent in frames:
+        seen |= db.decode(sent.frame)
+    return seen
+
+
+def test_every_role_of_the_bms_that_the_database_has_is_sent(world, db):
+    seen = values(db, run(world, 1.5))
+    wanted = {role for spec in db.senders("BMS") if spec.cycle_s for role in db.roles_of(spec.name)}
+    assert wanted == seen.keys()
+    assert seen["soc"] == pytest.approx(50, abs=0.5)
+    assert seen["pack_voltage"] == pytest.approx(354, abs=3)
+
+
+def test_a_hot_cell_is_in_the_first_frame_after_its_time_and_the_plant_knows_when(world, db):
+    run(world, 1.0)
+    world.injector.inject(OverTemperature(cell=17, to_c=46), at_s=1.2345, now_s=1.0)
+    frames = run(world, 1.5)
+    name = db.message_of("cell_temperature_max").name
+    hot = [at_s for at_s, sent in frames if db.decode(sent.frame).get("cell_temperature_max", 0) > 45]
+    assert 1.2345 <= hot[0] <= 1.2345 + db.messages[name].cycle_s
+    assert world.first_frame("cell_temperature_max", 45.0, since_s=1.0).before_s == hot[0]
+    assert world.first_frame("cell_temperature_max", 45.0, since_s=1.45).before_s >= 1.45
+    assert world.first_frame("cell_temperature_max", 60.0, since_s=1.0) is None
+
+
+def test_damaged_frames_are_not_the_first_frame(world):
+    world.injector.inject(EmiNoise(flip_pct=100), 0.0, 0.0)
+    world.injector.inject(OverTemperature(cell=17, to_c=46), 0.0, 0.0)
+    run(world, 0.5)
+    assert world.frames_sent > 0
+    assert world.first_frame("cell_temperature_max", 45.0, since_s=0.0) is None
+
+
+def test_delayed_frames_leave_when_their_delay_is_over(world):
+    world.injector.inject(EmiNoise(jitter_ms=40), 0.0, 0.0)
+    frames = run(world, 1.0)
+    assert world.path.counters.delayed > 0
+    assert all(at_s == pytest.approx(sent.at_s) for at_s, sent in frames)
+
+
+def test_silence_stops_the_frames_and_the_pack_goes_on(world):
+    run(world, 0.5)
+    world.injector.inject(BmsSilence(), 0.5, 0.5)
+    assert run(world, 1.0) == []
+    assert world.plant.now_s > 0.98
+
+
+def test_a_reset_keeps_the_commands_and_takes_the_faults(world, db):
+    command = db.message_of("contactor_request").name
+    for number in range(40):
+        world.hear(db.encode(command, {"contactor_request": 1.0}, number), number * 0.02)
+        run(world, (number + 1) * 0.02)
+    assert world.plant.contactor_state == 2
+    world.injector.inject(OverTemperature(cell=1, to_c=46), 0.8, 0.8)
+    world.reset(0.8, soc_pct=30)
+    assert world.injector.active() == []
+    assert world.plant.contactor_state == 2
+    assert world.plant.soc_pct == pytest.approx(30, abs=0.1)
+
+
+def test_a_silent_controller_opens_the_contactors(world, db):
+    command = db.message_of("contactor_request").name
+    world.hear(db.encode(command, {"contactor_request": 1.0}, 0), 0.0)
+    run(world, 0.19)
+    assert world.plant.contactor_state == 2 or world.plant.contactor_state == 1
+    run(world, 1.0)
+    assert world.plant.contactor_state == 0
+
+
+def test_the_same_seed_sends_the_same_bytes(db):
+    def sent() -> list[tuple[float, bytes]]:
+        world = World(Plant(PlantConfig(), seed=4, now_s=0.0), db, seed=4, now_s=0.0)
+        world.injector.inject(EmiNoise(loss_pct=10, flip_pct=10, jitter_ms=5), 0.2, 0.0)
+        return [(at_s, bytes(one.frame.data)) for at_s, one in run(world, 1.0)]
+
+    assert sent() == sent()
+
+
+def test_a_late_wake_is_counted(world):
+    run(world, 0.5)
+    world.late_wakes = 0
+    world.advance(0.7)
+    assert world.late_wakes == 1
+    assert world.latest_wake_s == pytest.approx(0.2, abs=0.02)
+
+
+def test_without_a_bms_the_pack_is_connected_and_nothing_is_sent():
+    world = World(Plant(PlantConfig(), seed=1, now_s=0.0), None, seed=1, now_s=0.0)
+    assert run(world, 1.0) == []
+    world.hear(can.Message(arbitration_id=1), 1.0)
+    assert world.plant.contactor_state == 2
+    with pytest.raises(BenchError, match="no BMS"):
+        world.first_frame("soc", 0.0, 0.0)

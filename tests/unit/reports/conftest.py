@@ -1,0 +1,47 @@
+"""The sample run for the tests of the reports, with its waveforms in a folder of its own."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from v2g_bench.reports.model import Run
+
+
+@pytest.fixture(scope="session")
+def sample() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("reports_sample", Path(__file__).with_name("sample.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(sample: ModuleType, tmp_path: Path) -> Run:
+    """The sample run; its folder is tmp_path."""
+    return sample.sample_run(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def pdf_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bytes], list[str]]:
+    """The text of every page of a PDF, as pdftotext reads it."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext is missing: apt-get install poppler-utils")
+
+    def read(pdf: bytes) -> list[str]:
+        path = tmp_path_factory.mktemp("pdf") / "report.pdf"
+        path.write_bytes(pdf)
+        done = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, check=True, timeout=60)
+        pages = done.stdout.decode().split("\f")[:-1]
+        assert pages, "the PDF has no pages"
+        return pages
+
+    return read

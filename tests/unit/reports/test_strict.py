@@ -1,0 +1,48 @@
+from dataclasses import dataclass
+
+import pytest
+
+from v2g_bench.errors import BenchError
+from v2g_bench.reports.strict import build, plain
+
+
+@dataclass(frozen=True)
+class Inner:
+    size: float
+    label: str | None
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner
+    many: list[Inner]
+    words: dict[str, str]
+
+
+GOOD = {"inner": {"size": 1, "label": None}, "many": [{"size": "-inf", "label": "x"}], "words": {"a": "b"}}
+
+
+def test_nested_data_come_back():
+    built = build(Outer, GOOD, "file")
+    assert built == Outer(Inner(1.0, None), [Inner(float("-inf"), "x")], {"a": "b"})
+    assert build(Outer, plain(built), "file") == built
+
+
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [
+        ([], "file: expected an object, found list"),
+        (GOOD | {"inner": None}, "file: inner: expected an object"),
+        (GOOD | {"many": {}}, "file: many: expected"),
+        (GOOD | {"inner": {"size": True, "label": None}}, "file: inner.size: expected float, found bool"),
+        (GOOD | {"inner": {"size": 1, "label": 3}}, "file: inner.label: expected str, found int"),
+    ],
+)
+def test_the_key_is_named(bad, named):
+    with pytest.raises(BenchError, match=named):
+        build(Outer, bad, "file")
+
+
+def test_what_json_cannot_carry_is_refused():
+    with pytest.raises(BenchError, match="a object cannot be written"):
+        plain({"a": object()})

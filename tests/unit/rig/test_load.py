@@ -1,0 +1,106 @@
+"""Rig files: what is right parses, what is wrong is named with file, key and mend."""
+
+import pytest
+
+from v2g_bench.errors import BenchError
+from v2g_bench.rig.load import load_rig, shipped_rigs
+
+GOOD = """
+name = "mine"
+evidence = "emulated"
+[bus.main]
+interface = "userland"
+[bms]
+kind = "emulated"
+dbc = "dbc/v2g_bms_fd.dbc"
+roles = "dbc/v2g_bms_fd.roles.toml"
+[inverter]
+kind = "emulated"
+[meters.dc_current]
+driver = "keysight-34465a"
+shunt_ohm = 0.001
+[meters.ac_power]
+driver = "yokogawa-wt300e"
+[dut]
+kind = "process"
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["virtual", "vcan0", "classic", "hardware-example"])
+def test_shipped_rigs_parse(name):
+    assert name in shipped_rigs()
+    assert load_rig(name).rig.name == name
+
+
+def test_hardware_example_is_all_real():
+    rig = load_rig("hardware-example").rig
+    assert rig.emulated_parts() == []
+    assert not rig.needs_plant()
+    assert set(rig.bus) == {"bms", "ems"}
+    assert len(rig.meters.named()) == 3
+
+
+def test_emulated_parts_are_named(write):
+    assert load_rig(write(GOOD)).rig.emulated_parts() == [
+        "bus.main",
+        "bms",
+        "inverter",
+        "meters.dc_current",
+        "meters.ac_power",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "said"),
+    [
+        (('kind = "process"', 'kind = "process"\ncomand = ["x"]'), "dut.comand", "did you mean command?"),
+        (("shunt_ohm = 0.001", 'shunt_ohm = "big"'), "meters.dc_current.shunt_ohm", "'big'"),
+        (("shunt_ohm = 0.001", "shunt_ohm = -1"), "meters.dc_current.shunt_ohm", "greater than 0"),
+        (('driver = "yokogawa-wt300e"', ""), "meters.ac_power.driver", "is missing"),
+        (('name = "mine"', 'name = "../mine"'), "name", "pattern"),
+        (('name = "mine"', 'name = "mine"\nfoo = 1'), "foo", "unknown key"),
+        (('evidence = "emulated"', 'evidence = "hardware"'), "rig", "these parts are emulated: bus.main"),
+        (('interface = "userland"', 'interface = "socketcan"'), "bus.main", "needs a channel"),
+        (('kind = "emulated"\n[meters', 'kind = "modbus-tcp"\n[meters'), "inverter", "needs its address"),
+        (("[bus.main]", "[bus.bms]"), "rig", "either [bus.main], or [bus.bms] and [bus.ems]"),
+    ],
+)
+def test_wrong_key_names_file_key_and_mend(write, change, where, said):
+    assert change[0] in GOOD
+    with pytest.raises(BenchError) as error:
+        load_rig(write(GOOD.replace(*change)))
+    assert "mine.toml" in error.value.where
+    assert where in error.value.what
+    assert said in error.value.what
+    assert "v2g-bench check" in error.value.mend
+
+
+def test_broken_toml_names_the_line(write):
+    with pytest.raises(BenchError, match=r"mine.toml: not TOML: .*line 3"):
+        load_rig(write('name = "x"\nevidence = "emulated"\n[bus.main\n'))
+
+
+def test_unknown_rig_lists_the_known_and_the_closest():
+    with pytest.raises(BenchError, match=r"(?s)no such rig.*did you mean virtual\?.*vcan0"):
+        load_rig("virtuel")
+
+
+def test_missing_dbc_says_where_it_looked(write):
+    loaded = load_rig(write(GOOD))
+    with pytest.raises(BenchError, match=r"(?s)mine.toml: bms.dbc: no such file: dbc/none.dbc.*looked at"):
+        loaded.resolve("dbc/none.dbc", "bms.dbc")
+
+
+def test_shipped_dbc_is_found_from_anywhere(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_rig(write(GOOD)).resolve("dbc/v2g_bms_fd.dbc", "bms.dbc").is_file()
