@@ -1,8 +1,8 @@
 """The command `v2g-bench`: what rigs there are, and whether one is in order.
 
-    v2g-bench rigs
-    v2g-bench check --rig=vcan0
-    v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
+v2g-bench rigs
+v2g-bench check --rig=vcan0
+v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
 """
 
 import argparse
@@ -34,12 +34,14 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--rig", default="virtual", metavar="NAME|PATH")
     check.add_argument("--rig-strict", action="store_true", help="an error where the rig's CAN interface is not there")
     check.set_defaults(run=_check)
-    configure_kernel(commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel"))
+    configure_kernel(
+        commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel")
+    )
     return parser
 
 
 def _rigs(_: argparse.Namespace) -> int:
-    from v2g_bench.rig.load import load_rig, shipped_rigs  # noqa: PLC0415  (a subcommand imports what it needs)
+    from v2g_bench.rig.load import load_rig, shipped_rigs
 
     sick = 0
     for name, path in shipped_rigs().items():
@@ -55,7 +57,7 @@ def _rigs(_: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from v2g_bench.rig.check import check_rig  # noqa: PLC0415
+    from v2g_bench.rig.check import check_rig
 
     sick = 0
     for finding in check_rig(options.rig, strict=options.rig_strict):

@@ -7,7 +7,6 @@ death does too. What it does with the frames stands in `switchboard`.
 ...     bus = UserlandBus(hub.path)
 """
 
-import contextlib
 import gc
 import os
 import select
@@ -21,6 +20,7 @@ from typing import Any
 
 from v2g_bench.can.switchboard import Switchboard
 from v2g_bench.errors import BenchError
+from v2g_bench.priority import realtime
 
 _START_S = 20.0
 _STOP_S = 5.0
@@ -122,8 +122,7 @@ def main(arguments: list[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: hub.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this hub in order
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))  # latency only; a plain user goes without
+    realtime()
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and a collection would delay a frame
     print("ready", flush=True)

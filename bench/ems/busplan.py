@@ -25,6 +25,7 @@ class BusPlan:
     """expected: BMS message -> cycle (s). watched: BMS message -> longest silence (s). sent: EMS message -> cycle (s).
 
     roles_sent: EMS message -> the roles that it carries. command: the message that asks for the contactors.
+    unprotected: BMS messages without end-to-end protection, where the safety values have it.
     """
 
     expected: Mapping[str, float]
@@ -32,6 +33,7 @@ class BusPlan:
     sent: Mapping[str, float]
     roles_sent: Mapping[str, tuple[str, ...]]
     command: str
+    unprotected: frozenset[str] = frozenset()
 
 
 def plan_bus(db: BusDatabase, bms_timeout_s: float) -> BusPlan:
@@ -53,4 +55,7 @@ def plan_bus(db: BusDatabase, bms_timeout_s: float) -> BusPlan:
         for name in sorted(needed)
     }
     sent = {spec.name: spec.cycle_s or _DEFAULT_CYCLE_S for spec in db.senders("EMS") if db.roles_of(spec.name)}
-    return BusPlan(expected, watched, sent, {name: db.roles_of(name) for name in sent}, command)
+    unprotected = frozenset[str]()
+    if all(db.messages[name].e2e for name in safety):
+        unprotected = frozenset(spec.name for spec in db.senders("BMS") if spec.e2e is None)
+    return BusPlan(expected, watched, sent, {name: db.roles_of(name) for name in sent}, command, unprotected)

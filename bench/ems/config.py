@@ -75,6 +75,7 @@ class Thresholds(_Section):
     inverter_recover_s: NotNegative = 0.5
     gradient_k: Positive = 8.0
     gradient_hysteresis_k: NotNegative = 2.0
+    gradient_hold_s: NotNegative = 1.5
     gradient_discharge_pct: Percent = 50.0
     cooling_hysteresis_k: NotNegative = 2.0
     soc_divergence_pct: Positive = 5.0

@@ -81,20 +81,25 @@ class Ems:
     def hear(self, frame: Frame, now_s: float) -> list[Action]:
         """One frame of the BMS. A dangerous one puts the stop into this very list."""
         parts = self.parts
+        before = (parts.watchdog.alive, parts.signal.noisy)
         parts.signal.hear(frame.message, frame.quality, now_s)
         if frame.quality is Quality.GOOD:
-            if parts.trip.hear(frame.values, now_s):
+            values = parts.plausible.settle(frame.message, frame.values)
+            if parts.trip.hear(values, now_s):
                 self.request_w = 0.0
-            self.pack.update(frame.values)
+            self.pack.update(values)
             parts.watchdog.hear(frame.message, now_s)
-            parts.thermal.hear(self.pack)
-            if "soc" in frame.values or "pack_current" in frame.values:
+            parts.thermal.hear(self.pack, now_s)
+            if "soc" in values or "pack_current" in values:
                 parts.soc.hear(self.pack, now_s)
-            if "cell_imbalance" in frame.values:
+            if "cell_imbalance" in values:
                 parts.balance.hear(self.pack)
-            if "over_current" in frame.values:
+            if "over_current" in values:
                 parts.over_current.hear(self.pack.flag("over_current"))
-        return self.settle(now_s)
+            if values:
+                return self.settle(now_s)
+        # A heartbeat or a frame that is not believed changes nothing unless a watch says so.
+        return self.settle(now_s) if (parts.watchdog.alive, parts.signal.noisy) != before else []
 
     def hear_inverter(self, reading: InverterReading, now_s: float) -> list[Action]:
         """One answer of the inverter."""

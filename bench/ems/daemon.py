@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from v2g_bench import __version__
 from v2g_bench.ems.client import DEFAULT_SOCKET, ControlClient, ControlError
 from v2g_bench.errors import BenchError
 
@@ -37,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("v2g-daemon", description="Reference energy management system for V2G.")
+    parser.add_argument("--version", action="version", version=f"v2g-daemon {__version__}")
     parser.add_argument("--config", type=Path, default=Path("/etc/v2g/ems.toml"), help="default: %(default)s")
     parser.add_argument("--reload", action="store_true", help="let the running daemon read its limits anew")
     parser.add_argument("--socket", help="control socket for --reload; else V2G_SOCKET, else from the configuration")

@@ -3,15 +3,19 @@
     2026-11-22T22:14:07.123456+00:00 12345.678901 WARNING 0x01A2 High Thermal Gradient: …
 
 Columns: wall time, seconds on the monotonic clock, level, code ("-" without), text. A log that cannot be written is
-said on stderr once and does not stop the controller; each line tries anew.
+said on stderr once, the lines go there instead, and the controller goes on; each line tries anew.
 """
 
+import contextlib
 import os
-import sys
+import select
 from datetime import UTC, datetime
 from pathlib import Path
 
 from v2g_bench.ems.actions import LogLine
+
+_STDERR = 2
+_PIPE_ATOMIC = 4096  # PIPE_BUF of Linux: so much goes in at once when the pipe is writable at all
 
 
 class MainLog:
@@ -38,8 +42,8 @@ class MainLog:
             self.close()
             if not self._complained:
                 self._complained = True
-                print(f"v2g-daemon: {self._path}: cannot be written: {error}; going on without", file=sys.stderr)
-            print(data.decode(), end="", file=sys.stderr, flush=True)
+                _tell(f"v2g-daemon: {self._path}: cannot be written: {error}; going on without\n".encode())
+            _tell(data)
 
     def close(self) -> None:
         """Close the file."""
@@ -58,3 +62,13 @@ class MainLog:
         except FileNotFoundError:
             return False
         return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _tell(data: bytes) -> None:
+    """Write to stderr unless that would wait: a pipe that nobody reads must not hold up the controller."""
+    waiting = select.poll()
+    waiting.register(_STDERR, select.POLLOUT)
+    # Without the log and without stderr there is nobody left to tell.
+    with contextlib.suppress(OSError):
+        if waiting.poll(0):
+            os.write(_STDERR, data[:_PIPE_ATOMIC])

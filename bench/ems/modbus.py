@@ -21,7 +21,7 @@ class ModbusError(Exception):
     """No reply, an exception reply, or a reply that does not fit the request."""
 
 
-class ModbusRefusal(ModbusError):  # noqa: N818  an answer, not a failure of the link
+class ModbusRefusal(ModbusError):
     """The server answered with an exception code: it is alive and does not want to."""
 
 

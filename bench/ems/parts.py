@@ -10,6 +10,7 @@ from v2g_bench.ems.config import Thresholds
 from v2g_bench.ems.derating import DeratingMap
 from v2g_bench.ems.events import EventBook
 from v2g_bench.ems.limits import SocLimits, SocWindow
+from v2g_bench.ems.plausibility import MedianOfFive
 from v2g_bench.ems.setpoint import Arbiter, CellVoltageGuard, OverCurrentHold
 from v2g_bench.ems.signal_quality import SignalQuality
 from v2g_bench.ems.soc import SocDivergence
@@ -32,6 +33,7 @@ class EmsSettings:
 class EmsParts:
     """One object per capability."""
 
+    plausible: MedianOfFive
     trip: EmergencyTrip
     signal: SignalQuality
     watchdog: BmsWatchdog
@@ -51,6 +53,7 @@ class EmsParts:
         """The parts as the manual asks for them."""
         limits, plan = settings.thresholds, settings.plan
         return cls(
+            plausible=MedianOfFive(plan.unprotected),
             trip=EmergencyTrip(TripLimits(limits.trip_temperature_c, limits.trip_string_difference_v)),
             signal=SignalQuality(
                 plan.expected, limits.packet_loss_pct, limits.noise_window_s, silence_s=limits.bms_timeout_s / 2
@@ -58,7 +61,11 @@ class EmsParts:
             watchdog=BmsWatchdog(plan.watched, limits.bms_recover_s, limits.startup_s),
             inverter=InverterWatch(limits.inverter_timeout_s, limits.inverter_recover_s),
             thermal=ThermalGuard(
-                settings.policy, limits.gradient_k, limits.gradient_hysteresis_k, limits.cooling_hysteresis_k
+                settings.policy,
+                limits.gradient_k,
+                limits.gradient_hysteresis_k,
+                limits.gradient_hold_s,
+                limits.cooling_hysteresis_k,
             ),
             soc=SocDivergence(limits.soc_divergence_pct, limits.capacity_ah, limits.cell_full_v),
             balance=CellImbalance(limits.cell_full_v),

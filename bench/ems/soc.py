@@ -7,7 +7,7 @@ While diverged or calibrated there is no V2G. SoC_Offset is the BMS's SoC minus 
 
 from v2g_bench.ems.pack_state import PackState
 
-FULL_SOC_PCT = 99.5
+FULL_SOC_PCT = 99.95
 _ROUNDING = 1e-6  # see trip.py
 
 
@@ -18,7 +18,7 @@ def is_full(pack: PackState, full_v: float) -> bool:
     """
     soc_pct = pack.get("soc")
     by_voltage = pack.cell_v_max is not None and pack.cell_v_max >= full_v - 0.005
-    return by_voltage or (soc_pct is not None and soc_pct >= FULL_SOC_PCT)
+    return by_voltage or (soc_pct is not None and soc_pct >= FULL_SOC_PCT - _ROUNDING)
 
 
 class SocDivergence:

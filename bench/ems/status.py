@@ -19,6 +19,7 @@ def status_of(ems: Ems, now_s: float) -> dict[str, Any]:
         "setpoint_w": decision.power_w or 0.0,
         "limited_by": list(decision.setpoint.limited_by),
         "trip": parts.trip.cause,
+        "trip_latched": parts.trip.latched,
         "charge_only": parts.v2g_blocked(),
         "faults": parts.book.listing(now_s),
         "contactor_request": decision.contactors,

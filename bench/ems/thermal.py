@@ -62,7 +62,9 @@ class ThermalGuard:
     """Two states with hysteresis: cooling, and high gradient.
 
     cooling:  off --(hottest >= trigger)--> on --(hottest <= trigger - hysteresis)--> off
-    gradient: ok --(hottest - coldest > limit)--> high --(difference < limit - hysteresis)--> ok
+    gradient: ok --(hottest - coldest > limit for hold_s)--> high --(difference < limit - hysteresis)--> ok
+
+    Heat does not jump: a difference that comes and goes within `hold_s` is a sensor, not a gradient.
     """
 
     def __init__(
@@ -70,16 +72,19 @@ class ThermalGuard:
         policy: ThermalPolicy,
         gradient_limit_k: float = 8.0,
         gradient_hysteresis_k: float = 2.0,
+        gradient_hold_s: float = 1.5,
         cooling_hysteresis_k: float = 2.0,
     ) -> None:
         self.policy = policy
         self._gradient_limit_k = gradient_limit_k
         self._gradient_hysteresis_k = gradient_hysteresis_k
+        self._gradient_hold_s = gradient_hold_s
+        self._above_since_s: float | None = None
         self._cooling_hysteresis_k = cooling_hysteresis_k
         self.cooling = False
         self.high_gradient: str | None = None
 
-    def hear(self, pack: PackState) -> None:
+    def hear(self, pack: PackState, now_s: float) -> None:
         """Judge the newest temperatures."""
         if pack.hottest_c is None:
             return
@@ -88,10 +93,15 @@ class ThermalGuard:
             self.cooling = True
         elif pack.hottest_c <= trigger_c - self._cooling_hysteresis_k + _ROUNDING:
             self.cooling = False
-        gradient_k = pack.gradient_k or 0.0
+        self._judge_gradient(pack.gradient_k or 0.0, now_s)
+
+    def _judge_gradient(self, gradient_k: float, now_s: float) -> None:
         if gradient_k > self._gradient_limit_k + _ROUNDING:
-            self.high_gradient = (
-                self.high_gradient or f"{gradient_k:.1f} K across the pack, limit {self._gradient_limit_k:g} K"
-            )
-        elif gradient_k < self._gradient_limit_k - self._gradient_hysteresis_k:
+            if self._above_since_s is None:
+                self._above_since_s = now_s
+            if self.high_gradient is None and now_s - self._above_since_s >= self._gradient_hold_s - _ROUNDING:
+                self.high_gradient = f"{gradient_k:.1f} K across the pack, limit {self._gradient_limit_k:g} K"
+            return
+        self._above_since_s = None
+        if gradient_k < self._gradient_limit_k - self._gradient_hysteresis_k:
             self.high_gradient = None

@@ -29,7 +29,7 @@ def named(code: int) -> str:
         return f"exception {int(code)}"
 
 
-class ModbusException(Exception):  # noqa: N818  the field's own name for it
+class ModbusException(Exception):
     """A request is refused. code: what goes on the wire; reason: for the log of the emulator."""
 
     def __init__(self, code: int, reason: str) -> None:

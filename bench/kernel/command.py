@@ -1,8 +1,8 @@
 """The subcommand `v2g-bench kernel`: its arguments, and which of boot.py and build.py they call.
 
-    v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
-    v2g-bench kernel --build
-    v2g-bench kernel --time-travel -- pytest --rig=vcan0 --rig-strict
+v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
+v2g-bench kernel --build
+v2g-bench kernel --time-travel -- pytest --rig=vcan0 --rig-strict
 """
 
 import argparse
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     if options.build:
         if command:
             raise BenchError("v2g-bench kernel --build", "builds and does not run anything", "give the command later")
-        from v2g_bench.kernel.build import build  # noqa: PLC0415  (a subcommand imports what it needs)
+        from v2g_bench.kernel.build import build
 
         print(build())
         return 0
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     inside = os.environ.get("V2G_KERNEL")
     if inside:
         raise BenchError("v2g-bench kernel", f"this runs in one already ({inside})", "run the command itself")
-    from v2g_bench.kernel import boot, images  # noqa: PLC0415
+    from v2g_bench.kernel import boot, images
 
     image = images.virtual_clock_image() if options.time_travel else images.real_clock_image()
     bound_s = TIME_TRAVEL_BOUND_S if options.timeout is None and options.time_travel else options.timeout
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def memory_mib(text: str) -> int:
-    """"2G" or "512M" -> MiB. ArgumentTypeError for anything else, and for less than a kernel with Python needs."""
+    """ "2G" or "512M" -> MiB. ArgumentTypeError for anything else, and for less than a kernel with Python needs."""
     match = re.fullmatch(r"(\d+)([MG])", text.strip().upper())
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size such as 2G or 512M")

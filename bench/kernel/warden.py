@@ -11,6 +11,7 @@ outlived its tracer would go on as a process of the host. Standard library only:
 """
 
 import contextlib
+import ctypes
 import os
 import select
 import shutil
@@ -19,9 +20,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
 
 def main(cpu: int, folder: Path, command: list[str]) -> None:
     """Until standard input ends; the folder is gone then, and every process of the kernel."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # so that the kernel's orphans are ours to reap
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the parent decides
     try:
@@ -52,6 +56,9 @@ def watch(kernel: "subprocess.Popen[bytes]") -> None:
         os.killpg(kernel.pid, signal.SIGKILL)
     kernel.wait()
     os.close(ended)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 if __name__ == "__main__":

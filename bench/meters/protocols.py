@@ -90,6 +90,10 @@ class PowerAnalyzer(Protocol):
         """`fresh`: the window of the reading began after this call."""
         ...
 
+    def power_accuracy(self, power_w: float) -> tuple[float, str]:
+        """Half-width (W) of the rectangle about a power reading, and where that number comes from."""
+        ...
+
     def close(self) -> None:
         """Give the resource back."""
         ...

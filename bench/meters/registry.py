@@ -3,6 +3,7 @@
     @driver("keysight-34465a")       a class; its first argument is a ScpiSession, all others are keywords
     @emulated("keysight-34465a")     a class; all its arguments are keywords, among them probe, clock and seed
 
+>>> from v2g_bench.meters import DRIVERS
 >>> sorted(DRIVERS)[0]
 'fluke-8846a'
 """

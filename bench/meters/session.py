@@ -217,6 +217,8 @@ class ScpiSession:
     def mark_stale(self, what: str, cause: BaseException) -> None:
         """An exchange broke off: its answer may still come, so the link is cleared before the next one."""
         self._stale = True
+        if self._link:
+            self._link.drop()
         self._note("!", f"{what}: {cause}")
 
 

@@ -114,6 +114,14 @@ class VisaLink:
             return False
         return True
 
+    def drop(self) -> None:
+        """After a failed exchange: leave a raw socket at once, so that what is queued behind the failure is not done.
+
+        Other links are kept: their device clear does that.
+        """
+        if self._by_stream:
+            self.close()
+
     def surplus(self) -> bool:
         """Is there something on the stream after an answer was read? Known for pyvisa-py's raw sockets only."""
         session = self._py_session()

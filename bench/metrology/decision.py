@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from scipy import stats
+
 from v2g_bench.metrology.budget import Uncertainty
 from v2g_bench.metrology.verdict import Verdict
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from v2g_bench.metrology.ripple import Tone, correlation_factor, waves
 
 Array = NDArray[np.float64]

@@ -6,7 +6,12 @@ The record and the stamp may run on different clocks; `ClockLink` is what joins 
 a latency without a budget is INCONCLUSIVE.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
 
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.crossing import Crossing
@@ -16,13 +21,34 @@ MS = 1000.0
 
 @dataclass(frozen=True)
 class ClockLink:
-    """What joins the digitizer's clock to the clock of the frame stamps: an edge that both have seen.
+    """What joins the digitizer's clock to the clock of the frame stamps.
 
-    half_width_s: the edge lies within ± this (s) on the stamps' clock; source: how that is known.
+    half_width_s: an edge that both have seen lies within ± this (s) on the stamps' clock; source: how that is known.
+    A link from repeated edges (`of_pulses`) has a mean `offset_s` (stamps' clock minus digitizer's clock, s; 0 where the
+    record already begins at the edge's time) with the standard uncertainty `u_s` and `dof` instead.
     """
 
     half_width_s: float
     source: str
+    offset_s: float = 0.0
+    u_s: float | None = None
+    dof: float = math.inf
+
+    @classmethod
+    def of_pulses(cls, pairs: Sequence[tuple[float, float]], source: str) -> Self:
+        """From (time on the digitizer's clock, time on the stamps' clock) of the same edges (s); two at the least."""
+        if len(pairs) < 2:
+            raise ValueError(f"{len(pairs)} edges do not show how well two clocks agree")
+        offsets = np.array([stamps - digitizer for digitizer, stamps in pairs])
+        u_s = float(np.std(offsets, ddof=1)) / math.sqrt(len(pairs))
+        text = f"{source}: {len(pairs)} edges"
+        return cls(u_s * math.sqrt(3), text, float(np.mean(offsets)), u_s, len(pairs) - 1.0)
+
+    def component(self) -> Component:
+        """The link in a budget of ms."""
+        if self.u_s is None:
+            return Component.rectangular("clock link", self.half_width_s, MS, self.source, "s")
+        return Component("clock link", "normal", self.u_s, MS, self.dof, self.source, "s")
 
 
 @dataclass(frozen=True)
@@ -57,14 +83,18 @@ def latency_budget(
     share = crossing.level / crossing.before
     slope = abs(crossing.slope_per_s)
     parts = [
-        Component("crossing in the record", "normal", crossing.u_s, MS, crossing.dof, f"estimator ({crossing.method})", "s"),
+        Component(
+            "crossing in the record", "normal", crossing.u_s, MS, crossing.dof, f"estimator ({crossing.method})", "s"
+        ),
         Component.rectangular("frame stamp", stamp_half_width_s, MS, stamp_source, "s"),
-        Component.rectangular("clock link", link.half_width_s, MS, link.source, "s"),
+        link.component(),
         Component.rectangular("trigger of the record", timing.trigger_s, MS, timing.source, "s"),
         Component.rectangular("time base", timing.time_base_rel * abs(since_trigger_s), MS, timing.source, "s"),
     ]
     if slope > 0:
         parts.append(
-            Component.rectangular("zero of the digitizer", timing.offset, MS * abs(1 - share) / slope, timing.source, "A")
+            Component.rectangular(
+                "zero of the digitizer", timing.offset, MS * abs(1 - share) / slope, timing.source, "A"
+            )
         )
     return Budget("time to isolation", "ms", parts)

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
 from v2g_bench.metrology.waveform import Waveform
 
 Array = NDArray[np.float64]
@@ -65,8 +66,8 @@ class Fall:
         offset = (rng.random() if phase is None else phase) * dt
         count = max(16, round((before_s + after_s) * rate_hz))
         # Times count from the fault, so that a large bench-clock time costs no digits of the ripple's phase.
-        t = np.arange(count) * dt - before_s + offset
-        mean = self.mean(t + self.fault_s)
+        t = np.asarray(np.arange(count) * dt - before_s + offset, dtype=np.float64)
+        mean = self.mean(np.asarray(t + self.fault_s, dtype=np.float64))
         ripple = self.ripple_pct / 100 * np.sin(2 * np.pi * (self.ripple_hz * t + rng.random()))
         noise = self.noise_pct / 100 * abs(self.before_a) * rng.standard_normal(count)
         samples = mean + (self.before_a if self.ripple_stays else mean) * ripple + noise

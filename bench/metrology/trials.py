@@ -1,103 +1,89 @@
-"""Repetitions: what the slowest of n says about all, and whether the trials were independent of each other.
+"""Repetitions: what the slowest of n says about all.
+
+Distribution-free, by order statistics: of n independent trials, the share of all reactions that lie below the largest
+but r is at least p with confidence P(Bin(n, p) <= n - r - 1); for r = 0 that is 1 - p^n. 59 trials give 95 % / 95 %.
+Whether the trials were independent is for `independence` to say; the random phase that makes them so is drawn here.
 
 >>> print(Claim.of(59))
 95 % of reactions, with 95 % confidence
->>> runs_test(range(20)).suspicious
-True
+>>> trials_for(0.95), trials_for(0.99), trials_for(0.95, above=1)
+(59, 299, 93)
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 
-import numpy as np
 from scipy import stats
 
 from v2g_bench.metrology.budget import Uncertainty
+from v2g_bench.metrology.independence import check_order
 
 CONFIDENCE = 0.95
-SUSPICIOUS_P = 0.01
 
 
 @dataclass(frozen=True)
 class Claim:
-    """With `confidence`, the share `coverage` of all reactions is not above the largest of n independent ones.
-
-    Distribution-free, by order statistics: the largest of n covers the share p with confidence 1 - p**n.
-    """
+    """With `confidence`, at least the share `coverage` of all reactions is below the largest but `above` of n trials."""
 
     n: int
     coverage: float
     confidence: float
+    above: int = 0
 
     @classmethod
-    def of(cls, n: int, confidence: float = CONFIDENCE) -> "Claim":
-        """The share that n trials can speak for with this confidence; ValueError for n < 1."""
-        if n < 1:
-            raise ValueError("no trial says nothing")
-        return cls(n, (1.0 - confidence) ** (1.0 / n), confidence)
+    def of(cls, n: int, confidence: float = CONFIDENCE, above: int = 0) -> "Claim":
+        """The share that n trials can speak for; ValueError unless 0 <= above < n and 0 < confidence < 1."""
+        if not 0 <= above < n or not 0 < confidence < 1:
+            raise ValueError(f"{n} trials, {above} of them above, confidence {confidence}: nothing can be said")
+        # The Clopper-Pearson bound: the beta quantile that inverts the binomial sum.
+        return cls(n, float(stats.beta.ppf(1 - confidence, n - above, above + 1)), confidence, above)
 
     def __str__(self) -> str:
-        # Rounded down: a claim never says more than the trials do.
-        return f"{math.floor(100 * self.coverage + 1e-9)} % of reactions, with {100 * self.confidence:.0f} % confidence"
+        # Rounded down, to a tenth of a percent where that matters: a claim never says more than the trials do.
+        digits = 1 if self.coverage > 0.99 else 0
+        percent = math.floor(100 * self.coverage * 10**digits + 1e-9) / 10**digits
+        return f"{percent:.{digits}f} % of reactions, with {100 * self.confidence:.0f} % confidence"
 
 
-def trials_for(coverage: float, confidence: float = CONFIDENCE) -> int:
-    """How many trials it takes to speak for that share with that confidence."""
-    return math.ceil(math.log(1.0 - confidence) / math.log(coverage) - 1e-9)
+def confidence_of(n: int, coverage: float, above: int = 0) -> float:
+    """Confidence that n trials give to the claim that `coverage` of all lies below the largest but `above`."""
+    return float(stats.binom.cdf(n - above - 1, n, coverage))
 
 
-@dataclass(frozen=True)
-class RunsTest:
-    """p: probability of so few or so many runs about the median, if the order were random; exact, two-sided."""
-
-    runs: int
-    p: float
-
-    @property
-    def suspicious(self) -> bool:
-        """The order of the trials is not random: a trend, or a pattern."""
-        return self.p < SUSPICIOUS_P
-
-
-def runs_test(values: Sequence[float]) -> RunsTest:
-    """Wald-Wolfowitz runs about the median, exact (Swed and Eisenhart 1943); values at the median are left out."""
-    array = np.asarray(values, dtype=np.float64)
-    above = array[array != np.median(array)] > np.median(array)
-    n1, n2 = int(above.sum()), int((~above).sum())
-    if n1 == 0 or n2 == 0:
-        return RunsTest(min(1, n1 + n2), 1.0)
-    runs = 1 + int(np.count_nonzero(above[1:] != above[:-1]))
-    chances = {r: _chance_of_runs(r, n1, n2) for r in range(2, n1 + n2 + 1)}
-    low = sum(chance for r, chance in chances.items() if r <= runs)
-    high = sum(chance for r, chance in chances.items() if r >= runs)
-    return RunsTest(runs, min(1.0, 2.0 * min(low, high)))
+def trials_for(coverage: float, confidence: float = CONFIDENCE, above: int = 0) -> int:
+    """The fewest trials that speak for that share with that confidence; ValueError for a share or confidence of 1."""
+    if not 0 < coverage < 1 or not 0 < confidence < 1:
+        raise ValueError(f"no number of trials covers {coverage:g} with confidence {confidence:g}")
+    low, high = above, above + 1
+    while confidence_of(high, coverage, above) < confidence:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if confidence_of(middle, coverage, above) >= confidence else (middle, high)
+    return high
 
 
-def _chance_of_runs(r: int, n1: int, n2: int) -> float:
-    half, odd = divmod(r, 2)
-    if odd:
-        ways = math.comb(n1 - 1, half) * math.comb(n2 - 1, half - 1) + math.comb(n1 - 1, half - 1) * math.comb(n2 - 1, half)
-    else:
-        ways = 2 * math.comb(n1 - 1, half - 1) * math.comb(n2 - 1, half - 1)
-    return ways / math.comb(n1 + n2, n1)
+def phase_s(random: Random, periods_s: Sequence[float]) -> float:
+    """A random delay (s) whose phase against each of these periods is uniform.
 
-
-def autocorrelation(values: Sequence[float]) -> float:
-    """Correlation of each trial with the one before, -1..1; 0 where it is not defined."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.size < 3 or float(np.ptp(array)) == 0.0:
-        return 0.0
-    return float(stats.pearsonr(array[:-1], array[1:]).statistic) if np.ptp(array[:-1]) and np.ptp(array[1:]) else 0.0
+    The sum of one uniform draw per period: modulo a period, one uniform summand makes the whole sum uniform. A stimulus
+    that is locked to the controller's cycle can miss its slowest reaction for ever.
+    """
+    if not periods_s or min(periods_s) <= 0:
+        raise ValueError(f"a phase needs periods, all positive: {periods_s}")
+    return sum(random.uniform(0.0, period) for period in sorted(set(periods_s)))
 
 
 def claim_of(values: Sequence[float], uncertainty: Uncertainty | None, unit: str) -> str:
-    """The sentence that these trials support, with what speaks against their independence."""
+    """The sentence that these trials, in the order in which they were measured, support; "" when there are none.
+
+    What speaks against their independence stands beside it: the claim is then not supported.
+    """
     if not values or uncertainty is None:
         return ""
     bound = max(values) + uncertainty.expanded
+    order = check_order(values)
     text = f"below {bound:.4g} {unit} (slowest + U): {Claim.of(len(values))} ({len(values)} trials at random phase)"
-    test = runs_test(values)
-    if test.suspicious:
-        text += f"; NOT independent: {test.runs} runs about the median, p = {test.p:.2g}"
-    return f"{text}; lag-1 autocorrelation {autocorrelation(values):+.2f}"
+    return f"{text}; {order}" if order.independent else f"NOT SUPPORTED: {text}; {order}"

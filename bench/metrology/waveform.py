@@ -56,7 +56,7 @@ class Waveform:
     @property
     def times_s(self) -> Samples:
         """Bench-clock time of each sample (s), shape (n,)."""
-        return self.start_s + self.dt_s * np.arange(len(self))
+        return np.asarray(self.start_s + self.dt_s * np.arange(len(self)), dtype=np.float64)
 
     def index_at(self, time_s: float) -> int:
         """Index of the first sample at or after `time_s`, from 0 to len(self)."""

@@ -19,6 +19,7 @@ from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
+
 from v2g_bench.pack.ocv import OCV_POINTS_V, SOC_POINTS, ocv_v
 
 Floats = NDArray[np.float64]

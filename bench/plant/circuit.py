@@ -9,6 +9,7 @@ from collections import deque
 from math import exp
 
 import numpy as np
+
 from v2g_bench.inverter.stage import PowerStage, charge_current_a
 from v2g_bench.pack.cells import CellChain
 from v2g_bench.pack.contactors import Contactors, ContactorState

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from v2g_bench.errors import BenchError
 
 Floats = NDArray[np.float64]

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from v2g_bench.errors import BenchError
 
 Floats = NDArray[np.float64]

@@ -21,6 +21,7 @@ from dataclasses import replace
 from math import pi
 
 import numpy as np
+
 from v2g_bench.pack.contactors import ContactorState
 from v2g_bench.plant.circuit import Circuit
 from v2g_bench.plant.config import PlantConfig, PlantDefects

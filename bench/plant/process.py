@@ -40,6 +40,7 @@ from v2g_bench.plant.operations import InverterFace, Operations
 from v2g_bench.plant.settings import PlantSettings, read_settings
 from v2g_bench.plant.timer import LoopTimer
 from v2g_bench.plant.world import World
+from v2g_bench.priority import realtime
 
 SEND_TIMEOUT_S = 0.5
 END_ASKED, END_DEFECT, END_REFUSED, END_BUS_GONE = 0, 1, 2, 3
@@ -86,6 +87,7 @@ class PlantShell:
         meters, resources = await self._open_meters()
         if settings.bus is not None:
             self._bus = open_bus(**settings.bus.model_dump(), own_echo=False)
+        realtime()
         gc.collect()
         gc.freeze()  # what lives for the whole run is not looked at again
         gc.set_threshold(50_000, 50, 100)

@@ -6,6 +6,7 @@ from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
+
 from v2g_bench.errors import BenchError
 from v2g_bench.pack.cells import CellChain
 from v2g_bench.pack.limits import PowerLimits, power_limits

@@ -7,6 +7,7 @@ from math import log
 from typing import NamedTuple
 
 import numpy as np
+
 from v2g_bench.plant.current import END, I0, I_REST, I_SLOPE, START, TAU, History
 
 

@@ -31,6 +31,7 @@ RATED_W = math.inf  # at_power: as much as the inverter is rated for
 AT_TARGET_S = 0.1  # how long the power has to stand where it was asked to before a test goes on,
 STEADY_S = 1.0  # and how long anywhere else: longer than precharge and the closing of the contactors
 POWER_WAIT_S = 8.0
+COMMAND_POLL_S = 0.1
 PROBE_W = 200.0
 NEARLY_FULL_PCT = 99.946  # where an emulated pack begins its calibration charge: a few seconds before it shows 100 %
 FULL_CHARGE_S = 12 * 3600.0
@@ -39,7 +40,7 @@ AC_READINGS = 5
 T = TypeVar("T")
 
 
-class NotAtPower(Exception):  # noqa: N818  (the bench could not tell: not an error of the bench)
+class NotAtPower(Exception):
     """The controller does not bring the rig to the power that a test starts from."""
 
     def __init__(self, asked_w: float, found_w: float, said: str) -> None:
@@ -63,15 +64,20 @@ class Bench:
     def prepare(self) -> None:
         """A quiet, healthy pack and a controller without history: how every test begins."""
         self._parts.fresh_controller()
-        self._wait_until_it_takes_commands()
+        if not self.wait_until(lambda: self._takes(PROBE_W), self.rig.dut.ready_s, COMMAND_POLL_S):
+            self.controller.require_alive()
+            reply = self.controller.run("set_power", power_w=f"{PROBE_W:.0f}")
+            said = " ".join((reply.err + reply.out).split())
+            raise BenchError(
+                f"controller {self.rig.dut.name}", f"takes no power command within {self.rig.dut.ready_s:g} s", said
+            )
+        self.controller.must("set_power", power_w="0")
 
     @contextmanager
     def at_power(self, power_w: float) -> Iterator[None]:
         """Steady at this AC power (W, charge positive) while the block runs; raises NotAtPower where it cannot be had."""
         target_w = self._within_rating(power_w)
-        if self.latched():
-            self.controller.must("reset_trip")
-        self._wait_until_it_takes_commands()
+        self.wait_until(lambda: self._takes(target_w), self.rig.dut.ready_s, COMMAND_POLL_S)
         with self.asking(target_w) as said:
             found_w = self.inverter_power().value or 0.0
             if abs(found_w - target_w) > 0.2 * abs(target_w):
@@ -122,10 +128,10 @@ class Bench:
         """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
         readings = [self._parts.analyzer.read(fresh=True).power_w for _ in range(AC_READINGS)]
         mean_w = float(np.mean(readings))
-        limit_w = getattr(self._parts.analyzer,'power_uncertainty_w',lambda w:10.0)(mean_w)
+        limit_w, source = self._parts.analyzer.power_accuracy(mean_w)
         parts = [
             Component.of_samples("repeatability", readings, source=f"{AC_READINGS} readings"),
-            Component.rectangular("accuracy", limit_w, source=getattr(self._parts.analyzer,'accuracy_source','')),
+            Component.rectangular("accuracy", limit_w, source=source),
         ]
         return Reading("AC power", mean_w, "W", Budget("AC power", "W", parts))
 
@@ -190,17 +196,16 @@ class Bench:
         limit_c = self.rig.safety.max_cell_temperature_c
         wanted_c = fault.signals().get("cell_temperature_max", -math.inf)
         if wanted_c > limit_c:
-            raise BenchError("fault", f"{fault} goes beyond the rig's {limit_c:g} °C", "see [safety] max_cell_temperature_c")
+            raise BenchError(
+                "fault", f"{fault} goes beyond the rig's {limit_c:g} °C", "see [safety] max_cell_temperature_c"
+            )
 
-    def _wait_until_it_takes_commands(self) -> None:
-        """A controller that has just started, or just lost the BMS, refuses power: until it accepts a little, then zero."""
-        ready_s = self.rig.dut.ready_s
-        if not self.wait_until(lambda: self.controller.run("set_power", power_w=f"{PROBE_W:.0f}").status == 0, ready_s):
-            reply = self.controller.run("set_power", power_w=f"{PROBE_W:.0f}")
-            self.controller.require_alive()
-            said = " ".join((reply.err + reply.out).split())
-            raise BenchError(f"controller {self.rig.dut.name}", f"takes no power command within {ready_s:g} s", said)
-        self.controller.must("set_power", power_w="0")
+    def _takes(self, power_w: float) -> bool:
+        """Whether the controller accepts this power, its latches released. A precondition, never what is tested."""
+        if self.latched():
+            self.controller.run("reset_trip")  # refused while the pack is not safe yet: asked again
+            return False
+        return self.controller.run("set_power", power_w=f"{power_w:.0f}").status == 0
 
     def _wait_for_power(self, target_w: float | None = None) -> None:
         """Until the inverter's power stands at the target for AT_TARGET_S, or still anywhere for STEADY_S; bounded."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
+from v2g_bench.priority import realtime
 from v2g_bench.rig.model import Dut
 
 
@@ -58,10 +59,14 @@ class LogTail:
 
 
 class Controller:
-    """Starts, stops, commands one controller and reads its log. Placeholders of its command lines come as `values`."""
+    """Starts, stops, commands one controller and reads its log. Placeholders of its command lines come as `values`.
 
-    def __init__(self, dut: Dut, values: dict[str, str], folder: Path) -> None:
+    realtime: the controller shares this machine with an emulated world and gets the priority of `priority.realtime`.
+    """
+
+    def __init__(self, dut: Dut, values: dict[str, str], folder: Path, *, realtime: bool = False) -> None:
         self.dut = dut
+        self._realtime = realtime
         self._values = values
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,14 +84,19 @@ class Controller:
                 command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
             )
         self.starts += 1
+        if self._realtime:
+            realtime(self._process.pid)
         deadline = time.monotonic() + self.dut.ready_s
         while not self.log.since_mark():
             if self._process.poll() is not None:
-                raise self._error(f"ended with status {self._process.returncode} before it was ready", self._last_words())
+                raise self._error(
+                    f"ended with status {self._process.returncode} before it was ready", self._last_words()
+                )
             if time.monotonic() > deadline:
                 self.stop()
                 raise self._error(
-                    f"no line in its log {self.log.path} within {self.dut.ready_s:g} s", "is dut.log the file it writes?"
+                    f"no line in its log {self.log.path} within {self.dut.ready_s:g} s",
+                    "is dut.log the file it writes?",
                 )
             time.sleep(0.01)
 
@@ -104,7 +114,7 @@ class Controller:
         """Run one of [dut.commands]; BenchError if the rig has no such command or it hangs for 10 s."""
         if name not in self.dut.commands:
             raise BenchError(f"dut.commands.{name}", "the rig names no such command", "add it to [dut.commands]")
-        command = self._resolve([self._fill(word, **values) for word in self.dut.commands[name]])  # type: ignore[index]
+        command = self._resolve([self._fill(word, **values) for word in self.dut.commands[name]])
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:

@@ -15,7 +15,7 @@ from v2g_bench.rig.open import OpenRig
 from v2g_bench.rig.trace import Stamp
 from v2g_bench.rig.traffic import bms_frames, window
 
-READBACK_S = 3.0
+READBACK_S = 5.0
 HEALTHY_S = 3.0
 POLL_S = 0.01
 
@@ -54,6 +54,7 @@ class Injector:
         bound_s = READBACK_S + fault.settle_s(before) + max(0.0, from_s - asked_s)
         if isinstance(expected, BusExpectation):
             return self._traffic_proof(fault, expected, from_s, bound_s)
+        expected = expected.at_resolution(self._parts.db.resolution(expected.role))
         frame = self._parts.wait_for(lambda seen: expected.met_by(before | seen, before), asked_s, bound_s)
         if frame is None:
             raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
@@ -63,6 +64,7 @@ class Injector:
         """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""
         parts = self._parts
         deadline_s = from_s + bound_s
+        seen = None
         while parts.clock.now_s() < deadline_s:
             time.sleep(POLL_S)
             now_s = parts.clock.now_s()
@@ -73,9 +75,12 @@ class Injector:
                 if not len(heard):
                     raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
                 started_s = float(heard.stamp_s[-1]) + 1e-6
-            if now_s > started_s and expected.met_by(window(parts.db, columns, started_s, now_s)):
+            seen = window(parts.db, columns, started_s, max(started_s, now_s))
+            if expected.met_by(seen):
                 return parts.stamp(started_s)
-        raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
+        raise BenchError(
+            f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}", f"what was seen: {seen}"
+        )
 
     def _wait_for_health(self, fault: Fault, before: dict[str, float]) -> None:
         """After the fault: until the bus no longer shows it; BenchError if it stays."""
@@ -86,4 +91,6 @@ class Injector:
             lambda seen: expected.role in seen and not expected.met_by(before | seen, before), cleared_s, HEALTHY_S
         )
         if gone is None:
-            raise BenchError(f"fault {fault.kind}", f"still on the bus {HEALTHY_S:g} s after it was taken back: {expected}")
+            raise BenchError(
+                f"fault {fault.kind}", f"still on the bus {HEALTHY_S:g} s after it was taken back: {expected}"
+            )

@@ -58,7 +58,9 @@ def load_rig(name_or_path: str) -> LoadedRig:
     except UnicodeDecodeError as error:
         raise BenchError(str(path), f"not UTF-8 text: {error.reason}", "save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise BenchError(str(path), f"not TOML: {error}", "mend that line; the format is described at toml.io") from None
+        raise BenchError(
+            str(path), f"not TOML: {error}", "mend that line; the format is described at toml.io"
+        ) from None
     try:
         return LoadedRig(Rig.model_validate(data), path, text)
     except ValidationError as error:
@@ -75,7 +77,9 @@ def _find(name_or_path: str) -> Path:
     close = difflib.get_close_matches(name_or_path, rigs, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     raise BenchError(
-        f"--rig={name_or_path}", "no such rig, and no such file", f"{hint}rigs here: {', '.join(rigs)}, or a path to a file"
+        f"--rig={name_or_path}",
+        "no such rig, and no such file",
+        f"{hint}rigs here: {', '.join(rigs)}, or a path to a file",
     )
 
 
@@ -96,7 +100,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _close_key(location: list[str]) -> str:
-    """", did you mean X?" for a misspelt key, from the model that the key stands in."""
+    """ ", did you mean X?" for a misspelt key, from the model that the key stands in."""
     known: dict[str, Any] = {}
     model: Any = Rig
     for step in location[:-1]:

@@ -63,6 +63,7 @@ class OpenRig:
         self._closers: list[tuple[str, Callable[[], None]]] = []
         self._controllers = 0
         self.plant: PlantProcess | None = None
+        self._bus_choice: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
 
     def __enter__(self) -> "OpenRig":
@@ -110,7 +111,9 @@ class OpenRig:
         values = self.latest_all()
         if role not in values:
             self.db.message_of(role)
-            raise BenchError(f"bus, role {role}", "no frame with it came during the last second", "is its sender alive?")
+            raise BenchError(
+                f"bus, role {role}", "no frame with it came during the last second", "is its sender alive?"
+            )
         return values[role]
 
     def latest_all(self) -> dict[str, float]:
@@ -131,7 +134,9 @@ class OpenRig:
     def stamp(self, time_s: float) -> Stamp:
         """A time on the bus with what is known of it."""
         userland = self._bus_choice["interface"] == "v2g_userland"
-        source = "kernel stamp at the sender's send(), userland bus" if userland else "kernel stamp at receive, SocketCAN"
+        source = (
+            "kernel stamp at the sender's send(), userland bus" if userland else "kernel stamp at receive, SocketCAN"
+        )
         return Stamp(time_s, STAMP_HALF_WIDTH_S, source)
 
     def disturbed(self, from_s: float, to_s: float) -> str:
@@ -177,7 +182,7 @@ class OpenRig:
         self.runtime = Path(tempfile.mkdtemp(prefix="v2g-"))
         self._later("runtime folder", lambda: shutil.rmtree(self.runtime))
         bus = self.loaded.rig.bus["main"]
-        common = {"fd": bus.fd, "bitrate": bus.bitrate, "data_bitrate": bus.data_bitrate}
+        common: dict[str, Any] = {"fd": bus.fd, "bitrate": bus.bitrate, "data_bitrate": bus.data_bitrate}
         if bus.interface == "socketcan":
             problem = socketcan_problem(bus.channel, **common)
             if problem is None:
@@ -226,13 +231,15 @@ class OpenRig:
         self._later("stall monitor", self.monitor.stop)
         started_s = self.clock.now_s()
         if self.wait_for(lambda seen: "contactor_state" in seen, started_s, FIRST_FRAME_S) is None:
-            raise BenchError("bus", f"no frame of the BMS within {FIRST_FRAME_S:g} s", "is the BMS on, and its database right?")
+            raise BenchError(
+                "bus", f"no frame of the BMS within {FIRST_FRAME_S:g} s", "is the BMS on, and its database right?"
+            )
         return "the BMS is heard"
 
     def _open_meter(self, name: str) -> str:
         meter = self.loaded.rig.meters.named()[name]
         resource = self.plant.resource(name) if meter.emulated and self.plant else meter.resource
-        options = {"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {}
+        options: dict[str, Any] = {"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {}
         where = f"{self.loaded.path}: meters.{name}"
         self.meters[name] = opened = open_meter(meter.driver, resource, where=where, clock=self.clock, **options)
         self._later(f"meters.{name}", opened.close)
@@ -250,8 +257,10 @@ class OpenRig:
 
     def _open_controller(self) -> str:
         rig = self.loaded.rig
-        self.sync: SyncLine = EmulatedSync(self.plant.client) if self.plant and rig.sync.kind == "emulated" else NoSync()
-        self.controller = Controller(rig.dut, self._placeholders(), self.folder)
+        self.sync: SyncLine = (
+            EmulatedSync(self.plant.client) if self.plant and rig.sync.kind == "emulated" else NoSync()
+        )
+        self.controller = Controller(rig.dut, self._placeholders(), self.folder, realtime=rig.needs_plant())
         self._later("controller", self.controller.stop)
         self.fresh_controller()
         return f"{rig.dut.name} {self.controller.version()}".strip()

@@ -7,7 +7,7 @@ so nothing that the test does meanwhile can move its samples. It is fetched once
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -194,7 +194,7 @@ def save(path: Path, waveform: Waveform, **marks: float | str) -> None:
             start_s=waveform.start_s,
             dt_s=waveform.dt_s,
             unit=waveform.unit,
-            **{key: np.asarray(value) for key, value in marks.items()},
+            **cast(Any, {key: np.asarray(value) for key, value in marks.items()}),
         )
     except OSError as error:
         raise BenchError(str(path), f"cannot be written: {error.strerror}", "is the disk full?") from None

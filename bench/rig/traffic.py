@@ -5,7 +5,7 @@ import numpy as np
 from v2g_bench.can.columns import Columns, Frame
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import COUNTER_BYTE, check
-from v2g_bench.faults import BusWindow
+from v2g_bench.faults import BusWindow, spread_ms
 
 
 def sound(db: BusDatabase, frame: Frame) -> bool:
@@ -39,14 +39,14 @@ def window(db: BusDatabase, columns: Columns, from_s: float, to_s: float) -> Bus
     """Measures of the BMS's cyclic frames stamped between two times."""
     inside = columns[(columns.stamp_s >= from_s) & (columns.stamp_s <= to_s)]
     expected = received = bad = repeated = 0
-    spread_ms = 0.0
+    spread = 0.0
     for spec in db.senders("BMS"):
         if spec.cycle_s <= 0:
             continue
         frames = inside.of(spec.frame_id, spec.is_extended)
         expected += int((to_s - from_s) / spec.cycle_s)
         received += len(frames)
-        spread_ms = max(spread_ms, _spread_ms(frames.stamp_s, spec.cycle_s))
+        spread = max(spread, spread_ms(frames.stamp_s, spec.cycle_s))
         if spec.e2e is None:
             continue
         last = -1
@@ -57,14 +57,4 @@ def window(db: BusDatabase, columns: Columns, from_s: float, to_s: float) -> Bus
                 continue
             repeated += data[COUNTER_BYTE] == last
             last = data[COUNTER_BYTE]
-    return BusWindow(to_s - from_s, expected, received, bad, repeated, spread_ms)
-
-
-def _spread_ms(stamps_s: np.ndarray, cycle_s: float) -> float:
-    """How far the frames lie from an even cycle, from the earliest to the latest, ms."""
-    if len(stamps_s) < 3:
-        return 0.0
-    # Distances from the cycle's grid, taken around the circle so that a frame just before the grid is not a cycle late.
-    angles = np.exp(2j * np.pi * stamps_s / cycle_s)
-    offsets = np.angle(angles / np.mean(angles)) * cycle_s / (2 * np.pi)
-    return float(np.ptp(offsets) * 1000.0)
+    return BusWindow(to_s - from_s, expected, received, bad, repeated, spread)

@@ -12,6 +12,7 @@ import math
 import time
 
 import numpy as np
+
 from v2g_bench.metrology.budget import Uncertainty
 from v2g_bench.metrology.crossing import NoCrossing, isolation
 from v2g_bench.metrology.synthetic import Fall

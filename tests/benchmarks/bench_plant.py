@@ -6,6 +6,7 @@ Hot: step after step. Paused: 10 ms asleep before each step, as in a plant proce
 import time
 
 import numpy as np
+
 from v2g_bench.plant.model import Plant, PlantConfig
 
 HOT_STEPS, PAUSED_STEPS, WINDOWS = 20_000, 500, 20

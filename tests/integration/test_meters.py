@@ -159,7 +159,7 @@ def test_a_hung_instrument_is_an_error_and_works_again_afterwards(serve, opened,
 def test_a_late_answer_is_never_given_to_the_next_question(serve, opened, multimeter_8846a):
     session = opened(None, serve(multimeter_8846a), timeout_s=2.0)
     for _ in range(5):
-        multimeter_8846a.defects = MeterDefects(late_answer_s=0.1)
+        multimeter_8846a.defects = MeterDefects(late_answer_s=0.3)
         with pytest.raises(BenchError, match="no answer"):
             session.query("*IDN?", timeout_s=0.02)
         multimeter_8846a.defects = MeterDefects()

@@ -41,7 +41,6 @@ from v2g_bench.plant.host import PlantProcess
 from v2g_bench.rig.traffic import window
 
 ROLES = read_roles(roles_path("v2g_bms_fd"))
-COMMAND_S = 0.02
 
 
 def config(channel: str, **more: Any) -> dict[str, Any]:

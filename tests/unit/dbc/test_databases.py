@@ -134,6 +134,7 @@ def test_safety_frames_are_protected_with_ids_of_their_own():
         "BMS_PackStatus",
         "BMS_Limits",
         "BMS_Contactor",
+        "BMS_ModuleTemps",
         "EMS_Command",
     }
     assert len(set(protected.values())) == len(protected)

@@ -70,7 +70,7 @@ def _silence_stops(driver: Driver) -> bool:
 def _gradient_derates(driver: Driver) -> bool:
     driver.at_power(-3000)
     driver.set(cell_temperature_max=34.0)
-    driver.run(0.1)
+    driver.run(1.6)
     assert driver.ems.outputs()["error_code"] == 0x01A2
     return driver.power_w == -1500
 
@@ -105,7 +105,7 @@ def _corrupt_is_dropped(driver: Driver) -> bool:
 def _code_is_logged(driver: Driver) -> bool:
     driver.at_power(-3000)
     driver.set(cell_temperature_max=34.0)
-    driver.run(0.1)
+    driver.run(1.6)
     return any(isinstance(action, LogLine) and action.code == "0x01A2" for _, action in driver.actions)
 
 

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -36,18 +37,31 @@ def test_rotation_opens_a_new_file(tmp_path: Path) -> None:
     log.close()
 
 
-def test_unwritable_log_is_said_once_and_lines_go_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unwritable_log_is_said_once_and_lines_go_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     log = MainLog(tmp_path / "file" / "log")
     log.write(LINE, 1.0)
     log.write(LINE, 2.0)
-    err = capsys.readouterr().err
+    err = capfd.readouterr().err
     assert err.count("cannot be written") == 1
     assert err.count("High Thermal Gradient") == 2
 
 
-def test_full_disk(capsys: pytest.CaptureFixture[str]) -> None:
+def test_full_disk(capfd: pytest.CaptureFixture[str]) -> None:
     log = MainLog(Path("/dev/full"))
     log.write(LINE, 1.0)
-    assert "No space left" in capsys.readouterr().err
+    assert "No space left" in capfd.readouterr().err
     log.close()
+
+
+def test_stderr_that_nobody_reads_does_not_hold_it_up(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    log, saved, ends = MainLog(tmp_path / "file" / "log"), os.dup(2), os.pipe()
+    os.dup2(ends[1], 2)
+    try:
+        for _ in range(5000):
+            log.write(LINE, 1.0)
+    finally:
+        os.dup2(saved, 2)
+        for end in (saved, *ends):
+            os.close(end)

@@ -41,9 +41,9 @@ def test_latched_until_calibrated_and_reset() -> None:
     guard.hear(_pack(50.0), 0.2)
     assert guard.diverged is not None, "agreeing again does not release it"
     assert guard.reset_offset() == "the calibration charge to 100 % is not complete"
-    guard.hear(_pack(99.4), 0.3)
+    guard.hear(_pack(99.9), 0.3)
     assert guard.reset_offset() is not None
-    guard.hear(_pack(99.5), 0.4)
+    guard.hear(_pack(99.95), 0.4)
     guard.hear(_pack(99.0), 0.5)
     assert guard.reset_offset() is None
     assert (guard.diverged, guard.calibrated, guard.offset_pct) == (None, False, 0.0)

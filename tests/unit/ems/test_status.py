@@ -17,7 +17,7 @@ def test_status_before_any_data_is_json(driver: Driver) -> None:
 def test_status_at_power(driver: Driver) -> None:
     driver.at_power(-3000)
     driver.set(cell_temperature_max=34.0)
-    driver.run(0.1)
+    driver.run(1.6)
     status = status_of(driver.ems, driver.now_s)
     assert (status["mode"], status["requested_w"], status["effective_w"]) == ("v2g", -3000, -1500)
     assert [fault["code"] for fault in status["faults"]] == ["0x01A2"]

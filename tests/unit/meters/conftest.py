@@ -45,6 +45,9 @@ class DirectLink:
         self.waits = False
         return True
 
+    def drop(self):
+        pass
+
     def surplus(self):
         return bool(self.answers)
 

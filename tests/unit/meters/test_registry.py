@@ -3,10 +3,37 @@ import pytest
 from v2g_bench.errors import BenchError
 from v2g_bench.meters import DRIVERS, open_meter
 from v2g_bench.meters.emulated import EMULATED, emulate
+from v2g_bench.meters.emulated.meter import EmulatedMeter
+from v2g_bench.meters.emulated.scpi import Number
+from v2g_bench.meters.registry import driver, emulated
 
 
-def test_every_driver_has_an_emulated_instrument():
-    assert set(DRIVERS) == set(EMULATED) == {"keysight-34465a", "yokogawa-wt300e", "fluke-8846a"}
+def test_the_files_of_the_folders_have_registered_themselves():
+    assert {"keysight-34465a", "yokogawa-wt300e", "fluke-8846a"} <= set(EMULATED) <= set(DRIVERS)
+
+
+def test_a_new_instrument_is_a_class_with_a_decorator(monkeypatch, direct_session, rig, clock):
+    """What a new file holds, for both sides, and nothing else anywhere."""
+    monkeypatch.setattr("v2g_bench.meters.registry.DRIVERS", dict(DRIVERS))
+    monkeypatch.setattr("v2g_bench.meters.registry.EMULATED", dict(EMULATED))
+
+    @driver("acme-1")
+    class Acme:
+        def __init__(self, session, factor=1.0):
+            self._session, self._factor = session, factor
+            session.identify("^ACME,1")
+
+        def volts(self):
+            return self._factor * self._session.query_float("VOLT?")
+
+    @emulated("acme-1")
+    class EmulatedAcme(EmulatedMeter):
+        identity = "ACME,1,1,1"
+        volts = Number("VOLTage", 0, 10, 2.5, "V")
+
+    meter = emulate("acme-1", probe=rig, clock=clock)
+    monkeypatch.setattr("v2g_bench.meters.registry.ScpiSession", lambda *_, **__: direct_session(meter))
+    assert open_meter("acme-1", "X", factor=2.0).volts() == 5.0
 
 
 @pytest.mark.parametrize(

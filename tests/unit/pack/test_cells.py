@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from v2g_bench.pack.cells import TAU1_S, CellChain
 
 WARM = np.full(96, 25.0)

@@ -3,6 +3,7 @@ from math import inf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from v2g_bench.pack.contactors import Contactors, ContactorState
 
 OPEN, PRECHARGE, CLOSED, WELDED = ContactorState

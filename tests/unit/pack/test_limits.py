@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from v2g_bench.pack.limits import PowerLimits, power_limits
 
 MAXIMA = (50_000.0, 60_000.0, 27_000.0)

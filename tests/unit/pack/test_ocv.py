@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from v2g_bench.pack.ocv import OCV_POINTS_V, SOC_POINTS, fitted_ocv_v, ocv_v, soc_at
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from v2g_bench.pack.thermal import CELL_J_PER_K, COOLANT_J_PER_K, SENSOR_LAG_S, PackThermal
 
 NO_HEAT = np.zeros(96)

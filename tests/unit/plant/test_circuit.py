@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from v2g_bench.plant.circuit import Circuit
 from v2g_bench.plant.config import PlantConfig
 from v2g_bench.plant.current import END, START

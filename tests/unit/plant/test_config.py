@@ -1,5 +1,6 @@
 import pytest
 from pydantic import ValidationError
+
 from v2g_bench.plant.config import PlantConfig, PlantDefects
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from v2g_bench.errors import BenchError
 from v2g_bench.plant.model import Plant, PlantConfig, SensorOverrides
 

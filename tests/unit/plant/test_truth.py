@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from v2g_bench.errors import BenchError
 from v2g_bench.plant.current import History, Segment
 from v2g_bench.plant.truth import isolation_time

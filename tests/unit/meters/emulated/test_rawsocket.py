@@ -70,6 +70,28 @@ def test_what_was_sent_before_leaving_is_done():
     run(scenario)
 
 
+def test_what_came_behind_one_that_waits_is_dropped_when_the_peer_leaves():
+    async def scenario(box, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"LEV 1;WAIT?\nLEV 7\n")
+        while box.level != 1.0:
+            await asyncio.sleep(0.001)
+        writer.close()
+        await writer.wait_closed()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        deadline_s = asyncio.get_running_loop().time() + 0.1
+        while asyncio.get_running_loop().time() < deadline_s:
+            writer.write(b"*IDN?\n")
+            await reader.readline()
+        box.go = True
+        for _ in range(20):
+            writer.write(b"LEV?\n")
+            assert await reader.readline() == b"+1.00000000E+00\n"
+            await asyncio.sleep(0.002)
+
+    run(scenario)
+
+
 def test_a_line_without_end_is_an_error_in_the_queue():
     async def scenario(box, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
