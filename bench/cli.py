@@ -2,6 +2,8 @@
 
 v2g-bench rigs
 v2g-bench check --rig=vcan0
+v2g-bench qualify --rig=vcan0
+v2g-bench calibrate --rig=vcan0
 v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
 """
 
@@ -12,6 +14,7 @@ from collections.abc import Sequence
 from v2g_bench import __version__
 from v2g_bench.errors import BenchError
 from v2g_bench.kernel.command import configure as configure_kernel
+from v2g_bench.qualification.command import configure_calibrate, configure_qualify
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--rig", default="virtual", metavar="NAME|PATH")
     check.add_argument("--rig-strict", action="store_true", help="an error where the rig's CAN interface is not there")
     check.set_defaults(run=_check)
+    configure_qualify(commands.add_parser("qualify", help="let the bench measure itself: a known-delay controller"))
+    configure_calibrate(commands.add_parser("calibrate", help="measure the digitizer's trigger with a common edge"))
     configure_kernel(
         commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel")
     )
@@ -62,7 +67,8 @@ def _check(options: argparse.Namespace) -> int:
     sick = 0
     for finding in check_rig(options.rig, strict=options.rig_strict):
         sick += not finding.ok
-        print(f"{'ok  ' if finding.ok else 'SICK'} {finding.part:18} {finding.text}", flush=True)
+        text = finding.text.replace("\n", "\n" + " " * 24)
+        print(f"{'ok  ' if finding.ok else 'SICK'} {finding.part:18} {text}", flush=True)
     return 1 if sick else 0
 
 

@@ -38,6 +38,9 @@ class InverterIdentity:
     serial: str
     version: str
 
+    def __str__(self) -> str:
+        return f"{self.maker} {self.model}, serial {self.serial}, version {self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelBlock:

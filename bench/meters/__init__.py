@@ -4,7 +4,7 @@ protocols.py says what a meter of each kind does, session.py is the wire, and ea
 registers itself; emulated/ holds the instruments. Every module of this folder is imported below, so a new driver is
 one new file and nothing else.
 
-    digitizer = open_meter("keysight-34465a", "TCPIP::10.0.0.7::hislip0::INSTR", shunt_ohm=0.0001)
+    digitizer = open_meter("keysight-34465a", "TCPIP::192.0.2.7::hislip0::INSTR", shunt_ohm=0.0001)
     digitizer.arm(sample_rate_hz=50_000, before_s=0.05, after_s=0.15)
     waveform = digitizer.fetch(trigger_s=edge_s)
 """

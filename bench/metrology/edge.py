@@ -17,9 +17,10 @@ the fall ends up in the uncertainty instead of in the value.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from v2g_bench.metrology.ripple import Tone, correlation_factor, waves
@@ -28,6 +29,7 @@ Array = NDArray[np.float64]
 
 _BENDS = (0.5, 0.3)  # prior standard deviations of p2 and p3, with x = -1..1 over the window
 _PARAMETERS = 4
+_SCORE = 7.8  # 95 % of chi-square with 3 degrees of freedom
 _TOLERATED = 0.003  # of the threshold: a misfit that no one needs to see
 
 
@@ -95,7 +97,10 @@ def _solve(
     pull = (weight / np.asarray(spread)) ** 2
     for _ in range(12):
         model, jacobian = _model(p, x, moving, constant)
-        step = np.linalg.solve(jacobian.T @ jacobian + np.diag(pull), jacobian.T @ (y - model) - pull * p)
+        try:
+            step = np.linalg.solve(jacobian.T @ jacobian + np.diag(pull), jacobian.T @ (y - model) - pull * p)
+        except np.linalg.LinAlgError:
+            return None
         step[:_PARAMETERS] = np.clip(step[:_PARAMETERS], -1.0, 1.0)
         p = p + step
         if float(np.max(np.abs(step[:_PARAMETERS]))) < 1e-8:
@@ -104,7 +109,14 @@ def _solve(
         return None
     model, jacobian = _model(p, x, moving, constant)
     rest = y - model
-    return _result(p, x, rest, jacobian.T @ jacobian + np.diag(pull), threshold, scale, sigma)
+    information = jacobian.T @ jacobian + np.diag(pull)
+    fit = _result(p, x, rest, information, threshold, scale, sigma)
+    if fit is None:
+        return None
+    adequate = _looks_like_noise(rest, sigma, threshold) and not _bends(
+        x, rest, jacobian, information, sigma, threshold
+    )
+    return (fit if adequate else replace(fit, adequate=False)), rest
 
 
 def _model(p: Array, x: Array, moving: list[Array], constant: list[Array]) -> tuple[Array, Array]:
@@ -125,7 +137,7 @@ def _model(p: Array, x: Array, moving: list[Array], constant: list[Array]) -> tu
 
 def _result(
     p: Array, x: Array, rest: Array, information: Array, threshold: float, scale: float, sigma: float
-) -> tuple[EdgeFit, Array] | None:
+) -> EdgeFit | None:
     at = _root(p, math.log(threshold))
     if at is None:
         return None
@@ -142,16 +154,16 @@ def _result(
     left = float(np.mean(rest[near])) if near.any() else rms
     chance = noise / math.sqrt(max(1, int(near.sum())))
     misfit = math.sqrt(left * left - chance * chance) if abs(left) > 2.5 * chance else 0.0
-    misfit = math.hypot(misfit, _TOLERATED * threshold / math.sqrt(3))
-    fit = EdgeFit(
+    # A misfit up to the noise of this mean cannot be seen: a rectangle of that half-width, and of what is tolerated.
+    misfit = math.hypot(misfit, chance / math.sqrt(3), _TOLERATED * threshold / math.sqrt(3))
+    return EdgeFit(
         time_s=float(at * scale),
         u_s=float(u_log * threshold / abs(slope)),
         misfit_s=float(misfit / abs(slope)),
         slope_per_s=float(slope),
         dof=float(freedom),
-        adequate=slope < 0 and _looks_like_noise(rest, sigma, threshold),
+        adequate=bool(slope < 0),
     )
-    return fit, rest
 
 
 def _looks_like_noise(rest: Array, sigma: float, threshold: float) -> bool:
@@ -168,6 +180,22 @@ def _looks_like_noise(rest: Array, sigma: float, threshold: float) -> bool:
     stretches = np.array_split(rest, max(1, min(8, rest.size // 5)))
     chi2 = sum(float(np.mean(s)) ** 2 / (noise**2 / s.size + tolerated**2) for s in stretches)
     return bool(chi2 <= len(stretches) + 3.5 * math.sqrt(2 * len(stretches)))
+
+
+def _bends(x: Array, rest: Array, jacobian: Array, information: Array, sigma: float, threshold: float) -> bool:
+    """Whether the next bends that the model does not have (Legendre 4 to 6) would explain part of the residuals.
+
+    A score test: it sees a kink near the edge of the window long before the residuals look larger than the noise.
+    """
+    if x.size < 20:
+        return False
+    bends = legendre.legvander(x, 6)[:, 4:]
+    bends = bends - jacobian @ np.linalg.solve(information, jacobian.T @ bends)
+    directions, _ = np.linalg.qr(bends)
+    score = directions.T @ rest
+    # A misfit of constant size grows with the number of samples; what is tolerated must grow with it.
+    noise2 = sigma**2 * correlation_factor(rest) + x.size / 3 * (_TOLERATED * threshold) ** 2
+    return bool(float(score @ score) > _SCORE * noise2)
 
 
 def _root(p: Array, level: float) -> float | None:

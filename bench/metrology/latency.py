@@ -84,7 +84,13 @@ def latency_budget(
     slope = abs(crossing.slope_per_s)
     parts = [
         Component(
-            "crossing in the record", "normal", crossing.u_s, MS, crossing.dof, f"estimator ({crossing.method})", "s"
+            "crossing in the record",
+            "rectangular" if crossing.method == "bracket" else "normal",
+            crossing.u_s,
+            MS,
+            crossing.dof,
+            f"estimator ({crossing.method})",
+            "s",
         ),
         Component.rectangular("frame stamp", stamp_half_width_s, MS, stamp_source, "s"),
         link.component(),

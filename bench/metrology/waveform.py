@@ -60,14 +60,18 @@ class Waveform:
 
     def index_at(self, time_s: float) -> int:
         """Index of the first sample at or after `time_s`, from 0 to len(self)."""
-        # The 1e-9 of an interval keeps a sample whose time differs from `time_s` by float rounding alone.
-        index = int(np.ceil((time_s - self.start_s) / self.dt_s - 1e-9))
+        index = int(np.ceil((time_s - self.start_s) / self.dt_s - self._rounding(time_s)))
         return min(max(index, 0), len(self))
+
+    def _rounding(self, time_s: float) -> float:
+        """Float rounding of a time, in sample intervals: it must not push a time across the sample that it names."""
+        largest = max(abs(time_s), abs(self.start_s), abs(self.end_s))
+        return float(1e-9 + 4 * np.spacing(largest) / self.dt_s)
 
     def between(self, from_s: float, to_s: float) -> "Waveform":
         """The samples with from_s <= time <= to_s; ValueError when there is none."""
         first = self.index_at(from_s)
-        stop = int(np.floor((to_s - self.start_s) / self.dt_s + 1e-9)) + 1
+        stop = int(np.floor((to_s - self.start_s) / self.dt_s + self._rounding(to_s))) + 1
         stop = min(max(stop, 0), len(self))
         if stop <= first:
             raise ValueError(f"no sample between {from_s} s and {to_s} s in [{self.start_s}, {self.end_s}] s")

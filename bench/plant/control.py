@@ -197,9 +197,13 @@ class PlantClient:
         """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off."""
         self.call("reset", soc_pct=soc_pct)
 
-    def sync_pulse(self, meter: str = "all") -> SyncPulse:
-        """One edge on the sync line, to one meter's external trigger or to all that have one."""
-        return SyncPulse(**self.call("sync_pulse", meter=meter))
+    def sync_pulse(self, meter: str = "all", marker_a: float = 0.0) -> SyncPulse:
+        """One edge on the sync line, to one meter's external trigger or to all that have one.
+
+        marker_a: the line is wired to the meters' input as well, where it is a pulse of that many amperes.
+        """
+        marker = {"marker_a": marker_a} if marker_a else {}
+        return SyncPulse(**self.call("sync_pulse", meter=meter, **marker))
 
     def set_defects(self, part: str, **values: Any) -> dict[str, Any]:
         """Make a part of the world sick (see `status()["parts"]`); the part's defects as they stand now."""

@@ -10,6 +10,8 @@ from v2g_bench.plant.model import Plant
 
 Samples = NDArray[np.float64]
 
+MARK_S = 0.005
+
 
 class PlantStage:
     """The plant as the inverter's power stage (`v2g_bench.inverter.port.PowerStage`)."""
@@ -46,11 +48,20 @@ class PlantProbe:
 
     def __init__(self, plant: Plant, clock: Clock) -> None:
         self._plant, self._clock = plant, clock
+        self._mark: tuple[float, float] | None = None
+
+    def mark(self, at_s: float, height_a: float) -> None:
+        """Let the meters see the sync line as well: a pulse of MARK_S from at_s on, on top of the current."""
+        self._mark = at_s, height_a
 
     def dc_current(self, t: Samples) -> Samples:
         """DC current with ripple at the times t, A, + = charge."""
         self._plant.step(self._clock.now_s())
-        return self._plant.dc_current(t)
+        current_a = self._plant.dc_current(t)
+        if self._mark is None:
+            return current_a
+        at_s, height_a = self._mark
+        return current_a + height_a * ((t >= at_s) & (t < at_s + MARK_S))
 
     def ac(self, t_from_s: float, t_to_s: float) -> AcQuantities:
         """AC quantities over the window."""

@@ -82,10 +82,11 @@ class Operations:
         changed: Callable[[], None],
         sync_half_width_s: float = 0.0,
         seed: int = 0,
+        mark: Callable[[float, float], None] | None = None,
     ) -> None:
         self._world, self._clock, self._inverter, self._meters = world, clock, inverter, dict(meters)
         self._end, self._changed = end, changed
-        self._half_width_s, self._rng = sync_half_width_s, random.Random(seed)
+        self._half_width_s, self._rng, self._mark = sync_half_width_s, random.Random(seed), mark
 
     def table(self) -> dict[str, Operation]:
         """Name -> operation, for the control server."""
@@ -126,15 +127,20 @@ class Operations:
             meter.defects = HEALTHY
         self._changed()
 
-    def sync_pulse(self, meter: str = "all") -> dict[str, float]:
+    def sync_pulse(self, meter: str = "all", marker_a: float = 0.0) -> dict[str, float]:
         """An edge on the sync line now; when the bench is told it was, and the half-width of what it is told.
 
         The true edge lies within the half-width of the told time, evenly: what a real line and its capture would give.
+        marker_a: the line also reaches the meters' input, as that many amperes.
         """
         if meter != "all" and meter not in self._meters:
             mend = close_to(meter, self._meters) or f"there are: {', '.join(self._meters) or 'none'}"
             raise BenchError("sync_pulse", f"no meter {meter!r}", mend)
+        if marker_a and self._mark is None:
+            raise BenchError("sync_pulse", "the line does not reach a meter's input here")
         edge_s = self._clock.now_s()
+        if marker_a and self._mark is not None:
+            self._mark(edge_s, marker_a)
         for name, one in self._meters.items():
             if meter in ("all", name):
                 one.external_trigger(edge_s)

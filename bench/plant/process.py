@@ -103,6 +103,7 @@ class PlantShell:
             changed=self._arm,
             sync_half_width_s=settings.sync.half_width_s,
             seed=settings.seed,
+            mark=self._probe.mark,
         )
         if self._bus is not None:
             self._loop.add_reader(self._bus.fileno(), self._read_bus)
@@ -122,7 +123,7 @@ class PlantShell:
         return InverterFace(inverter, self._server, self._clock), port
 
     async def _open_meters(self) -> tuple[dict[str, EmulatedMeter], dict[str, str]]:
-        probe = PlantProbe(self._plant, self._clock)
+        probe = self._probe = PlantProbe(self._plant, self._clock)
         meters: dict[str, EmulatedMeter] = {}
         resources = {}
         for place, (name, settings) in enumerate(self._settings.meters.items(), 1):

@@ -96,13 +96,11 @@ class Shell:
         self._log_path = Path(options.log)
         self.core = Responder(Danger(**config["danger"]))
         self._command = CommandFrame(**config["command"])
-        bus_options = {"fd": True} if config["bus"]["fd"] else {}
-        self._bus = can.Bus(interface=options.interface, channel=options.channel, **bus_options)
+        self._bus = can.Bus(channel=options.channel, interface=options.interface, fd=bool(config["bus"]["fd"]))
         host, _, port = options.inverter.rpartition(":")
         self._inverter = Inverter(host, int(port), config["inverter"]["unit_id"])
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(options.socket)
+        Path(options.socket).unlink(missing_ok=True)
         self._server.bind(options.socket)
         self._server.listen()
         self._clients: dict[socket.socket, bytes] = {}
@@ -136,7 +134,7 @@ class Shell:
             self._isolate()
             return
         wake_s = until_s if due_s is None else min(until_s, due_s - SPIN_S)
-        watched = [self._bus.fileno(), self._server, *self._clients]
+        watched: list[int | socket.socket] = [self._bus.fileno(), self._server, *self._clients]
         ready, _, _ = select.select(watched, [], [], max(0.0, wake_s - time.monotonic()))
         for one in ready:
             if one is self._server:

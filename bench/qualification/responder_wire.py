@@ -60,7 +60,7 @@ class CommandFrame:
         data_id: int | None = None,
     ) -> None:
         self.cycle_s = cycle_s
-        self._frame = {"arbitration_id": frame_id, "is_extended_id": is_extended, "is_fd": fd, "bitrate_switch": brs}
+        self._id, self._is_extended, self._fd, self._brs = frame_id, is_extended, fd, brs
         self._data = {True: bytes.fromhex(closed), False: bytes.fromhex(open)}
         self._data_id = data_id
         self._counter = 0
@@ -75,7 +75,13 @@ class CommandFrame:
             data[2] = self._counter
             self._counter = (self._counter + 1) & 0xFF
             e2e_p05_protect(data, self._data_id, increment_counter=False)
-        return can.Message(data=data, **self._frame)
+        return can.Message(
+            arbitration_id=self._id,
+            is_extended_id=self._is_extended,
+            is_fd=self._fd,
+            bitrate_switch=self._brs,
+            data=data,
+        )
 
 
 class Inverter:

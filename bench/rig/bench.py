@@ -40,6 +40,10 @@ AC_READINGS = 5
 T = TypeVar("T")
 
 
+class NotApplicable(Exception):
+    """This rig has nothing that the test could be about."""
+
+
 class NotAtPower(Exception):
     """The controller does not bring the rig to the power that a test starts from."""
 
@@ -158,6 +162,11 @@ class Bench:
     def latched(self) -> bool:
         """True while the controller reports a trip or a charge-only latch that an authorised reset releases."""
         return self.tripped() or (self._parts.db.has("charge_only") and bool(self.signal("charge_only")))
+
+    def needs_protected_frames(self) -> None:
+        """NotApplicable where the BMS's database has no end-to-end protection: nobody could tell a damaged frame there."""
+        if not any(spec.e2e for spec in self._parts.db.senders("BMS")):
+            raise NotApplicable(f"{self._parts.db.path.name} protects no frame of the BMS: damage cannot be told from data")
 
     def no_discharge_limit_a(self) -> float:
         """The DC current (A) of the power that is not yet a discharge."""

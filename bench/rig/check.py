@@ -34,8 +34,16 @@ def check_rig(name_or_path: str, *, strict: bool = False) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="v2g-check-") as folder:
         rig = OpenRig(loaded, Path(folder), CHECK_SEED, strict=strict, note=notes.append)
         try:
-            for part, step in rig.steps():
-                yield _finding(part, step)
+            sick: set[str] = set()
+            for step in rig.steps():
+                missing = sorted(sick.intersection(step.needs))
+                if missing:
+                    finding = Finding(step.part, False, f"not tried: it needs {', '.join(missing)}")
+                else:
+                    finding = _finding(step.part, step.open)
+                if not finding.ok:
+                    sick.add(step.part)
+                yield finding
                 yield from (Finding("note", True, notes.pop()) for _ in list(notes))
         finally:
             closing = _finding("closing", lambda: _close(rig))
@@ -47,7 +55,7 @@ def _finding(part: str, step: Any) -> Finding:
     try:
         return Finding(part, True, str(step()))
     except BenchError as error:
-        return Finding(part, False, " ".join(str(error).split("\n  ")))
+        return Finding(part, False, str(error))
 
 
 def _close(rig: OpenRig) -> str:

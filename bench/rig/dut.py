@@ -160,7 +160,7 @@ class Controller:
             told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10)
         except (OSError, subprocess.TimeoutExpired):
             return ""
-        return told.stdout.strip() if told.returncode == 0 else ""
+        return told.stdout.strip().removeprefix(self.dut.name).strip() if told.returncode == 0 else ""
 
     def _fill(self, word: str, **values: str) -> str:
         try:

@@ -63,7 +63,7 @@ class Inverter(Part):
     @model_validator(mode="after")
     def _real_needs_a_host(self) -> "Inverter":
         if self.kind == "modbus-tcp" and "host" not in self.model_fields_set:
-            raise ValueError('a real inverter needs its address, for instance host = "10.0.0.9"')
+            raise ValueError('a real inverter needs its address, for instance host = "192.0.2.9"')
         return self
 
 

@@ -8,6 +8,7 @@ reverse order, each on its own, and whatever failed to close is one error at the
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -51,6 +52,15 @@ NEEDED_ROLES = (
 )
 
 
+@dataclass(frozen=True)
+class Step:
+    """One part's opening: `open` opens it and says who it is; `needs` names the parts that must be open before."""
+
+    part: str
+    open: Callable[[], object]
+    needs: tuple[str, ...] = ()
+
+
 class OpenRig:
     """The parts of one rig. `with OpenRig(...)` opens all of them or none."""
 
@@ -68,8 +78,8 @@ class OpenRig:
 
     def __enter__(self) -> "OpenRig":
         try:
-            for _, step in self.steps():
-                step()
+            for step in self.steps():
+                step.open()
         except BaseException:
             self.close(quiet=True)
             raise
@@ -143,15 +153,19 @@ class OpenRig:
         """Why a latency measured between these times is not to be trusted; "" if nothing speaks against it."""
         return self.monitor.reason(from_s, to_s)
 
-    def steps(self) -> list[tuple[str, Callable[[], object]]]:
-        """What opening this rig consists of, in order: a part's name, and what opens it and says who it is."""
+    def steps(self) -> list["Step"]:
+        """What opening this rig consists of, in order."""
         rig = self.loaded.rig
-        opening: list[tuple[str, Callable[[], object]]] = [("database", self._open_database), ("bus", self._open_hub)]
+        opening = [Step("database", self._open_database), Step("bus", self._open_hub)]
         if rig.needs_plant():
-            opening.append(("plant", self._open_plant))
-        opening.append(("capture", self._open_capture))
-        opening += [(f"meters.{name}", partial(self._open_meter, name)) for name in rig.meters.named()]
-        opening += [("inverter", self._open_inverter), ("controller", self._open_controller)]
+            opening.append(Step("plant", self._open_plant, ("database", "bus")))
+        emulated = ("plant",)
+        opening.append(Step("capture", self._open_capture, ("database", "bus", *(emulated if rig.needs_plant() else ()))))
+        for name, meter in rig.meters.named().items():
+            part = f"meters.{name}"
+            opening.append(Step(part, partial(self._open_meter, name), emulated if meter.emulated else ()))
+        opening.append(Step("inverter", self._open_inverter, emulated if rig.inverter.kind == "emulated" else ()))
+        opening.append(Step("controller", self._open_controller, ("database", "bus", "capture", "inverter")))
         return opening
 
     def _later(self, name: str, close: Callable[[], None]) -> None:
@@ -159,13 +173,7 @@ class OpenRig:
         self._closers.append((name, close))
 
     def _open_database(self) -> str:
-        rig, bms = self.loaded.rig, self.loaded.rig.bms
-        if "main" not in rig.bus:
-            raise BenchError(
-                f"{self.loaded.path}: bus",
-                "a real BMS behind two channels needs the bench as gateway, which this version cannot be",
-                "use an emulated BMS on one [bus.main]",
-            )
+        bms = self.loaded.rig.bms
         path = self.loaded.resolve(bms.dbc, "bms.dbc")
         if isinstance(bms.roles, str):
             self.roles = read_roles(self.loaded.resolve(bms.roles, "bms.roles"))
@@ -179,6 +187,12 @@ class OpenRig:
 
     def _open_hub(self) -> str:
         """Choose how every node of this run opens the bus; starts the userland hub where it is that."""
+        if "main" not in self.loaded.rig.bus:
+            raise BenchError(
+                f"{self.loaded.path}: bus",
+                "a real BMS behind two channels needs the bench as gateway, which this version cannot be",
+                "use an emulated BMS on one [bus.main]",
+            )
         self.runtime = Path(tempfile.mkdtemp(prefix="v2g-"))
         self._later("runtime folder", lambda: shutil.rmtree(self.runtime))
         bus = self.loaded.rig.bus["main"]
@@ -189,7 +203,7 @@ class OpenRig:
                 self._bus_choice = {"interface": "socketcan", "channel": bus.channel, **common}
                 return f"SocketCAN {bus.channel}"
             if self._strict or self.loaded.rig.evidence == "hardware":
-                raise BenchError(f"{self.loaded.path}: bus.main", problem, "or run without --rig-strict")
+                raise BenchError(f"{self.loaded.path}: bus.main", *problem.split("\n", 1))
             self._note(f"userland bus in place of SocketCAN {bus.channel}: {problem.splitlines()[0]}")
         hub = HubProcess(self.runtime / "bus")
         hub.start()

@@ -5,7 +5,7 @@ import pytest
 from v2g_bench.ems.config import load_config
 from v2g_bench.errors import BenchError
 
-MINIMAL = '[bms]\ndbc = "bms.dbc"\n[bms.roles]\nsoc = "A.B"\n[inverter]\nhost = "10.0.0.1"\n'
+MINIMAL = '[bms]\ndbc = "bms.dbc"\n[bms.roles]\nsoc = "A.B"\n[inverter]\nhost = "192.0.2.1"\n'
 
 
 def _file(folder: Path, text: str) -> Path:

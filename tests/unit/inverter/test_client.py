@@ -14,7 +14,7 @@ from v2g_bench.inverter.registers import RegisterImage
 class StrangersLink:
     """A link to a register image, with the refusals of a plain device."""
 
-    where = "inverter 10.0.0.9:502"
+    where = "inverter 192.0.2.9:502"
 
     def __init__(self, image):
         self.image, self.writes = image, []
@@ -39,7 +39,7 @@ def meet(monkeypatch):
             image.put(key, value)
         link = StrangersLink(image)
         monkeypatch.setattr(client_module, "ModbusLink", lambda *_: link)
-        return InverterClient("10.0.0.9", 502), link
+        return InverterClient("192.0.2.9", 502), link
 
     return connect
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from v2g_bench.can.database import BusDatabase
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.load import load_rig, shipped_rigs
+from v2g_bench.rig.open import NEEDED_ROLES
 
 GOOD = """
 name = "mine"
@@ -48,6 +50,14 @@ def test_hardware_example_is_all_real():
     assert not rig.needs_plant()
     assert set(rig.bus) == {"bms", "ems"}
     assert len(rig.meters.named()) == 3
+
+
+def test_roles_of_the_hardware_example_are_signals_of_its_database():
+    loaded = load_rig("hardware-example")
+    bms = loaded.rig.bms
+    roles = {role: entry if isinstance(entry, str) else entry.model_dump() for role, entry in bms.roles.items()}
+    db = BusDatabase.load(loaded.resolve(bms.dbc, "bms.dbc"), roles)
+    db.require(NEEDED_ROLES)
 
 
 def test_emulated_parts_are_named(write):

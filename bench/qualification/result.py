@@ -1,0 +1,166 @@
+"""The result of a qualification: kept as JSON with its date, and asked for before a certification.
+
+It lies in `$XDG_STATE_HOME/v2g-bench/qualification/RIG.json` (by default below ~/.local/state), one file per rig name.
+It counts for one rig file, one machine and one version of the bench, and for a day.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from v2g_bench import __version__
+from v2g_bench.errors import BenchError
+from v2g_bench.metrology.measurement import as_plain
+from v2g_bench.metrology.verdict import Verdict
+from v2g_bench.qualification.score import Outcome, Score
+from v2g_bench.rig.load import LoadedRig
+
+SCHEMA = 1
+MAX_AGE_H = 24.0
+
+
+@dataclass(frozen=True)
+class QualificationResult:
+    """What the bench measured of itself. date: ISO 8601, UTC, of its beginning; stamps: what stamped the frames.
+
+    rows: the table, one mapping of column title to text per delay, the last for all; floor: a sentence per quantity;
+    bench: version, commit and machine; outcomes: every trial, void ones too.
+    """
+
+    rig: str
+    rig_sha256: str
+    date: str
+    duration_s: float
+    seed: int
+    stamps: str
+    bench: Mapping[str, str]
+    verdict: str
+    text: str
+    rows: tuple[Mapping[str, str], ...]
+    floor: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+    schema: int = SCHEMA
+
+    @classmethod
+    def of(cls, score: Score, **known: Any) -> "QualificationResult":
+        """The result of a score with what is known beside it."""
+        rows = (*(row.as_text() for row in score.rows), score.total.as_text())
+        return cls(verdict=str(score.verdict), text=score.text, rows=rows, **known)
+
+    def for_report(self) -> dict[str, Any]:
+        """The fields of `reports.model.Qualification`: date, verdict, text, rows."""
+        text = ". ".join([self.text, *self.floor])
+        return {"date": self.date, "verdict": self.verdict, "text": text, "rows": [dict(row) for row in self.rows]}
+
+    def age_h(self, now: datetime) -> float:
+        """Hours since it was taken."""
+        return (now - datetime.fromisoformat(self.date)).total_seconds() / 3600.0
+
+    def save(self, folder: Path | None = None) -> Path:
+        """Write it, all or nothing, in place of the rig's last one; BenchError if the disk refuses."""
+        path = (folder or state_folder()) / f"{self.rig}.json"
+        part = path.with_suffix(".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(as_plain(asdict(self)), indent=1) + "\n", encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise BenchError(str(path), f"cannot be written: {error.strerror}") from None
+        return path
+
+
+def read(path: Path) -> QualificationResult:
+    """A stored result; BenchError if the file is not one of this version's."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data.get("schema") != SCHEMA:
+            raise ValueError(f"schema {data.get('schema')}, not {SCHEMA}")
+        names = {field.name for field in fields(QualificationResult)}
+        if set(data) != names:
+            raise ValueError(f"unexpected or missing keys: {', '.join(sorted(set(data) ^ names))}")
+        data["outcomes"] = tuple(Outcome(**one) for one in data["outcomes"])
+        data["rows"], data["floor"] = tuple(data["rows"]), tuple(data["floor"])
+        Verdict(data["verdict"])
+        if datetime.fromisoformat(data["date"]).tzinfo is None:
+            raise ValueError("its date has no time zone")
+        return QualificationResult(**data)
+    except OSError as error:
+        raise BenchError(str(path), f"cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BenchError(str(path), f"is not a qualification: {error}", "run v2g-bench qualify again") from None
+
+
+def fresh(
+    loaded: LoadedRig,
+    now: datetime | None = None,
+    max_age_h: float = MAX_AGE_H,
+    *,
+    stamps: str | None = None,
+    folder: Path | None = None,
+) -> QualificationResult | str:
+    """The rig's qualification if it may be relied on now; otherwise why not, and what to do.
+
+    stamps: what stamps the frames in the run that asks (`OpenRig.stamp(0.0).source`); None: not compared.
+    """
+    path = (folder or state_folder()) / f"{loaded.rig.name}.json"
+    mend = f"run: v2g-bench qualify --rig={loaded.rig.name}"
+    if not path.exists():
+        return f"rig {loaded.rig.name} has not been qualified; {mend}"
+    try:
+        result = read(path)
+    except BenchError as error:
+        return " ".join(str(error).split())
+    age_h = result.age_h(now or datetime.now(UTC))
+    bench, here = result.bench, this_bench()
+    reasons = [
+        (not 0 <= age_h <= max_age_h, f"is {age_h:.1f} h old, more than {max_age_h:g} h"),
+        (age_h < 0, f"is of {result.date}, after now"),
+        (result.rig_sha256 != rig_hash(loaded), "is of another rig file"),
+        (bench.get("machine") != here["machine"], f"is of another machine: {bench.get('machine')}"),
+        (bench.get("version") != here["version"], f"is of version {bench.get('version')} of the bench"),
+        (stamps is not None and result.stamps != stamps, f"is of a run with other stamps: {result.stamps}"),
+        (result.verdict != Verdict.PASS, f"ended {result.verdict}: {result.text}"),
+    ]
+    said = [text for wrong, text in reasons if wrong]
+    return f"the qualification of rig {loaded.rig.name} {said[-1]}; {mend}" if said else result
+
+
+def state_folder() -> Path:
+    """Where results are kept; see the module's text."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "v2g-bench" / "qualification"
+
+
+def rig_hash(loaded: LoadedRig) -> str:
+    """SHA-256 of the rig file."""
+    return hashlib.sha256(loaded.text.encode()).hexdigest()
+
+
+def this_bench() -> dict[str, str]:
+    """Version and commit of the bench, and the machine that it runs on."""
+    machine = (
+        f"{platform.node()}, {platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs"
+    )
+    return {"version": __version__, "commit": _commit(), "machine": machine}
+
+
+def _commit() -> str:
+    """The checkout's commit, with + where the tree differs from it; "" outside a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    told = []
+    for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]):
+        try:
+            done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        if done.returncode:
+            return ""
+        told.append(done.stdout.strip())
+    return told[0] + ("+" if told[1] else "")

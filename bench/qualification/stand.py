@@ -1,0 +1,221 @@
+"""The rig with the responder in the controller's place: how it is built, and one trial on it.
+
+A trial takes the very path of a certification: the bench's recording, injection, stall monitor and decision rule.
+"true" is the plant's own record of when the frame was handed to the bus and when the current fell; it is compared with
+what was measured, and nothing that is measured depends on it.
+"""
+
+import dataclasses
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.roles import read_roles
+from v2g_bench.errors import BenchError
+from v2g_bench.faults import OverTemperature
+from v2g_bench.metrology.decision import DecisionRule
+from v2g_bench.metrology.verdict import Verdict
+from v2g_bench.qualification.score import Outcome
+from v2g_bench.rig.bench import Bench
+from v2g_bench.rig.load import LoadedRig
+from v2g_bench.rig.model import Dut
+from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.trace import Latency
+
+ROLE, DANGEROUS_C, INJECTED_C, CELL = "cell_temperature_max", 45.0, 45.5, 17
+LIMIT_MS = 50.0
+AT_POWER_S = 5.0
+LINK_S = 5.0
+COMMAND_CYCLE_S = 0.01
+# A send() that took longer leaves the truth itself too vague to judge the bench by.
+VAGUE_TRUTH_S = 0.000_2
+CONFIG = "responder.toml"
+
+_MODULE = "v2g_bench.qualification.responder"
+
+
+def with_responder(loaded: LoadedRig, folder: Path) -> LoadedRig:
+    """The rig with the responder as its controller; its config is written to `folder`. BenchError without a plant."""
+    rig = loaded.rig
+    if rig.bms.kind != "emulated" or rig.inverter.kind != "emulated":
+        raise BenchError(
+            str(loaded.path),
+            "qualification needs an emulated BMS and inverter: their own record is the truth it compares with",
+            "qualify the bench on a rig that emulates them",
+        )
+    (folder / CONFIG).write_text(_config(loaded), encoding="utf-8")
+    program = [sys.executable, "-m", _MODULE]
+    places = ["interface", "channel", "socket"]
+    command = [*program, "--config", "{folder}/" + CONFIG, "--log", "{folder}/responder.log"]
+    command += ["--inverter", "{inverter_host}:{inverter_port}"]
+    for name in places:
+        command += [f"--{name}", "{" + name + "}"]
+    dut = Dut(
+        kind="process",
+        name="responder",
+        command=command,
+        log="{folder}/responder.log",
+        commands={
+            "set_power": [*program, "--ask", "{socket}", "power", "{power_w}"],
+            "status": [*program, "--ask", "{socket}", "last"],
+            "reset_trip": [*program, "--ask", "{socket}", "rest"],
+        },
+    )
+    return dataclasses.replace(loaded, rig=rig.model_copy(update={"dut": dut}))
+
+
+def _config(loaded: LoadedRig) -> str:
+    """The responder's TOML: the dangerous value and the command frame as numbers and bytes."""
+    rig = loaded.rig
+    roles = rig.bms.roles
+    if isinstance(roles, str):
+        table: dict[str, Any] = read_roles(loaded.resolve(roles, "bms.roles"))
+    else:
+        table = {role: one if isinstance(one, str) else one.model_dump() for role, one in roles.items()}
+    db = BusDatabase.load(loaded.resolve(rig.bms.dbc, "bms.dbc"), table)
+    db.require([ROLE, "contactor_request"])
+    hot, codec = db.message_of(ROLE), db.codec(ROLE)
+    command = db.message_of("contactor_request")
+    sections: dict[str, dict[str, Any]] = {
+        "bus": {"fd": rig.bus["main"].fd},
+        "inverter": {"unit_id": rig.inverter.unit_id},
+        "danger": {
+            "frame_id": hot.frame_id,
+            "is_extended": hot.is_extended,
+            "frame_bytes": hot.length,
+            "shift": codec.shift,
+            "length": codec.length,
+            "signed": codec.signed,
+            "big_endian": codec.big_endian,
+            "limit": float(codec.bound(DANGEROUS_C)),
+            "above": codec.above_is_up,
+        },
+        "command": {
+            "frame_id": command.frame_id,
+            "is_extended": command.is_extended,
+            "fd": command.is_fd,
+            "brs": command.brs,
+            "cycle_s": command.cycle_s or COMMAND_CYCLE_S,
+            "closed": db.encode(command.name, {"contactor_request": 1}, 0).data.hex(),
+            "open": db.encode(command.name, {"contactor_request": 0}, 0).data.hex(),
+        }
+        | ({"data_id": command.e2e.data_id} if command.e2e else {}),
+    }
+    lines = []
+    for section, entries in sections.items():
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in entries.items()]
+    return "\n".join(lines) + "\n"
+
+
+class Link:
+    """The bench's line to the responder; BenchError when it does not answer or refuses."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(LINK_S)
+        try:
+            self._socket.connect(path)
+        except OSError as error:
+            self._socket.close()
+            raise BenchError("responder", f"is not at {path}: {error}") from None
+        self._lines = self._socket.makefile("rb")
+
+    def ask(self, *words: str) -> dict[str, Any]:
+        """One command, one answer."""
+        try:
+            self._socket.sendall(" ".join(words).encode() + b"\n")
+            line = self._lines.readline()
+        except OSError as error:
+            raise BenchError("responder", f"does not answer to {words[0]}: {error}") from None
+        if not line:
+            raise BenchError("responder", "has ended", "see dut.stderr in the run folder")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer["ok"]:
+            raise BenchError("responder", str(answer["error"]))
+        return answer
+
+    def close(self) -> None:
+        """Hang up; the responder goes on."""
+        self._lines.close()
+        self._socket.close()
+
+
+class Stand:
+    """One open rig with the responder on it."""
+
+    def __init__(self, parts: OpenRig, socket_path: str) -> None:
+        if parts.plant is None:
+            raise BenchError(f"rig {parts.loaded.rig.name}", "has no emulated world, and so no truth to compare with")
+        self.parts, self.truth = parts, parts.plant.client
+        self.bench = Bench(parts)
+        self.link = Link(socket_path)
+        self._rule = DecisionRule(self.bench.judging.rule)
+
+    def close(self) -> None:
+        """Bring the rig to rest."""
+        try:
+            self.link.ask("rest")
+        finally:
+            self.link.close()
+
+    def trial(self, delay_ms: float, power_w: float, phase_s: float) -> Outcome:
+        """One isolation `delay_ms` after the frame, measured, judged, and compared with the truth."""
+        self.link.ask("power", f"{power_w:.0f}", f"{delay_ms:.6g}")
+        self._wait_for_power(power_w)
+        asked_s = self.parts.clock.now_s()
+        with self.bench.recording() as trace, self.bench.inject(OverTemperature(CELL, INJECTED_C), phase_s) as fault:
+            latency = trace.isolation(after=fault.on_bus).latency
+            outcome = self._judged(latency, Outcome(delay_ms=delay_ms, power_w=power_w, phase_s=phase_s))
+        return self._compared(latency, outcome, asked_s)
+
+    def _wait_for_power(self, power_w: float) -> None:
+        near_w = max(0.02 * abs(power_w), 0.002 * self.bench.rig.inverter.rated_power_w)
+        if not self.bench.wait_until(
+            lambda: abs(self.parts.inverter.reading().ac_power_w - power_w) <= near_w, AT_POWER_S, 0.01
+        ):
+            found_w = self.parts.inverter.reading().ac_power_w
+            raise BenchError("responder", f"asked for {power_w:.0f} W, the inverter stands at {found_w:.0f} W")
+
+    def _judged(self, latency: Latency, outcome: Outcome) -> Outcome:
+        """What a certification would say; it knows nothing of the truth."""
+        self.parts.controller.require_alive()
+        t1_s = latency.t1_s if latency.t1_s is not None else latency.t0.time_s + LIMIT_MS / 1000.0
+        void = latency.unclear or self.bench.disturbed(latency.t0.time_s, t1_s)
+        value, uncertainty = latency.reading.value, latency.reading.uncertainty
+        if latency.failed:
+            verdict = Verdict.FAIL
+        else:
+            number = float("nan") if value is None else value
+            verdict = self._rule.decide(number, uncertainty, LIMIT_MS, None, "ms").verdict
+        return dataclasses.replace(
+            outcome,
+            measured_ms=value,
+            expanded_ms=uncertainty.expanded if uncertainty else None,
+            verdict=str(verdict),
+            void=void,
+            note=latency.failed,
+        )
+
+    def _compared(self, latency: Latency, outcome: Outcome, asked_s: float) -> Outcome:
+        """The outcome beside the plant's own record."""
+        frame = self.truth.truth_frame(ROLE, DANGEROUS_C, asked_s)
+        if frame is None:
+            raise BenchError("qualification", "the plant sent no dangerous frame, and the bench has seen one")
+        t0_s, vague_s = (frame[0] + frame[1]) / 2, (frame[1] - frame[0]) / 2
+        t1_s = self.truth.truth_isolation(t0_s, self.bench.judging.isolation_fraction)
+        if t1_s is None:
+            return dataclasses.replace(outcome, void=outcome.void or "the responder did not isolate")
+        last = self.link.ask("last")["last"] or {}
+        return dataclasses.replace(
+            outcome,
+            void=outcome.void or (f"truth known to ±{1e3 * vague_s:.2f} ms only" if vague_s > VAGUE_TRUTH_S else ""),
+            true_ms=1e3 * (t1_s - t0_s),
+            t0_error_ms=1e3 * (latency.t0.time_s - t0_s),
+            t1_error_ms=None if latency.t1_s is None else 1e3 * (latency.t1_s - t1_s),
+            control_ms=1e3 * (last["answered_s"] - last["written_s"]) if last else None,
+            plant_ms=1e3 * (t1_s - last["written_s"]) if last else None,
+        )

@@ -1,0 +1,172 @@
+"""The bench qualifies itself on the virtual rig: responder, plant, digitizer and bus as real processes."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from v2g_bench.cli import main
+from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.qualification.result import fresh, read, state_folder
+from v2g_bench.qualification.run import Plan, qualify
+from v2g_bench.qualification.stand import Link, Stand, with_responder
+from v2g_bench.qualification.trigger import read_timing, timing_path
+from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.open import OpenRig
+
+TRIALS = 2
+
+
+@pytest.fixture(autouse=True)
+def _state(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def rig(tmp_path):
+    """The virtual rig, open, with the responder as its controller."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with OpenRig(with_responder(load_rig("virtual"), folder), folder, 1, strict=False, note=print) as parts:
+        yield parts
+
+
+def eventually(condition, within_s=10.0):
+    until_s = time.monotonic() + within_s
+    while not (value := condition()) and time.monotonic() < until_s:
+        time.sleep(0.02)
+    return value
+
+
+def gone(pid):
+    """Ended, whether or not its new parent has taken notice of it."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return True
+
+
+@pytest.mark.timeout(240)
+def test_a_short_qualification(tmp_path):
+    loaded = load_rig("virtual")
+    result = qualify(loaded, Plan(TRIALS, [20.0, 60.0], seed=4), tmp_path, note=print)
+    valid = [one for one in result.outcomes if not one.void]
+    assert len(valid) == 2 * TRIALS, result.text
+    for one in valid:
+        # What the plant needs after the responder's stop is no secret: 4 ms to stop, and three time constants.
+        assert one.delay_ms + 8.0 < one.true_ms < one.delay_ms + 30.0
+        assert one.verdict == ("PASS" if one.delay_ms == 20.0 else "FAIL")
+        assert one.expanded_ms <= 1.0
+    assert result.verdict == "PASS", result.text
+    assert len(result.floor) == 7
+    assert read(result.save()) == result
+    assert fresh(loaded, datetime.now(UTC)) == result
+
+
+@pytest.mark.timeout(240)
+def test_a_bench_whose_record_is_late_does_not_qualify(tmp_path, monkeypatch):
+    fetch = OpenRig.digitizer.fget
+
+    class Late:
+        """A digitizer whose records stand 0.5 ms too late, and who does not know."""
+
+        def __init__(self, digitizer):
+            self._digitizer = digitizer
+
+        def __getattr__(self, name):
+            return getattr(self._digitizer, name)
+
+        def fetch(self, trigger_s):
+            wave = self._digitizer.fetch(trigger_s)
+            return Waveform(wave.start_s + 0.000_5, wave.dt_s, wave.samples)
+
+    monkeypatch.setattr(OpenRig, "digitizer", property(lambda parts: Late(fetch(parts))))
+    result = qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
+    assert result.verdict == "FAIL", result.text
+    assert "the truth lay within U in 0.0 %" in result.text
+
+
+@pytest.mark.timeout(120)
+def test_the_responder_keeps_its_delay_and_serves_a_bench(rig):
+    assert rig.plant is not None
+    stand = Stand(rig, str(rig.runtime / "ems"))
+    try:
+        assert stand.bench.controller.must("status").out.startswith('{"ok": true')
+        with stand.bench.recording() as trace:
+            assert len(trace.waveform) > 1000
+        outcome = stand.trial(30.0, 3000.0, 0.0)
+        last = stand.link.ask("last")["last"]
+        # It may be late on a busy machine; it is never early.
+        assert last["written_s"] - last["heard_s"] >= 0.0299
+        assert outcome.power_w == 3000.0
+    finally:
+        stand.close()
+    # At rest nothing is driven and the contactors open.
+    assert eventually(lambda: rig.latest("contactor_state") == 0)
+    assert not rig.plant.client.status()["bridge_on"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_responder_ends_with_its_parent_and_leaves_the_rig_safe(rig, tmp_path, how):
+    """SIGKILL: the parent is killed and says nothing more; SIGTERM: the responder itself is told to end."""
+    rig.controller.stop()
+    command = [
+        sys.executable,
+        "-m",
+        "v2g_bench.qualification.responder",
+        "--config",
+        str(rig.folder / "responder.toml"),
+    ]
+    command += ["--log", str(tmp_path / "log"), "--socket", str(rig.runtime / "two")]
+    command += ["--inverter", "{}:{}".format(*rig.inverter_address)]
+    for name in ("interface", "channel"):
+        command += [f"--{name}", str(rig._bus_choice[name])]
+    start = (
+        "import subprocess, sys; p = subprocess.Popen(sys.argv[1:], start_new_session=True); print(p.pid, flush=True); "
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", start + "sys.stdin.read()", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        pid = int(parent.stdout.readline())
+        try:
+            assert eventually((tmp_path / "log").exists), "the responder does not start"
+            link = Link(str(rig.runtime / "two"))
+            link.ask("power", "3000")
+            assert eventually(lambda: rig.inverter.reading().ac_power_w > 2900)
+            os.kill(parent.pid if how == signal.SIGKILL else pid, how)
+            assert eventually(lambda: gone(pid)), "the responder outlives its parent"
+            link.close()
+        finally:
+            parent.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: not rig.plant.client.status()["bridge_on"])
+    assert eventually(lambda: rig.latest("contactor_state") == 0)
+
+
+@pytest.mark.timeout(120)
+def test_calibrate_finds_the_trigger_and_keeps_it(tmp_path, capsys):
+    assert main(["calibrate", "--rig=virtual", "--pulses", "20"]) == 0
+    assert "trigger latency" in capsys.readouterr().out
+    loaded = load_rig("virtual")
+    timing = read_timing(timing_path(loaded))
+    assert timing.pulses == 20
+    # The emulated meter's trigger takes effect 1 us after the edge; its sample grid runs free.
+    assert abs(timing.offset_s - 1e-6) <= timing.expanded_s
+    assert timing.expanded_s < 10e-6
+
+
+@pytest.mark.timeout(120)
+def test_a_qualification_by_command(capsys):
+    assert main(["qualify", "--rig=virtual", "--trials", "1", "--delays", "20,60", "--seed", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "delay of the responder" in out
+    assert "PASS  2 trials" in out
+    assert (state_folder() / "virtual.json").exists()
+    assert main(["qualify", "--check"]) == 0

@@ -1,0 +1,127 @@
+"""Results are kept, and count for a day, one rig file, one machine and one version."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from v2g_bench.errors import BenchError
+from v2g_bench.qualification.result import QualificationResult, fresh, read, rig_hash, state_folder, this_bench
+from v2g_bench.qualification.score import Outcome, score
+from v2g_bench.reports.model import Qualification
+from v2g_bench.rig.load import load_rig
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+STAMPS = "kernel stamp"
+
+
+@pytest.fixture
+def loaded():
+    return load_rig("virtual")
+
+
+@pytest.fixture
+def result(loaded):
+    found = [
+        Outcome(delay_ms=40, measured_ms=48.1, expanded_ms=0.2, verdict="PASS", true_ms=48.0),
+        Outcome(delay_ms=60, measured_ms=68.1, expanded_ms=0.2, verdict="FAIL", true_ms=68.0),
+        Outcome(delay_ms=60, void="processor 0: stood still"),
+    ]
+    return QualificationResult.of(
+        score(found, 2),
+        rig="virtual",
+        rig_sha256=rig_hash(loaded),
+        date=(NOW - timedelta(hours=3)).isoformat(),
+        duration_s=3.0,
+        seed=7,
+        stamps=STAMPS,
+        bench=this_bench(),
+        floor=("echo: 0.1 ms",),
+        outcomes=tuple(found),
+    )
+
+
+def ask(loaded, tmp_path, **more):
+    return fresh(loaded, NOW, folder=tmp_path, **more)
+
+
+def test_what_is_saved_is_read_again(result, tmp_path):
+    assert read(result.save(tmp_path)) == result
+    assert [path.name for path in tmp_path.iterdir()] == ["virtual.json"]
+
+
+def test_a_fresh_one_counts(loaded, result, tmp_path):
+    result.save(tmp_path)
+    assert ask(loaded, tmp_path) == result
+    assert ask(loaded, tmp_path, stamps=STAMPS) == result
+
+
+def test_the_report_takes_it(result):
+    kept = Qualification(**result.for_report())
+    assert kept.verdict == "PASS"
+    assert kept.rows[-1]["delay of the responder"] == "all"
+    assert "echo: 0.1 ms" in kept.text
+
+
+def test_none_yet(loaded, tmp_path):
+    told = ask(loaded, tmp_path)
+    assert "has not been qualified" in told
+    assert "v2g-bench qualify --rig=virtual" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"date": (NOW - timedelta(hours=25)).isoformat()}, "25.0 h old"),
+        ({"date": (NOW + timedelta(hours=1)).isoformat()}, "after now"),
+        ({"rig_sha256": "0" * 64}, "another rig file"),
+        ({"bench": {"version": "0.0.1", "machine": this_bench()["machine"]}}, "version 0.0.1"),
+        ({"bench": {"version": this_bench()["version"], "machine": "elsewhere"}}, "another machine: elsewhere"),
+        ({"verdict": "FAIL", "text": "U is up to 3 ms"}, "ended FAIL: U is up to 3 ms"),
+        ({"verdict": "INCONCLUSIVE"}, "ended INCONCLUSIVE"),
+    ],
+)
+def test_what_no_longer_counts(loaded, result, tmp_path, change, said):
+    dataclasses.replace(result, **change).save(tmp_path)
+    assert said in ask(loaded, tmp_path)
+
+
+def test_other_stamps_do_not_count(loaded, result, tmp_path):
+    result.save(tmp_path)
+    assert "other stamps" in ask(loaded, tmp_path, stamps="SocketCAN")
+
+
+def test_the_age_is_the_callers_to_choose(loaded, result, tmp_path):
+    result.save(tmp_path)
+    assert "3.0 h old" in ask(loaded, tmp_path, max_age_h=2)
+
+
+@pytest.mark.parametrize("spoil", ["{", "[]", '{"schema": 99}', "{}"])
+def test_a_broken_file_is_no_qualification(loaded, result, tmp_path, spoil):
+    result.save(tmp_path).write_text(spoil)
+    assert "virtual.json" in ask(loaded, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("verdict", "GOOD"), ("date", "yesterday"), ("date", "2026-11-22T12:00:00")]
+)
+def test_a_field_that_cannot_be(result, tmp_path, key, value):
+    path = result.save(tmp_path)
+    data = json.loads(path.read_text()) | {key: value}
+    path.write_text(json.dumps(data))
+    with pytest.raises(BenchError, match="is not a qualification"):
+        read(path)
+
+
+def test_a_disk_that_refuses(result, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match="cannot be written"):
+        result.save(tmp_path / "file")
+
+
+def test_where_it_lies(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert state_folder() == tmp_path / "v2g-bench" / "qualification"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    assert state_folder().parts[-4:-1] == (".local", "state", "v2g-bench")

@@ -1,0 +1,34 @@
+"""The rig with the responder: its config names the right bits, and a rig without truth is refused."""
+
+import tomllib
+
+import pytest
+
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.roles import read_roles
+from v2g_bench.errors import BenchError
+from v2g_bench.qualification.responder_wire import CommandFrame, Danger
+from v2g_bench.qualification.stand import CONFIG, ROLE, with_responder
+from v2g_bench.rig.load import load_rig
+
+
+@pytest.mark.parametrize("name", ["virtual", "vcan0", "classic"])
+def test_the_config_names_the_dangerous_bits(tmp_path, name):
+    loaded = load_rig(name)
+    rig = with_responder(loaded, tmp_path).rig
+    assert rig.dut.name == "responder"
+    assert rig.judging == loaded.rig.judging
+    config = tomllib.loads((tmp_path / CONFIG).read_text())
+    roles = read_roles(loaded.resolve(loaded.rig.bms.roles, "bms.roles"))
+    db = BusDatabase.load(loaded.resolve(loaded.rig.bms.dbc, "bms.dbc"), roles)
+    hot, danger = db.message_of(ROLE), Danger(**config["danger"])
+    for celsius, dangerous in ((45.0, False), (46.0, True), (-10.0, False)):
+        message = db.encode(hot.name, {ROLE: celsius}, 3)
+        assert danger.is_in(message.arbitration_id, message.is_extended_id, bytes(message.data)) is dangerous
+    closed = CommandFrame(**config["command"]).message(closed=True)
+    assert db.decode(closed)["contactor_request"] == 1
+
+
+def test_a_rig_without_truth_is_refused(tmp_path):
+    with pytest.raises(BenchError, match="emulated BMS and inverter"):
+        with_responder(load_rig("hardware-example"), tmp_path)

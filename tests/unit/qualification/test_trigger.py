@@ -1,0 +1,149 @@
+"""The trigger's latency: found in records with a known edge, kept, and used for the right instrument alone."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from v2g_bench.errors import BenchError
+from v2g_bench.meters.protocols import Identity
+from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.qualification.trigger import (
+    MeasuredTiming,
+    calibrate,
+    edge_in,
+    read_timing,
+    timing_from,
+    timing_of,
+    timing_path,
+)
+from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.trace import Edge
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+METER = Identity("Keysight Technologies", "34465A", 'MY"1', "A.03")
+DT = 20e-6
+
+
+def record(edge_s, *, aperture_s=DT, noise_a=0.003, height_a=20.0, seed=1, start_s=99.998, count=200):
+    """Samples at the middles of their apertures, each the mean over it of a step at edge_s."""
+    middles = start_s + DT * np.arange(count)
+    after = np.clip((middles + aperture_s / 2 - edge_s) / aperture_s, 0.0, 1.0)
+    noise = np.random.default_rng(seed).normal(0, noise_a, count)
+    return Waveform(start_s, DT, height_a * after - 0.05 + noise)
+
+
+@pytest.mark.parametrize("aperture_s", [DT, DT / 2])
+@pytest.mark.parametrize("place", np.linspace(0, 1, 11))
+def test_the_edge_is_found_between_the_samples(place, aperture_s):
+    edge_s = 100.0 + place * DT
+    # Between two apertures nobody looks: the edge is then known to half of that gap.
+    assert edge_in(record(edge_s, aperture_s=aperture_s), aperture_s) == pytest.approx(
+        edge_s, abs=0.1e-6 + (DT - aperture_s)
+    )
+
+
+def test_no_edge_is_an_error():
+    with pytest.raises(BenchError, match="is not seen"):
+        edge_in(record(200.0), DT)
+
+
+def test_a_spike_or_a_ramp_is_no_edge():
+    quiet = record(200.0).samples
+    spike = quiet.copy()
+    spike[100] += 20.0
+    ramp = quiet + np.clip(np.linspace(-20.0, 20.0, 200), 0.0, None)
+    for samples in (spike, ramp):
+        with pytest.raises(BenchError, match="not a clean step"):
+            edge_in(Waveform(99.998, DT, samples), DT)
+
+
+def pulses(latency_s, count=100, applied_s=0.0, seed=5):
+    """A digitizer whose trigger is late by latency_s, on a free-running grid; the driver takes applied_s for it."""
+    rng = np.random.default_rng(seed)
+    seen = []
+    for number in range(count):
+        told_s = 100.0 + number
+        true_s = told_s + rng.uniform(-5e-6, 5e-6)
+        in_record_s = true_s - latency_s + applied_s + rng.uniform(-DT / 2, DT / 2)
+        seen.append((in_record_s, Edge(told_s, 5e-6)))
+    return seen
+
+
+@pytest.mark.parametrize("latency_s", [0.0, 40e-6, -3e-6])
+@pytest.mark.parametrize("applied_s", [0.0, 25e-6])
+def test_the_latency_is_found_within_its_uncertainty(latency_s, applied_s):
+    found = timing_from(pulses(latency_s, applied_s=applied_s), METER, rig="r", now=NOW, applied_s=applied_s)
+    assert abs(found.offset_s - latency_s) <= found.expanded_s
+    assert found.expanded_s < 10e-6
+    assert found.pulses == 100
+
+
+def kept(**change):
+    return timing_from(pulses(4e-6), METER, rig="bench-3", now=NOW).model_copy(update=change)
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    path = tmp_path / "deep" / "one.toml"
+    kept().save(path)
+    assert read_timing(path) == kept()
+    assert [one.name for one in path.parent.iterdir()] == ["one.toml"]
+
+
+def test_a_disk_that_refuses(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match="cannot be written"):
+        kept().save(tmp_path / "file" / "one.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("offset_s", "offset", "offset"),
+        ("pulses = 100", "pulses = 2", "pulses"),
+        ("expanded_s = ", "expanded_s = -", "expanded_s"),
+        ("maker =", "maker", "cannot be read"),
+    ],
+)
+def test_a_broken_record_names_file_and_key(tmp_path, old, new, said):
+    path = tmp_path / "one.toml"
+    kept().save(path)
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(BenchError, match=said) as caught:
+        read_timing(path)
+    assert str(path) in str(caught.value)
+
+
+def test_it_counts_for_the_same_instrument_and_some_time():
+    timing = kept()
+    assert timing.problem(METER, NOW + timedelta(days=89)) == ""
+    assert "91 days ago" in timing.problem(METER, NOW + timedelta(days=91))
+    assert timing.problem(METER, NOW - timedelta(days=1))
+    other = Identity(METER.maker, METER.model, "MY2", METER.firmware)
+    assert "not 'MY2'" in timing.problem(other, NOW)
+
+
+def test_as_a_calibration_record_has_it():
+    timing = kept().as_timing(25e-6)
+    assert timing.trigger_latency_s == kept().offset_s
+    assert timing.k == 2.0
+
+
+def test_a_rig_that_was_never_measured_has_none(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    loaded = load_rig("virtual")
+    assert timing_of(loaded) is None
+    kept().save(timing_path(loaded))
+    assert timing_of(loaded) == kept()
+
+
+def test_few_pulses_and_no_line_are_errors(tmp_path):
+    with pytest.raises(BenchError, match="too little"):
+        calibrate(load_rig("virtual"), 3, tmp_path, strict=False, now=NOW, note=print)
+    with pytest.raises(BenchError, match="sync"):
+        calibrate(load_rig("hardware-example"), 20, tmp_path, strict=False, now=NOW, note=print)
+
+
+def test_the_model_refuses_what_it_does_not_know():
+    with pytest.raises(ValueError, match="colour"):
+        MeasuredTiming.model_validate(kept().model_dump() | {"colour": "red"})
