@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import can
 import numpy as np
 
+from v2g_bench.can.columns import Frame
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.score import Outcome
 from v2g_bench.rig.open import OpenRig
@@ -74,14 +76,16 @@ def _echoes(parts: OpenRig) -> tuple[list[float], list[float]]:
         parts.bus.send(can.Message(arbitration_id=free, is_extended_id=False, data=data), timeout=ECHO_S)
         try:
             # A stamp may come out a few microseconds before the call: the two clocks are joined to that much.
-            frame = parts.capture.wait_for(
-                lambda frame, data=data: frame.frame_id == free and frame.data == data, before_s - 0.001, ECHO_S
-            )
+            frame = parts.capture.wait_for(partial(_is, free, data), before_s - 0.001, ECHO_S)
         except TimeoutError:
             raise BenchError("echo", f"the own frame did not come back within {ECHO_S:g} s") from None
         captured.append(1e3 * (parts.clock.now_s() - before_s))
         stamped.append(1e3 * (frame.stamp_s - before_s))
     return stamped, captured
+
+
+def _is(frame_id: int, data: bytes, frame: Frame) -> bool:
+    return frame.frame_id == frame_id and frame.data == data
 
 
 def _readings(parts: OpenRig) -> list[float]:

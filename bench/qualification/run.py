@@ -12,9 +12,10 @@ from pathlib import Path
 
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.floor import floor
+from v2g_bench.qualification.responder_config import with_responder
 from v2g_bench.qualification.result import QualificationResult, rig_hash, this_bench
 from v2g_bench.qualification.score import Outcome, score
-from v2g_bench.qualification.stand import Stand, with_responder
+from v2g_bench.qualification.stand import Stand
 from v2g_bench.rig.load import LoadedRig
 from v2g_bench.rig.open import OpenRig
 

@@ -1,4 +1,4 @@
-"""The rig with the responder in the controller's place: how it is built, and one trial on it.
+"""The open rig with the responder on it, and one trial there.
 
 A trial takes the very path of a certification: the bench's recording, injection, stall monitor and decision rule.
 "true" is the plant's own record of when the frame was handed to the bus and when the current fell; it is compared with
@@ -8,107 +8,23 @@ what was measured, and nothing that is measured depends on it.
 import dataclasses
 import json
 import socket
-import sys
-from pathlib import Path
 from typing import Any
 
-from v2g_bench.can.database import BusDatabase
-from v2g_bench.can.roles import read_roles
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import OverTemperature
 from v2g_bench.metrology.decision import DecisionRule
 from v2g_bench.metrology.verdict import Verdict
-from v2g_bench.qualification.score import Outcome
+from v2g_bench.qualification.responder_config import DANGEROUS_C, ROLE
+from v2g_bench.qualification.score import LIMIT_MS, Outcome
 from v2g_bench.rig.bench import Bench
-from v2g_bench.rig.load import LoadedRig
-from v2g_bench.rig.model import Dut
 from v2g_bench.rig.open import OpenRig
 from v2g_bench.rig.trace import Latency
 
-ROLE, DANGEROUS_C, INJECTED_C, CELL = "cell_temperature_max", 45.0, 45.5, 17
-LIMIT_MS = 50.0
+INJECTED_C, CELL = 45.5, 17
 AT_POWER_S = 5.0
 LINK_S = 5.0
-COMMAND_CYCLE_S = 0.01
 # A send() that took longer leaves the truth itself too vague to judge the bench by.
 VAGUE_TRUTH_S = 0.000_2
-CONFIG = "responder.toml"
-
-_MODULE = "v2g_bench.qualification.responder"
-
-
-def with_responder(loaded: LoadedRig, folder: Path) -> LoadedRig:
-    """The rig with the responder as its controller; its config is written to `folder`. BenchError without a plant."""
-    rig = loaded.rig
-    if rig.bms.kind != "emulated" or rig.inverter.kind != "emulated":
-        raise BenchError(
-            str(loaded.path),
-            "qualification needs an emulated BMS and inverter: their own record is the truth it compares with",
-            "qualify the bench on a rig that emulates them",
-        )
-    (folder / CONFIG).write_text(_config(loaded), encoding="utf-8")
-    program = [sys.executable, "-m", _MODULE]
-    places = ["interface", "channel", "socket"]
-    command = [*program, "--config", "{folder}/" + CONFIG, "--log", "{folder}/responder.log"]
-    command += ["--inverter", "{inverter_host}:{inverter_port}"]
-    for name in places:
-        command += [f"--{name}", "{" + name + "}"]
-    dut = Dut(
-        kind="process",
-        name="responder",
-        command=command,
-        log="{folder}/responder.log",
-        commands={
-            "set_power": [*program, "--ask", "{socket}", "power", "{power_w}"],
-            "status": [*program, "--ask", "{socket}", "last"],
-            "reset_trip": [*program, "--ask", "{socket}", "rest"],
-        },
-    )
-    return dataclasses.replace(loaded, rig=rig.model_copy(update={"dut": dut}))
-
-
-def _config(loaded: LoadedRig) -> str:
-    """The responder's TOML: the dangerous value and the command frame as numbers and bytes."""
-    rig = loaded.rig
-    roles = rig.bms.roles
-    if isinstance(roles, str):
-        table: dict[str, Any] = read_roles(loaded.resolve(roles, "bms.roles"))
-    else:
-        table = {role: one if isinstance(one, str) else one.model_dump() for role, one in roles.items()}
-    db = BusDatabase.load(loaded.resolve(rig.bms.dbc, "bms.dbc"), table)
-    db.require([ROLE, "contactor_request"])
-    hot, codec = db.message_of(ROLE), db.codec(ROLE)
-    command = db.message_of("contactor_request")
-    sections: dict[str, dict[str, Any]] = {
-        "bus": {"fd": rig.bus["main"].fd},
-        "inverter": {"unit_id": rig.inverter.unit_id},
-        "danger": {
-            "frame_id": hot.frame_id,
-            "is_extended": hot.is_extended,
-            "frame_bytes": hot.length,
-            "shift": codec.shift,
-            "length": codec.length,
-            "signed": codec.signed,
-            "big_endian": codec.big_endian,
-            "limit": float(codec.bound(DANGEROUS_C)),
-            "above": codec.above_is_up,
-        },
-        "command": {
-            "frame_id": command.frame_id,
-            "is_extended": command.is_extended,
-            "fd": command.is_fd,
-            "brs": command.brs,
-            "cycle_s": command.cycle_s or COMMAND_CYCLE_S,
-            "closed": db.encode(command.name, {"contactor_request": 1}, 0).data.hex(),
-            "open": db.encode(command.name, {"contactor_request": 0}, 0).data.hex(),
-        }
-        | ({"data_id": command.e2e.data_id} if command.e2e else {}),
-    }
-    lines = []
-    for section, entries in sections.items():
-        lines.append(f"[{section}]")
-        lines += [f"{key} = {json.dumps(value)}" for key, value in entries.items()]
-    return "\n".join(lines) + "\n"
 
 
 class Link:

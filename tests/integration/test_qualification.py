@@ -13,9 +13,10 @@ import pytest
 
 from v2g_bench.cli import main
 from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.qualification.responder_config import with_responder
 from v2g_bench.qualification.result import fresh, read, state_folder
 from v2g_bench.qualification.run import Plan, qualify
-from v2g_bench.qualification.stand import Link, Stand, with_responder
+from v2g_bench.qualification.stand import Link, Stand
 from v2g_bench.qualification.trigger import read_timing, timing_path
 from v2g_bench.rig.load import load_rig
 from v2g_bench.rig.open import OpenRig

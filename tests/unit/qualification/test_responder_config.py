@@ -7,8 +7,8 @@ import pytest
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.roles import read_roles
 from v2g_bench.errors import BenchError
+from v2g_bench.qualification.responder_config import CONFIG, ROLE, with_responder
 from v2g_bench.qualification.responder_wire import CommandFrame, Danger
-from v2g_bench.qualification.stand import CONFIG, ROLE, with_responder
 from v2g_bench.rig.load import load_rig
 
 
