@@ -96,10 +96,8 @@ class ModbusServer:
         now_s = self._clock.now_s()
         without_effect = fault is not None and fault.kind in WITHOUT_EFFECT
         reply = None if without_effect else self._core.answer(request, now_s)
-        if fault is not None:
-            data = disturbed(fault.kind, fault.code, request, reply)
-        else:
-            data = reply.to_bytes() if reply else b""
+        clean = reply.to_bytes() if reply else b""
+        data = clean if fault is None else disturbed(fault.kind, fault.code, request, reply)
         if self._listener:
             self._schedule(now_s)
         if self._log:

@@ -26,7 +26,7 @@ from types import FrameType
 from typing import BinaryIO
 
 from v2g_bench.errors import BenchError
-from v2g_bench.kernel.images import KernelImage
+from v2g_bench.kernel.images import REAL_CLOCK, KernelImage
 from v2g_bench.kernel.mconsole import press_ctrl_alt_del
 
 TIMED_OUT = 124  # as timeout(1) has it
@@ -58,12 +58,14 @@ def run(
     cpu = max(os.sched_getaffinity(0)) if cpu is None else cpu
     folder = Path(tempfile.mkdtemp(prefix="v2g-kernel-", dir=_roomy_folder(64)))
     write_order(folder, image, command)
-    arguments = command_line(image, folder, memory_mib)
     warden = subprocess.Popen(
-        [sys.executable, "-IS", str(Path(__file__).with_name("warden.py")), str(cpu), str(folder), *arguments],
+        [
+            *(sys.executable, "-IS", str(Path(__file__).with_name("warden.py"))),
+            *(str(cpu), str(folder), str(_roomy_folder(memory_mib)), kernel_priority(image)),
+            *command_line(image, folder, memory_mib),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "V2G_KERNEL_MEMORY": str(_roomy_folder(memory_mib))},
         start_new_session=True,  # a terminal's Ctrl-C is for us; we hand it on
     )
     try:
@@ -95,6 +97,11 @@ def command_line(image: KernelImage, folder: Path, memory_mib: int) -> list[str]
         f"init={folder}/init",
         *image.boot_arguments,
     ]
+
+
+def kernel_priority(image: KernelImage) -> str:
+    """A kernel on the real clock must not wait for a compiler, as in v2g_bench.priority; if that leaves a CPU to others."""
+    return "realtime" if image.clock == REAL_CLOCK and len(os.sched_getaffinity(0)) > 1 else "normal"
 
 
 def write_order(folder: Path, image: KernelImage, command: Sequence[str]) -> None:

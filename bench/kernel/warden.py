@@ -1,6 +1,6 @@
 """Runs the kernel's process and clears up after it, also when the bench's own process was killed.
 
-    python -IS warden.py CPU FOLDER PROGRAM ARGUMENT...
+    python -IS warden.py CPU FOLDER MEMORY realtime|normal PROGRAM ARGUMENT...
 
     running --(the kernel ends)--> ended: standard output is closed, the folder can be read
     running --(standard input ends: the parent is done, or dead)--> the kernel is killed
@@ -23,22 +23,27 @@ from pathlib import Path
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
-def main(cpu: int, folder: Path, command: list[str]) -> None:
-    """Until standard input ends; the folder is gone then, and every process of the kernel."""
+def main(cpu: int, folder: Path, memory: str, priority: str, command: list[str]) -> None:
+    """Until standard input ends; the folder is gone then, and every process of the kernel.
+
+    memory: the folder where the kernel keeps its memory, a file; priority: of the kernel, where this user may.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # so that the kernel's orphans are ours to reap
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the parent decides
     try:
         with (folder / "kernel.log").open("wb") as log:
             os.sched_setaffinity(0, {cpu})  # inherited: a kernel that changes its CPU is 4 to 5 times slower
+            if priority == "realtime":
+                with contextlib.suppress(PermissionError):
+                    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
             kernel = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # its memory is a file: in a folder that the caller has chosen
-                env={"TMPDIR": os.environ["V2G_KERNEL_MEMORY"], "HOME": str(folder), "PATH": os.defpath},
+                env={"TMPDIR": memory, "HOME": str(folder), "PATH": os.defpath},
             )
         watch(kernel)
         os.close(sys.stdout.fileno())
@@ -62,4 +67,4 @@ def watch(kernel: "subprocess.Popen[bytes]") -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])

@@ -63,12 +63,9 @@ def qualify(
     started = datetime.now(UTC)
     begun_s = time.monotonic()
     with OpenRig(with_responder(loaded, folder), folder, plan.seed, strict=plan.strict, note=note) as parts:
-        stand = Stand(parts, str(parts.runtime / "ems"))
-        try:
+        with Stand(parts, str(parts.runtime / "ems")) as stand:
             outcomes = take(stand.trial, plan, show)
-            floors = floor(parts, outcomes)
-        finally:
-            stand.close()
+        floors = floor(parts, outcomes)
         bus = str(parts.stamp(0.0).source)
     return QualificationResult.of(
         score(outcomes, plan.wanted),

@@ -8,6 +8,7 @@ what was measured, and nothing that is measured depends on it.
 import dataclasses
 import json
 import socket
+from types import TracebackType
 from typing import Any
 
 from v2g_bench.errors import BenchError
@@ -61,7 +62,7 @@ class Link:
 
 
 class Stand:
-    """One open rig with the responder on it."""
+    """One open rig with the responder on it; leaving its `with` block brings the rig to rest."""
 
     def __init__(self, parts: OpenRig, socket_path: str) -> None:
         if parts.plant is None:
@@ -71,10 +72,17 @@ class Stand:
         self.link = Link(socket_path)
         self._rule = DecisionRule(self.bench.judging.rule)
 
-    def close(self) -> None:
-        """Bring the rig to rest."""
+    def __enter__(self) -> "Stand":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
             self.link.ask("rest")
+        except BenchError:
+            if error is None:  # else what went wrong first is what matters
+                raise
         finally:
             self.link.close()
 

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.inverter.client import InverterClient
 from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.meters.registry import open_meter
+from v2g_bench.metrology.calibration import CalibrationState, state_of
 from v2g_bench.metrology.stall import StallMonitor
 from v2g_bench.plant.host import PlantProcess
 from v2g_bench.rig.controller_config import write_reference_config
@@ -39,6 +41,9 @@ from v2g_bench.rig.traffic import newest, sound
 STAMP_HALF_WIDTH_S = 150e-6
 
 FIRST_FRAME_S = 5.0
+
+# What a meter's calibration record must cover.
+MEASURES = {"dc_current": "dc_voltage", "ac_power": "ac_power", "multimeter": "ac_voltage"}
 
 # What every conformance test stands on; further roles are asked for by the tests that need them.
 NEEDED_ROLES = (
@@ -258,6 +263,13 @@ class OpenRig:
         self.meters[name] = opened = open_meter(meter.driver, resource, where=where, clock=self.clock, **options)
         self._later(f"meters.{name}", opened.close)
         return str(opened.identity())
+
+    def calibration(self, name: str) -> CalibrationState:
+        """Whether a meter's calibration supports the grade `hardware`."""
+        meter = self.loaded.rig.meters.named()[name]
+        path = self.loaded.path.parent / meter.calibration if meter.calibration else None
+        needs_timing = name == "dc_current"
+        return state_of(path, self.meters[name].identity(), date.today(), (MEASURES[name],), needs_timing=needs_timing)
 
     def _open_inverter(self) -> str:
         inverter = self.loaded.rig.inverter

@@ -1,8 +1,11 @@
 """The sync line: one edge that starts the digitizer, at a time that the bench knows."""
 
-from v2g_bench.errors import BenchError
 from v2g_bench.plant.control import PlantClient
 from v2g_bench.rig.trace import Edge
+
+
+class NoClockLink(Exception):
+    """The bench cannot tell a time between two instruments."""
 
 
 class EmulatedSync:
@@ -18,8 +21,8 @@ class EmulatedSync:
 
 
 class NoSync:
-    """No line is wired: a digitizer cannot be started at a known time."""
+    """No line is wired: nothing joins the digitizer's clock to that of the frames, and a latency cannot be told."""
 
     def pulse(self) -> Edge:
-        """Always a BenchError that says what is missing."""
-        raise BenchError("sync", "this rig has no sync line to the digitizer", "wire one, and describe it under [sync]")
+        """Always NoClockLink."""
+        raise NoClockLink("nothing joins the digitizer's clock to the frames' ([sync] kind = \"none\"): no latency can be told")

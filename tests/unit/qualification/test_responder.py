@@ -13,7 +13,7 @@ from v2g_bench.can.e2e import check
 from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.qualification import responder, responder_wire
-from v2g_bench.qualification.responder import Responder
+from v2g_bench.qualification.responder import Responder, spin_until
 from v2g_bench.qualification.responder_wire import CommandFrame, Danger, Inverter
 
 HOT = Danger(0x80, False, 24, shift=24, length=16, signed=True, big_endian=False, limit=450.0)
@@ -75,6 +75,27 @@ def test_its_command_frame_is_protected_and_counts():
     assert check(one.data, spec.e2e.data_id)
     assert check(two.data, spec.e2e.data_id)
     assert (one.data[2], two.data[2]) == (0, 1)
+
+
+@pytest.mark.parametrize("step_s", [1e-7, 0.0])
+def test_it_waits_also_on_a_clock_that_stands_still_while_it_computes(monkeypatch, step_s):
+    now_s, slept = 1.0, []
+
+    def read():
+        nonlocal now_s
+        now_s += step_s
+        return now_s
+
+    def sleep(seconds):
+        nonlocal now_s
+        slept.append(seconds)
+        now_s += seconds
+
+    monkeypatch.setattr(responder.time, "monotonic", read)
+    monkeypatch.setattr(responder.time, "sleep", sleep)
+    spin_until(1.0005)
+    assert now_s >= 1.0005
+    assert bool(slept) is (step_s == 0.0)
 
 
 class FakeInverter:
