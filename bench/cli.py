@@ -5,6 +5,7 @@ v2g-bench check --rig=vcan0
 v2g-bench qualify --rig=vcan0
 v2g-bench calibrate --rig=vcan0
 v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
+v2g-bench verify reports/2026-11-23T01-00-00-vcan0
 """
 
 import argparse
@@ -15,6 +16,7 @@ from v2g_bench import __version__
 from v2g_bench.errors import BenchError
 from v2g_bench.kernel.command import configure as configure_kernel
 from v2g_bench.qualification.command import configure_calibrate, configure_qualify
+from v2g_bench.reports.command import configure as configure_reports
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     configure_kernel(
         commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel")
     )
+    configure_reports(commands)
     return parser
 
 

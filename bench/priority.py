@@ -1,18 +1,32 @@
-"""Real-time priority for what stands in for hardware.
+"""Priority for what stands in for hardware.
 
-An emulated BMS, an emulated inverter and a controller that has an edge gateway of its own do not share a processor with
-a compiler. Where this user may (root, or CAP_SYS_NICE), the processes of an emulated rig get SCHED_FIFO; the stall
-monitor gets the same, so that it sees what they see. Elsewhere everything runs at normal priority, and more trials are
-void.
+An emulated BMS and an emulated inverter do not share a processor with a compiler, and a controller has an edge gateway of
+its own. Where this user may (root, or CAP_SYS_NICE), the emulated world and its bus run at real-time priority
+(`realtime`), the controller is favoured over ordinary work (`favoured`), and the stall monitor is favoured in the same
+way, so that it sees what the controller sees. Elsewhere everything runs at normal priority, and more trials are void.
 """
 
 import os
 
+FAVOURED_NICE = -15
+
 
 def realtime(pid: int = 0) -> bool:
-    """Give a process (0: this one) the lowest real-time priority; False where that is not allowed."""
+    """Give a process (0: this one) the lowest real-time priority; False where that is not allowed.
+
+    For programs of ours alone, whose use of the processor is bounded: one that computed for ever would starve the machine.
+    """
     try:
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        return False
+    return True
+
+
+def favoured(pid: int = 0) -> bool:
+    """Favour a process (0: this one) over ordinary work without ever starving it; False where that is not allowed."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, FAVOURED_NICE)
     except PermissionError:
         return False
     return True

@@ -225,7 +225,7 @@ def _mark(
     """A vertical line with its name above the plot; names near the right edge stand left of their line."""
     step = frame.text + 3
     base = y.end - 5 - (0 if frame.small else step * (1 - row))
-    space = len(text) * frame.text * 0.5
+    space = len(text) * frame.text * 0.56
     left = before or at + space > frame.width
     anchor, shift = ("end", -4) if left else ("start", 4)
     if before and at - space < 0:

@@ -9,20 +9,41 @@ import hashlib
 import re
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from v2g_bench.reports.samples import WARN_BYTES, embed
 from v2g_bench.reports.view import View
 from v2g_bench.reports.words import printable
 
+VENDOR = "v2g_bench.reports.vendor"
 
-def render_html(shown: View) -> bytes:
-    """The page of a run as worded in `shown` (see `view.view`); UTF-8, the same bytes for the same words."""
+
+def render_html(shown: View, folder: Path | None = None) -> bytes:
+    """The page of a run as worded in `shown` (see `view.view`); UTF-8, the same bytes for the same words.
+
+    folder: the run folder; with it the page holds the waveforms' samples, to be zoomed into.
+    """
+    raw, size = embed(shown, folder) if folder is not None else ({}, 0)
     style, script = _resource("report.css"), _resource("report.js")
+    licence = ""
+    if raw:
+        style = _resource("uPlot.min.css", VENDOR) + style
+        script = _resource("uPlot.iife.min.js", VENDOR) + "\n" + _resource("zoom.js") + script
+        licence = _resource("LICENSE.uPlot", VENDOR)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = _template().render(d=_printable(shown), style=style, script=script, script_digest=digest)
+    page = _template().render(
+        d=_printable(shown),
+        raw=raw,
+        raw_mb=f"{size / 1e6:.0f}" if size > WARN_BYTES else "",
+        licence=licence,
+        style=style,
+        script=script,
+        script_digest=digest,
+    )
     return page.encode("utf-8")
 
 
@@ -34,8 +55,8 @@ def _template() -> jinja2.Template:
     return environment.from_string(_resource("template.j2"))
 
 
-def _resource(name: str) -> str:
-    return files("v2g_bench.reports").joinpath(name).read_text("utf-8")
+def _resource(name: str, room: str = "v2g_bench.reports") -> str:
+    return files(room).joinpath(name).read_text("utf-8")
 
 
 def _css_string(text: str) -> Markup:

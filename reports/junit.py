@@ -20,8 +20,9 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def render_junit(run: Run) -> bytes:
     """The run as JUnit XML, UTF-8; one suite for each requirement."""
     root = ET.Element("testsuites", name=_clean(run.title))
-    for requirement in run.requirements:
+    for number, requirement in enumerate(run.requirements, 1):
         _suite(root, run, requirement)
+        _properties(root[-1], {"report.html": f"report.html#{words.anchor(number, requirement.id)}"})
     _run_case(root, run)
     report = report_id(run)  # once: it takes the digest of the whole run
     for suite in root:
@@ -106,6 +107,7 @@ def _measurement_properties(m: Measurement) -> dict[str, str]:
     numbers["p_conform"] = m.p_conform
     texts = {"unit": m.unit, "verdict": m.verdict, "rule": m.rule, "statement": measurement_statement(m)}
     texts |= {name: repr(float(number)) for name, number in numbers.items() if number is not None}
+    texts["evidence"] = ", ".join(trial.waveform for trial in m.trials if trial.waveform)
     return {f"measurement.{m.name}.{name}": text for name, text in texts.items() if text}
 
 

@@ -138,13 +138,17 @@ class Controller:
 
 @dataclass(frozen=True, kw_only=True)
 class Instrument:
-    """One instrument: the part it plays on the rig, what it says it is, where, and under which calibration."""
+    """One instrument: the part it plays on the rig, what it says it is, where, and under which calibration.
+
+    calibration_due: the last day (ISO) on which the calibration counts; "" where there is none that counts.
+    """
 
     part: str
     identity: str = ""
     resource: str = ""
     emulated: bool = True
     calibration: str = ""
+    calibration_due: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +191,16 @@ class Qualification:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Issue:
+    """Who issued the report: its number, the ISO date, the signer's name, and the number of the one it replaces."""
+
+    number: str
+    date: str
+    signer: str
+    supersedes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """Everything that one run wrote. started and ended are ISO 8601 in UTC; evidence and clock decide the grade."""
 
@@ -221,6 +235,7 @@ class Run:
     voids: int = 0
     trials: int = 0
     exit_status: int = 0
+    issue: Issue | None = None
 
     def __post_init__(self) -> None:
         member("Run.evidence", self.evidence, EVIDENCE)

@@ -5,6 +5,7 @@
 """
 
 import hashlib
+from dataclasses import replace
 
 from v2g_bench.reports import words
 from v2g_bench.reports.model import Measurement, Requirement, Run, Trial, dumps
@@ -12,7 +13,16 @@ from v2g_bench.reports.verdicts import NOT_APPLICABLE
 
 
 def report_id(run: Run) -> str:
-    """A name that only this content has: start time, rig and the first digits of the digest of results.json."""
+    """The report's number where it is issued, else the run's own name."""
+    return run.issue.number if run.issue else run_id(run)
+
+
+def run_id(run: Run) -> str:
+    """A name that only this content has: start time, rig and the first digits of the digest of results.json.
+
+    Issuing the report does not change it.
+    """
+    run = replace(run, issue=None)
     stamp = "".join(c for c in run.started[:19] if c.isalnum())
     return f"V2G-{stamp}-{words.slug(run.rig)}-{hashlib.sha256(dumps(run)).hexdigest()[:8]}"
 

@@ -13,7 +13,7 @@ from v2g_bench.reports import words
 from v2g_bench.reports.figure import describe, figure_svg
 from v2g_bench.reports.model import BudgetTable, Measurement, Requirement, Run, TestResult, Trial, dumps
 from v2g_bench.reports.record import load_record
-from v2g_bench.reports.statements import measurement_statement, report_id, requirement_statement, trials_text
+from v2g_bench.reports.statements import measurement_statement, report_id, requirement_statement, run_id, trials_text
 from v2g_bench.reports.verdicts import NOT_APPLICABLE, VERDICTS
 
 View = dict[str, Any]
@@ -39,6 +39,7 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
         "certified": words.certified_mark(run),
         "page_mark": words.page_mark(run),
         "issue": words.issue_line(run),
+        "issued": run.issue is not None,
         "is_not": words.what_it_is_not(run),
         "marks": run.marks,
         "counts": [{"verdict": v, "css": words.slug(v), "count": str(counts[v])} for v in VERDICTS if counts[v]],
@@ -87,6 +88,8 @@ def _facts(run: Run) -> list[View]:
             ("ended", run.ended),
             ("place", run.place),
             ("operator", run.operator),
+            *([("run", run_id(run)), ("issued", run.issue.date), ("issued by", run.issue.signer)] if run.issue else []),
+            *([("supersedes", run.issue.supersedes)] if run.issue and run.issue.supersedes else []),
         ],
         "Bench": [
             ("version", run.bench_version),
@@ -112,7 +115,7 @@ def _requirement(requirement: Requirement, number: int, folder: Path, problems: 
     }
     return {
         "id": requirement.id,
-        "anchor": f"req-{number}-{words.slug(requirement.id)}",
+        "anchor": words.anchor(number, requirement.id),
         "title": requirement.title,
         "verdict": requirement.verdict,
         "css": words.slug(requirement.verdict),
@@ -211,6 +214,7 @@ def _figures(m: Measurement, folder: Path, problems: list[str]) -> list[View]:
         name = f"trial {trial.index}" + (f", attempt {trial.attempt}" if trial.attempt > 1 else "")
         name += ", void" if trial.void else ""
         figure = {"name": name, "large": trial is deciding, "void": trial.void, "svg": "", "alt": "", "problem": ""}
+        figure["waveform"] = trial.waveform or ""
         try:
             record = load_record(folder, trial.waveform or "")
             figure["svg"] = figure_svg(record, name, small=trial is not deciding)

@@ -40,6 +40,8 @@ def grade_mark(run: Run) -> str:
 
 def certified_mark(run: Run) -> str:
     """NOT CERTIFIED for anything that could not be issued; else UNISSUED, because only a person issues a report."""
+    if run.issue and certifiable(run):
+        return f"ISSUED as {run.issue.number}, {run.issue.date}"
     return "UNISSUED" if certifiable(run) else "NOT CERTIFIED"
 
 
@@ -51,6 +53,9 @@ def page_mark(run: Run) -> str:
 
 def issue_line(run: Run) -> str:
     """What stands where a laboratory signs."""
+    if run.issue and certifiable(run):
+        replaced = f" It replaces report {run.issue.supersedes}." if run.issue.supersedes else ""
+        return f"Issued as report {run.issue.number} on {run.issue.date} by {run.issue.signer}.{replaced}"
     if certifiable(run):
         return "Not issued. A person whom the laboratory has authorised signs and dates it here to issue it."
     return "This report cannot be issued: only a complete run on real hardware, in real time, can."
@@ -75,9 +80,13 @@ def what_it_is_not(run: Run) -> list[str]:
         )
     if run.dirty:
         lines.append("The bench ran from a source tree with changes that were not committed.")
-    lines.append(
-        "It is not a certificate. It is test data for a laboratory; only a person authorised to do so issues a report."
-    )
+    if run.issue and certifiable(run):
+        lines.append("It is not a certificate of the product. It may not be reproduced except in full.")
+    else:
+        lines.append(
+            "It is not a certificate. It is test data for a laboratory; only a person authorised to do so issues a "
+            "report."
+        )
     lines.append("The results relate only to the items tested, in the versions and with the settings listed here.")
     return lines
 
@@ -156,6 +165,11 @@ def drawable(text: str) -> str:
 def slug(text: str) -> str:
     """A name for an anchor or a CSS class: small letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+
+
+def anchor(number: int, requirement: str) -> str:
+    """Where the requirement stands in the page and in the PDF; number: its place in the run, from 1."""
+    return f"req-{number}-{slug(requirement)}"
 
 
 def _named(character: str) -> str:

@@ -21,9 +21,13 @@ from v2g_bench.reports.statements import report_id
 from v2g_bench.reports.view import View, view
 
 RESULTS, JUNIT, HTML, PDF = "results.json", "junit.xml", "report.html", "report.pdf"
-MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
-_OUTPUTS = {RESULTS: "results", JUNIT: "results", HTML: "report", PDF: "report"}
-_ROLES = {".npz": "waveform", ".blf": "capture", ".mf4": "capture", ".pcapng": "capture", ".log": "log", ".toml": "rig"}
+MANIFEST, SUMS, SEAL = "manifest.json", "SHA256SUMS", "seal.json"
+OUTPUTS = {RESULTS: "results", JUNIT: "results", HTML: "report", PDF: "report"}
+Entry = dict[str, str | int]
+_ROLES = {
+    **{".npz": "waveform", ".blf": "capture", ".mf4": "capture", ".pcapng": "capture"},
+    **{".log": "log", ".toml": "rig", ".dbc": "database"},
+}
 
 
 def write_report(run: Run, folder: Path) -> dict[str, Path]:
@@ -38,23 +42,30 @@ def write_report(run: Run, folder: Path) -> dict[str, Path]:
         evidence = _evidence(folder)
     except OSError as error:
         raise BenchError(str(folder), f"the run folder cannot be used: {error.strerror}") from error
-    shown, lost = view(run, folder, [_listed(entry) for entry in evidence])
+    outputs, lost = renderers(run, folder, evidence)
     problems += lost
-    outputs: dict[str, Callable[[], bytes]] = {
-        RESULTS: lambda: dumps(run),
-        JUNIT: lambda: render_junit(run),
-        HTML: lambda: render_html(shown),
-        PDF: lambda: render_pdf(run, shown),
-    }
+    for name in (SEAL, MANIFEST, SUMS):
+        (folder / name).unlink(missing_ok=True)
     written = {name: folder / name for name, render in outputs.items() if _write(folder / name, render, problems)}
-    entries = evidence + [_entry(path, name, _OUTPUTS[name]) for name, path in written.items()]
-    for name, content in _lists(run, entries, problems):
+    entries = evidence + [entry_of(path, name, OUTPUTS[name]) for name, path in written.items()]
+    for name, content in lists(run, entries, problems):
         if _write(folder / name, partial(bytes, content), problems):
             written[name] = folder / name
     if problems:
         told = "\n  ".join(["the report is not whole:", *problems])
         raise BenchError(str(folder), told, "the rest was written")
     return written
+
+
+def renderers(run: Run, folder: Path, evidence: list[Entry]) -> tuple[dict[str, Callable[[], bytes]], list[str]]:
+    """What makes each output of `run`, and one line for every waveform that is lost. evidence: what the report lists."""
+    shown, lost = view(run, folder, [_listed(entry) for entry in evidence])
+    return {
+        RESULTS: lambda: dumps(run),
+        JUNIT: lambda: render_junit(run),
+        HTML: lambda: render_html(shown, folder),
+        PDF: lambda: render_pdf(run, shown),
+    }, lost
 
 
 def _write(path: Path, render: Callable[[], bytes], problems: list[str]) -> bool:
@@ -71,29 +82,31 @@ def _write(path: Path, render: Callable[[], bytes], problems: list[str]) -> bool
     return False
 
 
-def _evidence(folder: Path) -> list[dict[str, str | int]]:
+def _evidence(folder: Path) -> list[Entry]:
     """Digest, size and role of every regular file that was here before the report; links are not followed."""
-    own = {*_OUTPUTS, MANIFEST, SUMS}
+    own = {*OUTPUTS, MANIFEST, SUMS, SEAL}
     found = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if name in own or path.is_symlink() or not path.is_file() or path.name.endswith(".part"):
             continue
-        found.append(_entry(path, name, _ROLES.get(path.suffix.lower(), "evidence")))
+        found.append(entry_of(path, name, _ROLES.get(path.suffix.lower(), "evidence")))
     return found
 
 
-def _entry(path: Path, name: str, role: str) -> dict[str, str | int]:
+def entry_of(path: Path, name: str, role: str) -> Entry:
+    """The manifest's entry of one file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"path": name, "role": role, "size": path.stat().st_size, "sha256": digest}
 
 
-def _listed(entry: dict[str, str | int]) -> View:
+def _listed(entry: Entry) -> View:
     return {"path": entry["path"], "size": f"{entry['size']:,}".replace(",", " "), "sha256": entry["sha256"]}
 
 
-def _lists(run: Run, entries: list[dict[str, str | int]], problems: list[str]) -> list[tuple[str, bytes]]:
+def lists(run: Run, entries: list[Entry], problems: list[str]) -> list[tuple[str, bytes]]:
+    """manifest.json and SHA256SUMS for these files. problems: what the report could not show."""
     manifest = {
         "schema": 1,
         "report": report_id(run),

@@ -145,31 +145,31 @@ class AuditTrail:
 
     def append(self, entry: Mapping[str, Any]) -> Head:
         """Write one entry through to the disk; the new head. Raises: OSError, and then nothing was added."""
-        number = self.head[0] + 1
-        line = chained(entry, number, self.head[1])
+        line = chained(entry, self.head[0] + 1, self.head[1])
+        head = (self.head[0] + 1, str(json.loads(line)["hash"]))
+        data = line.encode() + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             size = os.fstat(fd).st_size
-            data = line.encode() + b"\n"
             try:
                 if os.write(fd, data) != len(data):
                     raise OSError("the disk took only a part of the line")
                 os.fsync(fd)
+                self._keep_head(head)
             except OSError:
                 os.ftruncate(fd, size)
                 raise
         finally:
             os.close(fd)
-        self.head = (number, json.loads(line)["hash"])
-        self._keep_head()
-        return self.head
+        self.head = head
+        return head
 
-    def _keep_head(self) -> None:
+    def _keep_head(self, head: Head) -> None:
         kept = head_path(self.path)
         fresh = kept.with_name(kept.name + ".new")
         with fresh.open("w", encoding="utf-8") as file:
-            json.dump({"n": self.head[0], "hash": self.head[1]}, file)
+            json.dump({"n": head[0], "hash": head[1]}, file)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(kept)

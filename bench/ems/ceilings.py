@@ -8,7 +8,7 @@ from v2g_bench.ems.parts import EmsParts
 from v2g_bench.ems.setpoint import Ceiling
 
 
-def ceilings(parts: EmsParts, pack: PackState, limits: Thresholds, request_w: float) -> Iterator[Ceiling]:
+def ceilings(parts: EmsParts, pack: PackState, limits: Thresholds, request_w: float, now_s: float) -> Iterator[Ceiling]:
     """The ceilings that hold for this request (W) now; those that bind nothing may be left out."""
     yield Ceiling("rating", limits.rated_power_w, limits.rated_power_w)
     calibrating = parts.calibrating
@@ -21,9 +21,12 @@ def ceilings(parts: EmsParts, pack: PackState, limits: Thresholds, request_w: fl
         yield window
     yield from parts.cell_voltages.ceilings(pack, calibrating=calibrating)
     yield from _of_the_bms(pack, limits.inverter_efficiency)
-    yield parts.derating.ceiling(
+    derated = parts.derating.ceiling(
         limits.rated_power_w, hottest_c=pack.hottest_c, coldest_c=pack.coldest_c, soc_pct=soc_pct
     )
+    yield parts.slow_rise.settle(derated, now_s)
+    if hold := parts.micro_cycle.ceiling():
+        yield hold
     if parts.thermal.high_gradient is not None:
         # The manual's remedy is to lower the discharge rate itself, so the share is one of the request.
         share = limits.gradient_discharge_pct / 100.0

@@ -5,7 +5,9 @@ from typing import Any
 
 from v2g_bench.ems.actions import Action
 from v2g_bench.ems.limits import SocLimits
+from v2g_bench.ems.precool import V2gWindow
 from v2g_bench.ems.thermal import ThermalPolicy
+from v2g_bench.ems.window import Departure
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class SetPower:
 
 @dataclass(frozen=True, slots=True)
 class ResetTrip:
-    """Authorised release of the emergency trip and of the charge-only latch after signal noise."""
+    """Authorised release of the emergency trip and of the latches after signal noise and disagreeing meters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,33 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
+class ForceLimit:
+    """Override the SoC window: `low_pct` and `high_pct` in percent, None leaves that bound; both None end it."""
+
+    low_pct: float | None = None
+    high_pct: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeparture:
+    """The vehicle is wanted then; None: it is not known when."""
+
+    departure: Departure | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetV2gWindow:
+    """Grid service is planned then; None: it is not."""
+
+    window: V2gWindow | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """Zero power, inverter stopped, contactors open; nothing moves afterwards."""
 
 
-Command = SetPower | ResetTrip | ResetSocOffset | Reload | Shutdown
+Command = SetPower | ResetTrip | ResetSocOffset | Reload | ForceLimit | SetDeparture | SetV2gWindow | Shutdown
 
 
 @dataclass(frozen=True, slots=True)

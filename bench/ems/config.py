@@ -55,12 +55,37 @@ class FilesConfig(_Section):
     thermal_policy: Path = Path("/etc/v2g/thermal-policy.json")
     log: Path = Path("/var/log/v2g-main.log")
     state: Path | None = None
+    audit: Path | None = None  # without it: audit.jsonl beside the state
+    log_max_bytes: Annotated[int, Field(ge=4096)] = 10_000_000
+    log_keep: Annotated[int, Field(ge=1, le=99)] = 5
+
+    @property
+    def audit_trail(self) -> Path | None:
+        """Where the audit trail is kept; None without a place for it."""
+        return self.audit or (self.state.with_name("audit.jsonl") if self.state else None)
 
 
 class ControlConfig(_Section):
     """The UNIX socket of v2g-ctrl and v2g-health. Who may write to it is authorised to reset."""
 
     socket: Path = Path("/run/v2g/ems.sock")
+
+
+class DiagnosisConfig(_Section):
+    """Trouble codes (DTCs) by UDS, or by OBD mode 03 where the BMS has no UDS.
+
+    fd: None as the bus. Each read-out takes a process of its own for a second, so the period should be minutes.
+    """
+
+    enabled: bool = True
+    request_id: Annotated[int, Field(ge=0, le=0x1FFFFFFF)] = 0x7E4
+    response_id: Annotated[int, Field(ge=0, le=0x1FFFFFFF)] = 0x7EC
+    fd: bool | None = None
+    first_s: Positive = 5.0
+    period_s: Annotated[float, Field(ge=1)] = 300.0
+    timeout_s: Annotated[float, Field(gt=0, le=10)] = 1.0
+    # SAE J2012: hybrid/EV battery pack voltage variation
+    imbalance_codes: tuple[Annotated[str, Field(pattern="^[PCBU][0-3][0-9A-F]{3}$")], ...] = ("P0BBD",)
 
 
 class Thresholds(_Section):
@@ -92,6 +117,19 @@ class Thresholds(_Section):
     inverter_efficiency: Annotated[float, Field(gt=0, le=1)] = 0.95
     contactor_linger_s: NotNegative = 10.0
     soh_review_pct: Percent = 80.0
+    derating_rise_pct_per_s: Positive = 10.0
+    micro_cycle_pct: Annotated[float, Field(gt=0, le=100)] = 10.0
+    departure_horizon_s: Positive = 7200.0
+    departure_soc_pct: Percent = 80.0
+    departure_charge_margin: Annotated[float, Field(gt=0, le=1)] = 0.8
+    precool_lead_s: Positive = 1800.0
+    precool_target_c: Annotated[float, Field(ge=20, le=35)] = 25.0
+    force_min_soc_pct: Percent = 10.0
+    force_max_soc_pct: Percent = 95.0
+    force_limit_s: Positive = 3600.0
+    meter_tolerance_w: Positive = 400.0
+    meter_tolerance_pct: Annotated[float, Field(gt=0, le=100)] = 15.0
+    meter_hold_s: Positive = 3.0
 
 
 class EmsConfig(_Section):
@@ -102,6 +140,7 @@ class EmsConfig(_Section):
     inverter: InverterConfig
     files: FilesConfig = FilesConfig()
     control: ControlConfig = ControlConfig()
+    diagnosis: DiagnosisConfig = DiagnosisConfig()
     thresholds: Thresholds = Thresholds()
 
 
@@ -148,6 +187,7 @@ def _anchored(config: EmsConfig, folder: Path) -> EmsConfig:
                     "thermal_policy": folder / files.thermal_policy,
                     "log": folder / files.log,
                     "state": folder / files.state if files.state else None,
+                    "audit": folder / files.audit if files.audit else None,
                 }
             ),
             "control": config.control.model_copy(update={"socket": folder / config.control.socket}),

@@ -2,12 +2,14 @@
 
     {"cmd": "set_power", "power_w": -3000}  ->  {"ok": true, "text": "accepted …", "effective_w": -3000.0, …}
 
-Who may open the socket is authorised; its mode is 0660.
+Who may open the socket is authorised; its mode is 0660. The kernel tells who it is (SO_PEERCRED), for the audit trail.
 """
 
 import asyncio
 import json
+import pwd
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,16 @@ from typing import Any
 from v2g_bench.errors import BenchError
 
 Request = dict[str, Any]
+Who = dict[str, Any]
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _LINE_MAX = 65536
 _PATH_MAX = 107  # sun_path
 
 
 class ControlServer:
-    """Answers each line with what `handle` makes of it."""
+    """Answers each line with what `handle` makes of it and of who asks."""
 
-    def __init__(self, path: Path, handle: Callable[[Request], Awaitable[Request]]) -> None:
+    def __init__(self, path: Path, handle: Callable[[Request, Who], Awaitable[Request]]) -> None:
         self._path, self._handle = path, handle
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -66,9 +70,10 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        who = _who(writer.get_extra_info("socket"))
         try:
             while line := await reader.readline():
-                answer = await self._answer(line)
+                answer = await self._answer(line, who)
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError):
@@ -77,11 +82,21 @@ class ControlServer:
             self._writers.discard(writer)
             writer.close()
 
-    async def _answer(self, line: bytes) -> Request:
+    async def _answer(self, line: bytes, who: Who) -> Request:
         try:
             request = json.loads(line)
         except ValueError:
             return {"ok": False, "text": "not JSON"}
         if not isinstance(request, dict):
             return {"ok": False, "text": "not a JSON object"}
-        return await self._handle(request)
+        return await self._handle(request, who)
+
+
+def _who(sock: socket.socket) -> Who:
+    """The process at the other end as the kernel knows it."""
+    pid, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = "?"
+    return {"uid": uid, "user": user, "pid": pid}

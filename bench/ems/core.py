@@ -5,7 +5,9 @@
     any --(hot cell | diverging strings)--> tripped --(authorised reset)--> standby
     any --(BMS silent | inverter offline | shutdown)--> standby, contactors open
 
-The stop that a dangerous frame causes stands in the very list that `hear` returns for it, ahead of everything else.
+The stop that a dangerous frame causes stands in the very list that `hear` returns for it, ahead of everything else; so
+does what any other change of a latch or a watch asks for. Values that only move a limit are decided on at the next tick,
+at most `_DECIDE_EVERY_S` later: a BMS sends 350 frames a second, and deciding on each costs a core 3 %.
 Every part can be replaced through `EmsParts`.
 """
 
@@ -31,10 +33,13 @@ from v2g_bench.ems.cyclic import CyclicSender
 from v2g_bench.ems.desk import carry_out
 from v2g_bench.ems.pack_state import PackState
 from v2g_bench.ems.parts import EmsParts, EmsSettings
+from v2g_bench.ems.peers import PeerReport
 from v2g_bench.ems.setpoint import Setpoint
+from v2g_bench.ems.window import charging_pace
 
 _STEP_W = 1.0  # smaller changes of the setpoint are not worth a write
 _CLOSED = 2
+_DECIDE_EVERY_S = 0.02
 
 
 class Mode(IntEnum):
@@ -81,30 +86,55 @@ class Ems:
     def hear(self, frame: Frame, now_s: float) -> list[Action]:
         """One frame of the BMS. A dangerous one puts the stop into this very list."""
         parts = self.parts
-        before = (parts.watchdog.alive, parts.signal.noisy)
+        before = self._watches()
         parts.signal.hear(frame.message, frame.quality, now_s)
         if frame.quality is Quality.GOOD:
-            values = parts.plausible.settle(frame.message, frame.values)
-            if parts.trip.hear(values, now_s):
+            heard = parts.plausible.settle(frame.message, frame.values)
+            if parts.trip.hear(heard, now_s):
                 self.request_w = 0.0
-            self.pack.update(values)
-            parts.watchdog.hear(frame.message, now_s)
+            values = parts.believable.settle(heard, now_s)
+            self.pack.update(values, now_s)
+            if values is heard:  # a message that lacks a value which can be believed has not come
+                parts.watchdog.hear(frame.message, now_s)
             parts.thermal.hear(self.pack, now_s)
             if "soc" in values or "pack_current" in values:
                 parts.soc.hear(self.pack, now_s)
+                parts.micro_cycle.hear(self.pack, now_s)
             if "cell_imbalance" in values:
                 parts.balance.hear(self.pack)
             if "over_current" in values:
                 parts.over_current.hear(self.pack.flag("over_current"))
-            if values:
-                return self.settle(now_s)
-        # A heartbeat or a frame that is not believed changes nothing unless a watch says so.
-        return self.settle(now_s) if (parts.watchdog.alive, parts.signal.noisy) != before else []
+        return self.settle(now_s) if self._watches() != before else []
+
+    def _watches(self) -> tuple[object, ...]:
+        """What cannot wait for the next tick when it changes."""
+        parts = self.parts
+        return (
+            parts.trip.cause,
+            parts.watchdog.alive,
+            parts.signal.noisy,
+            parts.thermal.high_gradient,
+            parts.over_current.held,
+            parts.soc.diverged,
+            parts.balance.latched,
+            self.pack.get("contactor_state"),
+        )
 
     def hear_inverter(self, reading: InverterReading, now_s: float) -> list[Action]:
         """One answer of the inverter."""
         self.inverter = reading
         self.parts.inverter.hear(now_s)
+        self.parts.meters.hear(self.pack, reading.ac_power_w, now_s, fresh=self.parts.watchdog.alive)
+        return self.settle(now_s)
+
+    def hear_peer(self, report: PeerReport, now_s: float) -> list[Action]:
+        """A condition of the vehicle's or the grid's communication has begun or is over."""
+        self.parts.peers.hear(report)
+        return self.settle(now_s)
+
+    def hear_codes(self, code: str, now_s: float, *, stored: bool, active: bool) -> list[Action]:
+        """A readout of the BMS's trouble codes: whether the one for cell imbalance is stored, and active."""
+        self.parts.balance.hear_codes(code, stored=stored, active=active, pack=self.pack)
         return self.settle(now_s)
 
     def lose_bus(self, why: str, now_s: float) -> list[Action]:
@@ -114,8 +144,12 @@ class Ems:
 
     def tick(self, now_s: float) -> list[Action]:
         """Judge the silences and send what is due. To be called at `next_due_s`."""
-        self.parts.watchdog.tick(now_s)
-        self.parts.inverter.tick(now_s)
+        parts = self.parts
+        parts.watchdog.tick(now_s)
+        parts.inverter.tick(now_s)
+        self.pack.expire(now_s)
+        parts.precool.hear(self.pack, now_s)
+        parts.review = self._review()
         actions = self.settle(now_s)
         sent = {action.message for action in actions if isinstance(action, SendFrame)}
         for message in self.cyclic.due(now_s):
@@ -125,7 +159,7 @@ class Ems:
 
     def next_due_s(self, now_s: float) -> float:
         """When `tick` has something to do next."""
-        return min(self.cyclic.next_due_s(now_s), self.parts.watchdog.deadline_s() + 1e-4)
+        return min(self.cyclic.next_due_s(now_s), self.parts.watchdog.deadline_s() + 1e-4, now_s + _DECIDE_EVERY_S)
 
     def command(self, command: Command, now_s: float) -> Reply:
         """Carry out an operator's command or say why not."""
@@ -144,8 +178,10 @@ class Ems:
 
     def decide(self, now_s: float) -> Decision:
         """The decision for what is known now."""
-        parts = self.parts
-        setpoint = parts.arbiter.settle(self.request_w, ceilings(parts, self.pack, self.thresholds, self.request_w))
+        parts, pack = self.parts, self.pack
+        pace = charging_pace(pack, self.thresholds.rated_power_w) if parts.floating.departure else None
+        parts.window.in_force = parts.floating.at(parts.window.limits, now_s, pace)
+        setpoint = parts.arbiter.settle(self.request_w, ceilings(parts, pack, self.thresholds, self.request_w, now_s))
         if self.request_w != 0:
             self._linger_until_s = now_s + self.thresholds.contactor_linger_s
         stop = self._stop_reason()
@@ -167,6 +203,8 @@ class Ems:
             return f"emergency shutdown: {parts.trip.cause}"
         if not parts.watchdog.alive:
             return parts.watchdog.silent or "no BMS data yet"
+        if parts.meters.disagree is not None:
+            return parts.meters.disagree
         if not parts.inverter.online:
             return parts.inverter.offline or "inverter not connected yet"
         return "shutting down" if self._shut_down else None
@@ -179,6 +217,10 @@ class Ems:
         if power_w == 0:
             return Mode.STANDBY
         return Mode.CHARGE if power_w > 0 else Mode.V2G
+
+    def _review(self) -> str | None:
+        soh_pct, limit_pct = self.pack.get("soh"), self.thresholds.soh_review_pct
+        return f"SoH {soh_pct:g} %, threshold {limit_pct:g} %" if soh_pct is not None and soh_pct < limit_pct else None
 
     # What goes out
 
@@ -220,7 +262,7 @@ class Ems:
             "contactor_request": float(decision.contactors),
             "power_setpoint": float(decision.power_w or 0.0),
             "operating_mode": float(decision.mode),
-            "cooling_request": float(parts.thermal.cooling),
+            "cooling_request": float(parts.thermal.cooling or parts.precool.on),
             "error_code": float(parts.book.error_code),
             "trip_latched": float(parts.trip.latched),
             "charge_only": float(self.parts.v2g_blocked() is not None),

@@ -4,6 +4,11 @@
     v2g-ctrl --status [--json]
     v2g-ctrl --reset-trip           after the pack is safe again
     v2g-ctrl --reset-soc-offset     after a calibration charge to 100 %
+    v2g-ctrl --force-limit 15       override the SoC window for an hour: 15 is below its middle, so it replaces MIN_SOC;
+                                    90 would replace MAX_SOC, 15:90 both, off ends it. Recorded in the audit trail.
+    v2g-ctrl --departure 06:30 [--departure-soc 85]     the SoC window narrows towards it; none: no departure
+    v2g-ctrl --v2g-window 17:00 19:00                   the pack is cooled before it; none: no window
+    v2g-ctrl audit --verify         whether the audit trail is as it was written
 
 Exit status: 0 done, 1 refused (with the reason), 2 usage, or the daemon cannot be reached.
 """
@@ -19,7 +24,12 @@ from v2g_bench.ems.client import ControlClient, ControlError, socket_path
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    args = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["audit"]:
+        from v2g_bench.ems import audit_command
+
+        return audit_command.main(words[1:])
+    args = _parser().parse_args(words)
     try:
         answer = ControlClient(socket_path(args.socket)).ask(_request(args))
     except ControlError as error:
@@ -41,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--status", action="store_true", help="mode, power, faults")
     what.add_argument("--reset-trip", action="store_true", help="release the emergency shutdown and the noise latch")
     what.add_argument("--reset-soc-offset", action="store_true", help="after a calibration charge to 100 %%")
+    what.add_argument("--force-limit", metavar="VALUE", help="override the SoC window: 15, 90, 15:90 (percent) or off")
+    what.add_argument("--departure", metavar="TIME", help="HH:MM, ISO 8601, or none")
+    what.add_argument("--v2g-window", nargs="+", metavar="TIME", help="START END as HH:MM or ISO 8601, or none")
+    parser.add_argument("--departure-soc", type=_percent, metavar="PERCENT", help="wanted at --departure; default 80")
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
     parser.add_argument("--socket", metavar="PATH", help="default: V2G_SOCKET, else /run/v2g/ems.sock")
     return parser
@@ -53,9 +67,23 @@ def _watts(text: str) -> float:
     return value
 
 
+def _percent(text: str) -> float:
+    value = float(text.removesuffix("%"))
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"not within 0 to 100: {text}")
+    return value
+
+
 def _request(args: argparse.Namespace) -> dict[str, Any]:
     if args.set_power is not None:
         return {"cmd": "set_power", "power_w": args.set_power}
+    if args.force_limit is not None:
+        return {"cmd": "force_limit", "value": args.force_limit}
+    if args.departure is not None:
+        soc = {} if args.departure_soc is None else {"soc_pct": args.departure_soc}
+        return {"cmd": "departure", "at": args.departure, **soc}
+    if args.v2g_window is not None:
+        return {"cmd": "v2g_window", "times": args.v2g_window}
     if args.reset_trip:
         return {"cmd": "reset_trip"}
     return {"cmd": "reset_soc_offset" if args.reset_soc_offset else "status"}
@@ -68,13 +96,26 @@ def _status_text(status: dict[str, Any]) -> str:
     lines = [
         f"mode       {status['mode']}",
         f"power      requested {status['requested_w']:g} W, effective {status['effective_w']:g} W, measured {measured}",
-        f"limits     SoC {limits['min_soc_pct']:g} to {limits['max_soc_pct']:g} %",
+        f"limits     SoC {limits['min_soc_pct']:g} to {limits['max_soc_pct']:g} %{_window_text(status.get('window'))}",
         f"BMS        {'alive' if bms['alive'] else 'silent'}, SoC {soc}, frame loss {bms['loss_pct']:g} %",
         f"inverter   {'online' if inverter['online'] else 'offline'}, {inverter['state'] or 'state unknown'}",
     ]
+    if run := status.get("run"):
+        lines.append(f"runs       {run['starts']} starts, {run['crashes']} after a crash or power cut")
     lines += [f"limited by {reason}" for reason in status["limited_by"]]
     lines += [f"fault      {fault['code']} {fault['text']}; {fault['advice']}" for fault in status["faults"]]
     return "\n".join(lines)
+
+
+def _window_text(window: dict[str, Any] | None) -> str:
+    if not window:
+        return ""
+    text = f", in force {window['min_soc_pct']:g} to {window['max_soc_pct']:g} %"
+    if window["forced_for_s"] is not None:
+        text += f", forced for another {window['forced_for_s']:.0f} s"
+    if window["departure"]:
+        text += f", departure {window['departure']['at']} with {window['departure']['soc_pct']:g} %"
+    return text + (f", V2G window {window['v2g_window']}" if window["v2g_window"] else "")
 
 
 if __name__ == "__main__":

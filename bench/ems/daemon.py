@@ -70,7 +70,8 @@ def _run(path: Path, core: str | None) -> int:
     from v2g_bench.ems.config import load_config
     from v2g_bench.ems.core import Ems
     from v2g_bench.ems.parts import EmsSettings
-    from v2g_bench.ems.service import Service, load_files
+    from v2g_bench.ems.requests import load_files
+    from v2g_bench.ems.service import Service
     from v2g_bench.ems.state import load_state
 
     config = load_config(path)
@@ -78,11 +79,11 @@ def _run(path: Path, core: str | None) -> int:
     limits, policy = load_files(config)
     settings = EmsSettings(plan_bus(db, config.thresholds.bms_timeout_s), config.thresholds, limits, policy)
     ems = (core_factory(core) if core else Ems)(settings)
-    if config.files.state is not None:
-        ems.restore(load_state(config.files.state))
+    kept = load_state(config.files.state) if config.files.state else {}
+    ems.restore(kept)
 
     async def serve() -> int:
-        return await Service(config, db, ems).run()
+        return await Service(config, db, ems, kept).run()
 
     return asyncio.run(serve())
 

@@ -3,7 +3,20 @@
 from typing import TYPE_CHECKING
 
 from v2g_bench.ems.actions import Level, LogLine
-from v2g_bench.ems.commands import Command, Reload, Reply, ResetSocOffset, ResetTrip, SetPower, Shutdown
+from v2g_bench.ems.commands import (
+    Command,
+    ForceLimit,
+    Reload,
+    Reply,
+    ResetSocOffset,
+    ResetTrip,
+    SetDeparture,
+    SetPower,
+    SetV2gWindow,
+    Shutdown,
+)
+from v2g_bench.ems.limits import SocLimits
+from v2g_bench.ems.window import Departure, Override
 
 if TYPE_CHECKING:
     from v2g_bench.ems.core import Ems
@@ -28,6 +41,14 @@ def carry_out(ems: "Ems", command: Command, now_s: float) -> Reply:
             ems.parts.thermal.policy = policy
             window = f"MIN_SOC={limits.min_soc_pct:g} MAX_SOC={limits.max_soc_pct:g}"
             return _answer(ems, None, f"reloaded: {window}, cooling at {policy.cooling_trigger_c:g} degC", now_s)
+        case ForceLimit(low_pct, high_pct):
+            return _force_limit(ems, low_pct, high_pct, now_s)
+        case SetDeparture(departure):
+            return _set_departure(ems, departure, now_s)
+        case SetV2gWindow(window):
+            ems.parts.precool.window = window
+            text = f"V2G window {window.label}" if window else "no V2G window"
+            return _answer(ems, None, text, now_s)
         case Shutdown():
             ems.shut_down()
             return _answer(ems, None, "shutting down", now_s)
@@ -72,7 +93,7 @@ def _set_power(ems: "Ems", power_w: float, now_s: float) -> Reply:
 
 
 def _reset_trip(ems: "Ems", now_s: float) -> Reply:
-    """Both latches or none: a reset that leaves one behind would read as done."""
+    """All latches or none: a reset that leaves one behind would read as done."""
     parts = ems.parts
     refusal = parts.trip.unsafe() or parts.signal.still_noisy()
     if not parts.watchdog.alive:
@@ -80,8 +101,42 @@ def _reset_trip(ems: "Ems", now_s: float) -> Reply:
     if refusal is None:
         parts.trip.reset()
         parts.signal.reset()
+        parts.meters.reset()
         ems.request_w = 0.0
     return _answer(ems, refusal, "reset done; ask for power again with v2g-ctrl --set-power", now_s)
+
+
+def _force_limit(ems: "Ems", low_pct: float | None, high_pct: float | None, now_s: float) -> Reply:
+    """The SoC window alone is overridden: trips, the BMS's limits, cell voltages and the derating map stay in force."""
+    floating, bounds = ems.parts.floating, ems.thresholds
+    if low_pct is None and high_pct is None:
+        floating.override = None
+        return _answer(ems, None, "SoC limits are no longer forced", now_s)
+    base = ems.parts.window.limits
+    low = base.min_soc_pct if low_pct is None else low_pct
+    high = base.max_soc_pct if high_pct is None else high_pct
+    refusal = None
+    if not bounds.force_min_soc_pct <= low < high <= bounds.force_max_soc_pct:
+        refusal = (
+            f"{low:g} to {high:g} % is not a window within "
+            f"{bounds.force_min_soc_pct:g} to {bounds.force_max_soc_pct:g} %"
+        )
+    else:
+        floating.override = Override(SocLimits(low, high), now_s + bounds.force_limit_s)
+    minutes = bounds.force_limit_s / 60
+    return _answer(ems, refusal, f"SoC limits forced to {low:g} to {high:g} % for {minutes:g} min", now_s)
+
+
+def _set_departure(ems: "Ems", departure: Departure | None, now_s: float) -> Reply:
+    if departure is None:
+        ems.parts.floating.departure = None
+        return _answer(ems, None, "no departure planned", now_s)
+    refusal, low = None, ems.parts.window.limits.min_soc_pct
+    if not low < departure.soc_pct <= 100:
+        refusal = f"departure SoC {departure.soc_pct:g} % is not within {low:g} to 100 %"
+    else:
+        ems.parts.floating.departure = departure
+    return _answer(ems, refusal, f"departure {departure.label} with {departure.soc_pct:g} %", now_s)
 
 
 def _answer(ems: "Ems", refusal: str | None, done: str, now_s: float) -> Reply:

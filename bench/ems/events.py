@@ -59,6 +59,19 @@ CELL_IMBALANCE = Event(
 OVER_CURRENT = Event(
     "OVER_CURRENT", "Over-Current flag of the BMS", Level.ERROR, "ask for less power once the BMS has dropped the flag"
 )
+HANDSHAKE_TIMEOUT = Event(
+    "0x05F1", "Handshake Timeout", Level.ERROR, "inspect the ISO 15118 controller; is port 15118 open?", 0x05F1
+)
+PROTOCOL_MISMATCH = Event(
+    "PROTOCOL_MISMATCH", "Protocol Mismatch", Level.ERROR, "the vehicle offers no bidirectional power transfer"
+)
+IMPLAUSIBLE = Event("IMPLAUSIBLE", "Implausible BMS value", Level.WARNING, "taken as not sent; check that sensor")
+SOC_LIMITS_FORCED = Event(
+    "SOC_LIMITS_FORCED", "SoC limits overridden", Level.WARNING, "end it with v2g-ctrl --force-limit off"
+)
+HEALTH_REVIEW = Event(
+    "HEALTH_REVIEW", "Health below the review threshold", Level.WARNING, "reconsider how much it takes part in V2G"
+)
 
 
 class EventBook:
@@ -84,7 +97,7 @@ class EventBook:
     @property
     def error_code(self) -> int:
         """The code to send on CAN: that of the gravest condition which has one, else 0."""
-        for event in (SIGNAL_NOISE, SOC_DIVERGENCE, HIGH_THERMAL_GRADIENT):
+        for event in (SIGNAL_NOISE, SOC_DIVERGENCE, HANDSHAKE_TIMEOUT, HIGH_THERMAL_GRADIENT):
             if event in self.active:
                 return event.number
         return 0

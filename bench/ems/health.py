@@ -37,12 +37,27 @@ def health_text(health: dict[str, Any]) -> str:
         f"energy throughput       {_number(health['energy_throughput_kwh'], 'kWh')}",
         f"equivalent full cycles  {_number(health['equivalent_full_cycles'], '')}",
     ]
+    if capacity_ah := health.get("capacity_ah"):
+        lines.append(f"capacity                {_number(capacity_ah, 'Ah')}")
+    lines += _codes(health.get("trouble_codes") or {})
+    if health.get("imbalance"):
+        state = "complete" if health.get("balancing_charge_complete") else "due"
+        lines.append(f"CELL IMBALANCE: {health['imbalance']}; no V2G, a balancing charge to 100 % is {state}")
     if health["review"]:
         limit = health["review_below_pct"]
         lines.append(f"REVIEW: health is below {limit:g} %; reconsider how much this battery takes part in V2G")
     if not health["bms_alive"]:
         lines.append("the BMS is silent: these are the last values it sent")
     return "\n".join(lines)
+
+
+def _codes(readout: dict[str, Any]) -> list[str]:
+    if not readout:
+        return []
+    if readout["source"] is None:
+        return [f"trouble codes           not readable: {readout['problem']}"]
+    names = [f"{code['code']} ({'active' if code['active'] else 'stored'})" for code in readout["codes"]]
+    return [f"trouble codes           {', '.join(names) or 'none'}"]
 
 
 def _number(value: float | None, unit: str) -> str:

@@ -25,6 +25,14 @@ class SocLimits:
     max_soc_pct: float = 75.0
 
 
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The limits at a moment. why: for the operator, after the limit; empty while they are those of limits.conf."""
+
+    limits: SocLimits
+    why: str = ""
+
+
 def parse_limits(text: str, where: str) -> SocLimits:
     """The limits in the text of a limits.conf.
 
@@ -85,17 +93,19 @@ class SocWindow:
     """
 
     def __init__(self, limits: SocLimits, hysteresis_pct: float = 0.5) -> None:
-        self.limits = limits
+        self.limits = limits  # as configured
+        self.in_force: InForce | None = None  # what a departure or an override makes of them
         self._hysteresis_pct = hysteresis_pct
         self._low = self._high = False
 
     def ceiling(self, soc_pct: float, *, calibrating: bool) -> Ceiling | None:
         """What the window forbids at this SoC; None if nothing."""
-        low, high = self.limits.min_soc_pct, 100.0 if calibrating else self.limits.max_soc_pct
+        limits, why = (self.in_force.limits, self.in_force.why) if self.in_force else (self.limits, "")
+        low, high = limits.min_soc_pct, 100.0 if calibrating else limits.max_soc_pct
         self._low = soc_pct <= low or (self._low and soc_pct < low + self._hysteresis_pct)
         self._high = soc_pct >= high or (self._high and not calibrating and soc_pct > high - self._hysteresis_pct)
         if self._low:
-            return Ceiling(f"SoC {soc_pct:.1f} % at MIN_SOC {low:g} %", discharge_w=0.0)
+            return Ceiling(f"SoC {soc_pct:.1f} % at MIN_SOC {low:.4g} %{why}", discharge_w=0.0)
         if self._high:
-            return Ceiling(f"SoC {soc_pct:.1f} % at MAX_SOC {high:g} %", charge_w=0.0)
+            return Ceiling(f"SoC {soc_pct:.1f} % at MAX_SOC {high:.4g} %{why}", charge_w=0.0)
         return None

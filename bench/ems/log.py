@@ -2,48 +2,62 @@
 
     2026-11-22T22:14:07.123456+00:00 12345.678901 WARNING 0x01A2 High Thermal Gradient: …
 
-Columns: wall time, seconds on the monotonic clock, level, code ("-" without), text. A log that cannot be written is
-said on stderr once, the lines go there instead, and the controller goes on; each line tries anew.
+Columns: wall time, seconds on the monotonic clock, level, code ("-" without), text. The file is rotated by size. Under
+systemd each line also goes to the journal, with its priority. A log that cannot be written is said on stderr once, the
+lines go there instead, and the controller goes on; each line tries anew, and the first that succeeds says how many are
+missing.
 """
 
 import contextlib
 import os
 import select
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from v2g_bench.ems.actions import LogLine
+from v2g_bench.ems.actions import Level, LogLine
 
 _STDERR = 2
 _PIPE_ATOMIC = 4096  # PIPE_BUF of Linux: so much goes in at once when the pipe is writable at all
+_PRIORITY = {Level.INFO: 6, Level.WARNING: 4, Level.ERROR: 3}  # sd-daemon(3)
 
 
 class MainLog:
-    """Appends to one file. It is opened anew after an error, or when it has been moved away (log rotation)."""
+    """Appends to one file. It is opened anew after an error, or when it has been moved away by somebody else.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    max_bytes: rotated before a line would make it longer; keep: so many old files, path.1 the youngest. environ: where
+    systemd says that stderr is the journal.
+    """
+
+    def __init__(
+        self, path: Path, max_bytes: int = 10_000_000, keep: int = 5, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._path, self._max_bytes, self._keep = path, max_bytes, keep
         self._fd: int | None = None
-        self._complained = False
+        self._size = 0
+        self._missing = 0
+        self._journal = _is_journal(environ.get("JOURNAL_STREAM", ""))
 
     def write(self, line: LogLine, now_s: float) -> None:
         """Append one line; never raises."""
-        wall = datetime.now(UTC).isoformat(timespec="microseconds")
         text = " ".join(line.text.splitlines())
-        data = f"{wall} {now_s:.6f} {line.level} {line.code} {text}\n".encode()
+        data = _line(line.level, line.code, text, now_s)
+        if self._journal:
+            _tell(f"<{_PRIORITY[line.level]}>{line.code} {text}\n".encode())
         try:
-            if self._fd is None or not self._in_place(self._fd):
-                self._open()
-            assert self._fd is not None
-            if os.write(self._fd, data) != len(data):
-                raise OSError("the disk took only a part of the line")
-            self._complained = False
+            if self._missing:
+                lost = f"{self._missing} lines before this one are missing here: the log could not be written"
+                self._append(_line(Level.WARNING, "-", lost, now_s) + data)
+            else:
+                self._append(data)
+            self._missing = 0
         except OSError as error:
             self.close()
-            if not self._complained:
-                self._complained = True
+            if not self._missing:
                 _tell(f"v2g-daemon: {self._path}: cannot be written: {error}; going on without\n".encode())
-            _tell(data)
+            self._missing += 1
+            if not self._journal:
+                _tell(data)
 
     def close(self) -> None:
         """Close the file."""
@@ -51,10 +65,35 @@ class MainLog:
             os.close(self._fd)
             self._fd = None
 
+    def _append(self, data: bytes) -> None:
+        if self._fd is None or not self._in_place(self._fd):
+            self._open()
+        if self._size and self._size + len(data) > self._max_bytes:
+            self._rotate()
+        assert self._fd is not None
+        written = os.write(self._fd, data)
+        if written != len(data):
+            os.ftruncate(self._fd, self._size)  # half a line would spoil the next one
+            raise OSError("the disk took only a part of the line")
+        self._size += written
+
     def _open(self) -> None:
         self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._size = os.fstat(self._fd).st_size
+
+    def _rotate(self) -> None:
+        """path.4 becomes path.5 and so on; what was path.5 is gone."""
+        self.close()
+        for number in range(self._keep - 1, 0, -1):
+            with contextlib.suppress(FileNotFoundError):
+                self._old(number).replace(self._old(number + 1))
+        self._path.replace(self._old(1))
+        self._open()
+
+    def _old(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
 
     def _in_place(self, fd: int) -> bool:
         try:
@@ -62,6 +101,20 @@ class MainLog:
         except FileNotFoundError:
             return False
         return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _line(level: Level, code: str, text: str, now_s: float) -> bytes:
+    wall = datetime.now(UTC).isoformat(timespec="microseconds")
+    return f"{wall} {now_s:.6f} {level} {code} {text}\n".encode()
+
+
+def _is_journal(stream: str) -> bool:
+    """Whether stderr is what systemd has connected to the journal: JOURNAL_STREAM is its device:inode."""
+    try:
+        ours = os.fstat(_STDERR)
+    except OSError:
+        return False
+    return stream == f"{ours.st_dev}:{ours.st_ino}"
 
 
 def _tell(data: bytes) -> None:

@@ -3,39 +3,56 @@
 import math
 from collections.abc import Mapping
 
+_EXPIRY_S = 2.0
+_EXPIRE_EVERY_S = 0.25
+
 
 class PackState:
     """The newest value of each role, and the extremes over all temperatures and cell voltages that the BMS sends.
 
-    Extremes are None until the first value. A value that is not finite is not taken over.
+    Extremes are None until the first value. A value that is not finite is not taken over. A temperature or cell voltage
+    that has not come for `expiry_s` no longer counts among the extremes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expiry_s: float = _EXPIRY_S) -> None:
+        self._expiry_s = expiry_s
+        self._expire_at_s = 0.0
         self._values: dict[str, float] = {}
-        self._temperatures: dict[str, float] = {}
-        self._cell_voltages: dict[str, float] = {}
+        self._temperatures: dict[str, tuple[float, float]] = {}  # role -> value, time
+        self._cell_voltages: dict[str, tuple[float, float]] = {}
         self.hottest_c: float | None = None
         self.coldest_c: float | None = None
         self.cell_v_max: float | None = None
         self.cell_v_min: float | None = None
 
-    def update(self, values: Mapping[str, float]) -> None:
+    def update(self, values: Mapping[str, float], now_s: float = 0.0) -> None:
         """Take over the values of one good frame."""
         temperatures = voltages = False
         for role, value in values.items():
             if not math.isfinite(value):
                 continue
             if role.startswith(("cell_temperature", "module_temperature")):
-                self._temperatures[role] = value
+                self._temperatures[role] = (value, now_s)
                 temperatures = True
             elif role.startswith("cell_voltage"):
-                self._cell_voltages[role] = value
+                self._cell_voltages[role] = (value, now_s)
                 voltages = True
             self._values[role] = value
         if temperatures:
-            self.hottest_c, self.coldest_c = max(self._temperatures.values()), min(self._temperatures.values())
+            self.coldest_c, self.hottest_c = _extremes(self._temperatures)
         if voltages:
-            self.cell_v_max, self.cell_v_min = max(self._cell_voltages.values()), min(self._cell_voltages.values())
+            self.cell_v_min, self.cell_v_max = _extremes(self._cell_voltages)
+
+    def expire(self, now_s: float) -> None:
+        """Forget the temperatures and cell voltages that are too old to speak of."""
+        if now_s < self._expire_at_s:
+            return
+        self._expire_at_s = now_s + _EXPIRE_EVERY_S
+        for values in (self._temperatures, self._cell_voltages):
+            for role in [role for role, (_, at_s) in values.items() if now_s - at_s > self._expiry_s]:
+                del values[role]
+        self.coldest_c, self.hottest_c = _extremes(self._temperatures)
+        self.cell_v_min, self.cell_v_max = _extremes(self._cell_voltages)
 
     def get(self, role: str) -> float | None:
         """The newest value of a role, None if the BMS has not sent it."""
@@ -51,3 +68,10 @@ class PackState:
         if self.hottest_c is None or self.coldest_c is None:
             return None
         return self.hottest_c - self.coldest_c
+
+
+def _extremes(values: Mapping[str, tuple[float, float]]) -> tuple[float, float] | tuple[None, None]:
+    """Lowest and highest value; None without any."""
+    if not values:
+        return None, None
+    return min(values.values())[0], max(values.values())[0]

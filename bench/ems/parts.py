@@ -7,16 +7,22 @@ from v2g_bench.ems import events
 from v2g_bench.ems.balance import CellImbalance
 from v2g_bench.ems.busplan import BusPlan
 from v2g_bench.ems.config import Thresholds
-from v2g_bench.ems.derating import DeratingMap
+from v2g_bench.ems.derating import DeratingMap, SlowRise
 from v2g_bench.ems.events import EventBook
 from v2g_bench.ems.limits import SocLimits, SocWindow
+from v2g_bench.ems.meters import PowerAgreement
+from v2g_bench.ems.microcycle import MicroCycle
+from v2g_bench.ems.peers import PeerConditions
 from v2g_bench.ems.plausibility import MedianOfFive
+from v2g_bench.ems.precool import PreCooling
+from v2g_bench.ems.ranges import Believable
 from v2g_bench.ems.setpoint import Arbiter, CellVoltageGuard, OverCurrentHold
 from v2g_bench.ems.signal_quality import SignalQuality
 from v2g_bench.ems.soc import SocDivergence
 from v2g_bench.ems.thermal import ThermalGuard, ThermalPolicy
 from v2g_bench.ems.trip import EmergencyTrip, TripLimits
 from v2g_bench.ems.watchdog import BmsWatchdog, InverterWatch
+from v2g_bench.ems.window import FloatingWindow
 
 
 @dataclass(frozen=True)
@@ -34,19 +40,27 @@ class EmsParts:
     """One object per capability."""
 
     plausible: MedianOfFive
+    believable: Believable
+    meters: PowerAgreement
     trip: EmergencyTrip
     signal: SignalQuality
     watchdog: BmsWatchdog
     inverter: InverterWatch
     thermal: ThermalGuard
+    precool: PreCooling
     soc: SocDivergence
     balance: CellImbalance
     window: SocWindow
+    floating: FloatingWindow
+    micro_cycle: MicroCycle
     cell_voltages: CellVoltageGuard
     derating: DeratingMap
+    slow_rise: SlowRise
     over_current: OverCurrentHold
     arbiter: Arbiter
     book: EventBook
+    peers: PeerConditions
+    review: str | None = None  # why the battery's health is due for a review
 
     @classmethod
     def build(cls, settings: EmsSettings) -> "EmsParts":
@@ -54,6 +68,8 @@ class EmsParts:
         limits, plan = settings.thresholds, settings.plan
         return cls(
             plausible=MedianOfFive(plan.unprotected),
+            believable=Believable(),
+            meters=PowerAgreement(limits.meter_tolerance_w, limits.meter_tolerance_pct, limits.meter_hold_s),
             trip=EmergencyTrip(TripLimits(limits.trip_temperature_c, limits.trip_string_difference_v)),
             signal=SignalQuality(
                 plan.expected, limits.packet_loss_pct, limits.noise_window_s, silence_s=limits.bms_timeout_s / 2
@@ -67,16 +83,21 @@ class EmsParts:
                 limits.gradient_hold_s,
                 limits.cooling_hysteresis_k,
             ),
+            precool=PreCooling(limits.precool_lead_s, limits.precool_target_c),
             soc=SocDivergence(limits.soc_divergence_pct, limits.capacity_ah, limits.cell_full_v),
             balance=CellImbalance(limits.cell_full_v),
             window=SocWindow(settings.limits, limits.soc_hysteresis_pct),
+            floating=FloatingWindow(limits.departure_horizon_s, limits.departure_charge_margin),
+            micro_cycle=MicroCycle(limits.micro_cycle_pct, limits.capacity_ah),
             cell_voltages=CellVoltageGuard(
                 limits.cell_upper_v, limits.cell_lower_v, limits.cell_full_v, limits.cell_hysteresis_v
             ),
             derating=DeratingMap(),
+            slow_rise=SlowRise(limits.rated_power_w, limits.derating_rise_pct_per_s),
             over_current=OverCurrentHold(),
             arbiter=Arbiter(),
             book=EventBook(),
+            peers=PeerConditions(),
         )
 
     # What holds across the parts
@@ -92,21 +113,32 @@ class EmsParts:
             return f"0x0B22 Signal Noise: {self.signal.noisy}"
         if self.soc.diverged is not None:
             return f"0x09BD SoC Divergence: {self.soc.diverged}"
-        return "Cell Imbalance: a balancing charge to 100 % is due" if self.balance.latched else None
+        if self.balance.latched:
+            return "Cell Imbalance: a balancing charge to 100 % is due"
+        return self.peers.blocked()
 
     def conditions(self) -> dict[events.Event, str]:
         """What has to be reported now, with its detail."""
         found = (
             (events.EMERGENCY_SHUTDOWN, self.trip.cause),
-            (events.BMS_TIMEOUT, self.watchdog.silent),
+            (events.BMS_TIMEOUT, self.watchdog.silent or self.meters.disagree),
             (events.INVERTER_OFFLINE, self.inverter.offline),
             (events.SIGNAL_NOISE, self.signal.noisy),
             (events.SOC_DIVERGENCE, self.soc.diverged),
             (events.HIGH_THERMAL_GRADIENT, self.thermal.high_gradient),
-            (events.CELL_IMBALANCE, "flag of the BMS" if self.balance.latched else None),
+            (events.CELL_IMBALANCE, self.balance.cause if self.balance.latched else None),
             (events.OVER_CURRENT, "power taken away" if self.over_current.held else None),
+            (events.IMPLAUSIBLE, next(iter(self.believable.doubts.values()), None)),
+            (events.SOC_LIMITS_FORCED, self._forced()),
+            (events.HEALTH_REVIEW, self.review),
         )
-        return {event: detail for event, detail in found if detail is not None}
+        return {event: detail for event, detail in found if detail is not None} | self.peers.conditions()
+
+    def _forced(self) -> str | None:
+        forced = self.floating.override
+        if forced is None:
+            return None
+        return f"{forced.limits.min_soc_pct:g} to {forced.limits.max_soc_pct:g} %"
 
     def latches(self) -> dict[str, object]:
         """What a restart must not release."""
@@ -116,6 +148,9 @@ class EmsParts:
             "soc_diverged": self.soc.diverged,
             "soc_calibrated": self.soc.calibrated,
             "imbalance": self.balance.latched,
+            "imbalance_cause": self.balance.cause if self.balance.latched else None,
+            "imbalance_charged": self.balance.charged,
+            "meters": self.meters.disagree,
         }
 
     def restore(self, latches: Mapping[str, object]) -> None:
@@ -126,4 +161,8 @@ class EmsParts:
             self.signal.restore(str(noise))
         if diverged := latches.get("soc_diverged"):
             self.soc.restore(str(diverged), bool(latches.get("soc_calibrated")))
-        self.balance.latched = bool(latches.get("imbalance"))
+        if latches.get("imbalance"):
+            self.balance.latched, self.balance.charged = True, bool(latches.get("imbalance_charged"))
+            self.balance.cause = str(latches.get("imbalance_cause") or self.balance.cause)
+        if meters := latches.get("meters"):
+            self.meters.disagree = str(meters)

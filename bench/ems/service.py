@@ -10,8 +10,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from v2g_bench import __version__
@@ -29,71 +28,93 @@ from v2g_bench.ems.actions import (
     StopInverter,
 )
 from v2g_bench.ems.canport import CanPort
-from v2g_bench.ems.commands import Command, Reload, ResetSocOffset, ResetTrip, SetPower, Shutdown
+from v2g_bench.ems.commands import Command, Reply, Shutdown
 from v2g_bench.ems.config import EmsConfig
 from v2g_bench.ems.control import ControlServer
 from v2g_bench.ems.core import Ems
+from v2g_bench.ems.diagnosis import Diagnosis
 from v2g_bench.ems.inverter import InverterPort
-from v2g_bench.ems.limits import SocLimits, load_limits
+from v2g_bench.ems.keeper import Keeper
 from v2g_bench.ems.log import MainLog
-from v2g_bench.ems.state import save_state
-from v2g_bench.ems.status import health_of, status_of
-from v2g_bench.ems.thermal import ThermalPolicy, load_policy
-from v2g_bench.errors import BenchError
+from v2g_bench.ems.notify import Notifier
+from v2g_bench.ems.peers import Peer, PeerReport
+from v2g_bench.ems.requests import Requests
 
 _STOP_TIMEOUT_S = 0.7
 _EXIT_SOFTWARE = 70  # sysexits: an internal error
 
 
-def load_files(config: EmsConfig) -> tuple[SocLimits, ThermalPolicy]:
-    """Both files, checked; a file that is not there leaves its defaults. Raises: BenchError."""
-    limits, policy = config.files.limits, config.files.thermal_policy
-    return (
-        load_limits(limits) if limits.exists() else SocLimits(),
-        load_policy(policy) if policy.exists() else ThermalPolicy(),
-    )
-
-
 class Service:
-    """Runs one controller until a signal ends it."""
+    """Runs one controller until a signal ends it. kept: the state of the run before; peers: see `peers`."""
 
-    def __init__(self, config: EmsConfig, db: BusDatabase, ems: Ems, clock: Clock | None = None) -> None:
-        self._config, self._ems = config, ems
+    def __init__(
+        self,
+        config: EmsConfig,
+        db: BusDatabase,
+        ems: Ems,
+        kept: Mapping[str, Any] | None = None,
+        peers: Sequence[Peer] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self._ems = ems
         self._clock = clock or RealClock()
-        self._log = MainLog(config.files.log)
+        self._log = MainLog(config.files.log, config.files.log_max_bytes, config.files.log_keep)
+        self._keeper = Keeper(config.files.state, kept or {}, self._say)
+        self._requests = Requests(config, ems, self._clock, self._keeper, self._act, self._say)
+        self._plans = dict(kept or {}).get("plans") or {}
         self._can = CanPort(config.bus, db, self._hear, self._lose_bus, self._say)
         self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
-        self._control = ControlServer(config.control.socket, self._request)
+        self._control = ControlServer(config.control.socket, self._requests.answer)
+        self._diagnosis = Diagnosis(config.bus, config.diagnosis, ems, self._clock.now_s, self._act, self._say)
+        self._requests.codes = lambda: self._diagnosis.latest
+        self._peers = peers
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._notifier = Notifier()
         self._ended = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._saving: asyncio.Future[None] | None = None
-        self._to_save: Mapping[str, Any] | None = None
         self._exit_status = 0
 
     async def run(self) -> int:
         """Until SIGTERM or SIGINT; the exit status. Raises: BenchError when the control socket cannot be opened."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._unforeseen)
-        await self._control.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
-        self._say(LogLine(Level.INFO, "-", f"v2g-daemon {__version__} started, process {os.getpid()}"))
-        self._inverter.start()
-        for task in self._inverter.tasks:
-            task.add_done_callback(self._task_ended)
-        self._can.open()
-        self._tick()
+        await self._control.start()
+        self._greet()
         # What lives now lives for good: later collections need not look at it again, so they stay short.
         gc.collect()
         gc.freeze()
+        self._inverter.start()
+        self._tasks = [asyncio.create_task(self._diagnosis.run())]
+        self._tasks += [asyncio.create_task(peer.run(self._hear_peer, self._ask)) for peer in self._peers]
+        for task in (*self._inverter.tasks, *self._tasks):
+            task.add_done_callback(self._task_ended)
+        self._can.open()
+        self._tick()
+        self._say(LogLine(Level.INFO, "-", f"v2g-daemon {__version__} started, process {os.getpid()}"))
         print("ready", flush=True)
+        self._notifier.ready()
         await self._ended.wait()
         await self._shut_down()
         return self._exit_status
 
+    def _greet(self) -> None:
+        """What the run before left behind."""
+        run = self._keeper.run
+        if run["after_crash"]:
+            text = f"the run before ended by a crash or a power cut, {run['crashes']} so far; its latches still hold"
+            self._say(LogLine(Level.ERROR, "CRASH_RESTART", text))
+        trail = self._requests.trail
+        if trail is not None and trail.problem:
+            self._say(LogLine(Level.ERROR, "AUDIT_BROKEN", f"{trail.problem}; v2g-ctrl audit --verify shows all"))
+        self._requests.restore_plans(self._plans)
+        self._keeper.keep()
+
     async def _shut_down(self) -> None:
         """Zero power, inverter stopped, contactors asked open; then everything is closed, each on its own."""
+        self._notifier.stopping()
         self._act(self._ems.command(Shutdown(), self._clock.now_s()).actions)
         self._inverter.stop()
         if not await self._inverter.stopped(_STOP_TIMEOUT_S):
@@ -101,11 +122,13 @@ class Service:
         if self._timer is not None:
             self._timer.cancel()
         self._act(self._ems.tick(self._clock.now_s()))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._control.close()
         await self._inverter.close()
         self._can.close()
-        while self._saving is not None:
-            await self._saving
+        await self._keeper.end(clean=self._exit_status == 0)
         self._say(LogLine(Level.INFO, "-", "v2g-daemon ended"))
         self._log.close()
 
@@ -117,6 +140,19 @@ class Service:
     def _hear_inverter(self, reading: InverterReading) -> None:
         self._act(self._ems.hear_inverter(reading, self._clock.now_s()))
 
+    def _hear_peer(self, report: PeerReport) -> None:
+        self._act(self._ems.hear_peer(report, self._clock.now_s()))
+
+    def _ask(self, command: Command) -> Reply:
+        reply = self._ems.command(command, self._clock.now_s())
+        self._act(reply.actions)
+        return reply
+
+    def _reload(self) -> None:
+        task = asyncio.create_task(self._requests.reload({"user": "SIGHUP"}))
+        task.add_done_callback(self._task_ended)
+        self._tasks = [*(known for known in self._tasks if not known.done()), task]
+
     def _lose_bus(self, why: str) -> None:
         self._act(self._ems.lose_bus(why, self._clock.now_s()))
 
@@ -125,6 +161,7 @@ class Service:
         self._can.drain()
         now_s = self._clock.now_s()
         self._act(self._ems.tick(now_s))
+        self._notifier.alive(now_s)
         due_s = self._ems.next_due_s(now_s) - self._clock.now_s()
         self._timer = asyncio.get_running_loop().call_later(max(0.0005, due_s), self._tick)
 
@@ -142,64 +179,16 @@ class Service:
                 case LogLine():
                     self._say(action)
                 case SaveState(latches):
-                    self._save(latches)
+                    self._keeper.keep(**latches)
 
     def _say(self, line: LogLine) -> None:
         self._log.write(line, self._clock.now_s())
 
-    def _save(self, latches: Mapping[str, Any]) -> None:
-        """In a thread, because a disk may take its time; never two at once, and the newest always last."""
-        self._to_save = latches
-        path = self._config.files.state
-        if path is not None and self._saving is None:
-            self._saving = asyncio.ensure_future(self._save_all(path))
-
-    async def _save_all(self, path: Path) -> None:
-        while self._to_save is not None:
-            latches, self._to_save = self._to_save, None
-            try:
-                await asyncio.to_thread(save_state, path, latches)
-            except OSError as error:
-                self._say(LogLine(Level.ERROR, "-", f"{path}: the latches cannot be kept over a restart: {error}"))
-        self._saving = None
-
-    # Operator
-
-    async def _request(self, request: dict[str, Any]) -> dict[str, Any]:
-        match request:
-            case {"cmd": "status"}:
-                return {"ok": True, "text": "", **status_of(self._ems, self._clock.now_s())}
-            case {"cmd": "health"}:
-                return {"ok": True, "text": "", **health_of(self._ems)}
-            case {"cmd": "set_power", "power_w": float() | int() as power_w} if not isinstance(power_w, bool):
-                return self._command(SetPower(float(power_w)))
-            case {"cmd": "reset_trip"}:
-                return self._command(ResetTrip())
-            case {"cmd": "reset_soc_offset"}:
-                return self._command(ResetSocOffset())
-            case {"cmd": "reload"}:
-                return self._reload()
-        return {"ok": False, "text": f"unknown command: {str(request)[:200]}"}
-
-    def _command(self, command: Command) -> dict[str, Any]:
-        reply = self._ems.command(command, self._clock.now_s())
-        self._act(reply.actions)
-        return {"ok": reply.ok, "text": reply.text, **reply.data}
-
-    def _reload(self) -> dict[str, Any]:
-        """Both files or none: a broken one leaves everything as it was."""
-        try:
-            limits, policy = load_files(self._config)
-        except BenchError as error:
-            self._say(LogLine(Level.ERROR, "-", f"reload refused, the old limits stay in force: {error}"))
-            return {"ok": False, "text": str(error)}
-        return self._command(Reload(limits, policy))
-
     # What must not happen
 
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
+    def _task_ended(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._unforeseen(asyncio.get_running_loop(), {"message": "inverter task", "exception": error})
+            self._unforeseen(asyncio.get_running_loop(), {"message": "a task of the service", "exception": error})
 
     def _unforeseen(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self._inverter.stop()

@@ -20,6 +20,11 @@ def save_state(path: Path, latches: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # without it a power cut may bring the old file back
+    finally:
+        os.close(folder)
 
 
 def load_state(path: Path) -> dict[str, Any]:

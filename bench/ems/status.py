@@ -24,8 +24,10 @@ def status_of(ems: Ems, now_s: float) -> dict[str, Any]:
         "faults": parts.book.listing(now_s),
         "contactor_request": decision.contactors,
         "contactor_state": pack.get("contactor_state"),
-        "cooling_request": parts.thermal.cooling,
+        "cooling_request": parts.thermal.cooling or parts.precool.on,
+        "precooling": parts.precool.on,
         "limits": {"min_soc_pct": parts.window.limits.min_soc_pct, "max_soc_pct": parts.window.limits.max_soc_pct},
+        "window": window_of(ems, now_s),
         "cooling_trigger_c": parts.thermal.policy.cooling_trigger_c,
         "bms": {
             "alive": parts.watchdog.alive,
@@ -36,6 +38,8 @@ def status_of(ems: Ems, now_s: float) -> dict[str, Any]:
             "hottest_c": pack.hottest_c,
             "gradient_k": pack.gradient_k,
             "string_difference_v": pack.get("string_voltage_difference"),
+            "implausible": dict(parts.believable.doubts),
+            "micro_cycle_pct": round(parts.micro_cycle.depth_pct, 3),
             "loss_pct": round(loss_pct, 2),
             "loss_of": message,
         },
@@ -44,6 +48,37 @@ def status_of(ems: Ems, now_s: float) -> dict[str, Any]:
             "ac_power_w": ems.inverter.ac_power_w,
             "state": _SUNSPEC_STATES[state] if state is not None and state < len(_SUNSPEC_STATES) else None,
         },
+    }
+
+
+def window_of(ems: Ems, now_s: float) -> dict[str, Any]:
+    """The SoC window in force, and what made it so."""
+    parts = ems.parts
+    floating, planned = parts.floating, parts.precool.window
+    in_force = parts.window.in_force.limits if parts.window.in_force else parts.window.limits
+    departure = floating.departure
+    return {
+        "min_soc_pct": round(in_force.min_soc_pct, 2),
+        "max_soc_pct": round(in_force.max_soc_pct, 2),
+        "forced_for_s": None if floating.override is None else round(floating.override.until_s - now_s, 1),
+        "departure": None if departure is None else {"at": departure.label, "soc_pct": departure.soc_pct},
+        "v2g_window": None if planned is None else planned.label,
+    }
+
+
+def audited(ems: Ems) -> dict[str, Any]:
+    """What the audit trail keeps of before and after a command."""
+    parts, forced = ems.parts, ems.parts.floating.override
+    return {
+        "min_soc_pct": parts.window.limits.min_soc_pct,
+        "max_soc_pct": parts.window.limits.max_soc_pct,
+        "forced": None if forced is None else [forced.limits.min_soc_pct, forced.limits.max_soc_pct],
+        "cooling_trigger_c": parts.thermal.policy.cooling_trigger_c,
+        "trip": parts.trip.cause,
+        "noise": parts.signal.noisy,
+        "soc_diverged": parts.soc.diverged,
+        "imbalance": parts.balance.latched,
+        "meters": parts.meters.disagree,
     }
 
 
@@ -67,6 +102,8 @@ def health_of(ems: Ems) -> dict[str, Any]:
         "equivalent_full_cycles": None if cycles is None else round(cycles, 1),
         "capacity_ah": capacity_ah,
         "dtc_count": pack.get("dtc_count"),
+        "imbalance": ems.parts.balance.cause if ems.parts.balance.latched else None,
+        "balancing_charge_complete": ems.parts.balance.charged,
         "review": soh_pct is not None and soh_pct < review_pct,
         "review_below_pct": review_pct,
         "bms_alive": ems.parts.watchdog.alive,

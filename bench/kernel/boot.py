@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -77,6 +78,7 @@ def run(
         warden.stdin.close()
         warden.wait()
         warden.stdout.close()
+        shutil.rmtree(folder, ignore_errors=True)  # the warden has done so, unless it was killed itself
 
 
 def command_line(image: KernelImage, folder: Path, memory_mib: int) -> list[str]:
@@ -101,7 +103,7 @@ def command_line(image: KernelImage, folder: Path, memory_mib: int) -> list[str]
 
 def kernel_priority(image: KernelImage) -> str:
     """A kernel on the real clock must not wait for a compiler, as in v2g_bench.priority; if that leaves a CPU to others."""
-    return "realtime" if image.clock == REAL_CLOCK and len(os.sched_getaffinity(0)) > 1 else "normal"
+    return "high" if image.clock == REAL_CLOCK and len(os.sched_getaffinity(0)) > 1 else "normal"
 
 
 def write_order(folder: Path, image: KernelImage, command: Sequence[str]) -> None:
@@ -222,7 +224,10 @@ class _Guest:
         return int(result["exit"]) if "exit" in result else SIGNALLED + int(result["signal"])
 
     def _log_tail(self) -> str:
-        log = (self._folder / "kernel.log").read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
+        try:
+            log = (self._folder / "kernel.log").read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
+        except FileNotFoundError:
+            return "it was not even started"
         return "the kernel's last words:\n" + "\n".join(f"    {line}" for line in log.splitlines()[-12:])
 
 

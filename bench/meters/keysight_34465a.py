@@ -5,8 +5,6 @@ trigger + latency + half an interval + half an aperture + (k - pre-trigger count
 the sample grid runs free and the trigger takes effect at the next sample: that is also the jitter in `timing()`.
 """
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +17,7 @@ MEASURING, WAITING_FOR_TRIGGER = 16, 32  # bits of STAT:OPER:COND?
 SHORTEST_INTERVAL_S = 20e-6
 SETTLING_S = 0.01  # from INIT to the first reading, generously
 POLL_S = 0.002
+EDGE_DOUBT_S = 0.01  # an edge is told with a half-width of its own: the told time may lie a little ahead of the clock
 OVERLOAD_V = 9e37
 TIME_BASE_REL = 25e-6
 
@@ -101,7 +100,7 @@ class Keysight34465A:
         """The record in amperes around the edge at `trigger_s`; waits for its end. BenchError: anything less."""
         if self._armed_s is None:
             raise self._session.error("fetch without arm", "each record needs an arm of its own")
-        if not self._armed_s <= trigger_s <= self._session.clock.now_s():
+        if not self._armed_s <= trigger_s <= self._session.clock.now_s() + EDGE_DOUBT_S:
             raise self._session.error(f"no edge can have been at {trigger_s} s: armed at {self._armed_s} s")
         self._await_end(trigger_s)
         points = self._session.query_int("DATA:POIN?")
@@ -157,7 +156,7 @@ class Keysight34465A:
         assert self._armed_s is not None
         filled_s = self._armed_s + SETTLING_S + self._pre * self._interval_s * (1 + 1e-3)
         while (now_s := self._session.clock.now_s()) < filled_s:
-            time.sleep(min(filled_s - now_s, 0.1))
+            self._session.pause(min(filled_s - now_s, 0.1))
         if not self._session.query_int("STAT:OPER:COND?") & WAITING_FOR_TRIGGER:
             self._armed_s = None
             raise self._session.error(
@@ -166,6 +165,10 @@ class Keysight34465A:
 
     def _await_end(self, trigger_s: float) -> None:
         post_s = (self._count - self._pre) * self._interval_s * (1 + 1e-3) + SETTLING_S
+        # It cannot be ready before: until then it is left alone.
+        running_s = trigger_s + (self._count - self._pre) * self._interval_s - self._session.clock.now_s()
+        if running_s > 0:
+            self._session.pause(running_s)
         deadline_s = max(trigger_s + post_s, self._session.clock.now_s()) + self._session.timeout_s
         while (condition := self._session.query_int("STAT:OPER:COND?")) & (MEASURING | WAITING_FOR_TRIGGER):
             if self._session.clock.now_s() > deadline_s:
@@ -175,7 +178,7 @@ class Keysight34465A:
                     f"{what} within {self._session.timeout_s:g} s of its time",
                     "is the sync line connected to the external trigger input?",
                 )
-            time.sleep(POLL_S)
+            self._session.pause(POLL_S)
 
     def _judge(self, volts: NDArray[np.float64], points: int) -> None:
         """BenchError unless the record is whole, inside the range, and alive."""

@@ -49,14 +49,20 @@ def open_meter(
     where: what an error names, such as "rigs/bench.toml: meters.dc_current". Raises BenchError for an unknown driver or
     option, a dead resource, and an instrument that is not what the driver is for; nothing stays open then.
     """
-    part = _named(DRIVERS, name, where or f"meter {name}", "driver")
-    _check_options(part, options, where or f"meter {name}", given={"session"})
+    part = driver_named(name, where, options)
     session = ScpiSession(resource, backend=backend, timeout_s=timeout_s, where=where, clock=clock, log=log)
     try:
         return part(session, **options)
     except BaseException:
         session.close()
         raise
+
+
+def driver_named(name: str, where: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    """The driver `name`, which takes a session and these options; BenchError where there is none, or it does not."""
+    part = _named(DRIVERS, name, where or f"meter {name}", "driver")
+    _check_options(part, options, where or f"meter {name}", given={"session"})
+    return part
 
 
 def emulate(name: str, *, where: str = "", **options: Any) -> Any:

@@ -17,6 +17,7 @@ be given to the next question; a block that ends early is an error; the instrume
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -174,6 +175,10 @@ class ScpiSession:
         with self._lock:
             self._stale = True
             self._ready()
+
+    def pause(self, for_s: float) -> None:
+        """Let this much time pass on the session's clock."""
+        time.sleep(for_s)
 
     def error(self, what: str, mend: str = "") -> BenchError:
         """A BenchError of this session's instrument."""

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 from v2g_bench.clock import wall_offset_ns
 from v2g_bench.errors import BenchError
-from v2g_bench.priority import realtime
+from v2g_bench.priority import favoured
 
 PERIOD_S = 0.001
 KEPT_GAP_S = 0.001  # shorter ones are the ordinary life of a machine
@@ -199,7 +199,7 @@ def _watch_wall_clock(lane: _Lane, stop: threading.Event) -> None:
 
 def main(arguments: list[str]) -> int:
     """Watch until standard input is closed, which a parent's death does too."""
-    realtime()
+    favoured()
     memory = mmap.mmap(int(arguments[0]), _LANE * _MOST_LANES)
     stop = threading.Event()
     watched = lanes()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 
 import numpy as np
@@ -87,9 +88,15 @@ class PackReading:
             "dtc_count": float(self.dtc_count),
             "contactor_state": float(self.contactor_state),
         }
-        values.update({f"module_temperature[{n}]": v for n, v in enumerate(self.module_temps_c.tolist(), 1)})
-        values.update({f"cell_voltage[{n}]": v for n, v in enumerate(self.cell_voltages_v.tolist(), 1)})
+        values.update(zip(_indexed("module_temperature", self.module_temps_c.size), self.module_temps_c.tolist(), strict=True))
+        values.update(zip(_indexed("cell_voltage", self.cell_voltages_v.size), self.cell_voltages_v.tolist(), strict=True))
         return values
+
+
+@lru_cache
+def _indexed(role: str, count: int) -> tuple[str, ...]:
+    """The keys of an indexed role."""
+    return tuple(f"{role}[{n}]" for n in range(1, count + 1))
 
 
 PLAIN_OVERRIDES = {

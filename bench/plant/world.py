@@ -44,6 +44,7 @@ class HandedOver(NamedTuple):
 class World:
     """Plant, BMS emulator, injector and transmit path. Public parts: plant, bms, injector, path, sent counts.
 
+    sample_s: how often the BMS looks at its sensors; 0: anew for every frame. A fault is sensed at once all the same.
     db None: a real BMS is on the bench; nothing is sent, and the pack behind the emulated inverter is connected.
     """
 
@@ -54,7 +55,9 @@ class World:
         seed: int,
         now_s: float,
         command_timeout_s: float = COMMAND_TIMEOUT_S,
+        sample_s: float = 0.0,
     ) -> None:
+        self._sample_s, self._sampled = sample_s, (float("-inf"), -1)
         self.plant, self.db = plant, db
         self.path = Disturbance(seed)
         self._reading: PackReading | None = None
@@ -127,7 +130,11 @@ class World:
         self.plant.reset(now_s, soc_pct)
 
     def _sense(self, now_s: float) -> Mapping[str, float]:
+        sampled_s, version = self._sampled
+        if now_s - sampled_s < self._sample_s and version == self.plant.sensors_override.version:
+            return self._roles
         self.plant.step(now_s)
+        self._sampled = now_s, self.plant.sensors_override.version
         return self._sensed()
 
     def _sensed(self) -> Mapping[str, float]:

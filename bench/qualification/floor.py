@@ -54,9 +54,15 @@ def floor(parts: OpenRig, outcomes: Sequence[Outcome]) -> list[Floor]:
         Floor.of("frame: its stamp - when the plant handed it over", _known(one.t0_error_ms for one in valid)),
         Floor.of("meter: crossing in the record - current truly gone", _known(one.t1_error_ms for one in valid)),
         Floor.of("control: the responder's stop to the inverter's answer", _known(one.control_ms for one in valid)),
+        # A stall that the monitor missed would show here: nothing else adds to the delay.
+        Floor.of("chain: true latency - the responder's delay", _known(_added_ms(one) for one in valid)),
         Floor.of("plant: the responder's stop to the current truly gone", _known(one.plant_ms for one in valid)),
     ]
     return [one for one in found if one is not None]
+
+
+def _added_ms(outcome: Outcome) -> float | None:
+    return None if outcome.true_ms is None else outcome.true_ms - outcome.delay_ms
 
 
 def _known(values: Iterable[float | None]) -> list[float]:

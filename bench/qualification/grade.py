@@ -12,13 +12,7 @@ from v2g_bench.meters.protocols import Identity
 from v2g_bench.metrology.calibration import CalibrationState, state_of
 from v2g_bench.qualification.trigger import timing_of
 from v2g_bench.rig.load import LoadedRig
-
-# What a run measures with each part, in the words of a calibration record.
-NEEDS = {
-    "dc_current": ("dc_voltage",),
-    "ac_power": ("ac_power",),
-    "multimeter": ("ac_voltage", "ac_current"),
-}
+from v2g_bench.rig.open import MEASURES
 
 
 def calibration_states(
@@ -41,7 +35,7 @@ def calibration_states(
             path,
             identities[name],
             now.date(),
-            NEEDS[name],
+            (MEASURES[name],),
             needs_timing=name == "dc_current" and not _measured(loaded, identities[name], now),
         )
     return states

@@ -111,12 +111,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Score:
-    """The verdict on the bench, why, and the table."""
+    """The verdict on the bench, why, and the table; saved: void trials whose verdict would have been wrong."""
 
     verdict: Verdict
     reasons: tuple[str, ...]
     rows: tuple[Row, ...]
     total: Row
+    saved: int = 0
 
     @property
     def text(self) -> str:
@@ -126,7 +127,8 @@ class Score:
             f"{total.valid} trials, {total.voids} void: truth within U in {100 * total.coverage:.1f} %, "
             f"largest U {_ms(total.expanded_ms, 2)}, {total.wrong} wrong verdicts"
         )
-        return f"{figures}; {'; '.join(self.reasons)}" if self.reasons else figures
+        saved = [f"{self.saved} of the void ones would have been judged wrongly"] if self.saved else []
+        return "; ".join([figures, *saved, *self.reasons])
 
 
 def score(outcomes: Sequence[Outcome], wanted: int) -> Score:
@@ -146,7 +148,8 @@ def score(outcomes: Sequence[Outcome], wanted: int) -> Score:
         unclear.append(f"only {total.valid} of {wanted} trials were valid")
     unclear += _missing_sides(outcomes)
     verdict = Verdict.FAIL if failed else Verdict.INCONCLUSIVE if unclear else Verdict.PASS
-    return Score(verdict, (*failed, *unclear), rows, total)
+    saved = sum(bool(one.void and one.wrong) for one in outcomes)
+    return Score(verdict, (*failed, *unclear), rows, total, saved)
 
 
 def _missing_sides(outcomes: Iterable[Outcome]) -> list[str]:

@@ -17,6 +17,7 @@ from v2g_bench.metrology.decision import DecisionRule
 from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.qualification.responder_config import DANGEROUS_C, ROLE
 from v2g_bench.qualification.score import LIMIT_MS, Outcome
+from v2g_bench.qualification.truth import Truth
 from v2g_bench.rig.bench import Bench
 from v2g_bench.rig.open import OpenRig
 from v2g_bench.rig.trace import Latency
@@ -24,8 +25,6 @@ from v2g_bench.rig.trace import Latency
 INJECTED_C, CELL = 45.5, 17
 AT_POWER_S = 5.0
 LINK_S = 5.0
-# A send() that took longer leaves the truth itself too vague to judge the bench by.
-VAGUE_TRUTH_S = 0.000_2
 
 
 class Link:
@@ -129,17 +128,6 @@ class Stand:
         frame = self.truth.truth_frame(ROLE, DANGEROUS_C, asked_s)
         if frame is None:
             raise BenchError("qualification", "the plant sent no dangerous frame, and the bench has seen one")
-        t0_s, vague_s = (frame[0] + frame[1]) / 2, (frame[1] - frame[0]) / 2
-        t1_s = self.truth.truth_isolation(t0_s, self.bench.judging.isolation_fraction)
-        if t1_s is None:
-            return dataclasses.replace(outcome, void=outcome.void or "the responder did not isolate")
-        last = self.link.ask("last")["last"] or {}
-        return dataclasses.replace(
-            outcome,
-            void=outcome.void or (f"truth known to ±{1e3 * vague_s:.2f} ms only" if vague_s > VAGUE_TRUTH_S else ""),
-            true_ms=1e3 * (t1_s - t0_s),
-            t0_error_ms=1e3 * (latency.t0.time_s - t0_s),
-            t1_error_ms=None if latency.t1_s is None else 1e3 * (latency.t1_s - t1_s),
-            control_ms=1e3 * (last["answered_s"] - last["written_s"]) if last else None,
-            plant_ms=1e3 * (t1_s - last["written_s"]) if last else None,
-        )
+        t1_s = self.truth.truth_isolation((frame[0] + frame[1]) / 2, self.bench.judging.isolation_fraction)
+        truth = Truth(frame, t1_s, self.parts.clock.now_s(), self.link.ask("last")["last"])
+        return truth.beside(outcome, latency.t0.time_s, latency.t1_s, latency.waveform.end_s)

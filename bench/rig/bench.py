@@ -8,7 +8,6 @@ Whatever a block changed is put back when the block is left, also when it is lef
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -22,9 +21,10 @@ from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.rig.dut import Controller
 from v2g_bench.rig.injection import Active, Injector
 from v2g_bench.rig.model import Judging, Rig
-from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
 from v2g_bench.rig.trace import RATE_HZ, Trace
+from v2g_bench.rig.witness import require_agreement
 
 RATED_W = math.inf  # at_power: as much as the inverter is rated for
 
@@ -36,6 +36,9 @@ PROBE_W = 200.0
 NEARLY_FULL_PCT = 99.946  # where an emulated pack begins its calibration charge: a few seconds before it shows 100 %
 FULL_CHARGE_S = 12 * 3600.0
 AC_READINGS = 5
+WITNESS_S = 0.02  # of current for the comparison of the instruments: a period of the grid
+
+OPEN, WELDED = 0, 3  # role contactor_state
 
 T = TypeVar("T")
 
@@ -57,13 +60,14 @@ class NotAtPower(Exception):
 class Bench:
     """What a conformance test holds in its hand."""
 
-    def __init__(self, parts: OpenRig) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.rig: Rig = parts.loaded.rig
         self.judging: Judging = self.rig.judging
         self.clock: Clock = parts.clock
         self.controller: Controller = parts.controller
         self._injector = Injector(parts)
+        self._witnessed = False
 
     def prepare(self) -> None:
         """A quiet, healthy pack and a controller without history: how every test begins."""
@@ -98,6 +102,7 @@ class Bench:
         reply = self.controller.run("set_power", power_w=f"{target_w:.0f}")
         try:
             self._wait_for_power(target_w)
+            self._hear_witnesses(target_w)
             yield " ".join((reply.out + reply.err).split())
         finally:
             self.controller.run("set_power", power_w="0")
@@ -182,6 +187,10 @@ class Bench:
             # A controller counts the charge as full when it has seen it, not in the same instant.
             self.settle()
 
+    def wall_minus_bench_s(self) -> float:
+        """The stamps in the capture's file minus the bench clock, now (s)."""
+        return self._parts.wall_minus_bench_s()
+
     def disturbed(self, from_s: float, to_s: float) -> str:
         """What the machine did to the bench between these times that could have moved a latency; "" for nothing."""
         return self._parts.disturbed(from_s, to_s)
@@ -190,7 +199,7 @@ class Bench:
         """Wait for a condition with a bound; its last value, which is false when the time is over."""
         deadline_s = self.clock.now_s() + within_s
         while not (value := condition()) and self.clock.now_s() < deadline_s:
-            time.sleep(poll_s)
+            self._parts.pause(poll_s)
         return value
 
     def _within_rating(self, power_w: float) -> float:
@@ -209,8 +218,28 @@ class Bench:
                 "fault", f"{fault} goes beyond the rig's {limit_c:g} °C", "see [safety] max_cell_temperature_c"
             )
 
+    def require_sound(self) -> None:
+        """BenchError where a part shows that it did not do its share: one of the two ways to isolate the pack is gone."""
+        self.controller.require_alive()
+        contactors = self._parts.latest_all().get("contactor_state")
+        if contactors == WELDED:
+            raise BenchError("bms", "reports a welded contactor", "replace it: the pack cannot be isolated by it any more")
+        if contactors == OPEN and not self.wait_until(lambda: not self._parts.inverter.reading().running, STEADY_S):
+            raise BenchError("inverter", "reports that it runs on open contactors", "does it obey a stop?")
+
+    def _hear_witnesses(self, target_w: float) -> None:
+        """Once in a test, when the power is there: the instruments that its verdicts will rest on fit each other."""
+        found_w = self._parts.inverter.reading().ac_power_w
+        if self._witnessed or self.rig.sync.kind == "none" or abs(found_w - target_w) > 0.2 * abs(target_w):
+            return
+        self._witnessed = bool(target_w)
+        require_agreement(self._parts, self.recording(before_s=WITNESS_S / 5, after_s=WITNESS_S))
+
     def _takes(self, power_w: float) -> bool:
         """Whether the controller accepts this power, its latches released. A precondition, never what is tested."""
+        if self._parts.db.has("trip_latched") and "trip_latched" not in self._parts.latest_all():
+            self.controller.require_alive()
+            return False  # it has just been started: its first frame is still to come
         if self.latched():
             self.controller.run("reset_trip")  # refused while the pack is not safe yet: asked again
             return False

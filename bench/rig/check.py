@@ -11,7 +11,7 @@ from typing import Any
 
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.load import load_rig
-from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.parts import Parts, open_parts
 
 CHECK_SEED = 1
 CONTACTORS_S = 10.0
@@ -32,7 +32,7 @@ def check_rig(name_or_path: str, *, strict: bool = False) -> Iterator[Finding]:
     yield Finding("rig file", True, f"{loaded.path}, evidence {loaded.rig.evidence}")
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="v2g-check-") as folder:
-        rig = OpenRig(loaded, Path(folder), CHECK_SEED, strict=strict, note=notes.append)
+        rig = open_parts(loaded, Path(folder), CHECK_SEED, strict=strict, note=notes.append)
         try:
             sick: set[str] = set()
             for step in rig.steps():
@@ -58,6 +58,6 @@ def _finding(part: str, step: Any) -> Finding:
         return Finding(part, False, str(error))
 
 
-def _close(rig: OpenRig) -> str:
+def _close(rig: Parts) -> str:
     rig.close()
     return "all parts closed"

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from v2g_bench.rig.open import OpenRig
+    from v2g_bench.sim.rig import SimRig
 
 LIMITS = "MIN_SOC=25\nMAX_SOC=75\n"
 POLICY = '{"ACTIVE_COOLING_TRIGGER": "32C"}\n'
 
 
-def write_reference_config(parts: "OpenRig", path: Path, values: dict[str, str]) -> None:
+def write_reference_config(parts: "OpenRig | SimRig", path: Path, values: dict[str, str]) -> None:
     """Write `path` and the files beside it that it names."""
     rig = parts.loaded.rig
     (path.parent / "limits.conf").write_text(LIMITS, encoding="utf-8")

@@ -1,7 +1,8 @@
 """The device under test: a controller process that the bench starts, or one that is already running.
 
 The bench sees of it what it would see of a stranger's controller: CAN, Modbus, its command line and its log file.
-States: new --start--> running --stop--> stopped; `alive()` tells a controller that crashed from one that tripped.
+States: new --start--> running --stop--> stopped, at the end `close`; a guard ends it where the bench no longer can;
+`alive()` tells a controller that crashed from one that tripped.
 """
 
 import contextlib
@@ -13,12 +14,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
-from v2g_bench.priority import realtime
+from v2g_bench.priority import favoured
+from v2g_bench.rig.guard import Guard
 from v2g_bench.rig.model import Dut
+
+STOP_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -40,18 +45,30 @@ class LogTail:
         self.mark()
 
     def mark(self) -> None:
-        """Forget what stands in the file until now."""
-        self._start = self.path.stat().st_size if self.path.exists() else 0
+        """Forget what stands in the file until now; BenchError if it cannot be looked at."""
+        with self._readable():
+            self._start = 0
+            self._start = self.path.stat().st_size
 
     def since_mark(self) -> str:
-        """The text written since the mark; from the beginning where the file has been rotated."""
-        if not self.path.exists():
-            return ""
-        with self.path.open("rb") as file:
+        """The text written since the mark; from the beginning where the file has been rotated. BenchError as `mark`."""
+        with self._readable(), self.path.open("rb") as file:
             file.seek(0, os.SEEK_END)
             start = self._start if file.tell() >= self._start else 0
             file.seek(start)
             return file.read().decode("utf-8", "replace")
+        return ""
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        """A file that is not there yet is an empty one; any other trouble is a BenchError."""
+        try:
+            yield
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            what = f"the controller's log {self.path} cannot be read: {error.strerror}"
+            raise BenchError("dut.log", what, "is it a file, and may this user read it?") from None
 
     def find(self, pattern: str) -> re.Match[str] | None:
         """The first match of a regular expression since the mark."""
@@ -61,15 +78,16 @@ class LogTail:
 class Controller:
     """Starts, stops, commands one controller and reads its log. Placeholders of its command lines come as `values`.
 
-    realtime: the controller shares this machine with an emulated world and gets the priority of `priority.realtime`.
+    favour: the controller shares this machine with an emulated world and is favoured over ordinary work (`priority`).
     """
 
-    def __init__(self, dut: Dut, values: dict[str, str], folder: Path, *, realtime: bool = False) -> None:
+    def __init__(self, dut: Dut, values: dict[str, str], folder: Path, *, favour: bool = False) -> None:
         self.dut = dut
-        self._realtime = realtime
+        self._favoured = favour
         self._values = values
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
         self.log = LogTail(Path(self._fill(dut.log)))
         self.starts = 0
 
@@ -78,14 +96,19 @@ class Controller:
         if self.dut.kind == "external":
             return
         command = self._resolve([self._fill(word) for word in self.dut.command])
+        self._guard = self._guard or Guard()
         self.log.mark()
         with (self._folder / "dut.stderr").open("ab") as stderr:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
-            )
+            try:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
+                )
+            except OSError as error:
+                raise BenchError("dut.command", f"{command[0]} cannot be started: {error.strerror}") from None
+        self._guard.watch(self._process.pid)
         self.starts += 1
-        if self._realtime:
-            realtime(self._process.pid)
+        if self._favoured:
+            favoured(self._process.pid)
         deadline = time.monotonic() + self.dut.ready_s
         while not self.log.since_mark():
             if self._process.poll() is not None:
@@ -96,7 +119,7 @@ class Controller:
                 self.stop()
                 raise self._error(
                     f"no line in its log {self.log.path} within {self.dut.ready_s:g} s",
-                    "is dut.log the file it writes?",
+                    f"is dut.log the file it writes? {self._last_words() or 'it said nothing'}",
                 )
             time.sleep(0.01)
 
@@ -114,7 +137,9 @@ class Controller:
         """Run one of [dut.commands]; BenchError if the rig has no such command or it hangs for 10 s."""
         if name not in self.dut.commands:
             raise BenchError(f"dut.commands.{name}", "the rig names no such command", "add it to [dut.commands]")
-        command = self._resolve([self._fill(word, **values) for word in self.dut.commands[name]])
+        command = self._resolve(
+            [self._fill(word, **values) for word in self.dut.commands[name]], f"dut.commands.{name}"
+        )
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:
@@ -131,18 +156,34 @@ class Controller:
         return reply
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL to the process group after 5 s; BenchError if it had to be killed."""
+        """SIGTERM, SIGKILL after 5 s, and the same to whatever it left behind; BenchError if it had to be killed."""
         process, self._process = self._process, None
-        if process is None or process.poll() is not None:
+        if process is None:
             return
-        process.terminate()
+        killed = False
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                killed = True
+                process.kill()
+                process.wait(STOP_S)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
+        if self._guard is not None:
+            self._guard.forget(process.pid)
+        if killed:
+            raise self._error(f"did not end within {STOP_S:g} s of SIGTERM and was killed")
+
+    def close(self) -> None:
+        """`stop`, and nothing is watched over any more."""
         try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(5)
-            raise self._error("did not end within 5 s of SIGTERM and was killed") from None
+            self.stop()
+        finally:
+            guard, self._guard = self._guard, None
+            if guard is not None:
+                guard.close()
 
     def program(self) -> tuple[str, str]:
         """Path and SHA-256 of the controller's program file; empty where the bench does not start it."""
@@ -169,12 +210,12 @@ class Controller:
             known = ", ".join("{" + name + "}" for name in sorted({*self._values, *values}))
             raise BenchError("dut", f"unknown placeholder {error} in {word!r}", f"known: {known}") from None
 
-    def _resolve(self, command: list[str]) -> list[str]:
+    def _resolve(self, command: list[str], key: str = "dut.command") -> list[str]:
         """The command with its program found: on PATH, else beside the Python that runs the bench."""
         beside = Path(sys.executable).parent / command[0]
         found = shutil.which(command[0]) or (str(beside) if beside.is_file() else None)
         if found is None:
-            raise BenchError("dut.command", f"no such program: {command[0]}", "is it installed, and on PATH?")
+            raise BenchError(key, f"no such program: {command[0]}", "is it installed, and on PATH?")
         return [found, *command[1:]]
 
     def _last_words(self) -> str:

@@ -4,14 +4,14 @@ The stamp of the frame that first carries the fault is t0 of whatever is measure
 moment at which somebody asked for the fault.
 """
 
-import time
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault
-from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.trace import Stamp
 from v2g_bench.rig.traffic import bms_frames, window
 
@@ -31,7 +31,7 @@ class Active:
 class Injector:
     """Injects into the emulated world of this rig."""
 
-    def __init__(self, parts: OpenRig) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     @contextmanager
@@ -58,7 +58,9 @@ class Injector:
         frame = self._parts.wait_for(lambda seen: expected.met_by(before | seen, before), asked_s, bound_s)
         if frame is None:
             raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
-        return self._parts.stamp(frame.stamp_s)
+        known = {role: before[role] for role in expected.roles() if role in before}
+        shown = json.dumps({**asdict(expected), "before": known, "asked_s": asked_s})
+        return replace(self._parts.stamp(frame.stamp_s), shown=shown)
 
     def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Stamp:
         """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""
@@ -66,7 +68,7 @@ class Injector:
         deadline_s = from_s + bound_s
         seen = None
         while parts.clock.now_s() < deadline_s:
-            time.sleep(POLL_S)
+            parts.pause(POLL_S)
             now_s = parts.clock.now_s()
             columns = parts.capture.frames(since_s=from_s - 1.0)
             started_s = from_s
@@ -77,7 +79,7 @@ class Injector:
                 started_s = float(heard.stamp_s[-1]) + 1e-6
             seen = window(parts.db, columns, started_s, max(started_s, now_s))
             if expected.met_by(seen):
-                return parts.stamp(started_s)
+                return replace(parts.stamp(started_s), shown='{"silence": true}' if isinstance(fault, BmsSilence) else "")
         raise BenchError(
             f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}", f"what was seen: {seen}"
         )

@@ -22,8 +22,8 @@ class Part(BaseModel):
 class Bus(Part):
     """One CAN channel."""
 
-    interface: Literal["userland", "socketcan"]
-    channel: str = ""  # the interface's name for socketcan; the userland bus makes its own socket
+    interface: Literal["userland", "socketcan", "sim"]
+    channel: str = ""  # the interface's name for socketcan; the others need none
     fd: bool = True
     bitrate: int = 500_000
     data_bitrate: int = 2_000_000
@@ -118,7 +118,7 @@ class Dut(Part):
     EMS.
     """
 
-    kind: Literal["process", "external"]
+    kind: Literal["process", "external", "core"]  # core: the reference controller's core inside a simulation
     name: str = "v2g-daemon"
     command: list[str] = ["v2g-daemon", "--config", "{config}"]
     log: str = "{folder}/v2g-main.log"
@@ -160,7 +160,7 @@ class Rig(Part):
     """One bench set-up: one TOML file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    evidence: Literal["emulated", "hardware"]
+    evidence: Literal["simulated", "emulated", "hardware"]
     place: str = ""
     bus: dict[Literal["main", "bms", "ems"], Bus]
     bms: Bms
@@ -190,9 +190,31 @@ class Rig(Part):
             raise ValueError('an emulated BMS speaks on [bus.main]; [bus.bms] and [bus.ems] are for kind = "real"')
         return self
 
+    @model_validator(mode="after")
+    def _simulated_throughout(self) -> "Rig":
+        """A simulation is one from end to end, and says so."""
+        told = {
+            'evidence = "simulated"': self.evidence == "simulated",
+            '[bus.main] interface = "sim"': any(bus.interface == "sim" for bus in self.bus.values()),
+            '[dut] kind = "core"': self.dut.kind == "core",
+        }
+        if len(set(told.values())) > 1:
+            raise ValueError(f"these go together or not at all: {', '.join(told)}")
+        real = [f"meters.{name}" for name, meter in self.meters.named().items() if not meter.emulated]
+        real += ["bms"] if self.bms.kind != "emulated" else []
+        real += ["inverter"] if self.inverter.kind != "emulated" else []
+        if self.simulated and real:
+            raise ValueError(f"these parts are real and cannot be in a simulation: {', '.join(real)}")
+        return self
+
+    @property
+    def simulated(self) -> bool:
+        """One process under a simulated clock."""
+        return self.evidence == "simulated"
+
     def emulated_parts(self) -> list[str]:
         """The names of the parts that are not hardware."""
-        parts = [f"bus.{name}" for name, bus in self.bus.items() if bus.interface == "userland"]
+        parts = [f"bus.{name}" for name, bus in self.bus.items() if bus.interface in ("userland", "sim")]
         parts += [f"bus.{name}" for name, bus in self.bus.items() if bus.channel.startswith("vcan")]
         parts += ["bms"] if self.bms.kind == "emulated" else []
         parts += ["inverter"] if self.inverter.kind == "emulated" else []

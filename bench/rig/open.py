@@ -7,13 +7,14 @@ reverse order, each on its own, and whatever failed to close is one error at the
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from v2g_bench.can.buses import open_bus, socketcan_problem
 from v2g_bench.can.capture import Capture
@@ -21,7 +22,7 @@ from v2g_bench.can.columns import Frame
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.hub import HubProcess
 from v2g_bench.can.roles import read_roles
-from v2g_bench.clock import Clock, RealClock
+from v2g_bench.clock import Clock, RealClock, wall_offset_ns
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.client import InverterClient
 from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
@@ -32,9 +33,13 @@ from v2g_bench.plant.host import PlantProcess
 from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.dut import Controller
 from v2g_bench.rig.load import LoadedRig
+from v2g_bench.rig.parts import plant_config
 from v2g_bench.rig.sync import EmulatedSync, NoSync
 from v2g_bench.rig.trace import Stamp, SyncLine
 from v2g_bench.rig.traffic import newest, sound
+
+if TYPE_CHECKING:
+    from v2g_bench.qualification.trigger import MeasuredTiming
 
 # A kernel stamp against the moment the frame was complete: 135 us was the largest error of 150 under full load (kernel
 # stamps on both buses); it includes bringing the stamp over to the bench clock.
@@ -72,6 +77,8 @@ class OpenRig:
     def __init__(
         self, loaded: LoadedRig, folder: Path, seed: int, *, strict: bool, note: Callable[[str], None]
     ) -> None:
+        if loaded.rig.simulated:
+            raise BenchError(f"{loaded.path}: evidence", "a simulated rig has no wires to open", "try --rig=virtual here")
         self.loaded, self.folder, self.seed = loaded, folder, seed
         self.clock: Clock = RealClock()
         self._strict, self._note = strict, note
@@ -80,6 +87,7 @@ class OpenRig:
         self.plant: PlantProcess | None = None
         self._bus_choice: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
+        self.timing: "MeasuredTiming | None" = None
 
     def __enter__(self) -> "OpenRig":
         try:
@@ -106,6 +114,14 @@ class OpenRig:
                 failed.append(f"{name}: {error}")
         if failed and not quiet:
             raise BenchError(f"rig {self.loaded.rig.name}", "not all parts closed: " + "; ".join(failed))
+
+    def pause(self, for_s: float) -> None:
+        """Let this much time pass."""
+        time.sleep(for_s)
+
+    def wall_minus_bench_s(self) -> float:
+        """The capture's file has stamps of the wall clock: this much ahead of the bench clock, now."""
+        return wall_offset_ns() / 1e9
 
     def fresh_controller(self) -> None:
         """A healthy pack at rest, and the controller started anew without a past (an external one is only reset)."""
@@ -218,22 +234,9 @@ class OpenRig:
 
     def _open_plant(self) -> str:
         rig = self.loaded.rig
-        meters = {
-            name: {"driver": meter.driver, "transport": meter.transport}
-            | ({"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {})
-            for name, meter in rig.meters.named().items()
-            if meter.emulated
-        }
-        config = {
-            "plant": rig.plant.model_dump() | {"rated_power_w": rig.inverter.rated_power_w},
-            "seed": self.seed,
-            "bus": self._bus_choice,
-            "dbc": str(self.loaded.resolve(rig.bms.dbc, "bms.dbc")),
-            "roles": self.roles,
-            "meters": meters,
-            "inverter": {"unit_id": rig.inverter.unit_id},
-            "control": str(self.runtime / "plant"),
-        }
+        dbc = self.loaded.resolve(rig.bms.dbc, "bms.dbc")
+        config = plant_config(rig, self.seed, dbc, self.roles)
+        config |= {"bus": self._bus_choice, "control": str(self.runtime / "plant")}
         self.plant = PlantProcess(config, self.folder)
         self.plant.start()
         self._later("plant", self.plant.stop)
@@ -260,8 +263,15 @@ class OpenRig:
         resource = self.plant.resource(name) if meter.emulated and self.plant else meter.resource
         options: dict[str, Any] = {"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {}
         where = f"{self.loaded.path}: meters.{name}"
+        if name == "dc_current":
+            from v2g_bench.qualification.trigger import timing_of  # it opens rigs itself
+
+            self.timing = timing_of(self.loaded)
+            options |= {"trigger_latency_s": self.timing.offset_s} if self.timing else {}
         self.meters[name] = opened = open_meter(meter.driver, resource, where=where, clock=self.clock, **options)
         self._later(f"meters.{name}", opened.close)
+        if name == "dc_current" and self.timing and (problem := self.timing.problem(opened.identity(), datetime.now(UTC))):
+            raise BenchError(f"{where}: trigger", problem, f"run: v2g-bench calibrate --rig={self.loaded.rig.name}")
         return str(opened.identity())
 
     def calibration(self, name: str) -> CalibrationState:
@@ -286,8 +296,8 @@ class OpenRig:
         self.sync: SyncLine = (
             EmulatedSync(self.plant.client) if self.plant and rig.sync.kind == "emulated" else NoSync()
         )
-        self.controller = Controller(rig.dut, self._placeholders(), self.folder, realtime=rig.needs_plant())
-        self._later("controller", self.controller.stop)
+        self.controller = Controller(rig.dut, self._placeholders(), self.folder, favour=rig.needs_plant())
+        self._later("controller", self.controller.close)
         self.fresh_controller()
         return f"{rig.dut.name} {self.controller.version()}".strip()
 

@@ -27,11 +27,14 @@ SMOOTHING_S = 0.002
 
 @dataclass(frozen=True)
 class Stamp:
-    """When something was on the bus (bench clock, s). half_width_s: of a rectangle around it; source: what stamped it."""
+    """When something was on the bus (bench clock, s). half_width_s: of a rectangle around it; source: what stamped it;
+    shown: what the frame had to show, as JSON for whoever looks for it again in the capture (see `audit`).
+    """
 
     time_s: float
     half_width_s: float
     source: str
+    shown: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from v2g_bench.ems.actions import Action, Frame, LogLine, SetInverterPower
+from v2g_bench.ems.balance import CellImbalance
 from v2g_bench.ems.core import Ems
+from v2g_bench.ems.derating import SlowRise
 from v2g_bench.ems.events import Event, EventBook
+from v2g_bench.ems.limits import InForce, SocLimits
+from v2g_bench.ems.microcycle import MicroCycle
 from v2g_bench.ems.pack_state import PackState
 from v2g_bench.ems.parts import EmsParts, EmsSettings
+from v2g_bench.ems.ranges import Believable
 from v2g_bench.ems.setpoint import Arbiter, Ceiling, Setpoint
 from v2g_bench.ems.soc import SocDivergence
 from v2g_bench.ems.trip import EmergencyTrip, TripLimits
 from v2g_bench.ems.watchdog import BmsWatchdog
+from v2g_bench.ems.window import FloatingWindow
 
 
 def _with(settings: EmsSettings, **parts: object) -> Ems:
@@ -218,6 +224,47 @@ def continuous_rating_ignored(settings: EmsSettings) -> Ems:
     return ems
 
 
+class _NeverImbalanced(CellImbalance):
+    def _judge(self, flag: bool, *, full: bool) -> None:
+        self.latched = False
+
+
+def imbalance_ignored(settings: EmsSettings) -> Ems:
+    """Goes on discharging a pack whose cells are out of balance."""
+    return _with(settings, balance=_NeverImbalanced())
+
+
+class _Careless(FloatingWindow):
+    def at(self, limits: SocLimits, now_s: float, charge_pct_per_s: float | None) -> InForce:
+        self.departure = None
+        return super().at(limits, now_s, charge_pct_per_s)
+
+
+def departure_ignored(settings: EmsSettings) -> Ems:
+    """Discharges a vehicle that is about to leave."""
+    return _with(settings, floating=_Careless())
+
+
+def micro_cycle_ignored(settings: EmsSettings) -> Ems:
+    """Discharges down to MIN_SOC in one go."""
+    return _with(settings, micro_cycle=MicroCycle(100.0))
+
+
+class _Credulous(Believable):
+    def settle(self, values: Mapping[str, float], now_s: float) -> Mapping[str, float]:
+        return values
+
+
+def implausible_believed(settings: EmsSettings) -> Ems:
+    """Believes whatever number a frame carries."""
+    return _with(settings, believable=_Credulous())
+
+
+def derating_springs_back(settings: EmsSettings) -> Ems:
+    """Gives back at once what the derating map had taken away."""
+    return _with(settings, slow_rise=SlowRise(settings.thresholds.rated_power_w, 1e6))
+
+
 FACTORIES: dict[str, Callable[[EmsSettings], Ems]] = {
     factory.__name__: factory
     for factory in (
@@ -236,5 +283,10 @@ FACTORIES: dict[str, Callable[[EmsSettings], Ems]] = {
         corrupt_frames_believed,
         code_not_logged,
         continuous_rating_ignored,
+        imbalance_ignored,
+        departure_ignored,
+        micro_cycle_ignored,
+        implausible_believed,
+        derating_springs_back,
     )
 }

@@ -1,6 +1,7 @@
 """A small world around one v2g-daemon: a userland bus, a BMS that says what it is told, a recording inverter."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -124,10 +125,13 @@ class Inverter:
 
 
 class Bms:
-    """Sends every BMS message at its cycle; the contactors follow the controller's request at once."""
+    """Sends every BMS message at its cycle; the contactors follow the controller's request at once.
 
-    def __init__(self, channel: str, db: BusDatabase) -> None:
-        self.db = db
+    inverter: what flows there flows in the pack.
+    """
+
+    def __init__(self, channel: str, db: BusDatabase, inverter: "Inverter | None" = None) -> None:
+        self.db, self.inverter = db, inverter
         self.values = dict(HEALTHY)
         self.muted: set[str] = set()
         self.corrupt_every = 0  # every n-th protected frame has a broken CRC; 0: none
@@ -148,6 +152,8 @@ class Bms:
         with self._lock:
             self._counters[name] += 1
             roles = self.db.roles_of(name)
+            if self.inverter is not None:
+                self.values["pack_current"] = self.inverter.stage.flowing_w / self.values["pack_voltage"]
             values = {role: self.values[role] for role in roles if role in self.values}
             frame = self.db.encode(name, values, self._counters[name])
             if self.corrupt_every and self._counters[name] % self.corrupt_every == 0:
@@ -199,7 +205,7 @@ class World:
         self.hub = HubProcess(self.folder / "bus")
         self.hub.start()
         self.inverter = Inverter()
-        self.bms = Bms(self.hub.path, self.db)
+        self.bms = Bms(self.hub.path, self.db, self.inverter)
         self.write_config()
         return self
 
@@ -255,6 +261,11 @@ class World:
         answer = self.ask("set_power", power_w=power_w)
         assert answer["ok"], answer
         wait_for(f"{power_w} W flow", lambda: abs(self.inverter.stage.flowing_w - answer["effective_w"]) < 2)
+
+    def latches(self) -> dict[str, Any]:
+        """What the daemon keeps over a restart; empty before it has kept anything."""
+        path = self.folder / "latches.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8") if self.log.exists() else ""

@@ -60,16 +60,14 @@ def test_dangerous_frame_stops_the_inverter_and_asks_for_open_contactors(
     wait_for("zero power", lambda: world.inverter.stage.flowing_w == 0 and world.inverter.set_w == 0)
     wait_for("contactors", lambda: world.bms.heard["contactor_request"] == 0 and world.bms.heard["operating_mode"] == 4)
     wait_for("the log", lambda: "EMERGENCY_SHUTDOWN" in world.log_text())
-    latches = world.folder / "latches.json"
-    wait_for("latches on disk", latches.exists)
-    assert json.loads(latches.read_text(encoding="utf-8"))["trip"]
+    wait_for("latch on disk", lambda: world.latches().get("trip"))
 
 
 def test_trip_outlives_a_restart_and_is_reset_by_command(world: World) -> None:
     world.power(-3000)
     world.bms.values["cell_temperature_max"] = 46.0
     wait_for("trip", lambda: world.bms.heard.get("trip_latched") == 1)
-    wait_for("latches on disk", (world.folder / "latches.json").exists)
+    wait_for("latch on disk", lambda: world.latches().get("trip"))
     world.kill()
     world.start()
     assert world.ask("status")["mode"] == "tripped"
@@ -143,7 +141,7 @@ def test_hub_gone_stops_and_its_return_is_taken_up(world: World) -> None:
     wait_for("zero", lambda: world.inverter.stage.flowing_w == 0)
     wait_for("log", lambda: "CAN v2g_userland" in world.log_text() and "is gone" in world.log_text())
     world.hub.start()
-    world.bms = type(world.bms)(world.hub.path, world.db)
+    world.bms = type(world.bms)(world.hub.path, world.db, world.inverter)
     wait_for("power again", lambda: world.inverter.stage.flowing_w == -3000, timeout_s=20)
 
 

@@ -65,7 +65,7 @@ def test_a_short_qualification(tmp_path):
         assert one.verdict == ("PASS" if one.delay_ms == 20.0 else "FAIL")
         assert one.expanded_ms <= 1.0
     assert result.verdict == "PASS", result.text
-    assert len(result.floor) == 7
+    assert len(result.floor) == 8
     assert read(result.save()) == result
     assert fresh(loaded, datetime.now(UTC)) == result
 

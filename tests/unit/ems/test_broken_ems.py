@@ -10,8 +10,9 @@ from types import ModuleType
 import pytest
 
 from v2g_bench.ems.actions import LogLine, Quality
-from v2g_bench.ems.commands import SetPower
+from v2g_bench.ems.commands import SetDeparture, SetPower
 from v2g_bench.ems.core import Ems
+from v2g_bench.ems.window import Departure
 
 from .conftest import Driver
 
@@ -115,6 +116,43 @@ def _continuous_rating_holds(driver: Driver) -> bool:
     return driver.power_w == -950
 
 
+def _imbalance_blocks(driver: Driver) -> bool:
+    driver.at_power(-3000)
+    driver.set(cell_imbalance=1.0)
+    driver.run(0.1)
+    return driver.power_w == 0
+
+
+def _departure_keeps_the_charge(driver: Driver) -> bool:
+    driver.at_power(-3000)
+    assert driver.command(SetDeparture(Departure(driver.now_s + 60.0, 80.0))).ok
+    driver.run(0.1)
+    return driver.power_w == 0
+
+
+def _cycle_is_small(driver: Driver) -> bool:
+    driver.at_power(-3000)
+    driver.ems.parts.micro_cycle.depth_pct = 10.5
+    driver.run(0.1)
+    return driver.power_w == 0
+
+
+def _nonsense_is_missing(driver: Driver) -> bool:
+    driver.at_power(-3000)
+    driver.set(soc=150.0)
+    driver.run(0.3)
+    return driver.power_w is None
+
+
+def _power_comes_back_slowly(driver: Driver) -> bool:
+    driver.at_power(-11000)
+    driver.set(cell_temperature_max=44.0, cell_temperature_min=43.0)
+    driver.run(0.1)
+    driver.set(cell_temperature_max=26.0, cell_temperature_min=25.0)
+    driver.run(0.2)
+    return driver.power_w is not None and driver.power_w > -6000
+
+
 CHECKS: dict[str, Callable[[Driver], bool]] = {
     "hot_cell_ignored": _hot_stops,
     "hot_cell_late": _hot_stops,
@@ -131,6 +169,11 @@ CHECKS: dict[str, Callable[[Driver], bool]] = {
     "corrupt_frames_believed": _corrupt_is_dropped,
     "code_not_logged": _code_is_logged,
     "continuous_rating_ignored": _continuous_rating_holds,
+    "imbalance_ignored": _imbalance_blocks,
+    "departure_ignored": _departure_keeps_the_charge,
+    "micro_cycle_ignored": _cycle_is_small,
+    "implausible_believed": _nonsense_is_missing,
+    "derating_springs_back": _power_comes_back_slowly,
 }
 
 

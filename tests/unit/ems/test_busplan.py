@@ -18,7 +18,7 @@ def test_plan_of_the_fd_database() -> None:
     assert plan.expected["BMS_Safety"] == 0.01
     assert plan.sent == {"EMS_Command": 0.01, "EMS_Status": 0.1}
     assert plan.command == "EMS_Command"
-    assert "BMS_ModuleTemps" in plan.unprotected
+    assert "BMS_CellVoltages1" in plan.unprotected
     assert "BMS_Safety" not in plan.unprotected
     assert "contactor_request" in plan.roles_sent["EMS_Command"]
 

@@ -1,6 +1,8 @@
 """Server and client of the control socket, in one process."""
 
 import asyncio
+import os
+import pwd
 import socket
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,8 @@ from v2g_bench.ems.control import ControlServer
 from v2g_bench.errors import BenchError
 
 
-async def _echo(request: dict[str, Any]) -> dict[str, Any]:
-    return {"ok": True, "text": str(request.get("cmd"))}
+async def _echo(request: dict[str, Any], who: dict[str, Any]) -> dict[str, Any]:
+    return {"ok": True, "text": str(request.get("cmd")), "who": who}
 
 
 def _with_server(path: Path, work: Any) -> Any:
@@ -31,7 +33,8 @@ def _with_server(path: Path, work: Any) -> Any:
 def test_question_and_answer(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "s"
     answer = _with_server(path, lambda: ControlClient(str(path)).ask({"cmd": "status"}))
-    assert answer == {"ok": True, "text": "status"}
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert answer == {"ok": True, "text": "status", "who": {"uid": os.getuid(), "user": user, "pid": os.getpid()}}
     assert not path.exists(), "removed at the end"
 
 

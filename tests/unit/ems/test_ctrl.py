@@ -57,6 +57,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         (["--status"], {"cmd": "status"}, 0),
         (["--reset-trip"], {"cmd": "reset_trip"}, 1),
         (["--reset-soc-offset"], {"cmd": "reset_soc_offset"}, 0),
+        (["--force-limit", "15:90"], {"cmd": "force_limit", "value": "15:90"}, 0),
+        (["--departure", "06:30"], {"cmd": "departure", "at": "06:30"}, 0),
+        (["--departure", "06:30", "--departure-soc", "85"], {"cmd": "departure", "at": "06:30", "soc_pct": 85.0}, 0),
+        (["--v2g-window", "17:00", "19:00"], {"cmd": "v2g_window", "times": ["17:00", "19:00"]}, 0),
     ],
 )
 def test_requests_and_exit_status(
@@ -66,7 +70,9 @@ def test_requests_and_exit_status(
     assert asked == [request_]
 
 
-@pytest.mark.parametrize("argv", [[], ["--set-power"], ["--set-power", "much"], ["--set-power", "nan"], ["--frob"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["--set-power"], ["--set-power", "much"], ["--set-power", "nan"], ["--frob"], ["audit"]]
+)
 def test_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         ctrl.main(argv)
@@ -105,7 +111,7 @@ def test_health_text_and_json(asked: list[dict[str, Any]], capsys: pytest.Captur
     assert json.loads(capsys.readouterr().out) == HEALTH
 
 
-@pytest.mark.parametrize("module", ["ctrl", "health", "daemon"])
+@pytest.mark.parametrize("module", ["ctrl", "health", "daemon", "thermal_monitor"])
 def test_commands_import_the_standard_library_only(module: str) -> None:
     code = (
         f"import sys, v2g_bench.ems.{module}\n"

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from v2g_bench.ems.derating import DeratingMap, taper_at
+from v2g_bench.ems.derating import DeratingMap, SlowRise, taper_at
+from v2g_bench.ems.setpoint import Ceiling
 
 MAP = DeratingMap()
 RATED_W = 11000.0
@@ -52,3 +53,36 @@ def test_hotter_never_gives_more(hottest_c: float, more_k: float, soc_pct: float
 @given(TEMPERATURES, st.sampled_from([MAP.hot, MAP.cold_charge, MAP.cold_discharge]))
 def test_continuous(x: float, taper: tuple[tuple[float, float], ...]) -> None:
     assert taper_at(taper, x) == pytest.approx(taper_at(taper, x + 1e-6), abs=1e-5)
+
+
+def test_drops_at_once_and_rises_slowly() -> None:
+    slow = SlowRise(10_000.0, pct_per_s=10.0)
+    follow = [
+        slow.settle(Ceiling("map", 10_000.0, allowed_w), at_s).discharge_w
+        for at_s, allowed_w in ((0.0, 10_000), (1.0, 3000), (1.5, 10_000), (2.5, 10_000), (3.5, 2000), (30.0, 2500))
+    ]
+    assert follow == [10_000, 3000, 3500, 4500, 2000, 2500]
+
+
+def test_noise_on_the_map_does_not_chatter() -> None:
+    slow, changes, last = SlowRise(10_000.0), 0, None
+    for step in range(1000):
+        allowed = Ceiling("map", 5000.0 + 150.0 * (step % 2), 10_000.0)
+        now = slow.settle(allowed, step * 0.1).charge_w
+        changes += last is not None and now != last
+        last = now
+    assert changes <= 1
+
+
+@given(st.lists(st.floats(0, 11000), min_size=1, max_size=60), st.floats(0.001, 2))
+def test_slow_rise_never_exceeds_the_map(allowed: list[float], step_s: float) -> None:
+    slow = SlowRise(11_000.0)
+    for place, allowed_w in enumerate(allowed):
+        assert slow.settle(Ceiling("map", allowed_w, 0.0), place * step_s).charge_w <= allowed_w
+
+
+def test_everything_allowed_comes_back_whole() -> None:
+    slow = SlowRise(11_000.0)
+    for step, allowed_w in enumerate([11_000.0, 10_900.0, *[11_000.0] * 10]):
+        held_w = slow.settle(Ceiling("map", allowed_w, 0.0), float(step)).charge_w
+    assert held_w == 11_000.0

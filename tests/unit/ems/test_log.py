@@ -37,6 +37,51 @@ def test_rotation_opens_a_new_file(tmp_path: Path) -> None:
     log.close()
 
 
+def test_rotation_by_size_keeps_so_many(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = MainLog(path, max_bytes=4096, keep=3)
+    for number in range(400):
+        log.write(LogLine(Level.INFO, "-", f"line {number:04d} {'x' * 20}"), float(number))
+    log.close()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["log", "log.1", "log.2", "log.3"]
+    assert all(entry.stat().st_size <= 4096 for entry in tmp_path.iterdir())
+    text = "".join((tmp_path / name).read_text(encoding="utf-8") for name in ("log.3", "log.2", "log.1", "log"))
+    numbers = [int(number) for number in re.findall(r"line (\d+)", text)]
+    assert numbers == list(range(numbers[0], 400)), "no line is lost or doubled at a rotation"
+
+
+def test_full_disk_comes_back_and_the_gap_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = tmp_path / "log", os.write
+    log = MainLog(path)
+    log.write(LINE, 1.0)
+
+    def full(fd: int, data: bytes) -> int:
+        if fd > 2:
+            raise OSError(28, "No space left on device")
+        return real(fd, data)
+
+    def half(fd: int, data: bytes) -> int:
+        return real(fd, data[:10]) if fd > 2 else real(fd, data)
+
+    for broken in (full, half):
+        monkeypatch.setattr(os, "write", broken)
+        log.write(LINE, 2.0)
+    monkeypatch.setattr(os, "write", real)
+    log.write(LINE, 3.0)
+    log.close()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line.split()[1] for line in lines] == ["1.000000", "3.000000", "3.000000"]
+    assert "2 lines before this one are missing" in lines[1]
+
+
+def test_journal_gets_priorities_when_stderr_is_the_journal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ours = os.fstat(2)
+    MainLog(tmp_path / "log", environ={"JOURNAL_STREAM": f"{ours.st_dev}:{ours.st_ino}"}).write(LINE, 1.0)
+    assert capfd.readouterr().err == "<4>0x01A2 High Thermal Gradient: 9 K\n"
+    MainLog(tmp_path / "log", environ={"JOURNAL_STREAM": "1:2"}).write(LINE, 1.0)
+    assert capfd.readouterr().err == ""
+
+
 def test_unwritable_log_is_said_once_and_lines_go_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     log = MainLog(tmp_path / "file" / "log")

@@ -27,3 +27,15 @@ def test_flags() -> None:
     assert not pack.flag("over_current")
     pack.update({"over_current": 1.0})
     assert pack.flag("over_current")
+
+
+def test_old_temperatures_no_longer_count() -> None:
+    pack = PackState(expiry_s=2.0)
+    pack.update({"module_temperature[1]": 40.0, "soc": 50.0}, 0.0)
+    pack.update({"cell_temperature_max": 26.0}, 1.5)
+    pack.expire(2.0)
+    assert pack.hottest_c == 40.0
+    pack.expire(2.5)
+    assert pack.hottest_c == 26.0
+    pack.expire(9.0)
+    assert (pack.hottest_c, pack.gradient_k, pack.get("soc")) == (None, None, 50.0)

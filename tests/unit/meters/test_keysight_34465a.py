@@ -130,7 +130,7 @@ def test_overload(bench, clock, rig):
 def test_an_edge_while_arming(bench, clock, rig, monkeypatch):
     driver, meter = bench()
     monkeypatch.setattr(
-        "v2g_bench.meters.keysight_34465a.time.sleep",
+        "v2g_bench.meters.session.time.sleep",
         lambda s: (clock.advance(s / 2), meter.external_trigger(clock.now_s()), clock.advance(s / 2)),
     )
     with pytest.raises(BenchError, match="before the pre-trigger readings"):
@@ -176,6 +176,15 @@ def test_an_edge_outside_of_the_time_since_arming(bench, clock, offset_s):
     driver.arm(sample_rate_hz=50e3, before_s=0.01, after_s=0.01)
     with pytest.raises(BenchError, match="no edge can have been"):
         driver.fetch(clock.now_s() + offset_s)
+
+
+def test_an_edge_may_be_told_a_little_ahead_of_the_clock(bench, clock, rig):
+    driver, meter = bench()
+    driver.arm(sample_rate_hz=50e3, before_s=0.01, after_s=0.01)
+    edge_s = clock.now_s()
+    meter.external_trigger(edge_s)
+    wave = driver.fetch(edge_s + 5e-6)
+    assert wave.start_s == pytest.approx(edge_s - 0.01 + 25e-6, abs=1e-6)
 
 
 def test_fetch_needs_arm(bench, clock, rig):

@@ -137,3 +137,17 @@ def test_without_a_bms_the_pack_is_connected_and_nothing_is_sent():
     assert world.plant.contactor_state == 2
     with pytest.raises(BenchError, match="no BMS"):
         world.first_frame("soc", 0.0, 0.0)
+
+
+def test_a_bms_that_samples_its_sensors_looks_no_more_often_and_a_fault_is_sensed_at_once(db, monkeypatch):
+    world = World(Plant(PlantConfig(), seed=1, now_s=0.0), db, seed=1, now_s=0.0, sample_s=0.01)
+    looks = []
+    sensed = world._sensed
+    monkeypatch.setattr(world, "_sensed", lambda: (looks.append(1), sensed())[1])
+    run(world, 1.0)
+    assert len(looks) <= 101
+    role = "cell_temperature_max"
+    world.injector.inject(OverTemperature(cell=17, to_c=45.5), 1.0033, 1.0)
+    frames = [(at_s, sent) for at_s, sent in run(world, 1.2) if role in db.decode(sent.frame)]
+    first_s = next(at_s for at_s, sent in frames if db.decode(sent.frame)[role] > 45.0)
+    assert first_s == min(at_s for at_s, _ in frames if at_s >= 1.0033)

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from v2g_bench.meters.protocols import Identity
-from v2g_bench.qualification.grade import NEEDS, calibration_states, hardware_blocked
+from v2g_bench.qualification.grade import calibration_states, hardware_blocked
 from v2g_bench.qualification.trigger import MeasuredTiming, timing_path
 from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.open import MEASURES
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WHO = {
@@ -20,18 +21,17 @@ WHO = {
 TIMING = "[timing]\ntrigger_expanded_s = 1e-6\ntime_base_rel_expanded = 25e-6\n"
 
 
-def write(path, who, needs, due="2027-03-01", timing=""):
+def write(path, who, quantity, due="2027-03-01", timing=""):
     head = {"maker": who.maker, "model": who.model, "serial": who.serial, "certificate": "C-1"}
     lines = [f'{key} = "{value}"' for key, value in head.items()] + ["calibrated = 2026-03-01", f"due = {due}"]
-    for quantity in needs:
-        lines += [
-            "[[range]]",
-            f'quantity = "{quantity}"',
-            'unit = "V"',
-            "low = -1",
-            "high = 1",
-            "relative_expanded = 1e-4",
-        ]
+    lines += [
+        "[[range]]",
+        f'quantity = "{quantity}"',
+        'unit = "V"',
+        "low = -1",
+        "high = 1",
+        "relative_expanded = 1e-4",
+    ]
     path.write_text("\n".join(lines) + "\n" + timing)
 
 
@@ -43,7 +43,7 @@ def rig(tmp_path, monkeypatch):
     meters = {}
     for name, meter in loaded.rig.meters.named().items():
         path = tmp_path / f"{name}.toml"
-        write(path, WHO[name], NEEDS[name], timing=TIMING if name == "dc_current" else "")
+        write(path, WHO[name], MEASURES[name], timing=TIMING if name == "dc_current" else "")
         meters[name] = meter.model_copy(update={"calibration": str(path)})
     return with_meters(loaded, **meters)
 
@@ -68,7 +68,7 @@ def test_an_emulated_rig_is_not_asked():
 
 
 def test_an_expired_record_blocks(rig):
-    write(path_of(rig, "ac_power"), WHO["ac_power"], NEEDS["ac_power"], due="2026-10-01")
+    write(path_of(rig, "ac_power"), WHO["ac_power"], MEASURES["ac_power"], due="2026-10-01")
     (said,) = hardware_blocked(rig, WHO, NOW)
     assert said.startswith("meters.ac_power: ")
     assert "expired on 2026-10-01" in said
@@ -89,7 +89,7 @@ def test_a_missing_record_or_file_blocks(rig):
 
 
 def test_the_trigger_may_be_calibrated_or_measured(rig):
-    write(path_of(rig, "dc_current"), WHO["dc_current"], NEEDS["dc_current"])
+    write(path_of(rig, "dc_current"), WHO["dc_current"], MEASURES["dc_current"])
     assert "trigger" in hardware_blocked(rig, WHO, NOW)[0]
     who = WHO["dc_current"]
     timing = MeasuredTiming(

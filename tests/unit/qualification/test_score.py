@@ -106,6 +106,7 @@ def test_void_trials_do_not_count_and_are_counted():
     assert told.verdict == Verdict.PASS
     assert told.total.voids == 1
     assert told.total.valid == WANTED
+    assert "1 of the void ones would have been judged wrongly" in told.text
 
 
 def test_a_trial_without_a_value_does_not_hold_the_truth():

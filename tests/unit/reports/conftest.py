@@ -10,18 +10,46 @@ from types import ModuleType
 
 import pytest
 
+from v2g_bench.reports.keys import new_key
 from v2g_bench.reports.model import Run
+from v2g_bench.reports.write import write_report
 
 
-@pytest.fixture(scope="session")
-def sample() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reports_sample", Path(__file__).with_name("sample.py"))
+def _beside(name: str) -> ModuleType:
+    """A module of helpers beside this file; the folders of the tests are no packages."""
+    spec = importlib.util.spec_from_file_location(f"reports_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def sample() -> ModuleType:
+    return _beside("sample")
+
+
+@pytest.fixture(scope="session")
+def kept() -> ModuleType:
+    return _beside("kept")
+
+
+@pytest.fixture
+def folder(kept: ModuleType, tmp_path: Path) -> Path:
+    """A whole run folder whose verdicts can be recomputed."""
+    path = tmp_path / "run"
+    write_report(kept.kept_run(path), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bench's key with its certificate."""
+    path = tmp_path_factory.mktemp("key") / "bench.pem"
+    new_key(path, "Bench 3")
+    return path
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@ from pathlib import Path
 
 import v2g_bench.reports
 
+# What recomputes a verdict does it with the bench's own mathematics; nothing that shows a report may.
+ALLOWED = {"recheck.py": {"v2g_bench.audit", "v2g_bench.metrology.decision"}}
+
 
 def test_reports_import_nothing_of_the_bench_but_its_errors():
     files = sorted(Path(v2g_bench.reports.__file__).parent.glob("*.py"))
@@ -14,4 +17,5 @@ def test_reports_import_nothing_of_the_bench_but_its_errors():
                 names = [node.module or ""]
             for name in names:
                 if name.split(".")[0] == "v2g_bench":
-                    assert name == "v2g_bench.errors" or name.startswith("v2g_bench.reports"), f"{path.name}: {name}"
+                    own = name in ("v2g_bench", "v2g_bench.errors") or name.startswith("v2g_bench.reports")
+                    assert own or name in ALLOWED.get(path.name, ()), f"{path.name}: {name}"

@@ -3,8 +3,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from v2g_bench.reports.html import render_html
 from v2g_bench.reports.junit import render_junit
 from v2g_bench.reports.model import Requirement
+from v2g_bench.reports.view import view
 
 
 def cases(run):
@@ -96,3 +98,14 @@ def test_a_requirement_that_nobody_tested_is_an_error(run):
     case = found[("requirements.SAF-77", "forgotten")]
     assert outcome(case) == ["error"]
     assert case.find("error").get("message") == "not tested"
+
+
+def test_the_suites_and_measurements_point_at_their_evidence(run, tmp_path):
+    root, found = cases(run)
+    suite = next(suite for suite in root if suite.get("name").startswith("SAF-02"))
+    assert properties(suite)["report.html"] == "report.html#req-2-saf-02"
+    page = render_html(view(run, tmp_path)[0]).decode()
+    assert all(f'id="{properties(s)["report.html"].partition("#")[2]}"' in page for s in root if s.get("name") != "run")
+    case = found[("safety.SAF-02", "test_strings_isolate[charging]")]
+    evidence = next(value for name, value in properties(case).items() if name.endswith(".evidence"))
+    assert all((tmp_path / path).is_file() for path in evidence.split(", "))

@@ -72,7 +72,7 @@ def test_a_failed_parameter_fails_its_requirement_in_every_output_alike(run, tmp
 def test_an_output_that_fails_does_not_cost_the_others(run, tmp_path, monkeypatch):
     write_report(run, tmp_path)
 
-    def broken(shown):
+    def broken(shown, folder):
         raise ZeroDivisionError("in the template")
 
     monkeypatch.setattr(write, "render_html", broken)

@@ -1,0 +1,201 @@
+"""What comes over the control socket, turned into commands; the authorised ones go into the audit trail.
+
+An override that cannot be recorded is not carried out. A reset or a reload is: a full disk must not keep a mended
+controller from working, and the main log says that the record is missing.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from v2g_bench.clock import Clock
+from v2g_bench.ems.actions import Action, Level, LogLine
+from v2g_bench.ems.audit import AuditTrail
+from v2g_bench.ems.commands import (
+    Command,
+    ForceLimit,
+    Reload,
+    ResetSocOffset,
+    ResetTrip,
+    SetDeparture,
+    SetPower,
+    SetV2gWindow,
+)
+from v2g_bench.ems.config import EmsConfig
+from v2g_bench.ems.control import Request, Who
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.keeper import Keeper
+from v2g_bench.ems.limits import SocLimits, load_limits
+from v2g_bench.ems.precool import V2gWindow
+from v2g_bench.ems.schedule import label_of, on_bench_clock, parse_time
+from v2g_bench.ems.status import audited, health_of, status_of
+from v2g_bench.ems.thermal import ThermalPolicy, load_policy
+from v2g_bench.ems.window import Departure, parse_override
+from v2g_bench.errors import BenchError
+
+
+def load_files(config: EmsConfig) -> tuple[SocLimits, ThermalPolicy]:
+    """Both files, checked; a file that is not there leaves its defaults. Raises: BenchError."""
+    limits, policy = config.files.limits, config.files.thermal_policy
+    return (
+        load_limits(limits) if limits.exists() else SocLimits(),
+        load_policy(policy) if policy.exists() else ThermalPolicy(),
+    )
+
+
+class Requests:
+    """Answers the requests of operators. act: carries out actions; said: for the log."""
+
+    def __init__(
+        self,
+        config: EmsConfig,
+        ems: Ems,
+        clock: Clock,
+        keeper: Keeper,
+        act: Callable[[list[Action]], None],
+        said: Callable[[LogLine], None],
+    ) -> None:
+        self._config, self._ems, self._clock, self._keeper = config, ems, clock, keeper
+        self._act, self._said = act, said
+        path = config.files.audit_trail
+        self.trail = AuditTrail(path) if path else None
+        self._recording = asyncio.Lock()
+        self.codes: Callable[[], dict[str, Any]] = dict  # what the last readout of trouble codes said
+        self.plans: dict[str, Any] = {}
+
+    async def answer(self, request: Request, who: Who) -> Request:
+        """One request."""
+        match request:
+            case {"cmd": "status"}:
+                status = status_of(self._ems, self._clock.now_s())
+                return {"ok": True, "text": "", **status, "run": self._keeper.run}
+            case {"cmd": "health"}:
+                return {"ok": True, "text": "", **health_of(self._ems), "trouble_codes": self.codes()}
+            case {"cmd": "set_power", "power_w": float() | int() as power_w} if not isinstance(power_w, bool):
+                return self.command(SetPower(float(power_w)))
+            case {"cmd": "reset_trip"}:
+                return await self._audited("reset-trip", who, ResetTrip())
+            case {"cmd": "reset_soc_offset"}:
+                return await self._audited("reset-soc-offset", who, ResetSocOffset())
+            case {"cmd": "force_limit", "value": str() as value}:
+                return await self._force(value, who)
+            case {"cmd": "departure", "at": str() as at, **more}:
+                return self._planned(lambda: self._departure(at, more.get("soc_pct")))
+            case {"cmd": "v2g_window", "times": [str(), *_] as times}:
+                return self._planned(lambda: self._v2g_window(times))
+            case {"cmd": "reload"}:
+                return await self.reload(who)
+            case {"cmd": "audit"}:
+                return {"ok": True, "text": "", "file": str(self.trail.path) if self.trail else None}
+        return {"ok": False, "text": f"unknown command: {str(request)[:200]}"}
+
+    def command(self, command: Command) -> dict[str, Any]:
+        """Carry out one command."""
+        reply = self._ems.command(command, self._clock.now_s())
+        self._act(reply.actions)
+        return {"ok": reply.ok, "text": reply.text, **reply.data}
+
+    async def reload(self, who: Who) -> dict[str, Any]:
+        """Both files or none: a broken one leaves everything as it was."""
+        try:
+            limits, policy = load_files(self._config)
+        except BenchError as error:
+            self._said(LogLine(Level.ERROR, "-", f"reload refused, the old limits stay in force: {error}"))
+            before = audited(self._ems)
+            await self._record("reload", who, {"ok": False, "text": str(error)}, before)
+            return {"ok": False, "text": str(error)}
+        return await self._audited("reload", who, Reload(limits, policy))
+
+    # The audit trail
+
+    async def _force(self, value: str, who: Who) -> dict[str, Any]:
+        try:
+            low_pct, high_pct = parse_override(value, self._ems.parts.window.limits)
+        except ValueError as error:
+            return {"ok": False, "text": str(error)}
+        if self.trail is None:
+            return {"ok": False, "text": "overrides must be recorded: set files.state or files.audit in ems.toml"}
+        return await self._audited(f"force-limit {value.strip()}", who, ForceLimit(low_pct, high_pct))
+
+    async def _audited(self, what: str, who: Who, command: Command) -> dict[str, Any]:
+        before = audited(self._ems)
+        answer = self.command(command)
+        recorded = await self._record(what, who, answer, before)
+        if not recorded and answer["ok"] and isinstance(command, ForceLimit) and command != ForceLimit():
+            self.command(ForceLimit())
+            return {"ok": False, "text": "not carried out: the audit trail cannot be written"}
+        return answer
+
+    async def _record(self, what: str, who: Who, answer: dict[str, Any], before: dict[str, Any]) -> bool:
+        trail = self.trail
+        if trail is None:
+            return False
+        entry = {
+            "time": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "bench_s": round(self._clock.now_s(), 6),
+            "who": who,
+            "what": what,
+            "ok": answer["ok"],
+            "outcome": answer["text"],
+            "before": before,
+            "after": audited(self._ems),
+        }
+        async with self._recording:
+            try:
+                number, digest = await asyncio.to_thread(trail.append, entry)
+            except OSError as error:
+                self._said(LogLine(Level.ERROR, "-", f"{trail.path}: {what} could not be recorded: {error}"))
+                return False
+        self._said(LogLine(Level.INFO, "-", f"audit entry {number}: {what} by {who.get('user', '?')}, {digest}"))
+        return True
+
+    # Plans
+
+    def restore_plans(self, plans: dict[str, Any]) -> None:
+        """Take up the plans of the run before, as far as they still lie ahead."""
+        departure, window = plans.get("departure"), plans.get("v2g_window")
+        if departure and departure.get("at"):
+            self._planned(lambda: self._departure(str(departure["at"]), departure.get("soc_pct")))
+        if window:
+            self._planned(lambda: self._v2g_window([str(time) for time in window]))
+
+    def _planned(self, make: Callable[[], tuple[Command, dict[str, Any]]]) -> dict[str, Any]:
+        try:
+            command, plan = make()
+        except ValueError as error:
+            return {"ok": False, "text": str(error)}
+        answer = self.command(command)
+        if answer["ok"]:
+            self.plans |= plan
+            self._keeper.keep(plans=self.plans)
+        return answer
+
+    def _departure(self, at: str, soc_pct: object) -> tuple[Command, dict[str, Any]]:
+        if at == "none":
+            return SetDeparture(None), {"departure": None}
+        wanted = self._ems.thresholds.departure_soc_pct if soc_pct is None else soc_pct
+        if isinstance(wanted, bool) or not isinstance(wanted, float | int):
+            raise ValueError(f"not a state of charge in percent: {wanted!r}")
+        now = _wall()
+        when = parse_time(at, now)
+        label = label_of(when)
+        at_s = on_bench_clock(when, now, self._clock.now_s())
+        return SetDeparture(Departure(at_s, float(wanted), label)), {"departure": {"at": label, "soc_pct": wanted}}
+
+    def _v2g_window(self, times: list[str]) -> tuple[Command, dict[str, Any]]:
+        if times == ["none"]:
+            return SetV2gWindow(None), {"v2g_window": None}
+        if len(times) != 2:
+            raise ValueError("a V2G window is START END, or none")
+        now, now_s = _wall(), self._clock.now_s()
+        start = parse_time(times[0], now)
+        end = parse_time(times[1], start)
+        labels = [label_of(start), label_of(end)]
+        window = V2gWindow(on_bench_clock(start, now, now_s), on_bench_clock(end, now, now_s), " to ".join(labels))
+        return SetV2gWindow(window), {"v2g_window": labels}
+
+
+def _wall() -> datetime:
+    return datetime.fromtimestamp(time.time()).astimezone()

@@ -1,0 +1,171 @@
+"""What a rig's parts offer to those who test with them, whatever kind of rig it is.
+
+`OpenRig` has real time, processes and wires; `v2g_bench.sim.rig.SimRig` has none of them. `open_parts` chooses.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from v2g_bench.can.columns import Columns, Frame
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.clock import Clock
+from v2g_bench.inverter.client import InverterIdentity
+from v2g_bench.inverter.port import InverterReading
+from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
+from v2g_bench.metrology.calibration import CalibrationState
+from v2g_bench.plant.control import PlantClient
+from v2g_bench.rig.dut import Controller
+from v2g_bench.rig.load import LoadedRig
+from v2g_bench.rig.model import Rig
+from v2g_bench.rig.trace import Stamp, SyncLine
+
+if TYPE_CHECKING:
+    from v2g_bench.rig.open import Step
+
+
+class EmulatedWorld(Protocol):
+    """The plant: what the bench does to it goes through its client."""
+
+    @property
+    def client(self) -> PlantClient: ...
+
+
+class BusRecord(Protocol):
+    """What the bench's own node has heard."""
+
+    def frames(self, frame_id: int | None = None, since_s: float = ..., *, is_extended: bool = False) -> Columns:
+        """The frames stamped at or after `since_s`."""
+        ...
+
+
+class InverterPart(Protocol):
+    """The bench's own look at the inverter."""
+
+    def identity(self) -> InverterIdentity:
+        """Who it says it is."""
+        ...
+
+    def reading(self) -> InverterReading:
+        """What it measures now, + = charge."""
+        ...
+
+
+class Parts(Protocol):
+    """The open parts of one rig. Times are bench-clock seconds, on whatever clock this rig has."""
+
+    @property
+    def loaded(self) -> LoadedRig: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def db(self) -> BusDatabase: ...
+
+    @property
+    def roles(self) -> dict[str, Any]: ...
+
+    @property
+    def meters(self) -> dict[str, Any]: ...
+
+    @property
+    def controller(self) -> Controller: ...
+
+    @property
+    def sync(self) -> SyncLine: ...
+
+    @property
+    def plant(self) -> EmulatedWorld | None: ...
+
+    @property
+    def capture(self) -> BusRecord: ...
+
+    @property
+    def inverter(self) -> InverterPart: ...
+
+    @property
+    def digitizer(self) -> CurrentDigitizer: ...
+
+    @property
+    def analyzer(self) -> PowerAnalyzer: ...
+
+    def pause(self, for_s: float) -> None:
+        """Let this much time pass: sleep, or move the simulated clock."""
+        ...
+
+    def wall_minus_bench_s(self) -> float:
+        """The stamps in the capture's file minus the bench clock, now."""
+        ...
+
+    def fresh_controller(self) -> None:
+        """A healthy pack at rest, and a controller without a past."""
+        ...
+
+    def latest(self, role: str) -> float:
+        """The newest value of a role on the bus; BenchError if none came during the last second."""
+        ...
+
+    def latest_all(self) -> dict[str, float]:
+        """The newest sound value of every role heard during the last second."""
+        ...
+
+    def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float, /) -> Frame | None:
+        """The first sound frame since then whose roles are accepted; None if there is none in time."""
+        ...
+
+    def stamp(self, time_s: float) -> Stamp:
+        """A time on the bus with what is known of it."""
+        ...
+
+    def disturbed(self, from_s: float, to_s: float) -> str:
+        """Why a latency between these times is not to be trusted; "" if nothing speaks against it."""
+        ...
+
+    def calibration(self, name: str) -> CalibrationState:
+        """Whether a meter's calibration supports the grade `hardware`."""
+        ...
+
+    def steps(self) -> "list[Step]":
+        """What opening this rig consists of, in order."""
+        ...
+
+    def close(self, *, quiet: bool = False) -> None:
+        """Close everything that is open."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+
+def open_parts(loaded: LoadedRig, folder: Path, seed: int, *, strict: bool, note: Callable[[str], None]) -> Parts:
+    """The parts of this rig, not open yet: enter them, or take their `steps`."""
+    if loaded.rig.simulated:
+        from v2g_bench.sim.rig import SimRig
+
+        return SimRig(loaded, folder, seed, note=note)
+    from v2g_bench.rig.open import OpenRig
+
+    return OpenRig(loaded, folder, seed, strict=strict, note=note)
+
+
+def plant_config(rig: Rig, seed: int, dbc: Path, roles: Mapping[str, Any]) -> dict[str, Any]:
+    """What the emulated world of this rig is told, without its bus and its control socket; see `plant.settings`."""
+    meters = {
+        name: {"driver": meter.driver, "transport": meter.transport}
+        | ({"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {})
+        for name, meter in rig.meters.named().items()
+        if meter.emulated
+    }
+    return {
+        "plant": rig.plant.model_dump() | {"rated_power_w": rig.inverter.rated_power_w},
+        "seed": seed,
+        "dbc": str(dbc),
+        "roles": dict(roles),
+        "meters": meters,
+        "inverter": {"unit_id": rig.inverter.unit_id},
+    }

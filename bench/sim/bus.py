@@ -1,0 +1,121 @@
+"""The CAN bus of a simulation, and what the bench captures of it.
+
+A frame takes its bits' time on the wire and waits for the one before it; it is complete, stamped and heard by all other
+nodes in the same instant. There is no arbitration by identifier (first come, first served), no error frame, no stuff
+bit, and nobody ever fails to acknowledge.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import can
+from can.io import BLFWriter
+
+from v2g_bench.can import wire
+from v2g_bench.can.columns import Columns, Frame, FrameStore
+from v2g_bench.sim.timeline import WALL_EPOCH_S, Timeline
+
+# Bits at the nominal rate of a classic frame with 11-bit identifier, without data: SOF to interframe space, ISO 11898-1.
+CLASSIC_BITS, EXTENDED_BITS = 47, 67
+# CAN FD: arbitration, EOF and interframe space at the nominal rate; BRS to CRC delimiter at the data rate.
+FD_NOMINAL_BITS, FD_EXTENDED_NOMINAL_BITS, FD_DATA_BITS, FD_CRC17_BITS, FD_CRC21_BITS = 30, 49, 8, 22, 27
+
+Hears = Callable[[can.Message], object]
+
+
+@lru_cache(maxsize=4096)
+def wire_time_s(length: int, is_fd: bool, extended: bool, bitrate: int, data_bitrate: int) -> float:
+    """How long a frame of `length` bytes occupies the bus, s, without stuff bits.
+
+    >>> wire_time_s(8, False, False, 500_000, 500_000)
+    0.000222
+    """
+    if not is_fd:
+        return ((EXTENDED_BITS if extended else CLASSIC_BITS) + 8 * length) / bitrate
+    nominal = FD_EXTENDED_NOMINAL_BITS if extended else FD_NOMINAL_BITS
+    crc = FD_CRC17_BITS if length <= 16 else FD_CRC21_BITS
+    return nominal / bitrate + (FD_DATA_BITS + 8 * length + crc) / data_bitrate
+
+
+class SimBus:
+    """Nodes join with what they do with a frame; `send` puts one on the wire. `log` holds all frames, in order."""
+
+    def __init__(self, timeline: Timeline, bitrate: int, data_bitrate: int) -> None:
+        self._timeline, self._rates = timeline, (bitrate, data_bitrate)
+        self._nodes: list[tuple[object, Hears]] = []
+        self._free_s = float("-inf")
+        self.log = FrameStore()
+
+    def join(self, node: object, hears: Hears) -> None:
+        """A node that hears all frames but its own."""
+        self._nodes.append((node, hears))
+
+    def leave(self, node: object) -> None:
+        """It hears no more."""
+        self._nodes = [known for known in self._nodes if known[0] is not node]
+
+    def send(self, node: object, message: can.Message) -> None:
+        """Put a frame on the wire as soon as that is free."""
+        begin_s = max(self._timeline.now_s(), self._free_s)
+        extended, is_fd = message.is_extended_id, message.is_fd
+        self._free_s = complete_s = begin_s + wire_time_s(len(message.data), is_fd, extended, *self._rates)
+        self._timeline.at(complete_s, lambda: self._complete(node, message))
+
+    def _complete(self, node: object, message: can.Message) -> None:
+        flags = (wire.EXTENDED if message.is_extended_id else 0) | (wire.FD if message.is_fd else 0)
+        flags |= wire.BRS if message.bitrate_switch else 0
+        now_s, data = self._timeline.now_s(), message.data
+        self.log.append(now_s, self.log.end, message.arbitration_id, flags, len(data), bytes(data))
+        for known, hears in self._nodes:
+            if known is not node:
+                hears(message)
+
+
+class SimCapture:
+    """The bus's log as the bench asks for it; whoever waits moves the time forward."""
+
+    def __init__(self, bus: SimBus, timeline: Timeline, path_blf: Path | None = None) -> None:
+        self._store, self._timeline, self._path = bus.log, timeline, path_blf
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def frames(
+        self, frame_id: int | None = None, since_s: float = float("-inf"), *, is_extended: bool = False
+    ) -> Columns:
+        """The frames complete at or after `since_s`; all identifiers if `frame_id` is None."""
+        columns = self._store.since(since_s)
+        return columns if frame_id is None else columns.of(frame_id, is_extended)
+
+    def wait_for(
+        self, predicate: Callable[[Frame], bool], since_s: float = float("-inf"), timeout_s: float = 1.0
+    ) -> Frame:
+        """The first frame complete at or after `since_s` that satisfies `predicate`; TimeoutError if none in time."""
+        store, index = self._store, self._store.index_since(since_s)
+        found: list[Frame] = []
+
+        def looked() -> bool:
+            nonlocal index
+            while index < store.end:
+                frame = store.frame(index)
+                index += 1
+                if frame.stamp_s >= since_s and predicate(frame):
+                    found.append(frame)
+                    return True
+            return False
+
+        if not self._timeline.wait(looked, self._timeline.now_s() + timeout_s):
+            raise TimeoutError(f"simulated bus: no such frame within {timeout_s:g} s")
+        return found[0]
+
+    def stop(self) -> None:
+        """Write the file: the whole log as BLF, stamps on the simulated wall clock."""
+        if self._path is None:
+            return
+        columns = self._store.since(float("-inf"))
+        with BLFWriter(self._path) as writer:
+            for position in range(len(columns)):
+                message = columns.frame(position).message()
+                message.timestamp += WALL_EPOCH_S
+                writer.on_message_received(message)

@@ -1,0 +1,319 @@
+"""The reference controller in a simulation: its core, its CAN face and its Modbus side as they are, no process.
+
+What is left out of its shell: the process and its start time, the control socket and the command line (commands are
+calls here, their answers worded as v2g-ctrl words them), the state file (kept in memory), the audit trail, peers and
+diagnosis. Its computing takes no time.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import can
+
+import v2g_bench.ems
+from v2g_bench import __version__
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.ems.actions import (
+    Action,
+    Frame,
+    InverterReading,
+    Level,
+    LogLine,
+    SaveState,
+    SendFrame,
+    SetInverterPower,
+    StopInverter,
+)
+from v2g_bench.ems.busplan import plan_bus
+from v2g_bench.ems.canport import CanPort
+from v2g_bench.ems.commands import Command, Reload, ResetSocOffset, ResetTrip, SetPower, Shutdown
+from v2g_bench.ems.config import EmsConfig, load_config
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.daemon import core_factory
+from v2g_bench.ems.inverter import InverterPort
+from v2g_bench.ems.limits import SocLimits, load_limits
+from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.status import health_of, status_of
+from v2g_bench.ems.thermal import ThermalPolicy, load_policy
+from v2g_bench.errors import BenchError
+from v2g_bench.rig.dut import Controller, Reply
+from v2g_bench.rig.model import Dut
+from v2g_bench.sim.bus import SimBus
+from v2g_bench.sim.loop import SimLoop
+from v2g_bench.sim.timeline import WALL_EPOCH_S, Event, Timeline
+
+STOP_S = 0.7
+REFUSED, CRASHED = 1, 70
+NEVER_S = 3600.0  # a core that wants no tick is looked at again after this long
+
+
+class SimCanPort(CanPort):
+    """The controller's CAN face on the simulated bus."""
+
+    def join(self, bus: SimBus) -> None:
+        """Hear the bus, and send on it."""
+        self._bus = cast(can.BusABC, _Sender(bus, self))
+        bus.join(self, self._take)
+
+    def leave(self, bus: SimBus) -> None:
+        """Neither any more."""
+        self._bus = None
+        bus.leave(self)
+
+
+class _Sender:
+    """As much of a bus as the CAN face needs to send."""
+
+    def __init__(self, bus: SimBus, node: object) -> None:
+        self._bus, self._node = bus, node
+
+    def send(self, message: can.Message, timeout: float | None = None) -> None:
+        self._bus.send(self._node, message)
+
+
+class SimEms:
+    """The core with its two faces: what comes in goes to the core, what comes back is carried out in order.
+
+    A core that raises has crashed: the inverter is told to stop, and nothing is done any more (`crash` says why).
+    """
+
+    def __init__(
+        self, config: EmsConfig, db: BusDatabase, ems: Ems, timeline: Timeline, loop: SimLoop, bus: SimBus
+    ) -> None:
+        self.ems = ems
+        self._config, self._timeline, self._loop, self._bus = config, timeline, loop, bus
+        self._log = config.files.log.open("ab", buffering=0)
+        self._can = SimCanPort(config.bus, db, self._hear, self._lose_bus, self._say)
+        with loop.entered():
+            self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
+        self._event: Event | None = None
+        self.kept: Mapping[str, Any] = {}
+        self.crash = ""
+
+    def start(self) -> None:
+        """Connect to the bus and to the inverter."""
+        self._say(LogLine(Level.INFO, "-", f"v2g-daemon {__version__} started, simulated"))
+        with self._loop.entered():
+            self._inverter.start()
+            self._can.join(self._bus)
+            self._tick()
+
+    def stop(self) -> None:
+        """Zero power, contactors asked open; then both faces are closed."""
+        if not self.crash:
+            self.command(Shutdown())
+            self._guarded(self._inverter.stop)
+            self._loop.complete(self._inverter.stopped(STOP_S), 2 * STOP_S)
+            self._guarded(lambda: self._act(self.ems.tick(self._timeline.now_s())))
+        self._end()
+        self._loop.complete(self._inverter.close(), STOP_S)
+        self._say(LogLine(Level.INFO, "-", "v2g-daemon ended"))
+        self._log.close()
+
+    def command(self, command: Command) -> dict[str, Any]:
+        """An operator's command; what the control socket would answer."""
+        answer: dict[str, Any] = {"ok": False, "text": "the controller has crashed"}
+
+        def carry_out() -> None:
+            reply = self.ems.command(command, self._timeline.now_s())
+            self._act(reply.actions)
+            answer.update({"ok": reply.ok, "text": reply.text, **reply.data})
+
+        self._guarded(carry_out)
+        return answer
+
+    def _hear(self, frame: Frame) -> None:
+        if self.crash:
+            return
+        try:
+            self._act(self.ems.hear(frame, self._timeline.now_s()))
+        except Exception as error:  # noqa: BLE001  (see `_crashed`)
+            self._crashed(error)
+
+    def _hear_inverter(self, reading: InverterReading) -> None:
+        self._guarded(lambda: self._act(self.ems.hear_inverter(reading, self._timeline.now_s())))
+
+    def _lose_bus(self, why: str) -> None:
+        self._guarded(lambda: self._act(self.ems.lose_bus(why, self._timeline.now_s())))
+
+    def _tick(self) -> None:
+        now_s = self._timeline.now_s()
+        self._guarded(lambda: self._act(self.ems.tick(now_s)))
+        if not self.crash:
+            due_s = min(max(self.ems.next_due_s(now_s), now_s + 0.0005), now_s + NEVER_S)
+            self._event = self._timeline.at(due_s, self._tick)
+
+    def _guarded(self, work: Any) -> None:
+        if self.crash:
+            return
+        try:
+            with self._loop.entered():
+                work()
+        except Exception as error:  # noqa: BLE001  (see `_crashed`)
+            self._crashed(error)
+
+    def _crashed(self, error: Exception) -> None:
+        """Whatever a core under test raises is its crash, not the bench's."""
+        self.crash = f"{type(error).__name__}: {error}"
+        self._say(LogLine(Level.ERROR, "-", f"internal error, stopping: {self.crash}"))
+        with self._loop.entered():
+            self._inverter.stop()
+        self._end()
+
+    def _end(self) -> None:
+        if self._event is not None:
+            self._event.cancel()
+        self._can.leave(self._bus)
+
+    def _act(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            match action:
+                case StopInverter():
+                    self._inverter.stop()
+                case SetInverterPower(power_w):
+                    self._inverter.set_power(power_w)
+                case SendFrame():
+                    self._can.send(action)
+                case LogLine():
+                    self._say(action)
+                case SaveState(latches):
+                    self.kept = latches
+
+    def _say(self, line: LogLine) -> None:
+        """One line as v2g-main.log has them; with simulated times."""
+        now_s = self._timeline.now_s()
+        wall = datetime.fromtimestamp(WALL_EPOCH_S + now_s, UTC).isoformat(timespec="microseconds")
+        text = " ".join(line.text.splitlines())
+        self._log.write(f"{wall} {now_s:.6f} {line.level} {line.code} {text}\n".encode())
+
+
+class SimController(Controller):
+    """What a rig has of its controller, for a core in this process. `[dut] command` is read for --core FILE:FACTORY."""
+
+    def __init__(
+        self,
+        dut: Dut,
+        values: dict[str, str],
+        folder: Path,
+        db: BusDatabase,
+        timeline: Timeline,
+        loop: SimLoop,
+        bus: SimBus,
+    ) -> None:
+        super().__init__(dut, values, folder)
+        self._db, self._timeline, self._loop, self._bus = db, timeline, loop, bus
+        self._config = load_config(Path(values["config"]))
+        self._factory = core_factory(reference) if (reference := core_of(dut.command)) else Ems
+        self._plan = plan_bus(db, self._config.thresholds.bms_timeout_s)
+        self._shell: SimEms | None = None
+        self._kept: Mapping[str, Any] = {}
+
+    def start(self) -> None:
+        limits, policy = self._files()
+        settings = EmsSettings(self._plan, self._config.thresholds, limits, policy)
+        ems = self._factory(settings)
+        ems.restore(self._kept)
+        self.log.mark()
+        self._shell = SimEms(self._config, self._db, ems, self._timeline, self._loop, self._bus)
+        self._shell.start()
+        self.starts += 1
+
+    def forget(self) -> None:
+        """No latch of the run before holds at the next start."""
+        self._kept = {}
+
+    @property
+    def ems(self) -> Ems:
+        """The running core, for tests of the bench; BenchError while there is none."""
+        return self._running().ems
+
+    def alive(self) -> bool:
+        return self._shell is not None and not self._shell.crash
+
+    def require_alive(self) -> None:
+        if not self.alive():
+            raise self._error("is not running", self._shell.crash if self._shell else "")
+
+    def run(self, name: str, **values: str) -> Reply:
+        if name not in self.dut.commands:
+            raise BenchError(f"dut.commands.{name}", "the rig names no such command", "add it to [dut.commands]")
+        command = [self._fill(word, **values) for word in self.dut.commands[name]]
+        if not self.alive():
+            return Reply(command, 2, "", f"{command[0]}: no daemon here")
+        answer = self._answer(name, values)
+        if not answer["ok"]:
+            return Reply(command, REFUSED, "", f"{command[0]}: refused: {answer['text']}\n")
+        return Reply(command, 0, (json.dumps(answer) if "--json" in command else str(answer["text"])) + "\n", "")
+
+    def stop(self) -> None:
+        shell, self._shell = self._shell, None
+        if shell is not None:
+            shell.stop()
+            self._kept = shell.kept
+
+    def program(self) -> tuple[str, str]:
+        """The folder of the controller's sources, and the SHA-256 of all of them with the seeded core, if any."""
+        folder = Path(v2g_bench.ems.__path__[0])
+        digest = hashlib.sha256()
+        core = core_of(self.dut.command).rpartition(":")[0]
+        extra = [Path(core)] if core.endswith(".py") else []
+        for path in sorted(folder.glob("*.py")) + extra:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        return str(folder), digest.hexdigest()
+
+    def version(self) -> str:
+        return __version__
+
+    def _answer(self, name: str, values: Mapping[str, str]) -> dict[str, Any]:
+        shell, now_s = self._running(), self._timeline.now_s()
+        match name:
+            case "status":
+                return {"ok": True, "text": "", **status_of(shell.ems, now_s)}
+            case "health":
+                return {"ok": True, "text": "", **health_of(shell.ems)}
+            case "set_power":
+                return shell.command(SetPower(float(values["power_w"])))
+            case "reset_trip":
+                return shell.command(ResetTrip())
+            case "reset_soc_offset":
+                return shell.command(ResetSocOffset())
+            case "reload":
+                return self._reload(shell)
+        raise BenchError(f"dut.commands.{name}", "the simulated controller knows no such command")
+
+    def _reload(self, shell: SimEms) -> dict[str, Any]:
+        try:
+            limits, policy = self._files()
+        except BenchError as error:
+            return {"ok": False, "text": str(error)}
+        return shell.command(Reload(limits, policy))
+
+    def _files(self) -> tuple[SocLimits, ThermalPolicy]:
+        limits, policy = self._config.files.limits, self._config.files.thermal_policy
+        return (
+            load_limits(limits) if limits.exists() else SocLimits(),
+            load_policy(policy) if policy.exists() else ThermalPolicy(),
+        )
+
+    def _running(self) -> SimEms:
+        if self._shell is None:
+            raise self._error("is not running")
+        return self._shell
+
+
+def core_of(command: Sequence[str]) -> str:
+    """The FILE:FACTORY after --core; "" without one.
+
+    >>> core_of(["v2g-daemon", "--config", "{config}", "--core", "tests/broken/broken_ems.py:hot_cell_late"])
+    'tests/broken/broken_ems.py:hot_cell_late'
+    """
+    for word, following in zip(command, [*command[1:], ""], strict=True):
+        if word == "--core":
+            return following
+        if word.startswith("--core="):
+            return word.removeprefix("--core=")
+    return ""

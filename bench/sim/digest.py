@@ -1,0 +1,80 @@
+"""What of a simulated run must be the same each time it is run: one SHA-256 over results and traces.
+
+    python -m v2g_bench.sim.digest reports/2026-11-22T22-14-07-sim
+
+Left out, because it is about the machine and the moment and not about the simulation: when the run began and ended, how
+long each test took to compute, host, operator, commit, the captured output of the tests, and report files.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from v2g_bench.errors import BenchError
+
+OF_THE_MOMENT = frozenset(
+    ("started", "ended", "host", "operator", "commit", "dirty", "lock_sha256", "duration_s", "log", "exit_status")
+)
+
+
+def digest(folder: Path) -> dict[str, str]:
+    """SHA-256 of each comparable part of a run folder: results, waveforms, bus, log. BenchError if one is missing."""
+    try:
+        results = json.loads((folder / "results.json").read_text("utf-8"))
+        return {
+            "results": _sha(json.dumps(_lasting(results), sort_keys=True).encode()),
+            "waveforms": _waveforms(folder / "waveforms"),
+            "bus": _sha((folder / "main.blf").read_bytes()),
+            "log": _sha((folder / "v2g-main.log").read_bytes()),
+        }
+    except (OSError, ValueError) as error:
+        raise BenchError(str(folder), f"not the folder of a simulated run: {error}") from error
+
+
+def joined(parts: dict[str, str]) -> str:
+    """One SHA-256 over all parts."""
+    return _sha("".join(f"{name} {value}\n" for name, value in sorted(parts.items())).encode())
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lasting(item) for key, item in value.items() if key not in OF_THE_MOMENT}
+    return [_lasting(item) for item in value] if isinstance(value, list) else value
+
+
+def _waveforms(folder: Path) -> str:
+    """Names, arrays and marks, whatever the compressor made of them."""
+    found = hashlib.sha256()
+    for path in sorted(folder.glob("*.npz")):
+        found.update(path.name.encode())
+        with np.load(path, allow_pickle=False) as file:
+            for key in sorted(file.files):
+                array = file[key]
+                found.update(f"{key} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+    return found.hexdigest()
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def main(arguments: list[str]) -> int:
+    """Print the digests of run folders; exit status 1 if they differ, 2 if one cannot be read."""
+    try:
+        found = [digest(Path(argument)) for argument in arguments]
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for argument, parts in zip(arguments, found, strict=True):
+        print(f"{joined(parts)}  {argument}")
+        for name, value in parts.items():
+            print(f"  {name:10} {value}")
+    return int(any(parts != found[0] for parts in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

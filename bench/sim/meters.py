@@ -1,0 +1,84 @@
+"""The meters of a simulation: the drivers and the emulated instruments of the emulated rigs, without a wire between.
+
+A program message is carried out in the instant in which it is sent; an answer that takes the instrument its time takes
+that time here, and nothing more. VISA, HiSLIP and TCP are left out.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_bench.meters.emulated.meter import EmulatedMeter
+from v2g_bench.meters.registry import driver_named
+from v2g_bench.meters.session import ScpiSession
+from v2g_bench.sim.timeline import Timeline
+
+_DTYPES = {"f8": ">f8", "f4": ">f4"}
+
+
+class DirectSession(ScpiSession):
+    """A session whose other end is the instrument itself. Whoever asks moves the time forward until it answers."""
+
+    def __init__(self, instrument: EmulatedMeter, timeline: Timeline, where: str, timeout_s: float = 2.0) -> None:
+        self.resource = "simulated"
+        self.timeout_s = timeout_s
+        self.where = where
+        self.error_query = "SYST:ERR?"
+        self.clock = timeline
+        self._timeline = timeline
+        self._instrument: EmulatedMeter | None = instrument
+
+    def pause(self, for_s: float) -> None:
+        self._timeline.pause(for_s)
+
+    def close(self) -> None:
+        self._instrument = None
+
+    def clear(self) -> None:
+        """Nothing is ever left on a wire that is not there."""
+
+    def write(self, text: str) -> None:
+        self._carry_out(text, self.timeout_s)
+
+    def query(self, text: str, timeout_s: float | None = None) -> str:
+        return self._asked(text, timeout_s).decode("latin-1").strip()
+
+    def query_block(self, text: str, kind: str = "f8", timeout_s: float | None = None) -> NDArray[np.float64]:
+        data = self._asked(text, timeout_s).rstrip(b"\n") if kind == "ascii" else self._asked(text, timeout_s)
+        if kind == "ascii":
+            return np.array([float(field) for field in data.decode("latin-1").split(",") if field.strip()])
+        digits = int(data[1:2]) if data[:1] == b"#" and data[1:2].isdigit() else 0
+        length = int(data[2 : 2 + digits] or b"0")
+        block = data[2 + digits : 2 + digits + length]
+        if not digits or len(block) < length:
+            raise self.error(f"no complete block in answer to {text!r}")
+        return np.frombuffer(block, _DTYPES[kind]).astype(np.float64)
+
+    def _asked(self, text: str, timeout_s: float | None) -> bytes:
+        bound_s = self.timeout_s if timeout_s is None else timeout_s
+        response = self._carry_out(text, bound_s)
+        if response is None:
+            self._timeline.pause(bound_s)
+            raise self.error(f"no answer to {text!r} within {bound_s:g} s")
+        return response
+
+    def _carry_out(self, text: str, bound_s: float) -> bytes | None:
+        if self._instrument is None:
+            raise self.error("the session is closed")
+        timeline = self._timeline
+        until_s = timeline.now_s() + bound_s
+        exchange = self._instrument.execute(text)
+        while not exchange.advance(timeline.now_s()):
+            if timeline.now_s() >= until_s:
+                raise self.error(f"no answer to {text!r} within {bound_s:g} s")
+            # An instrument that says "now" and is not ready has to be asked again a little later.
+            due_s = max(exchange.due_s, math.nextafter(timeline.now_s(), math.inf))
+            timeline.run_until(min(due_s, until_s))
+        return exchange.response
+
+
+def connect(name: str, instrument: EmulatedMeter, timeline: Timeline, where: str, **options: Any) -> Any:
+    """The driver `name` on the instrument; `options` are the driver's own. BenchError as for `open_meter`."""
+    return driver_named(name, where, options)(DirectSession(instrument, timeline, where), **options)

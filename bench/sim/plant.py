@@ -1,0 +1,109 @@
+"""The emulated world on a simulated bus: what the plant process is on the emulated rigs, without a process.
+
+The same world, register map, Modbus server and instruments, put together in the same way; `client` gives the bench the
+operations of the control socket as plain calls.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import can
+
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.inverter.server import ModbusServer
+from v2g_bench.inverter.sunspec import InverterMap
+from v2g_bench.meters.emulated import emulate
+from v2g_bench.meters.emulated.meter import EmulatedMeter
+from v2g_bench.plant.control import Operation, PlantClient
+from v2g_bench.plant.faces import PlantProbe, PlantStage
+from v2g_bench.plant.model import Plant
+from v2g_bench.plant.operations import InverterFace, Operations
+from v2g_bench.plant.settings import PlantSettings
+from v2g_bench.plant.world import World
+from v2g_bench.sim.bus import SimBus
+from v2g_bench.sim.loop import SimLoop
+from v2g_bench.sim.timeline import Event, Timeline
+
+SAMPLE_S = 0.01  # the simulated BMS looks at its sensors this often, as real ones do; the emulated one for every frame
+
+
+class DirectClient(PlantClient):
+    """The test's hand on the simulated world: every operation is a call, done when it returns."""
+
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self._operations = operations
+
+    def close(self) -> None:
+        """There is no connection."""
+
+    def call(self, op: str, **args: Any) -> Any:
+        return self._operations[op](**args)
+
+
+class SimPlant:
+    """Plant, BMS, inverter and meters. `open` starts them, `close` ends them."""
+
+    def __init__(
+        self, settings: PlantSettings, db: BusDatabase, timeline: Timeline, loop: SimLoop, bus: SimBus
+    ) -> None:
+        self._timeline, self._loop, self._bus = timeline, loop, bus
+        now_s = timeline.now_s()
+        self.plant = Plant(settings.plant, settings.seed, now_s)
+        self.stage = PlantStage(self.plant, timeline)
+        config = settings.inverter_config()
+        assert config is not None
+        self.inverter = InverterMap(self.stage, config, now_s)
+        self._server = ModbusServer(self.inverter, timeline)
+        probe = PlantProbe(self.plant, timeline)
+        self.meters: dict[str, EmulatedMeter] = {}
+        for place, (name, meter) in enumerate(settings.meters.items(), 1):
+            options = {"seed": settings.seed + place} | meter.options()
+            where = f"meters.{name}"
+            self.meters[name] = emulate(meter.driver, where=where, probe=probe, clock=timeline, **options)
+        timeout_s = settings.bms.command_timeout_s
+        self.world = World(self.plant, db, settings.seed, now_s, timeout_s, sample_s=SAMPLE_S)
+        self.client = DirectClient(
+            Operations(
+                self.world,
+                timeline,
+                InverterFace(self.inverter, self._server, timeline),
+                self.meters,
+                end=self.close,
+                changed=self._arm,
+                sync_half_width_s=settings.sync.half_width_s,
+                seed=settings.seed,
+                mark=probe.mark,
+            ).table()
+        )
+        self.modbus_port = 0
+        self._event: Event | None = None
+
+    def open(self) -> None:
+        """Join the bus, serve Modbus, begin to send."""
+        self.modbus_port = self._loop.complete(self._server.start(), 1.0)
+        self._bus.join(self, self._hear)
+        self._arm()
+
+    def close(self) -> None:
+        """Leave the bus, close the server; nothing happens the second time."""
+        if self._event is None:
+            return
+        self._event.cancel()
+        self._event = None
+        self._bus.leave(self)
+        self._loop.complete(self._server.stop(), 1.0)
+
+    def _hear(self, message: can.Message) -> None:
+        self.world.hear(message, self._timeline.now_s())
+
+    def _arm(self) -> None:
+        if self._event is not None:
+            self._event.cancel()
+        self._event = self._timeline.at(self.world.next_due_s, self._wake)
+
+    def _wake(self) -> None:
+        now_s = self._timeline.now_s()
+        for sent in self.world.advance(now_s):
+            self._bus.send(self, sent.frame)
+            self.world.handed_over(sent, now_s, now_s)
+        self._event = self._timeline.at(self.world.next_due_s, self._wake)

@@ -1,0 +1,241 @@
+"""A simulated rig, with the surface of an open one (`v2g_bench.rig.parts.Parts`).
+
+>>> from v2g_bench.rig.load import load_rig
+>>> with SimRig(load_rig("sim"), folder, seed=1, note=print) as parts:                        # doctest: +SKIP
+...     parts.pause(3600)          # an hour, in seconds of computing
+"""
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+from v2g_bench.can.columns import Frame
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.roles import read_roles
+from v2g_bench.errors import BenchError
+from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
+from v2g_bench.metrology.calibration import CalibrationState
+from v2g_bench.plant.settings import PlantSettings
+from v2g_bench.rig.controller_config import write_reference_config
+from v2g_bench.rig.load import LoadedRig
+from v2g_bench.rig.open import FIRST_FRAME_S, NEEDED_ROLES, Step
+from v2g_bench.rig.parts import plant_config
+from v2g_bench.rig.sync import EmulatedSync
+from v2g_bench.rig.trace import Edge, Stamp
+from v2g_bench.rig.traffic import newest, sound
+from v2g_bench.sim.bus import SimBus, SimCapture
+from v2g_bench.sim.controller import SimController
+from v2g_bench.sim.inverter import SimInverter
+from v2g_bench.sim.loop import SimLoop
+from v2g_bench.sim.meters import connect
+from v2g_bench.sim.network import TRANSIT_S, Network
+from v2g_bench.sim.plant import SimPlant
+from v2g_bench.sim.timeline import WALL_EPOCH_S, Timeline
+
+START_S = 1000.0  # where the simulated clock begins: far from zero, so that nothing takes it for a duration
+SYNC_ANSWER_S = 50e-6  # from the edge on the sync line until the bench is told when it was
+MARK = (
+    "simulated: virtual clock, computing takes no time, no scheduling, no bus arbitration or errors, "
+    f"Modbus transit {1e6 * TRANSIT_S:.0f} us each way; latencies are those of the design, not of an implementation"
+)
+
+
+class SimSync(EmulatedSync):
+    """The plant's line to the instruments; its answer comes after the edge, never in the same instant."""
+
+    def __init__(self, plant: SimPlant, timeline: Timeline) -> None:
+        super().__init__(plant.client)
+        self._timeline = timeline
+
+    def pulse(self) -> Edge:
+        edge = super().pulse()
+        self._timeline.pause(SYNC_ANSWER_S)
+        return edge
+
+
+class SimRig:
+    """The parts of one simulated rig. `with SimRig(...)` opens all of them or none.
+
+    The same rig file, seed, sources and calls give the same bytes, whatever the machine is doing.
+    """
+
+    def __init__(self, loaded: LoadedRig, folder: Path, seed: int, *, note: Callable[[str], None]) -> None:
+        self.loaded, self.folder, self.seed = loaded, folder, seed
+        self.runtime = folder
+        self.clock = self.timeline = Timeline(START_S)
+        self.loop = SimLoop(self.timeline, Network())  # type: ignore[abstract]  # what it lacks, nobody here calls
+        self._note = note
+        self._closers: list[tuple[str, Callable[[], None]]] = []
+        self.meters: dict[str, Any] = {}
+        self.plant: SimPlant
+
+    def __enter__(self) -> "SimRig":
+        try:
+            for step in self.steps():
+                step.open()
+        except BaseException:
+            self.close(quiet=True)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close(quiet=error is not None)
+
+    def close(self, *, quiet: bool = False) -> None:
+        """Close everything that is open, the last first; BenchError with all that failed (unless quiet)."""
+        failed = []
+        while self._closers:
+            name, closer = self._closers.pop()
+            try:
+                closer()
+            except Exception as error:  # noqa: BLE001  (the parts after this one must be closed whatever it was)
+                failed.append(f"{name}: {error}")
+        failed += [f"{trouble.get('message')}: {trouble.get('exception')!r}" for trouble in self.loop.trouble]
+        self.loop.trouble.clear()
+        if failed and not quiet:
+            raise BenchError(f"rig {self.loaded.rig.name}", "not all parts closed: " + "; ".join(failed))
+
+    def steps(self) -> list[Step]:
+        """What opening this rig consists of, in order."""
+        opening = [
+            Step("database", self._open_database),
+            Step("bus", self._open_bus, ("database",)),
+            Step("plant", self._open_plant, ("database", "bus")),
+            Step("capture", self._open_capture, ("plant",)),
+        ]
+        for name in self.loaded.rig.meters.named():
+            opening.append(Step(f"meters.{name}", partial(self._open_meter, name), ("plant",)))
+        opening.append(Step("inverter", self._open_inverter, ("plant",)))
+        opening.append(Step("controller", self._open_controller, ("database", "bus", "capture", "inverter")))
+        return opening
+
+    # What the bench does with it
+
+    def pause(self, for_s: float) -> None:
+        self.timeline.pause(for_s)
+
+    def wall_minus_bench_s(self) -> float:
+        return WALL_EPOCH_S
+
+    def fresh_controller(self) -> None:
+        self.controller.stop()
+        self.plant.client.reset()
+        self.controller.forget()
+        self.controller.start()
+
+    def latest(self, role: str) -> float:
+        spec = self.db.message_of(role)
+        frames = self.capture.frames(spec.frame_id, self.timeline.now_s() - 1.0, is_extended=spec.is_extended)
+        for position in range(len(frames) - 1, -1, -1):
+            frame = frames.frame(position)
+            if sound(self.db, frame):
+                return self.db.decode(frame.message())[role]
+        raise BenchError(f"bus, role {role}", "no frame with it came during the last second", "is its sender alive?")
+
+    def latest_all(self) -> dict[str, float]:
+        return newest(self.db, self.capture.frames(since_s=self.timeline.now_s() - 1.0))
+
+    def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float, /) -> Frame | None:
+        def fits(frame: Frame) -> bool:
+            return sound(self.db, frame) and accept(self.db.decode(frame.message()))
+
+        try:
+            return self.capture.wait_for(fits, since_s, timeout_s)
+        except TimeoutError:
+            return None
+
+    def stamp(self, time_s: float) -> Stamp:
+        return Stamp(time_s, 0.0, "simulated clock at the end of the frame: exact")
+
+    def disturbed(self, from_s: float, to_s: float) -> str:
+        """Nothing disturbs a simulation."""
+        return ""
+
+    def calibration(self, name: str) -> CalibrationState:
+        raise BenchError(f"meters.{name}", "a simulated meter has no calibration")
+
+    @property
+    def digitizer(self) -> CurrentDigitizer:
+        """The meter that records the DC current."""
+        return cast(CurrentDigitizer, self.meters["dc_current"])
+
+    @property
+    def analyzer(self) -> PowerAnalyzer:
+        """The meter of the AC power."""
+        return cast(PowerAnalyzer, self.meters["ac_power"])
+
+    # How it is opened
+
+    def _later(self, name: str, close: Callable[[], None]) -> None:
+        self._closers.append((name, close))
+
+    def _open_database(self) -> str:
+        bms = self.loaded.rig.bms
+        path = self.loaded.resolve(bms.dbc, "bms.dbc")
+        if isinstance(bms.roles, str):
+            self.roles = read_roles(self.loaded.resolve(bms.roles, "bms.roles"))
+        else:
+            self.roles = {
+                role: signal if isinstance(signal, str) else signal.model_dump() for role, signal in bms.roles.items()
+            }
+        self.db = BusDatabase.load(path, self.roles)
+        self.db.require(NEEDED_ROLES)
+        return f"{path}, {len(self.db.messages)} messages, {len(self.roles)} roles"
+
+    def _open_bus(self) -> str:
+        bus = self.loaded.rig.bus["main"]
+        self.bus = SimBus(self.timeline, bus.bitrate, bus.data_bitrate)
+        self._note(MARK)
+        return f"simulated bus, {'CAN FD' if bus.fd else 'classic CAN'}"
+
+    def _open_plant(self) -> str:
+        rig = self.loaded.rig
+        config = plant_config(rig, self.seed, self.db.path, self.roles) | {"control": "simulated"}
+        self.plant = SimPlant(PlantSettings.model_validate(config), self.db, self.timeline, self.loop, self.bus)
+        self.plant.open()
+        self._later("plant", self.plant.close)
+        return f"simulates {', '.join(rig.emulated_parts())}"
+
+    def _open_capture(self) -> str:
+        self.capture = SimCapture(self.bus, self.timeline, self.folder / "main.blf")
+        self._later("capture", self.capture.stop)
+        if self.wait_for(lambda seen: "contactor_state" in seen, self.timeline.now_s(), FIRST_FRAME_S) is None:
+            raise BenchError("bus", f"no frame of the BMS within {FIRST_FRAME_S:g} s", "is its database right?")
+        return "the BMS is heard"
+
+    def _open_meter(self, name: str) -> str:
+        meter = self.loaded.rig.meters.named()[name]
+        options: dict[str, Any] = {"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {}
+        where = f"{self.loaded.path}: meters.{name}"
+        self.meters[name] = opened = connect(meter.driver, self.plant.meters[name], self.timeline, where, **options)
+        self._later(f"meters.{name}", opened.close)
+        return str(opened.identity())
+
+    def _open_inverter(self) -> str:
+        self.inverter = SimInverter(self.plant.inverter, self.plant.stage)
+        return str(self.inverter.identity())
+
+    def _open_controller(self) -> str:
+        rig = self.loaded.rig
+        self.sync = SimSync(self.plant, self.timeline)
+        values = {
+            "folder": str(self.folder),
+            "socket": "simulated",
+            "interface": "sim",
+            "channel": "",
+            "inverter_host": "127.0.0.1",
+            "inverter_port": str(self.plant.modbus_port),
+            "config": str(self.folder / "ems.toml"),
+        }
+        values["log"] = rig.dut.log.format(**values)
+        write_reference_config(self, Path(values["config"]), values)
+        self.controller = SimController(rig.dut, values, self.folder, self.db, self.timeline, self.loop, self.bus)
+        self._later("controller", self.controller.close)
+        self._later("state", lambda: shutil.rmtree(self.folder / "state", ignore_errors=True))
+        self.fresh_controller()
+        return f"{rig.dut.name} {self.controller.version()}".strip()

@@ -1,0 +1,131 @@
+"""The subcommands of `v2g-bench` that read run folders: verify, report, key, seal, issue, history.
+
+Each prints what it found and returns 0 when all is in order, 1 when something is not.
+"""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+KEY = "V2G_BENCH_KEY"
+
+
+def configure(commands: Any) -> None:
+    """Add the subcommands to an argparse object of subparsers."""
+    verify = _add(commands, "verify", _verify, "check every byte of a run folder, and recompute its verdicts")
+    verify.add_argument("run_folder", type=Path, metavar="RUN")
+    verify.add_argument("--trust", type=Path, metavar="PEM", help="the certificate that must have sealed it")
+    report = _add(commands, "report", _report, "make a run's report anew, byte for byte")
+    report.add_argument("run_folder", type=Path, metavar="RUN")
+    report.add_argument("--out", type=Path, metavar="DIR", help="write there (default: in the run folder)")
+    key = _add(commands, "key", _key, "make a key that seals, with a certificate of its own")
+    key.add_argument("path", type=Path, metavar="PEM")
+    key.add_argument("--name", required=True, help="whose it is, for instance 'Bench 3' or a person's name")
+    seal = _add(commands, "seal", _seal, "sign a run's PDF and its manifest")
+    seal.add_argument("run_folder", type=Path, metavar="RUN")
+    seal.add_argument("--key", default=os.environ.get(KEY), metavar="PEM|pkcs11:…", help=f"default: ${KEY}")
+    issue = _add(commands, "issue", _issue, "issue a report: number, date, signature (hardware alone)")
+    issue.add_argument("run_folder", type=Path, metavar="RUN")
+    issue.add_argument("--report-number", required=True, metavar="N")
+    issue.add_argument("--signer", required=True, metavar="PEM|pkcs11:…", help="the key of the person who issues it")
+    issue.add_argument("--supersedes", default="", metavar="N", help="the number of the edition that it replaces")
+    history = _add(commands, "history", _history, "the trend of every measurement over the runs of a rig")
+    history.add_argument(
+        "--reports", type=Path, default=Path("reports"), metavar="DIR", help="where the run folders are"
+    )
+    history.add_argument("--rig", metavar="NAME", help="of this rig (default: of all)")
+    history.add_argument("--requirement", metavar="ID", help="of this requirement, with every run")
+    history.add_argument("--within", type=int, default=30, metavar="N", help="alarm where a limit is N runs away (30)")
+    history.add_argument("--rebuild", action="store_true", help="throw the index away first")
+
+
+def seal_if_asked(folder: Path, key: str | None) -> str:
+    """Seal the run with this key, or say that it is unsealed. One line for the terminal; BenchError if it cannot be."""
+    if not key:
+        return f"unsealed: no key ({KEY} is not set)"
+    from v2g_bench.reports.keys import fingerprint, name_of, open_signer
+    from v2g_bench.reports.seal import seal
+
+    signer = open_signer(key)
+    seal(folder, signer)
+    return f"sealed by {name_of(signer.certificate)}, key {fingerprint(signer.certificate)}"
+
+
+def _add(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from v2g_bench.reports.verify import verify
+
+    trusted = _read(options.trust) if options.trust else None
+    result = verify(options.run_folder, trusted)
+    for text in result.done:
+        print(f"checked    {text}")
+    for text in result.notes:
+        print(f"note       {text}")
+    for finding in result.findings:
+        print(finding)
+    print("everything fits" if result.ok else f"{len(result.findings)} things do not fit")
+    return 0 if result.ok else 1
+
+
+def _report(options: argparse.Namespace) -> int:
+    from v2g_bench.reports.verify import rebuild
+
+    for name, state in rebuild(options.run_folder, options.out).items():
+        print(f"{state:10} {name}")
+    return 0
+
+
+def _key(options: argparse.Namespace) -> int:
+    from v2g_bench.reports.keys import fingerprint, new_key
+
+    certificate = new_key(options.path, options.name)
+    print(f"{options.path}: key of {options.name}, {fingerprint(certificate)}")
+    return 0
+
+
+def _seal(options: argparse.Namespace) -> int:
+    from v2g_bench.errors import BenchError
+
+    if not options.key:
+        raise BenchError(
+            "--key", "no key is given", f"give one, or set {KEY}; make one: v2g-bench key PATH --name NAME"
+        )
+    print(seal_if_asked(options.run_folder, options.key))
+    return 0
+
+
+def _issue(options: argparse.Namespace) -> int:
+    from v2g_bench.reports.issue import issue
+    from v2g_bench.reports.keys import open_signer
+
+    signer = open_signer(options.signer)
+    path = issue(options.run_folder, options.report_number, signer, supersedes=options.supersedes)
+    print(f"issued as {options.report_number}: {path}")
+    return 0
+
+
+def _history(options: argparse.Namespace) -> int:
+    from v2g_bench.reports.history import INDEX, History
+    from v2g_bench.reports.trend import print_history
+
+    if options.rebuild:
+        for suffix in ("", "-wal", "-shm"):
+            (options.reports / f"{INDEX}{suffix}").unlink(missing_ok=True)
+    with History(options.reports) as history:
+        history.refresh()
+        return 1 if print_history(history, options.rig, options.requirement, options.within) else 0
+
+
+def _read(path: Path) -> bytes:
+    from v2g_bench.errors import BenchError
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BenchError(str(path), f"cannot be read: {error.strerror}") from error

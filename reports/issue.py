@@ -1,0 +1,127 @@
+"""Issuing a report: a person gives it a number and a date, and signs it.
+
+Only what was measured may be issued: a complete run on hardware, in real time, by a bench that was qualified shortly
+before, with instruments whose calibration counted, and that ended PASS or FAIL with every requirement decided.
+
+The edition before (unissued, or the one that is superseded) is kept whole under editions/, so that what changed can be
+seen; a number is given once.
+"""
+
+import re
+import shutil
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from v2g_bench.errors import BenchError
+from v2g_bench.reports.keys import Signer, name_of
+from v2g_bench.reports.model import Issue, Run, load
+from v2g_bench.reports.seal import seal
+from v2g_bench.reports.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
+from v2g_bench.reports.verify import verify
+from v2g_bench.reports.write import MANIFEST, PDF, RESULTS, SEAL, SUMS, write_report
+
+QUALIFIED_WITHIN_H = 24.0
+EDITIONS = "editions"
+_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+def refusals(run: Run) -> list[str]:
+    """Why this run may not be issued, one sentence each; empty where it may."""
+    found = []
+    if run.evidence != "hardware":
+        found.append(f"its evidence is {run.evidence}: only what was measured on hardware may be issued")
+    if run.clock != "real":
+        found.append(f"its clock is {run.clock}: only what was measured in real time may be issued")
+    found += [f"{i.part} is emulated" for i in run.instruments if i.emulated]
+    found += [mark for mark in run.marks if "blocked" in mark]
+    found += _uncalibrated(run)
+    found += _unqualified(run)
+    if not run.complete:
+        found.append(f"the run is incomplete: {run.incomplete_reason}")
+    if run.verdict not in (PASS, FAIL):
+        found.append(f"its verdict is {run.verdict}")
+    undecided = [r.id for r in run.requirements if r.verdict in (ERROR, INCONCLUSIVE)]
+    if undecided:
+        found.append(f"undecided: {', '.join(undecided)}")
+    if run.dirty:
+        found.append("the bench ran from a source tree with changes that were not committed")
+    return found
+
+
+def issue(folder: Path, number: str, signer: Signer, *, on: date | None = None, supersedes: str = "") -> Path:
+    """Issue the run in `folder`; the path of the signed PDF. BenchError names all that speaks against it."""
+    if not _NUMBER.fullmatch(number):
+        raise BenchError("--report-number", f"cannot be a report's number: {number!r}", "letters, digits, . _ -")
+    run = load(folder / RESULTS)
+    reasons = refusals(run)
+    held = run.issue.number if run.issue else ""
+    if held and supersedes != held:
+        reasons.append(f"it is issued already, as {held}: give a new number and --supersedes {held}")
+    if supersedes and supersedes != held:
+        reasons.append(f"it cannot supersede {supersedes}: it is {f'issued as {held}' if held else 'not issued yet'}")
+    if number in {held, *_numbers(folder)}:
+        reasons.append(f"the number {number} has been given")
+    today = on or datetime.now(UTC).date()
+    valid = signer.certificate
+    if not valid.not_valid_before_utc.date() <= today <= valid.not_valid_after_utc.date():
+        reasons.append(f"the certificate of {name_of(valid)} is not valid on {today}")
+    if not reasons:
+        reasons = [str(finding) for finding in verify(folder).findings]
+    if reasons:
+        raise BenchError(str(folder), "may not be issued:\n  " + "\n  ".join(reasons))
+    signer.sign(b"")  # a token that refuses must do so before anything is written
+    _keep(folder, held or "unissued")
+    issued = replace(run, issue=Issue(number=number, date=today.isoformat(), signer=name_of(valid), supersedes=held))
+    write_report(issued, folder)
+    seal(folder, signer, reason=f"Issued as report {number}")
+    return folder / PDF
+
+
+def _uncalibrated(run: Run) -> list[str]:
+    """The inverter is no measuring instrument of the bench; everything else that is real needs a calibration."""
+    meters = [i for i in run.instruments if i.part.startswith("meters.") and not i.emulated]
+    if not meters:
+        return ["no measuring instrument is on record"]
+    day = _moment(run.ended or run.started).date().isoformat()
+    return [
+        f"{i.part}: {i.calibration or 'no calibration'}" + (f", due {i.calibration_due}" if i.calibration_due else "")
+        for i in meters
+        if not i.calibration_due or i.calibration_due < day
+    ]
+
+
+def _unqualified(run: Run) -> list[str]:
+    known = run.qualification
+    if known is None:
+        return ["the bench was not qualified before the run: v2g-bench qualify"]
+    if known.verdict != PASS:
+        return [f"the qualification of the bench ended {known.verdict}"]
+    age_h = (_moment(run.started) - _moment(known.date)).total_seconds() / 3600
+    if not 0 <= age_h <= QUALIFIED_WITHIN_H:
+        return [f"the qualification of {known.date} is {age_h:.1f} h before the run, not 0 to {QUALIFIED_WITHIN_H:g} h"]
+    return []
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BenchError("results.json", f"is not an ISO 8601 time: {text!r}") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _numbers(folder: Path) -> set[str]:
+    return {path.name for path in (folder / EDITIONS).glob("*")}
+
+
+def _keep(folder: Path, name: str) -> None:
+    """Put the edition that is about to be replaced aside: what it said, and what attested it."""
+    aside = folder / EDITIONS / name
+    try:
+        aside.mkdir(parents=True)
+        for kept in (PDF, RESULTS, MANIFEST, SUMS, SEAL):
+            if (folder / kept).is_file():
+                shutil.copyfile(folder / kept, aside / kept)
+    except OSError as error:
+        raise BenchError(str(aside), f"the edition before cannot be kept: {error.strerror}") from error

@@ -1,0 +1,41 @@
+"""When the trouble codes are read."""
+
+from v2g_bench.ems.actions import Action, LogLine
+from v2g_bench.ems.config import BusConfig, DiagnosisConfig
+from v2g_bench.ems.diagnosis import Diagnosis
+
+from .conftest import Driver
+
+
+def _diagnosis(driver: Driver) -> Diagnosis:
+    actions: list[Action] = []
+    lines: list[LogLine] = []
+    config = DiagnosisConfig(first_s=5.0, period_s=300.0)
+    return Diagnosis(BusConfig(), config, driver.ems, lambda: driver.now_s, actions.extend, lines.append)
+
+
+def test_due_after_the_start_and_each_period(driver: Driver) -> None:
+    diagnosis = _diagnosis(driver)
+    assert not diagnosis.due(0.0), "the BMS has not been heard"
+    driver.run(0.5)
+    assert [at_s for at_s in range(0, 1000) if diagnosis.due(float(at_s))] == [5, 305, 605, 905]
+
+
+def test_due_when_the_flag_comes_and_when_the_charge_is_complete(driver: Driver) -> None:
+    diagnosis = _diagnosis(driver)
+    driver.run(0.5)
+    assert not diagnosis.due(0.0)
+    assert diagnosis.due(6.0)
+    driver.set(cell_imbalance=1.0)
+    driver.run(0.1)
+    assert diagnosis.due(7.0)
+    assert not diagnosis.due(8.0)
+    driver.set(soc=100.0)
+    driver.run(0.1)
+    assert diagnosis.due(9.0)
+
+
+def test_reader_is_told_the_bus_as_the_daemon_has_it(driver: Driver) -> None:
+    options = _diagnosis(driver).options()
+    assert (options["fd"], options["bus_fd"], options["interface"]) == (True, True, "socketcan")
+    assert options["request_id"] < options["response_id"]

@@ -1,0 +1,63 @@
+import json
+
+import pytest
+
+from v2g_bench.cli import main
+from v2g_bench.errors import BenchError
+from v2g_bench.reports.command import seal_if_asked
+
+
+def test_verify_says_what_was_checked_and_what_does_not_fit(folder, capsys):
+    assert main(["verify", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "checked    11 files" not in told
+    assert "checked    9 files against their SHA-256" in told
+    assert told.endswith("everything fits\n")
+    (folder / "main.blf").write_bytes(b"LOGG")
+    assert main(["verify", str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert "changed    main.blf: has 4 bytes" in told
+    assert "things do not fit" in told
+
+
+def test_key_seal_and_verify_with_trust(folder, tmp_path, capsys, monkeypatch):
+    pem = str(tmp_path / "bench.pem")
+    assert main(["key", pem, "--name", "Bench 3"]) == 0
+    assert main(["seal", str(folder), "--key", pem]) == 0
+    assert "sealed by Bench 3" in capsys.readouterr().out
+    assert main(["verify", str(folder), "--trust", pem]) == 0
+    assert main(["seal", str(folder), "--key", pem]) == 2
+    assert "sealed already" in capsys.readouterr().err
+    assert main(["verify", str(folder), "--trust", str(tmp_path / "none.pem")]) == 2
+
+
+def test_without_a_key_the_run_is_unsealed_and_says_so(folder, key, monkeypatch, capsys):
+    monkeypatch.delenv("V2G_BENCH_KEY", raising=False)
+    assert seal_if_asked(folder, None) == "unsealed: no key (V2G_BENCH_KEY is not set)"
+    assert main(["seal", str(folder)]) == 2
+    assert "make one: v2g-bench key" in capsys.readouterr().err
+    assert "sealed by Bench 3" in seal_if_asked(folder, str(key))
+    with pytest.raises(BenchError, match="sealed already"):
+        seal_if_asked(folder, str(key))
+
+
+def test_report_rebuilds_into_another_folder(folder, tmp_path, capsys):
+    assert main(["report", str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out.count("as it was") == 4
+    for name in ("results.json", "junit.xml", "report.html", "report.pdf"):
+        assert (tmp_path / "out" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_issue_refuses_with_every_reason_and_issues_what_may_be(folder, kept, key, tmp_path, capsys):
+    assert main(["issue", str(folder), "--report-number", "L-1", "--signer", str(key)]) == 2
+    told = capsys.readouterr().err
+    assert "its evidence is emulated" in told
+    assert "no measuring instrument" in told
+    assert "was not qualified" in told
+    from v2g_bench.reports.write import write_report
+
+    measured = tmp_path / "measured"
+    write_report(kept.hardware(kept.kept_run(measured)), measured)
+    assert main(["issue", str(measured), "--report-number", "L-1", "--signer", str(key)]) == 0
+    assert json.loads((measured / "results.json").read_text())["issue"]["number"] == "L-1"
+    assert main(["verify", str(measured), "--trust", str(key)]) == 0

@@ -1,0 +1,124 @@
+import dataclasses
+import json
+from datetime import date
+
+import pytest
+
+from v2g_bench.errors import BenchError
+from v2g_bench.reports.issue import issue, refusals
+from v2g_bench.reports.keys import open_signer
+from v2g_bench.reports.model import load
+from v2g_bench.reports.verify import verify
+from v2g_bench.reports.write import write_report
+
+
+@pytest.fixture
+def measured(kept, tmp_path):
+    """A folder that may be issued."""
+    folder = tmp_path / "measured"
+    write_report(kept.hardware(kept.kept_run(folder)), folder)
+    return folder
+
+
+@pytest.fixture
+def person(key):
+    return open_signer(str(key))
+
+
+def test_an_issued_report_has_number_date_and_signer_on_it(measured, person, pdf_text):
+    path = issue(measured, "LAB-2026-017", person)
+    pages = pdf_text(path.read_bytes())
+    assert all("LAB-2026-017" in page for page in pages)
+    assert all("ISSUED as LAB-2026-017" in page for page in pages)
+    assert "Bench 3" in pages[0]
+    assert "End of report LAB-2026-017" in pages[-1]
+    assert not any("UNISSUED" in page or "NOT CERTIFIED" in page for page in pages)
+    run = load(measured / "results.json")
+    assert (run.issue.number, run.issue.signer) == ("LAB-2026-017", "Bench 3")
+    result = verify(measured)
+    assert result.ok, result.findings
+    assert (measured / "editions/unissued/report.pdf").is_file()
+
+
+def test_a_number_is_given_once_and_an_amended_edition_names_the_one_before(measured, person, pdf_text):
+    issue(measured, "LAB-1", person)
+    with pytest.raises(BenchError, match="issued already, as LAB-1"):
+        issue(measured, "LAB-2", person)
+    with pytest.raises(BenchError, match="the number LAB-1 has been given"):
+        issue(measured, "LAB-1", person, supersedes="LAB-1")
+    first = (measured / "report.pdf").read_bytes()
+    path = issue(measured, "LAB-2", person, supersedes="LAB-1")
+    assert "replaces report LAB-1" in " ".join(pdf_text(path.read_bytes())[0].split())
+    assert (measured / "editions/LAB-1/report.pdf").read_bytes() == first
+    assert verify(measured).ok
+
+
+def test_an_issued_edition_without_its_seal_is_found(measured, person):
+    issue(measured, "LAB-1", person)
+    (measured / "seal.json").unlink()
+    assert ("missing", "seal.json") in {(f.kind, f.where) for f in verify(measured).findings}
+
+
+def test_an_emulated_run_is_never_issued(folder, person):
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(BenchError, match="its evidence is emulated"):
+        issue(folder, "LAB-1", person)
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def _instrument(run, **changes):
+    return [dataclasses.replace(run.instruments[0], **changes), *run.instruments[1:]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (lambda run: {"clock": "virtual"}, "its clock is virtual"),
+        (lambda run: {"complete": False, "incomplete_reason": "killed"}, "incomplete: killed"),
+        (lambda run: {"exit_status": 3}, "its verdict is ERROR"),
+        (lambda run: {"dirty": True}, "not committed"),
+        (lambda run: {"marks": ["grade hardware blocked: x"]}, "grade hardware blocked: x"),
+        (lambda run: {"qualification": None}, "was not qualified"),
+        (lambda run: {"qualification": dataclasses.replace(run.qualification, verdict="FAIL")}, "ended FAIL"),
+        (
+            lambda run: {"qualification": dataclasses.replace(run.qualification, date="2026-11-21T20:00:00+00:00")},
+            "29.0 h before the run",
+        ),
+        (
+            lambda run: {"qualification": dataclasses.replace(run.qualification, date="2026-11-23T20:00:00+00:00")},
+            "-19.0 h before the run",
+        ),
+        (lambda run: {"instruments": _instrument(run, calibration_due="2026-11-22")}, "due 2026-11-22"),
+        (lambda run: {"instruments": _instrument(run, calibration_due="")}, "meters.dc_current: certificate 1"),
+        (lambda run: {"instruments": _instrument(run, emulated=True)}, "meters.dc_current is emulated"),
+        (lambda run: {"instruments": run.instruments[1:]}, "no measuring instrument"),
+        (lambda run: {"requirements": []}, "its verdict is INCONCLUSIVE"),
+    ],
+)
+def test_everything_that_speaks_against_it_is_said(kept, tmp_path, changes, text):
+    run = kept.hardware(kept.kept_run(tmp_path))
+    assert refusals(run) == []
+    assert any(text in reason for reason in refusals(dataclasses.replace(run, **changes(run))))
+
+
+def test_an_undecided_requirement_beside_a_failed_one(kept, tmp_path):
+    run = kept.hardware(kept.kept_run(tmp_path, (61.0,)))
+    assert refusals(run) == [], "a complete FAIL may be issued"
+    open_one = dataclasses.replace(run.requirements[0], id="SAF-02", verdict="INCONCLUSIVE", tests=[])
+    changed = dataclasses.replace(run, requirements=[*run.requirements, open_one])
+    assert refusals(changed) == ["undecided: SAF-02"]
+
+
+def test_a_folder_that_does_not_verify_is_not_issued(measured, person):
+    log = measured / "main.blf"
+    log.write_bytes(log.read_bytes() + b"x")
+    with pytest.raises(BenchError, match="changed .*main.blf"):
+        issue(measured, "LAB-1", person)
+
+
+def test_a_certificate_that_is_not_valid_and_a_number_that_is_none(measured, person):
+    with pytest.raises(BenchError, match="is not valid on 2020-01-01"):
+        issue(measured, "LAB-1", person, on=date(2020, 1, 1))
+    with pytest.raises(BenchError, match="cannot be a report's number"):
+        issue(measured, "../x", person)
+    assert json.loads((measured / "results.json").read_text())["issue"] is None

@@ -1,0 +1,114 @@
+import tomllib
+from dataclasses import replace
+
+import pytest
+from pydantic import ValidationError
+
+from v2g_bench.errors import BenchError
+from v2g_bench.rig.bench import Bench
+from v2g_bench.rig.check import check_rig
+from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.model import Rig
+from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.parts import open_parts
+from v2g_bench.sim.rig import MARK, SimRig
+
+
+def changed(**tables):
+    data = tomllib.loads(load_rig("sim").text)
+    for table, values in tables.items():
+        data[table] = data[table] | values if isinstance(values, dict) else values
+    return data
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"evidence": "emulated"},
+        {"evidence": "hardware"},
+        {"bus": {"main": {"interface": "userland"}}},
+        {"dut": {"kind": "process"}},
+        {"inverter": {"kind": "modbus-tcp", "host": "192.0.2.9"}},
+        {"bms": {"kind": "real"}},
+    ],
+)
+def test_a_simulation_never_looks_like_anything_better(tables):
+    with pytest.raises(ValidationError, match="go together|cannot be in a simulation|but these parts are emulated"):
+        Rig.model_validate(changed(**tables))
+
+
+def test_which_rig_is_opened_how(tmp_path):
+    assert isinstance(open_parts(load_rig("sim"), tmp_path, 1, strict=False, note=print), SimRig)
+    assert isinstance(open_parts(load_rig("virtual"), tmp_path, 1, strict=False, note=print), OpenRig)
+
+
+def test_a_command_that_needs_real_time_refuses_a_simulation(tmp_path):
+    with pytest.raises(BenchError, match="no wires to open"):
+        OpenRig(load_rig("sim"), tmp_path, 1, strict=False, note=print)
+
+
+def test_a_strangers_database_in_a_simulation(tmp_path):
+    data = changed(bms={"dbc": "dbc/compact_classic.dbc", "roles": "dbc/compact_classic.roles.toml"})
+    data["bus"] = {"main": {"interface": "sim", "fd": False}}
+    loaded = replace(load_rig("sim"), rig=Rig.model_validate(data))
+    with SimRig(loaded, tmp_path, seed=1, note=lambda text: None) as parts:
+        bench = Bench(parts)
+        bench.prepare()
+        with bench.at_power(3000):
+            assert bench.ac_power().value == pytest.approx(3000.0, abs=60.0)
+
+
+def test_it_says_what_it_is(tmp_path):
+    said = []
+    with SimRig(load_rig("sim"), tmp_path, seed=1, note=said.append):
+        assert said == [MARK]
+
+
+def test_check_finds_every_part_in_order():
+    findings = list(check_rig("sim"))
+    assert all(finding.ok for finding in findings), findings
+    assert {"database", "bus", "plant", "capture", "meters.dc_current", "inverter", "controller"} <= {
+        finding.part for finding in findings
+    }
+
+
+def test_the_bench_reads_power_at_the_terminals(sim_rig):
+    bench = Bench(sim_rig)
+    bench.prepare()
+    with bench.at_power(-3000):
+        assert bench.ac_power().value == pytest.approx(-3000.0, abs=30.0)
+        assert bench.inverter_power().value == pytest.approx(-3000.0, abs=30.0)
+    assert not bench.tripped()
+
+
+def test_the_same_calls_give_the_same_frames(tmp_path):
+    logs = []
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        with SimRig(load_rig("sim"), tmp_path / name, seed=2 if name == "c" else 1, note=lambda text: None) as parts:
+            parts.controller.run("set_power", power_w="3000")
+            parts.pause(2.0)
+            frames = parts.capture.frames()
+            logs.append((frames.stamp_s.tobytes(), frames.data.tobytes()))
+    assert logs[0] == logs[1]
+    assert logs[0] != logs[2]
+
+
+def test_a_dead_bms_keeps_the_rig_from_opening(tmp_path, monkeypatch):
+    monkeypatch.setattr("v2g_bench.sim.plant.SimPlant._wake", lambda plant: None)
+    with (
+        pytest.raises(BenchError, match="no frame of the BMS"),
+        SimRig(load_rig("sim"), tmp_path, seed=1, note=lambda text: None),
+    ):
+        pass
+
+
+def test_what_no_task_took_care_of_fails_the_run(tmp_path):
+    with pytest.raises(BenchError, match="lost in the loop"):
+        with SimRig(load_rig("sim"), tmp_path, seed=1, note=lambda text: None) as parts:
+            parts.loop.call_exception_handler({"message": "lost in the loop"})
+
+
+def test_a_simulated_meter_has_no_calibration(sim_rig):
+    with pytest.raises(BenchError, match="no calibration"):
+        sim_rig.calibration("dc_current")
