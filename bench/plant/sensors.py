@@ -88,8 +88,12 @@ class PackReading:
             "dtc_count": float(self.dtc_count),
             "contactor_state": float(self.contactor_state),
         }
-        values.update(zip(_indexed("module_temperature", self.module_temps_c.size), self.module_temps_c.tolist(), strict=True))
-        values.update(zip(_indexed("cell_voltage", self.cell_voltages_v.size), self.cell_voltages_v.tolist(), strict=True))
+        values.update(
+            zip(_indexed("module_temperature", self.module_temps_c.size), self.module_temps_c.tolist(), strict=True)
+        )
+        values.update(
+            zip(_indexed("cell_voltage", self.cell_voltages_v.size), self.cell_voltages_v.tolist(), strict=True)
+        )
         return values
 
 

@@ -24,7 +24,7 @@ from v2g_bench.rig.model import Judging, Rig
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
 from v2g_bench.rig.trace import RATE_HZ, Trace
-from v2g_bench.rig.witness import require_agreement
+from v2g_bench.rig.witness import MEND, current_contradiction, power_contradiction
 
 RATED_W = math.inf  # at_power: as much as the inverter is rated for
 
@@ -38,7 +38,7 @@ FULL_CHARGE_S = 12 * 3600.0
 AC_READINGS = 5
 WITNESS_S = 0.02  # of current for the comparison of the instruments: a period of the grid
 
-OPEN, WELDED = 0, 3  # role contactor_state
+WELDED = 3  # role contactor_state
 
 T = TypeVar("T")
 
@@ -68,6 +68,7 @@ class Bench:
         self.controller: Controller = parts.controller
         self._injector = Injector(parts)
         self._witnessed = False
+        self._faults = 0
 
     def prepare(self) -> None:
         """A quiet, healthy pack and a controller without history: how every test begins."""
@@ -124,8 +125,13 @@ class Bench:
     def inject(self, fault: Fault, phase_s: float = 0.0) -> Iterator[Active]:
         """The fault, from `phase_s` from now on; proven on the bus before the block runs, taken back after it."""
         self._check_envelope(fault)
-        with self._injector.active(fault, phase_s) as active:
-            yield active
+        self.controller.log.mark()  # what it said of an earlier fault is no answer to this one
+        self._faults += 1
+        try:
+            with self._injector.active(fault, phase_s) as active:
+                yield active
+        finally:
+            self._faults -= 1
 
     def settle(self) -> None:
         """Wait the time that the rig grants a fallback, then until the power stands still."""
@@ -137,6 +143,7 @@ class Bench:
         """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
         readings = [self._parts.analyzer.read(fresh=True).power_w for _ in range(AC_READINGS)]
         mean_w = float(np.mean(readings))
+        self._weigh(mean_w)
         limit_w, source = self._parts.analyzer.power_accuracy(mean_w)
         parts = [
             Component.of_samples("repeatability", readings, source=f"{AC_READINGS} readings"),
@@ -171,7 +178,9 @@ class Bench:
     def needs_protected_frames(self) -> None:
         """NotApplicable where the BMS's database has no end-to-end protection: nobody could tell a damaged frame there."""
         if not any(spec.e2e for spec in self._parts.db.senders("BMS")):
-            raise NotApplicable(f"{self._parts.db.path.name} protects no frame of the BMS: damage cannot be told from data")
+            raise NotApplicable(
+                f"{self._parts.db.path.name} protects no frame of the BMS: damage cannot be told from data"
+            )
 
     def no_discharge_limit_a(self) -> float:
         """The DC current (A) of the power that is not yet a discharge."""
@@ -219,21 +228,32 @@ class Bench:
             )
 
     def require_sound(self) -> None:
-        """BenchError where a part shows that it did not do its share: one of the two ways to isolate the pack is gone."""
+        """BenchError where the controller has died, or a part shows that it did not do its share."""
         self.controller.require_alive()
-        contactors = self._parts.latest_all().get("contactor_state")
-        if contactors == WELDED:
-            raise BenchError("bms", "reports a welded contactor", "replace it: the pack cannot be isolated by it any more")
-        if contactors == OPEN and not self.wait_until(lambda: not self._parts.inverter.reading().running, STEADY_S):
-            raise BenchError("inverter", "reports that it runs on open contactors", "does it obey a stop?")
+        if self._parts.latest_all().get("contactor_state") == WELDED:
+            raise BenchError(
+                "bms", "reports a welded contactor", "replace it: the pack cannot be isolated by it any more"
+            )
 
     def _hear_witnesses(self, target_w: float) -> None:
-        """Once in a test, when the power is there: the instruments that its verdicts will rest on fit each other."""
+        """Once in a test, when the power is there: digitizer and BMS see the same current; BenchError if not."""
         found_w = self._parts.inverter.reading().ac_power_w
         if self._witnessed or self.rig.sync.kind == "none" or abs(found_w - target_w) > 0.2 * abs(target_w):
             return
-        self._witnessed = bool(target_w)
-        require_agreement(self._parts, self.recording(before_s=WITNESS_S / 5, after_s=WITNESS_S))
+        with self.recording(before_s=WITNESS_S / 5, after_s=WITNESS_S) as trace:
+            meter_a = float(np.mean(trace.waveform.samples))
+        bms_a = self._parts.latest_all().get("pack_current")
+        self._witnessed = bool(target_w) and bms_a is not None
+        if bms_a is not None and (said := current_contradiction(meter_a, bms_a)):
+            raise BenchError("the instruments contradict each other", said, MEND)
+
+    def _weigh(self, ac_w: float) -> None:
+        """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies."""
+        seen = self._parts.latest_all()
+        if self._faults or not {"pack_voltage", "pack_current"} <= set(seen):
+            return
+        if said := power_contradiction(seen["pack_voltage"] * seen["pack_current"], ac_w):
+            raise BenchError("the instruments contradict each other", said, MEND)
 
     def _takes(self, power_w: float) -> bool:
         """Whether the controller accepts this power, its latches released. A precondition, never what is tested."""

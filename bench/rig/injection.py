@@ -79,7 +79,9 @@ class Injector:
                 started_s = float(heard.stamp_s[-1]) + 1e-6
             seen = window(parts.db, columns, started_s, max(started_s, now_s))
             if expected.met_by(seen):
-                return replace(parts.stamp(started_s), shown='{"silence": true}' if isinstance(fault, BmsSilence) else "")
+                return replace(
+                    parts.stamp(started_s), shown='{"silence": true}' if isinstance(fault, BmsSilence) else ""
+                )
         raise BenchError(
             f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}", f"what was seen: {seen}"
         )

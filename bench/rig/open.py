@@ -78,7 +78,9 @@ class OpenRig:
         self, loaded: LoadedRig, folder: Path, seed: int, *, strict: bool, note: Callable[[str], None]
     ) -> None:
         if loaded.rig.simulated:
-            raise BenchError(f"{loaded.path}: evidence", "a simulated rig has no wires to open", "try --rig=virtual here")
+            raise BenchError(
+                f"{loaded.path}: evidence", "a simulated rig has no wires to open", "try --rig=virtual here"
+            )
         self.loaded, self.folder, self.seed = loaded, folder, seed
         self.clock: Clock = RealClock()
         self._strict, self._note = strict, note
@@ -87,7 +89,7 @@ class OpenRig:
         self.plant: PlantProcess | None = None
         self._bus_choice: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
-        self.timing: "MeasuredTiming | None" = None
+        self.timing: MeasuredTiming | None = None
 
     def __enter__(self) -> "OpenRig":
         try:
@@ -181,7 +183,9 @@ class OpenRig:
         if rig.needs_plant():
             opening.append(Step("plant", self._open_plant, ("database", "bus")))
         emulated = ("plant",)
-        opening.append(Step("capture", self._open_capture, ("database", "bus", *(emulated if rig.needs_plant() else ()))))
+        opening.append(
+            Step("capture", self._open_capture, ("database", "bus", *(emulated if rig.needs_plant() else ())))
+        )
         for name, meter in rig.meters.named().items():
             part = f"meters.{name}"
             opening.append(Step(part, partial(self._open_meter, name), emulated if meter.emulated else ()))
@@ -270,7 +274,11 @@ class OpenRig:
             options |= {"trigger_latency_s": self.timing.offset_s} if self.timing else {}
         self.meters[name] = opened = open_meter(meter.driver, resource, where=where, clock=self.clock, **options)
         self._later(f"meters.{name}", opened.close)
-        if name == "dc_current" and self.timing and (problem := self.timing.problem(opened.identity(), datetime.now(UTC))):
+        if (
+            name == "dc_current"
+            and self.timing
+            and (problem := self.timing.problem(opened.identity(), datetime.now(UTC)))
+        ):
             raise BenchError(f"{where}: trigger", problem, f"run: v2g-bench calibrate --rig={self.loaded.rig.name}")
         return str(opened.identity())
 

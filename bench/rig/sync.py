@@ -25,4 +25,6 @@ class NoSync:
 
     def pulse(self) -> Edge:
         """Always NoClockLink."""
-        raise NoClockLink("nothing joins the digitizer's clock to the frames' ([sync] kind = \"none\"): no latency can be told")
+        raise NoClockLink(
+            "nothing joins the digitizer's clock to the frames' ([sync] kind = \"none\"): no latency can be told"
+        )

@@ -36,7 +36,9 @@ def test_every_data_file_is_in_the_wheel(project):
     rooms = {name: ROOT / folder for folder, name in ROOMS.items()}
     for package in project["tool"]["setuptools"]["packages"]:
         room = max((name for name in rooms if package == name or package.startswith(f"{name}.")), key=len)
-        folder = rooms[room].joinpath(*package.removeprefix(room).strip(".").split(".")) if package != room else rooms[room]
+        folder = (
+            rooms[room].joinpath(*package.removeprefix(room).strip(".").split(".")) if package != room else rooms[room]
+        )
         data = [path for path in folder.iterdir() if path.is_file() and path.suffix not in (".py", ".pyc")]
         if room == "v2g_bench.reports":
             data = [path for path in data if path.name != ".gitignore"]

@@ -22,6 +22,8 @@ from certify import PROJECT, Certified, Run, certify, rig_file, wait_for
 from v2g_bench.can.buses import socketcan_problem
 from v2g_bench.reports import model
 
+pytestmark = pytest.mark.timeout(300)
+
 SHUTDOWN = "tests/conformance/safety/test_emergency_shutdown.py::test_"
 HOT = f"{SHUTDOWN}hot_cell_isolates[discharging-3kW]"
 STRINGS = f"{SHUTDOWN}diverging_strings_isolate[charging-3kW]"

@@ -10,6 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from certify import certify, controller, rig_file
 
+pytestmark = pytest.mark.timeout(300)
+
 SHUTDOWN = "tests/conformance/safety/test_emergency_shutdown.py::test_"
 FALLBACK = "tests/conformance/safety/test_fallbacks.py::test_"
 POWER = "tests/conformance/limits/test_power.py::test_"
@@ -21,7 +23,6 @@ AT_300_MV = f"{SHUTDOWN}no_trip_at_the_limit[charging-300mV]"
 SILENCE = f"{SHUTDOWN}bms_silence_stops_the_transfer[discharging]"
 GRADIENT = f"{FALLBACK}thermal_gradient_derates"
 DIVERGENCE = f"{FALLBACK}soc_divergence_blocks_v2g"
-CALIBRATION = f"{FALLBACK}calibration_charge_gives_v2g_back"
 LOST = f"{FALLBACK}emi_leaves_charge_only[lost]"
 DAMAGED = f"{FALLBACK}emi_leaves_charge_only[damaged]"
 DISCHARGE = f"{POWER}set_power_is_the_power_at_the_terminals[discharging]"
@@ -35,7 +36,6 @@ EVERYTHING = [
     SILENCE,
     GRADIENT,
     DIVERGENCE,
-    CALIBRATION,
     LOST,
     DAMAGED,
     DISCHARGE,
@@ -54,20 +54,20 @@ class Mutant:
 
 MUTANTS = [
     Mutant("hot_cell_ignored", {"SAF-01": r"does not stay below the threshold"}, [HOT, STRINGS]),
-    Mutant("hot_cell_late", {"SAF-01": r"\d\d\.\d+ ms ± .* limit <= 50 ms .*beyond"}, [HOT, AT_45_C]),
+    Mutant("hot_cell_late", {"SAF-01": r"^(6|7)\d\.\d+ ms ± .* limit <= 50 ms   FAIL"}, [HOT, AT_45_C]),
     Mutant("strings_ignored", {"SAF-02": r"does not stay below the threshold"}, [HOT, STRINGS]),
     Mutant("trips_at_limit", {"SAF-03": r"the controller reports no trip: no"}, [AT_45_C, AT_300_MV, HOT]),
     Mutant("bms_silence_ignored", {"SAF-05": r"no ERR_BMS_TIMEOUT in the log"}, [SILENCE, HOT]),
     Mutant("gradient_not_derated", {"SAF-08": r"limit <= 90 %"}, [GRADIENT, DISCHARGE]),
-    Mutant("soc_divergence_ignored", {"SAF-09": r"no 0x09BD in the log"}, [DIVERGENCE, LOST]),
-    Mutant("emi_keeps_discharging", {"SAF-11": r"[78]\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DIVERGENCE]),
+    Mutant("soc_divergence_ignored", {"SAF-09": r"no 0x09BD in the log"}, [DIVERGENCE, DISCHARGE]),
+    Mutant("emi_keeps_discharging", {"SAF-11": r"[78]\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DISCHARGE]),
     Mutant("charge_only_leaks_50w", {"SAF-11": r"0\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DISCHARGE]),
-    Mutant("power_scaled_5pct", {"LIM-04": r"-31\d\d W ± .* limit -3060 W .* -2940 W"}, [DISCHARGE, CHARGE, HOT]),
-    Mutant("power_sign_wrong", {"LIM-04": r"limit -3060 W .* -2940 W"}, [DISCHARGE, AT_45_C]),
+    Mutant("power_scaled_5pct", {"LIM-04": r"^-31\d\d\.\d W ± .* limit -3060 to -2940 W"}, [DISCHARGE, CHARGE, HOT]),
+    Mutant("power_sign_wrong", {"LIM-04": r"^(29|30)\d\d\.\d W ± .* limit -3060 to -2940 W"}, [DISCHARGE, AT_45_C]),
     Mutant(
         "code_not_logged",
         {"SAF-05": r"no ERR_BMS_TIMEOUT", "SAF-08": r"no 0x01A2", "SAF-09": r"no 0x09BD", "SAF-11": r"no 0x0B22"},
-        [SILENCE, GRADIENT, DIVERGENCE, LOST, DISCHARGE],
+        [SILENCE, GRADIENT, DIVERGENCE, LOST],
     ),
     Mutant("corrupt_frames_believed", {"SAF-11": r"no 0x0B22 in the log"}, [DAMAGED, HOT]),
 ]

@@ -1,0 +1,110 @@
+"""A rig with a sick part certifies nobody: each defect is found, and by the check that is there for it."""
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from certify import BROKEN, certify, controller, rig_file
+
+pytestmark = pytest.mark.timeout(300)
+
+SHUTDOWN = "tests/conformance/safety/test_emergency_shutdown.py::test_"
+HOT = f"{SHUTDOWN}hot_cell_isolates[discharging-3kW]"
+LOST = "tests/conformance/safety/test_fallbacks.py::test_emi_leaves_charge_only[lost]"
+GRADIENT = "tests/conformance/safety/test_fallbacks.py::test_thermal_gradient_derates"
+DISCHARGE = "tests/conformance/limits/test_power.py::test_set_power_is_the_power_at_the_terminals[discharging]"
+
+
+@dataclass(frozen=True)
+class Sick:
+    """Defects as `sick_parts` takes them; found: the verdict of every test, and the pattern of its reason."""
+
+    name: str
+    defects: list[list[Any]]
+    found: tuple[str, str]
+    select: list[str]
+    factory: str = ""  # a broken controller that the sick part could hide
+
+
+SICK = [
+    Sick(
+        "welded contactor and deaf inverter",
+        [["plant", {"weld_contactor": True, "ignore_stop": True}, "power"]],
+        ("FAIL", "does not stay below the threshold"),
+        [HOT],
+    ),
+    Sick(
+        "welded contactor",
+        [["plant", {"weld_contactor": True}, "power"]],
+        ("ERROR", "reports a welded contactor"),
+        [HOT],
+    ),
+    Sick(
+        "slow contactor and slow bridge",
+        [["plant", {"contactor_open_extra_s": 0.1, "bridge_stop_extra_s": 0.1}, "start"]],
+        ("FAIL", r"1\d\d\.\d+ ms ± .* limit <= 50 ms"),
+        [HOT],
+    ),
+    Sick(
+        "stuck digitizer",
+        [["meters.dc_current", {"stuck": True}, "start"]],
+        ("ERROR", "meters.dc_current: .* all .* readings are the same: the reading is stuck"),
+        [HOT],
+    ),
+    Sick(
+        "digitizer that shows a thousandth of a forbidden discharge",
+        [["meters.dc_current", {"scale": 0.001}, "start"]],
+        ("ERROR", "contradict each other: the digitizer shows .* A, the BMS -8"),
+        [HOT, LOST],
+        "emi_keeps_discharging",
+    ),
+    Sick(
+        "dead digitizer",
+        [["meters.dc_current", {"hang": True}, "power"]],
+        ("ERROR", "meters.dc_current: .* no answer"),
+        [HOT],
+    ),
+    Sick(
+        "digitizer with a wrong time base",
+        [["meters.dc_current", {"time_base": 0.5}, "start"]],
+        ("ERROR", "meters.dc_current: .* readings came"),
+        [HOT],
+        "hot_cell_late",
+    ),
+    Sick(
+        "analyzer that shows half",
+        [["meters.ac_power", {"scale": 0.5}, "start"]],
+        ("ERROR", "contradict each other: .* more is lost in the converter"),
+        [GRADIENT, DISCHARGE],
+    ),
+    Sick(
+        "analyzer that stands still",
+        [["meters.ac_power", {"stuck": True}, "power"]],
+        ("ERROR", "meters.ac_power: .* no answer"),
+        [GRADIENT],
+    ),
+    Sick(
+        "deaf inverter",
+        [["inverter", {"faults": [{"kind": "silence"}]}, "start"]],
+        ("ERROR", "inverter .* no answer"),
+        [HOT],
+    ),
+]
+
+
+@pytest.mark.parametrize("sick", SICK, ids=lambda sick: sick.name)
+def test_a_sick_part_is_found(tmp_path, sick):
+    rig = rig_file(tmp_path, {"dut.command": controller(sick.factory)} if sick.factory else {})
+    env = {"PYTHONPATH": str(BROKEN), "V2G_SICK": json.dumps(sick.defects)}
+    done = certify(tmp_path, rig, sick.select, "-p", "sick_parts", env=env)
+    verdict, pattern = sick.found
+    assert done.status == 1, done.out
+    assert set(done.tested().values()) == {verdict}, done.out
+    for requirement in done.tested():
+        assert re.search(pattern, done.reason(requirement)), done.reason(requirement)
