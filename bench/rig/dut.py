@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from v2g_bench.errors import BenchError
 from v2g_bench.priority import favoured
@@ -24,6 +25,7 @@ from v2g_bench.rig.guard import Guard
 from v2g_bench.rig.model import Dut
 
 STOP_S = 5.0
+LAST_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -41,23 +43,29 @@ class LogTail:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._start = 0
+        self._start, self._before = 0, b""
         self.mark()
 
     def mark(self) -> None:
         """Forget what stands in the file until now; BenchError if it cannot be looked at."""
-        with self._readable():
-            self._start = 0
-            self._start = self.path.stat().st_size
+        self._start, self._before = 0, b""
+        with self._readable(), self.path.open("rb") as file:
+            self._start = file.seek(0, os.SEEK_END)
+            self._before = self._end_of(file, self._start)
 
     def since_mark(self) -> str:
-        """The text written since the mark; from the beginning where the file has been rotated. BenchError as `mark`."""
+        """The text written since the mark; all of it where the file was begun anew meanwhile. BenchError as `mark`."""
         with self._readable(), self.path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            start = self._start if file.tell() >= self._start else 0
-            file.seek(start)
+            same = file.seek(0, os.SEEK_END) >= self._start and self._end_of(file, self._start) == self._before
+            file.seek(self._start if same else 0)
             return file.read().decode("utf-8", "replace")
         return ""
+
+    @staticmethod
+    def _end_of(file: BinaryIO, place: int) -> bytes:
+        """The last of what stands before a place in the file: by it a rotated or truncated file is told."""
+        file.seek(max(0, place - LAST_BYTES))
+        return file.read(min(place, LAST_BYTES))
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:
@@ -209,6 +217,8 @@ class Controller:
         except (KeyError, IndexError) as error:
             known = ", ".join("{" + name + "}" for name in sorted({*self._values, *values}))
             raise BenchError("dut", f"unknown placeholder {error} in {word!r}", f"known: {known}") from None
+        except (ValueError, AttributeError) as error:
+            raise BenchError("dut", f"{word!r}: {error}", "a brace that is meant is written twice: {{ }}") from None
 
     def _resolve(self, command: list[str], key: str = "dut.command") -> list[str]:
         """The command with its program found: on PATH, else beside the Python that runs the bench."""

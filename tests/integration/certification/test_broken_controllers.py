@@ -66,8 +66,8 @@ MUTANTS = [
     Mutant("power_sign_wrong", {"LIM-04": r"^(29|30)\d\d\.\d W ± .* limit -3060 to -2940 W"}, [DISCHARGE, AT_45_C]),
     Mutant(
         "code_not_logged",
-        {"SAF-05": r"no ERR_BMS_TIMEOUT", "SAF-08": r"no 0x01A2", "SAF-09": r"no 0x09BD", "SAF-11": r"no 0x0B22"},
-        [SILENCE, GRADIENT, DIVERGENCE, LOST],
+        {"SAF-05": r"no ERR_BMS_TIMEOUT", "SAF-08": r"no 0x01A2", "SAF-11": r"no 0x0B22"},
+        [SILENCE, GRADIENT, LOST],
     ),
     Mutant("corrupt_frames_believed", {"SAF-11": r"no 0x0B22 in the log"}, [DAMAGED, HOT]),
 ]

@@ -31,7 +31,7 @@ class FakeDigitizer:
         self.calls.append("abort")
 
     def timing(self):
-        return DigitizerTiming(1e-6, 1e-5, 0.004, 1e-4, "a data sheet")
+        return DigitizerTiming(1e-4, 2e-5, 1e-6, 1e-5, 1e-4, 0.004, "a data sheet")
 
 
 class FakeSync:

@@ -1,0 +1,214 @@
+"""The bench in a test's hand, on a rig of fakes: power that comes or does not, instruments that fit or do not."""
+
+import math
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from v2g_bench.clock import SimClock
+from v2g_bench.errors import BenchError
+from v2g_bench.faults import OverTemperature
+from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.rig.bench import RATED_W, Bench, NotAtPower
+from v2g_bench.rig.dut import Reply
+from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.trace import Edge, Stamp
+
+
+class FakeLog:
+    marks = 0
+
+    def mark(self):
+        self.marks += 1
+
+
+class FakeController:
+    def __init__(self, world):
+        self.world, self.log, self.ran = world, FakeLog(), []
+
+    def run(self, name, **values):
+        self.ran.append((name, *values.values()))
+        if name == "set_power" and not self.world.refuses:
+            self.world.power_w = float(values["power_w"]) * self.world.obeys
+        return Reply([name], 1 if self.world.refuses else 0, "", "no" if self.world.refuses else "")
+
+    must = run
+
+    def require_alive(self):
+        if self.world.dead:
+            raise BenchError("controller", "is not running")
+
+
+class FakeParts:
+    """One world: a power, and what each instrument makes of it."""
+
+    def __init__(self):
+        self.loaded, self.clock = load_rig("virtual"), SimClock(100.0)
+        self.power_w, self.obeys, self.refuses, self.dead = 0.0, 1.0, False, False
+        self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
+        self.controller, self.plant, self.armed = FakeController(self), None, 0
+        self.db = SimpleNamespace(has=lambda role: role in ("trip_latched", "charge_only"))
+        self.inverter = SimpleNamespace(reading=lambda: SimpleNamespace(ac_power_w=self.power_w))
+        self.sync = SimpleNamespace(pulse=lambda: Edge(self.clock.now_s(), 5e-6))
+        self.digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None)
+        self.analyzer = SimpleNamespace(read=self.read, power_accuracy=lambda power_w: (3.0, "a data sheet"))
+
+    @property
+    def pack_a(self):
+        return self.power_w * (0.97 if self.power_w > 0 else 1 / 0.97) / 350.0
+
+    def arm(self, **how):
+        self.armed += 1
+
+    def fetch(self, trigger_s):
+        return Waveform(trigger_s, 2e-5, np.full(1000, self.pack_a * self.dc_scale))
+
+    def read(self, fresh):
+        return SimpleNamespace(power_w=self.power_w * self.ac_scale)
+
+    def latest_all(self):
+        heard = {"pack_voltage": 350.0, "pack_current": self.pack_a, "contactor_state": self.contactors}
+        return {} if self.silent else heard | {"trip_latched": self.latched, "charge_only": 0.0}
+
+    def latest(self, role):
+        return self.latest_all()[role]
+
+    def fresh_controller(self):
+        self.power_w = 0.0
+
+    def pause(self, for_s):
+        self.clock.advance(for_s)
+
+
+@pytest.fixture
+def parts():
+    return FakeParts()
+
+
+@pytest.fixture
+def bench(parts):
+    return Bench(parts)
+
+
+def test_the_power_is_there_inside_and_gone_after(bench, parts):
+    with bench.at_power(-3000):
+        assert parts.power_w == -3000
+    assert parts.power_w == 0
+
+
+def test_it_is_gone_after_an_error_as_well(bench, parts):
+    with pytest.raises(ZeroDivisionError), bench.at_power(-3000):
+        raise ZeroDivisionError
+    assert parts.power_w == 0
+
+
+def test_rated_is_what_the_rig_allows_in_either_direction(bench, parts):
+    for sign in (1, -1):
+        with bench.at_power(sign * RATED_W):
+            assert parts.power_w == sign * 11_000
+
+
+@pytest.mark.parametrize(("obeys", "refuses"), [(0.5, False), (-1.0, False), (0.0, False), (1.0, True)])
+def test_a_controller_that_does_not_bring_the_power_starts_no_test(bench, parts, obeys, refuses):
+    parts.obeys, parts.refuses = obeys, refuses
+    with pytest.raises(NotAtPower, match="asked for -3000 W"), bench.at_power(-3000):
+        pytest.fail("the test began")
+
+
+def test_beyond_the_rating_nothing_is_asked_for(bench, parts):
+    with pytest.raises(BenchError, match="max_power_w"), bench.at_power(-12_000):
+        pass
+    assert parts.controller.ran == []
+
+
+def test_beyond_the_envelope_nothing_is_injected(bench):
+    with pytest.raises(BenchError, match="max_cell_temperature_c"), bench.inject(OverTemperature(cell=1, to_c=61)):
+        pass
+
+
+@pytest.mark.parametrize(("scale", "said"), [(0.5, "the digitizer shows -4.4"), (-1.0, "the digitizer shows 8.8")])
+def test_a_digitizer_that_contradicts_the_bms_ends_the_test(bench, parts, scale, said):
+    parts.dc_scale = scale
+    with pytest.raises(BenchError, match=said), bench.at_power(-3000):
+        pytest.fail("the test began")
+    assert parts.power_w == 0
+
+
+def test_witnesses_are_heard_once_a_test(bench, parts):
+    for _ in range(3):
+        with bench.at_power(-3000):
+            pass
+    assert parts.armed == 1
+    with Bench(parts).at_power(-3000):
+        pass
+    assert parts.armed == 2
+
+
+def test_where_the_power_is_not_there_nobody_is_heard(bench, parts):
+    parts.obeys = 0.0
+    with bench.asking(-3000):
+        pass
+    assert parts.armed == 0
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"), [(1.2, "more comes out"), (0.5, "more is lost"), (-1.0, "different directions")]
+)
+def test_an_analyzer_that_shows_what_cannot_be_is_not_believed(bench, parts, scale, said):
+    parts.ac_scale = scale
+    with bench.at_power(-3000), pytest.raises(BenchError, match=said):
+        bench.ac_power()
+
+
+def test_the_analyzer_is_read_with_its_accuracy(bench):
+    with bench.at_power(-3000):
+        reading = bench.ac_power()
+    assert reading.value == -3000
+    assert reading.uncertainty.u == pytest.approx(3.0 / math.sqrt(3))
+
+
+def test_a_silent_bms_bears_no_witness(bench, parts):
+    with bench.at_power(-3000):
+        parts.silent, parts.ac_scale = True, 0.5
+        assert bench.ac_power().value == -1500
+
+
+def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_on(bench, parts, monkeypatch):
+    @contextmanager
+    def active(fault, phase_s):
+        yield Stamp(100.0, 1e-4, "a stamp")
+
+    monkeypatch.setattr(bench._injector, "active", active)
+    with bench.at_power(-3000):
+        parts.ac_scale = 0.5
+        with bench.inject(OverTemperature(cell=1, to_c=50)):
+            assert bench.ac_power().value == -1500
+        assert parts.controller.log.marks == 1
+        with pytest.raises(BenchError, match="contradict"):
+            bench.ac_power()
+
+
+def test_a_welded_contactor_and_a_dead_controller_end_no_test_well(bench, parts):
+    bench.require_sound()
+    parts.contactors = 3.0
+    with pytest.raises(BenchError, match="welded"):
+        bench.require_sound()
+    parts.contactors, parts.dead = 0.0, True
+    with pytest.raises(BenchError, match="is not running"):
+        bench.require_sound()
+
+
+def test_a_controller_that_takes_no_command_is_not_ready(bench, parts):
+    parts.refuses = True
+    with pytest.raises(BenchError, match="takes no power command within 10 s\n  no"):
+        bench.prepare()
+
+
+def test_latches_are_released_before_a_test_begins(bench, parts):
+    parts.latched = 1.0
+    with pytest.raises(BenchError):
+        bench.prepare()
+    assert ("reset_trip",) in parts.controller.ran
+    assert not [words for words in parts.controller.ran[:5] if words[0] == "set_power"]
