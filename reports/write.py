@@ -34,7 +34,9 @@ def write_report(run: Run, folder: Path) -> dict[str, Path]:
     """Write every output of `run` into `folder` and return their paths by name.
 
     One output that fails does not keep the others from being written; BenchError at the end names all that failed, and
-    every waveform that the results name but the folder does not hold. An output that failed is not left from before.
+    every waveform that the results name but the folder does not hold. An output that failed is not left from before,
+    but for the results: they come last, and stay as they were where another output failed, so that results which say
+    "complete" are only ever those of a whole report.
     """
     problems: list[str] = []
     try:
@@ -46,7 +48,10 @@ def write_report(run: Run, folder: Path) -> dict[str, Path]:
     problems += lost
     for name in (SEAL, MANIFEST, SUMS):
         (folder / name).unlink(missing_ok=True)
+    results, before = outputs.pop(RESULTS), len(problems)
     written = {name: folder / name for name, render in outputs.items() if _write(folder / name, render, problems)}
+    if len(problems) == before and _write(folder / RESULTS, results, problems, keep=True):
+        written[RESULTS] = folder / RESULTS
     entries = evidence + [entry_of(path, name, OUTPUTS[name]) for name, path in written.items()]
     for name, content in lists(run, entries, problems):
         if _write(folder / name, partial(bytes, content), problems):
@@ -68,10 +73,11 @@ def renderers(run: Run, folder: Path, evidence: list[Entry]) -> tuple[dict[str, 
     }, lost
 
 
-def _write(path: Path, render: Callable[[], bytes], problems: list[str]) -> bool:
+def _write(path: Path, render: Callable[[], bytes], problems: list[str], keep: bool = False) -> bool:
     """Render and write one output. A fault in one must not cost the others, so every error is caught, kept and told."""
     try:
-        path.unlink(missing_ok=True)
+        if not keep:
+            path.unlink(missing_ok=True)
         write_atomic(path, render())
     except BenchError as error:
         problems.append(str(error).replace("\n", " "))

@@ -1,5 +1,7 @@
 """How the inverter and the meters see the plant: brought up to this moment before it answers."""
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,7 @@ from v2g_bench.plant.model import Plant
 Samples = NDArray[np.float64]
 
 MARK_S = 0.005
+MOST_MARKS = 16  # more than any record holds
 
 
 class PlantStage:
@@ -48,20 +51,20 @@ class PlantProbe:
 
     def __init__(self, plant: Plant, clock: Clock) -> None:
         self._plant, self._clock = plant, clock
-        self._mark: tuple[float, float] | None = None
+        self._marks: deque[tuple[float, float]] = deque(maxlen=MOST_MARKS)
 
     def mark(self, at_s: float, height_a: float) -> None:
         """Let the meters see the sync line as well: a pulse of MARK_S from at_s on, on top of the current."""
-        self._mark = at_s, height_a
+        self._marks.append((at_s, height_a))
 
     def dc_current(self, t: Samples) -> Samples:
         """DC current with ripple at the times t, A, + = charge."""
         self._plant.step(self._clock.now_s())
         current_a = self._plant.dc_current(t)
-        if self._mark is None:
-            return current_a
-        at_s, height_a = self._mark
-        return current_a + height_a * ((t >= at_s) & (t < at_s + MARK_S))
+        for at_s, height_a in self._marks:
+            if t[0] < at_s + MARK_S and at_s <= t[-1]:
+                current_a = current_a + height_a * ((t >= at_s) & (t < at_s + MARK_S))
+        return current_a
 
     def ac(self, t_from_s: float, t_to_s: float) -> AcQuantities:
         """AC quantities over the window."""

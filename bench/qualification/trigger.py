@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import Identity
 from v2g_bench.metrology.calibration import CalibratedTiming
-from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.metrology.step import step_in
 from v2g_bench.qualification.result import state_folder
 from v2g_bench.rig.load import LoadedRig
 from v2g_bench.rig.open import OpenRig
@@ -27,9 +27,7 @@ from v2g_bench.rig.trace import RATE_HZ, Edge
 
 LEAST_PULSES = 10
 VALID_DAYS = 90
-MARKER_A = 20.0  # of the emulated line at the shunt; far above the noise, far inside the range
 BEFORE_S, AFTER_S = 0.002, 0.002
-CLEAR_SIGMA = 8.0
 
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
@@ -128,7 +126,6 @@ def calibrate(
             "wire one, and describe it under [sync]",
         )
     with OpenRig(loaded, folder, 1, strict=strict, note=note) as parts:
-        assert parts.plant is not None
         identity = parts.digitizer.identity()
         applied = getattr(parts, "timing", None)
         seen = [_pulse(parts) for _ in range(pulses)]
@@ -166,32 +163,13 @@ def timing_from(
     )
 
 
-def edge_in(waveform: Waveform, aperture_s: float) -> float:
-    """When a step rose inside a record (bench clock, s); BenchError when there is none, or noise hides it.
-
-    A sample is a mean over its aperture: the one that holds the step says by its height how much of it came after.
-    """
-    samples = waveform.samples
-    low, high = float(np.median(samples[: len(samples) // 4])), float(np.max(samples))
-    sigma = max(float(np.std(samples[: len(samples) // 4])), 1e-12)
-    if high - low < 4 * CLEAR_SIGMA * sigma:
-        raise BenchError("common edge", "is not seen in the record", "does the sync line reach the digitizer's input?")
-    place = int(np.argmax(samples - low > CLEAR_SIGMA * sigma))
-    plateau = samples[place + 1 : place + 5]
-    if place == 0 or plateau.size == 0 or float(np.min(plateau)) - low < 0.5 * (high - low):
-        raise BenchError("common edge", "is not a clean step in the record", "what else reaches the digitizer's input?")
-    share = min(1.0, (float(samples[place]) - low) / (float(np.median(plateau)) - low))
-    return float(waveform.start_s + place * waveform.dt_s + (0.5 - share) * aperture_s)
-
-
 def _pulse(parts: OpenRig) -> tuple[float, Edge]:
     """One common edge: when the record shows it, and when it was."""
-    assert parts.plant is not None
     digitizer = parts.digitizer
     digitizer.arm(sample_rate_hz=min(RATE_HZ, digitizer.max_sample_rate_hz), before_s=BEFORE_S, after_s=AFTER_S)
-    told = parts.plant.client.sync_pulse("dc_current", marker_a=MARKER_A)
-    record = digitizer.fetch(told.time_s)
-    return edge_in(record, digitizer.timing().aperture_s), Edge(told.time_s, told.half_width_s)
+    edge = parts.sync.pulse(seen=True)
+    record = digitizer.fetch(edge.time_s)
+    return step_in(record, digitizer.timing().aperture_s), edge
 
 
 def _quoted(text: str) -> str:

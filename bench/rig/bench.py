@@ -18,13 +18,23 @@ from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import Fault
 from v2g_bench.metrology.budget import Budget, Component
+from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut import Controller
 from v2g_bench.rig.injection import Active, Injector
 from v2g_bench.rig.model import Judging, Rig
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
-from v2g_bench.rig.trace import RATE_HZ, Trace
-from v2g_bench.rig.witness import MEND, current_contradiction, power_contradiction
+from v2g_bench.rig.trace import RATE_HZ, Edge, Trace
+from v2g_bench.rig.witness import (
+    LEAD_S,
+    MEND,
+    SPAN_S,
+    STEP_S,
+    TAIL_S,
+    current_contradiction,
+    power_contradiction,
+    time_base_contradiction,
+)
 
 RATED_W = math.inf  # at_power: as much as the inverter is rated for
 
@@ -36,7 +46,7 @@ PROBE_W = 200.0
 NEARLY_FULL_PCT = 99.946  # where an emulated pack begins its calibration charge: a few seconds before it shows 100 %
 FULL_CHARGE_S = 12 * 3600.0
 AC_READINGS = 5
-WITNESS_S = 0.02  # of current for the comparison of the instruments: a period of the grid
+WITNESSES = 3  # comparisons of the instruments that a stall of the machine may spoil
 
 WELDED = 3  # role contactor_state
 
@@ -108,7 +118,9 @@ class Bench:
         finally:
             self.controller.run("set_power", power_w="0")
 
-    def recording(self, *, rate_hz: float = RATE_HZ, before_s: float = 0.05, after_s: float = 0.35) -> Trace:
+    def recording(
+        self, *, rate_hz: float = RATE_HZ, before_s: float = 0.05, after_s: float = 0.35, seen: bool = False
+    ) -> Trace:
         """A recording of the DC current at the pack; see `Trace`."""
         return Trace(
             self._parts.digitizer,
@@ -119,6 +131,7 @@ class Bench:
             after_s=after_s,
             fraction=self.judging.isolation_fraction,
             ripple_hz=self.rig.inverter.ripple_hz,
+            seen=seen,
         )
 
     @contextmanager
@@ -236,16 +249,32 @@ class Bench:
             )
 
     def _hear_witnesses(self, target_w: float) -> None:
-        """Once in a test, when the power is there: digitizer and BMS see the same current; BenchError if not."""
+        """Once in a test, when the power is there: the digitizer sees the current that the BMS sees, and its time base
+        is right; BenchError if not."""
         found_w = self._parts.inverter.reading().ac_power_w
         if self._witnessed or self.rig.sync.kind == "none" or abs(found_w - target_w) > 0.2 * abs(target_w):
             return
-        with self.recording(before_s=WITNESS_S / 5, after_s=WITNESS_S) as trace:
-            meter_a = float(np.mean(trace.waveform.samples))
+        waveform, first, second = self._two_edges()
         bms_a = self._parts.latest_all().get("pack_current")
         self._witnessed = bool(target_w) and bms_a is not None
-        if bms_a is not None and (said := current_contradiction(meter_a, bms_a)):
+        # The median: an edge that a wrong time base brings into these samples does not count for a current.
+        between = waveform.between(first.time_s + 2 * STEP_S, second.time_s - STEP_S)
+        if bms_a is not None and (said := current_contradiction(float(np.median(between.samples)), bms_a)):
             raise BenchError("the instruments contradict each other", said, MEND)
+        if said := time_base_contradiction(waveform, self._parts.digitizer.timing(), first, second):
+            raise BenchError("meters.dc_current", said, "have it calibrated; see meters.dc_current")
+
+    def _two_edges(self) -> tuple[Waveform, Edge, Edge]:
+        """A record with two edges of the sync line in it, and when they were."""
+        for _ in range(WITNESSES):
+            with self.recording(before_s=LEAD_S, after_s=SPAN_S + TAIL_S, seen=True) as trace:
+                self._parts.pause(SPAN_S)
+                second = self._parts.sync.pulse(seen=True)
+                waveform = trace.waveform
+            if second.time_s + STEP_S < trace.edge.time_s + SPAN_S + TAIL_S:
+                return waveform, trace.edge, second
+            # else the machine stood still, and the second edge came after the record
+        raise BenchError("sync line", f"{WITNESSES} second edges came too late", "is the machine overloaded?")
 
     def _weigh(self, ac_w: float) -> None:
         """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies."""

@@ -46,9 +46,9 @@ class Edge:
 
 
 class SyncLine(Protocol):
-    """Makes the edge that starts the digitizer, and knows when."""
+    """Makes the edge that starts the digitizer, and knows when. seen: it shows in the samples as well."""
 
-    def pulse(self) -> Edge: ...
+    def pulse(self, seen: bool = False) -> Edge: ...
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ class Trace:
         after_s: float = 0.35,
         fraction: float = 0.05,
         ripple_hz: float | None = None,
+        seen: bool = False,
     ) -> None:
+        self._seen = seen
         self._digitizer, self._sync, self._clock = digitizer, sync, clock
         self._rate_hz, self._before_s, self._after_s = rate_hz, before_s, after_s
         self._fraction, self._ripple_hz = fraction, ripple_hz
@@ -99,7 +101,7 @@ class Trace:
 
     def __enter__(self) -> "Trace":
         self._digitizer.arm(sample_rate_hz=self._rate_hz, before_s=self._before_s, after_s=self._after_s)
-        self._edge = self._sync.pulse()
+        self._edge = self._sync.pulse(seen=self._seen)
         return self
 
     def __exit__(

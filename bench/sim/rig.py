@@ -50,8 +50,8 @@ class SimSync(EmulatedSync):
         super().__init__(plant.client)
         self._timeline = timeline
 
-    def pulse(self) -> Edge:
-        edge = super().pulse()
+    def pulse(self, seen: bool = False) -> Edge:
+        edge = super().pulse(seen)
         self._timeline.pause(SYNC_ANSWER_S)
         return edge
 

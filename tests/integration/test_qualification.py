@@ -93,6 +93,29 @@ def test_a_bench_whose_record_is_late_does_not_qualify(tmp_path, monkeypatch):
     assert "the truth lay within U in 0.0 %" in result.text
 
 
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("part", "defects"),
+    [
+        ("meters.dc_current", {"time_base": 0.02}),
+        ("meters.dc_current", {"time_base": -0.1}),
+        ("plant", {"ignore_stop": True}),  # the responder leaves the contactors closed: nothing else stops the current
+    ],
+    ids=["time base +2 %", "time base -10 %", "deaf inverter"],
+)
+def test_a_bench_with_a_broken_part_does_not_qualify(tmp_path, monkeypatch, part, defects):
+    enter = Stand.__enter__
+
+    def broken(stand):
+        stand.truth.set_defects(part, **defects)
+        return enter(stand)
+
+    monkeypatch.setattr(Stand, "__enter__", broken)
+    result = qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
+    assert result.verdict == "FAIL", result.text
+    assert "the truth lay within U in 0.0 %" in result.text
+
+
 @pytest.mark.timeout(120)
 def test_the_responder_keeps_its_delay_and_serves_a_bench(rig):
     assert rig.plant is not None

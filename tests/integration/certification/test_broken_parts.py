@@ -73,10 +73,20 @@ SICK = [
     Sick(
         "digitizer with a wrong time base",
         [["meters.dc_current", {"time_base": 0.5}, "start"]],
-        ("ERROR", "meters.dc_current: .* readings came"),
+        ("ERROR", "meters.dc_current: (.* readings came|two edges of the sync line)"),
         [HOT],
         "hot_cell_late",
     ),
+    *[
+        Sick(
+            f"digitizer whose time base is {100 * error:+.2g} % off",
+            [["meters.dc_current", {"time_base": error}, "start"]],
+            ("ERROR", "two edges of the sync line are .* apart"),
+            [HOT],
+            factory,
+        )
+        for error, factory in [(0.001, ""), (0.02, ""), (0.1, "hot_cell_late"), (-0.3, "")]
+    ],
     Sick(
         "analyzer that shows half",
         [["meters.ac_power", {"scale": 0.5}, "start"]],

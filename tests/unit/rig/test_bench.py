@@ -10,6 +10,7 @@ import pytest
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import OverTemperature
+from v2g_bench.meters.protocols import DigitizerTiming
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.bench import RATED_W, Bench, NotAtPower
 from v2g_bench.rig.dut import Reply
@@ -51,19 +52,30 @@ class FakeParts:
         self.controller, self.plant, self.armed = FakeController(self), None, 0
         self.db = SimpleNamespace(has=lambda role: role in ("trip_latched", "charge_only"))
         self.inverter = SimpleNamespace(reading=lambda: SimpleNamespace(ac_power_w=self.power_w))
-        self.sync = SimpleNamespace(pulse=lambda: Edge(self.clock.now_s(), 5e-6))
-        self.digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None)
+        self.sync, self.edges_s, self.time_base, self.late_s = SimpleNamespace(pulse=self.pulse), [], 0.0, 0.0
+        timing = DigitizerTiming(2e-5, 2e-5, 1e-6, 1e-4, 1e-4, 0.004, "a data sheet")
+        self.digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None, timing=lambda: timing)
         self.analyzer = SimpleNamespace(read=self.read, power_accuracy=lambda power_w: (3.0, "a data sheet"))
 
     @property
     def pack_a(self):
         return self.power_w * (0.97 if self.power_w > 0 else 1 / 0.97) / 350.0
 
-    def arm(self, **how):
+    def arm(self, *, before_s, after_s, **how):
         self.armed += 1
+        self.span_s, self.edges_s = (before_s, after_s), []
+
+    def pulse(self, seen=False):
+        if seen:
+            self.edges_s.append(self.clock.now_s())
+        return Edge(self.clock.now_s(), 5e-6)
 
     def fetch(self, trigger_s):
-        return Waveform(trigger_s, 2e-5, np.full(1000, self.pack_a * self.dc_scale))
+        before_s, after_s = self.span_s
+        true_s = 2e-5 * (1 + self.time_base)
+        times_s = trigger_s + true_s * np.arange(-round(before_s / 2e-5), round(after_s / 2e-5))
+        marks = sum((40.0 * ((times_s >= edge_s) & (times_s < edge_s + 0.005)) for edge_s in self.edges_s), 0.0)
+        return Waveform(trigger_s - before_s, 2e-5, self.pack_a * self.dc_scale + marks + np.zeros(times_s.size))
 
     def read(self, fresh):
         return SimpleNamespace(power_w=self.power_w * self.ac_scale)
@@ -79,7 +91,7 @@ class FakeParts:
         self.power_w = 0.0
 
     def pause(self, for_s):
-        self.clock.advance(for_s)
+        self.clock.advance(for_s + self.late_s)
 
 
 @pytest.fixture
@@ -134,6 +146,20 @@ def test_a_digitizer_that_contradicts_the_bms_ends_the_test(bench, parts, scale,
     with pytest.raises(BenchError, match=said), bench.at_power(-3000):
         pytest.fail("the test began")
     assert parts.power_w == 0
+
+
+@pytest.mark.parametrize("time_base", [0.001, -0.001, 0.02, 0.1, 0.2, -0.3])
+def test_a_digitizer_with_a_wrong_time_base_starts_no_test(bench, parts, time_base):
+    parts.time_base = time_base
+    with pytest.raises(BenchError, match="two edges of the sync line"), bench.at_power(-3000):
+        pytest.fail("the test began")
+    assert parts.power_w == 0
+
+
+def test_a_second_edge_that_never_comes_in_time_is_said(bench, parts):
+    parts.late_s = 0.05
+    with pytest.raises(BenchError, match="came too late"), bench.at_power(-3000):
+        pytest.fail("the test began")
 
 
 def test_witnesses_are_heard_once_a_test(bench, parts):

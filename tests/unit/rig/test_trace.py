@@ -35,7 +35,7 @@ class FakeDigitizer:
 
 
 class FakeSync:
-    def pulse(self):
+    def pulse(self, seen=False):
         return Edge(100.0, 5e-6)
 
 
