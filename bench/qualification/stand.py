@@ -25,6 +25,7 @@ from v2g_bench.rig.trace import Latency
 INJECTED_C, CELL = 45.5, 17
 AT_POWER_S = 5.0
 LINK_S = 5.0
+STOPPED_S = 0.1  # from an inverter's answer to a stop until its current must be gone
 
 
 class Link:
@@ -129,5 +130,11 @@ class Stand:
         if frame is None:
             raise BenchError("qualification", "the plant sent no dangerous frame, and the bench has seen one")
         t1_s = self.truth.truth_isolation((frame[0] + frame[1]) / 2, self.bench.judging.isolation_fraction)
-        truth = Truth(frame, t1_s, self.parts.clock.now_s(), self.link.ask("last")["last"])
+        last = self.link.ask("last")["last"]
+        answered_s = last["answered_s"] if last else 0.0
+        if latency.t1_s is None and answered_s and answered_s + STOPPED_S < latency.waveform.end_s:
+            raise BenchError(
+                "inverter", "has acknowledged the stop, and the current goes on", "can it stop? does it obey Modbus?"
+            )
+        truth = Truth(frame, t1_s, self.parts.clock.now_s(), last)
         return truth.beside(outcome, latency.t0.time_s, latency.t1_s, latency.waveform.end_s)

@@ -93,17 +93,8 @@ def test_a_bench_whose_record_is_late_does_not_qualify(tmp_path, monkeypatch):
     assert "the truth lay within U in 0.0 %" in result.text
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize(
-    ("part", "defects"),
-    [
-        ("meters.dc_current", {"time_base": 0.02}),
-        ("meters.dc_current", {"time_base": -0.1}),
-        ("plant", {"ignore_stop": True}),  # the responder leaves the contactors closed: nothing else stops the current
-    ],
-    ids=["time base +2 %", "time base -10 %", "deaf inverter"],
-)
-def test_a_bench_with_a_broken_part_does_not_qualify(tmp_path, monkeypatch, part, defects):
+def breaks(monkeypatch, part, defects):
+    """The rig is opened with a broken part."""
     enter = Stand.__enter__
 
     def broken(stand):
@@ -111,9 +102,23 @@ def test_a_bench_with_a_broken_part_does_not_qualify(tmp_path, monkeypatch, part
         return enter(stand)
 
     monkeypatch.setattr(Stand, "__enter__", broken)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("error", [0.02, -0.1])
+def test_a_bench_with_a_wrong_time_base_does_not_qualify(tmp_path, monkeypatch, error):
+    breaks(monkeypatch, "meters.dc_current", {"time_base": error})
     result = qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
     assert result.verdict == "FAIL", result.text
     assert "the truth lay within U in 0.0 %" in result.text
+
+
+@pytest.mark.timeout(240)
+def test_an_inverter_that_ignores_the_stop_does_not_qualify(tmp_path, monkeypatch):
+    """The responder leaves the contactors closed: nothing else stops the current, and nothing else can hide this."""
+    breaks(monkeypatch, "plant", {"ignore_stop": True})
+    with pytest.raises(BenchError, match="acknowledged the stop, and the current goes on"):
+        qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
 
 
 @pytest.mark.timeout(120)
