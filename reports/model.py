@@ -99,7 +99,7 @@ class Requirement:
     """One testable statement and what was found. statement: one line for the table.
 
     NOT APPLICABLE needs its reason (the claim of the PICS, quoted); without one it is INCONCLUSIVE. A requirement
-    without tests is INCONCLUSIVE.
+    without tests is INCONCLUSIVE, and so is one that has passed in a part of them: left_out holds the others' nodeids.
     """
 
     id: str
@@ -114,6 +114,7 @@ class Requirement:
     statement: str = ""
     not_applicable_reason: str = ""
     tests: list[TestResult] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         found = [test.verdict for test in self.tests]
@@ -122,7 +123,9 @@ class Requirement:
         else:
             own = no_better(self.verdict or worst(found), found or [INCONCLUSIVE])
         judged = [verdict for verdict in found if verdict != NOT_APPLICABLE]
-        _harden(self, worst(judged) if own == NOT_APPLICABLE and judged else own)
+        if own == NOT_APPLICABLE and judged:
+            own = worst(judged)
+        _harden(self, INCONCLUSIVE if own == PASS and self.left_out else own)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.reports import model
+from v2g_bench.reports.verdicts import NOT_APPLICABLE, worst
 
 PROJECT = Path(__file__).resolve().parents[3]
 BROKEN = PROJECT / "tests" / "broken"
@@ -51,9 +52,13 @@ class Certified:
         return " / ".join(test.reason for test in self.requirement(requirement).tests)
 
     def tested(self) -> dict[str, str]:
-        """Verdicts of the requirements that had a test in this run."""
+        """For each requirement that had a test in this run the worst verdict of those: these runs take a part of them."""
         assert self.run is not None, self.out
-        return {one.id: one.verdict for one in self.run.requirements if one.tests}
+        found = {one.id: [test.verdict for test in one.tests] for one in self.run.requirements if one.tests}
+        return {
+            key: NOT_APPLICABLE if {*verdicts} == {NOT_APPLICABLE} else worst(verdicts)
+            for key, verdicts in found.items()
+        }
 
 
 def controller(factory: str) -> list[str]:

@@ -361,7 +361,7 @@ def test_a_killed_bench_leaves_no_process_and_a_readable_folder(start):
     run.process.wait()
     wait_for("the end of what it had started", lambda: not run.children(), GONE_S)
     results = incomplete(model.load(folder / "results.json"))
-    assert {one.id: one.verdict for one in results.requirements if one.tests} == {"SAF-03": "PASS"}
+    assert [(test.verdict, one.id) for one in results.requirements for test in one.tests] == [("PASS", "SAF-03")]
     assert list((folder / "waveforms").glob("*.npz"))
 
 
