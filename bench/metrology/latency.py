@@ -66,6 +66,23 @@ class RecordTiming:
     source: str
 
 
+@dataclass(frozen=True)
+class TimingCalibration:
+    """What was calibrated of a digitizer's timing, in place of its data sheet's figures; None where nothing was.
+
+    trigger_u_s: standard uncertainty of the trigger's latency, which the record's times are already corrected for;
+    time_base_rel_u: of the relative error of the sample interval; sources: as the budget prints them.
+    """
+
+    trigger_u_s: float | None = None
+    trigger_source: str = ""
+    time_base_rel_u: float | None = None
+    time_base_source: str = ""
+
+
+NOT_CALIBRATED = TimingCalibration()
+
+
 def latency_budget(
     crossing: Crossing,
     timing: RecordTiming,
@@ -74,6 +91,7 @@ def latency_budget(
     since_trigger_s: float,
     stamp_half_width_s: float,
     stamp_source: str,
+    calibration: TimingCalibration = NOT_CALIBRATED,
 ) -> Budget:
     """The budget of a latency in ms. since_trigger_s: from the record's trigger to the crossing (s).
 
@@ -95,8 +113,11 @@ def latency_budget(
         Component.rectangular("frame stamp", stamp_half_width_s, MS, stamp_source, "s"),
         link.component(),
         Component.rectangular("trigger of the record", timing.trigger_s, MS, timing.source, "s"),
-        Component.rectangular("time base", timing.time_base_rel * abs(since_trigger_s), MS, timing.source, "s"),
+        _time_base(timing, calibration, abs(since_trigger_s)),
     ]
+    if calibration.trigger_u_s is not None:
+        latency_u_s, source = calibration.trigger_u_s, calibration.trigger_source
+        parts.append(Component("latency of the trigger", "normal", latency_u_s, MS, source=source, unit="s"))
     if slope > 0:
         parts.append(
             Component.rectangular(
@@ -104,3 +125,11 @@ def latency_budget(
             )
         )
     return Budget("time to isolation", "ms", parts)
+
+
+def _time_base(timing: RecordTiming, calibration: TimingCalibration, since_trigger_s: float) -> Component:
+    """By its calibration; by the data sheet where there is none."""
+    if calibration.time_base_rel_u is None:
+        return Component.rectangular("time base", timing.time_base_rel * since_trigger_s, MS, timing.source, "s")
+    u_s = calibration.time_base_rel_u * since_trigger_s
+    return Component("time base", "normal", u_s, MS, source=calibration.time_base_source, unit="s")

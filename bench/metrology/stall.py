@@ -108,7 +108,10 @@ class StallMonitor:
         found = []
         for lane in range(len(self.lanes) + 1):
             kind = f"processor {self.lanes[lane]}" if lane < len(self.lanes) else "wall clock step"
-            for start_s, gap_s in self._records(lane):
+            records = self._records(lane)
+            if len(records) == _RING and records[0][0] > from_s:
+                raise BenchError("stall monitor", f"no longer knows all stalls of {kind}: there were more than {_RING}")
+            for start_s, gap_s in records:
                 if start_s <= to_s and start_s + abs(gap_s) >= from_s:
                     found.append(Stall(start_s, gap_s, kind))
         return sorted(found, key=lambda stall: stall.start_s)

@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import Identity
-from v2g_bench.metrology.calibration import CalibratedTiming
 from v2g_bench.metrology.step import step_in
 from v2g_bench.qualification.result import state_folder
 from v2g_bench.rig.load import LoadedRig
@@ -72,15 +71,6 @@ class MeasuredTiming(BaseModel):
         if not 0 <= age_days <= VALID_DAYS:
             return f"the trigger was measured {age_days:.0f} days ago, which counts for {VALID_DAYS} days"
         return ""
-
-    def as_timing(self, time_base_rel_expanded: float) -> CalibratedTiming:
-        """The same in the form of a calibration record; the time base comes from elsewhere."""
-        return CalibratedTiming(
-            trigger_latency_s=self.offset_s,
-            trigger_expanded_s=self.expanded_s,
-            time_base_rel_expanded=time_base_rel_expanded,
-            k=self.k,
-        )
 
     def __str__(self) -> str:
         return (

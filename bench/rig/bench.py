@@ -132,6 +132,7 @@ class Bench:
             fraction=self.judging.isolation_fraction,
             ripple_hz=self.rig.inverter.ripple_hz,
             seen=seen,
+            calibrated=self._parts.calibrated("dc_current"),
         )
 
     @contextmanager
@@ -161,6 +162,7 @@ class Bench:
         parts = [
             Component.of_samples("repeatability", readings, source=f"{AC_READINGS} readings"),
             Component.rectangular("accuracy", limit_w, source=source),
+            *self._parts.calibrated("ac_power").components(mean_w),
         ]
         return Reading("AC power", mean_w, "W", Budget("AC power", "W", parts))
 

@@ -27,9 +27,11 @@ from v2g_bench.errors import BenchError
 from v2g_bench.inverter.client import InverterClient
 from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.meters.registry import open_meter
-from v2g_bench.metrology.calibration import CalibrationState, state_of
+from v2g_bench.metrology.calibration import CalibrationRecord, CalibrationState, state_of
+from v2g_bench.metrology.calibration import load as read_record
 from v2g_bench.metrology.stall import StallMonitor
 from v2g_bench.plant.host import PlantProcess
+from v2g_bench.rig.calibrated import Calibrated, timing_calibration
 from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.dut import Controller
 from v2g_bench.rig.load import LoadedRig
@@ -90,6 +92,8 @@ class OpenRig:
         self._bus_choice: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
         self.timing: MeasuredTiming | None = None
+        self._calibrated: dict[str, Calibrated] = {}
+        self._lost = 0
 
     def __enter__(self) -> "OpenRig":
         try:
@@ -174,6 +178,9 @@ class OpenRig:
 
     def disturbed(self, from_s: float, to_s: float) -> str:
         """Why a latency measured between these times is not to be trusted; "" if nothing speaks against it."""
+        lost, self._lost = self.capture.lost - self._lost, self.capture.lost
+        if lost:
+            return f"the bench's own node has lost {lost} frames of the bus"
         return self.monitor.reason(from_s, to_s)
 
     def steps(self) -> list["Step"]:
@@ -271,7 +278,8 @@ class OpenRig:
             from v2g_bench.qualification.trigger import timing_of  # it opens rigs itself
 
             self.timing = timing_of(self.loaded)
-            options |= {"trigger_latency_s": self.timing.offset_s} if self.timing else {}
+            if (latency_s := self._trigger_latency_s()) is not None:
+                options["trigger_latency_s"] = latency_s
         self.meters[name] = opened = open_meter(meter.driver, resource, where=where, clock=self.clock, **options)
         self._later(f"meters.{name}", opened.close)
         if (
@@ -280,13 +288,43 @@ class OpenRig:
             and (problem := self.timing.problem(opened.identity(), datetime.now(UTC)))
         ):
             raise BenchError(f"{where}: trigger", problem, f"run: v2g-bench calibrate --rig={self.loaded.rig.name}")
+        self._calibrated[name] = self._calibration_of(name)
         return str(opened.identity())
+
+    def _trigger_latency_s(self) -> float | None:
+        """From the edge to its effect in the record: as measured on this rig, else as the record states it, else None."""
+        if self.timing is not None:
+            return self.timing.offset_s
+        record = self._record("dc_current")
+        return record.timing.trigger_latency_s if record is not None and record.timing is not None else None
+
+    def _record(self, name: str) -> CalibrationRecord | None:
+        """The calibration record that the rig file names; None where it names none, or one that cannot be used: what is
+        wrong with it is `calibration`'s to say."""
+        named = self.loaded.rig.meters.named()[name].calibration
+        try:
+            return read_record(self.loaded.path.parent / named) if named else None
+        except BenchError:
+            return None
+
+    def _calibration_of(self, name: str) -> Calibrated:
+        meter = self.loaded.rig.meters.named()[name]
+        state = self.calibration(name)
+        record = state.record if state.ok else None
+        if name != "dc_current":
+            return Calibrated(record, MEASURES[name])
+        measured = (self.timing.expanded_s / self.timing.k, "v2g-bench calibrate") if self.timing else (None, "")
+        return Calibrated(record, MEASURES[name], meter.shunt_ohm or 1.0, timing_calibration(record, *measured))
+
+    def calibrated(self, name: str) -> Calibrated:
+        """What a meter's calibration adds to the budgets; nothing where none counts."""
+        return self._calibrated[name]
 
     def calibration(self, name: str) -> CalibrationState:
         """Whether a meter's calibration supports the grade `hardware`."""
         meter = self.loaded.rig.meters.named()[name]
         path = self.loaded.path.parent / meter.calibration if meter.calibration else None
-        needs_timing = name == "dc_current"
+        needs_timing = name == "dc_current" and self.timing is None
         return state_of(path, self.meters[name].identity(), date.today(), (MEASURES[name],), needs_timing=needs_timing)
 
     def _open_inverter(self) -> str:

@@ -16,6 +16,7 @@ from v2g_bench.inverter.port import InverterReading
 from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.metrology.calibration import CalibrationState
 from v2g_bench.plant.control import PlantClient
+from v2g_bench.rig.calibrated import Calibrated
 from v2g_bench.rig.dut import Controller
 from v2g_bench.rig.load import LoadedRig
 from v2g_bench.rig.model import Rig
@@ -125,6 +126,10 @@ class Parts(Protocol):
 
     def calibration(self, name: str) -> CalibrationState:
         """Whether a meter's calibration supports the grade `hardware`."""
+        ...
+
+    def calibrated(self, name: str) -> Calibrated:
+        """What a meter's calibration adds to the budgets; nothing where none counts."""
         ...
 
     def steps(self) -> "list[Step]":

@@ -19,6 +19,7 @@ from v2g_bench.metrology.crossing import Crossing, NoCrossing, NoCurrent, Record
 from v2g_bench.metrology.extremes import least_mean
 from v2g_bench.metrology.latency import ClockLink, RecordTiming, latency_budget
 from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.reading import Reading
 
 RATE_HZ = 50_000.0
@@ -91,8 +92,9 @@ class Trace:
         fraction: float = 0.05,
         ripple_hz: float | None = None,
         seen: bool = False,
+        calibrated: Calibrated = UNCALIBRATED,
     ) -> None:
-        self._seen = seen
+        self._seen, self._calibrated = seen, calibrated
         self._digitizer, self._sync, self._clock = digitizer, sync, clock
         self._rate_hz, self._before_s, self._after_s = rate_hz, before_s, after_s
         self._fraction, self._ripple_hz = fraction, ripple_hz
@@ -169,6 +171,7 @@ class Trace:
             Component("noise of the mean", "normal", worst.u, source="this recording"),
             Component.rectangular("zero offset", timing.offset_a, source=timing.source),
             Component.rectangular("gain", timing.gain_rel * abs(worst.value), source=timing.source),
+            *self._calibrated.components(worst.value),
         ]
         reading = Reading("discharge current", -worst.value, "A", Budget("discharge current", "A", parts))
         return reading, self.waveform
@@ -183,6 +186,7 @@ class Trace:
             since_trigger_s=crossing.time_s - edge.time_s,
             stamp_half_width_s=after.half_width_s,
             stamp_source=after.source,
+            calibration=self._calibrated.timing,
         )
 
     def _none(self, after: Stamp, failed: str = "", unclear: str = "") -> Isolation:

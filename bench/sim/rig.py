@@ -19,6 +19,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.metrology.calibration import CalibrationState
 from v2g_bench.plant.settings import PlantSettings
+from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.load import LoadedRig
 from v2g_bench.rig.open import FIRST_FRAME_S, NEEDED_ROLES, Step
@@ -158,6 +159,9 @@ class SimRig:
 
     def calibration(self, name: str) -> CalibrationState:
         raise BenchError(f"meters.{name}", "a simulated meter has no calibration")
+
+    def calibrated(self, name: str) -> Calibrated:
+        return UNCALIBRATED
 
     @property
     def digitizer(self) -> CurrentDigitizer:

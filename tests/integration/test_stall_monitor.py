@@ -168,7 +168,12 @@ def test_the_log_is_bounded_and_keeps_the_newest(monitor):
         for number in range(_RING + 10):
             lane.record(float(number), 0.5)
         lane.alive(time.monotonic())
+        for other in range(1, len(monitor.lanes) + 1):
+            _Lane(monitor._memory, other).alive(time.monotonic())
         kept = monitor._records(0)
+        with pytest.raises(BenchError, match="no longer knows all stalls"):
+            monitor.stalls(0.0, 1.0)
+        assert "no longer knows" in monitor.reason(0.0, 1.0)
     finally:
         os.kill(monitor.pid, signal.SIGCONT)
     assert [start_s for start_s, _ in kept] == [float(n) for n in range(10, _RING + 10)]

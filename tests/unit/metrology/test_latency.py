@@ -3,18 +3,24 @@ import math
 import pytest
 
 from v2g_bench.metrology.crossing import isolation
-from v2g_bench.metrology.latency import ClockLink, RecordTiming, latency_budget
+from v2g_bench.metrology.latency import NOT_CALIBRATED, ClockLink, RecordTiming, TimingCalibration, latency_budget
 from v2g_bench.metrology.synthetic import Fall
 
 TIMING = RecordTiming(trigger_s=20e-6, time_base_rel=25e-6, offset=0.02, source="data sheet")
 LINK = ClockLink(30e-6, "sync line")
 
 
-def budget(fall=None, rate=50e3, timing=TIMING, link=LINK):
+def budget(fall=None, rate=50e3, timing=TIMING, link=LINK, calibration=NOT_CALIBRATED):
     fall = fall or Fall(-8.0, 2e-3, noise_pct=0.2)
     crossing = isolation(fall.waveform(rate, seed=1), fall.fault_s)
     made = latency_budget(
-        crossing, timing, link, since_trigger_s=0.05, stamp_half_width_s=100e-6, stamp_source="kernel stamp"
+        crossing,
+        timing,
+        link,
+        since_trigger_s=0.05,
+        stamp_half_width_s=100e-6,
+        stamp_source="kernel stamp",
+        calibration=calibration,
     )
     return crossing, {c.name: c for c in made.components}, made
 
@@ -28,6 +34,18 @@ def test_every_part_in_ms_with_its_source():
     assert parts["trigger of the record"].contribution == pytest.approx(0.02 / math.sqrt(3))
     assert parts["time base"].contribution == pytest.approx(1000 * 25e-6 * 0.05 / math.sqrt(3))
     assert all(part.source for part in parts.values())
+
+
+def test_a_calibration_takes_the_place_of_the_data_sheet():
+    calibration = TimingCalibration(2e-6, "v2g-bench calibrate", 4e-6, "certificate C-1")
+    _, parts, made = budget(calibration=calibration)
+    assert parts["time base"].contribution == pytest.approx(1000 * 4e-6 * 0.05)
+    assert parts["time base"].source == "certificate C-1"
+    assert parts["latency of the trigger"].contribution == pytest.approx(2e-3)
+    assert "latency of the trigger" not in budget()[1]
+    # What the grid of samples leaves open is not the trigger's latency, and stays.
+    assert "trigger of the record" in parts
+    assert made.combined().u != budget()[2].combined().u
 
 
 def test_the_zero_error_counts_by_the_slope():

@@ -88,12 +88,6 @@ def test_it_counts_for_the_same_instrument_and_some_time():
     assert "not 'MY2'" in timing.problem(other, NOW)
 
 
-def test_as_a_calibration_record_has_it():
-    timing = kept().as_timing(25e-6)
-    assert timing.trigger_latency_s == kept().offset_s
-    assert timing.k == 2.0
-
-
 def test_a_rig_that_was_never_measured_has_none(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     loaded = load_rig("virtual")

@@ -13,6 +13,7 @@ from v2g_bench.faults import OverTemperature
 from v2g_bench.meters.protocols import DigitizerTiming
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.bench import RATED_W, Bench, NotAtPower
+from v2g_bench.rig.calibrated import UNCALIBRATED
 from v2g_bench.rig.dut import Reply
 from v2g_bench.rig.load import load_rig
 from v2g_bench.rig.trace import Edge, Stamp
@@ -89,6 +90,9 @@ class FakeParts:
 
     def fresh_controller(self):
         self.power_w = 0.0
+
+    def calibrated(self, name):
+        return UNCALIBRATED
 
     def pause(self, for_s):
         self.clock.advance(for_s + self.late_s)
