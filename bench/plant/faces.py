@@ -33,11 +33,13 @@ class PlantStage:
     def measure(self) -> InverterReading:
         """What the inverter measures now. One that ignores a stop claims that it has stopped."""
         plant = self._plant
-        plant.step(self._clock.now_s())
+        now_s = self._clock.now_s()
+        plant.step(now_s)
+        now = np.array([now_s])
         return InverterReading(
             ac_power_w=plant.ac_power_w,
-            ac_voltage_v=plant.config.grid_v,
-            frequency_hz=plant.config.grid_hz,
+            ac_voltage_v=float(plant.grid.voltage_v(now)[0]),
+            frequency_hz=float(plant.grid.frequency_hz(now)[0]),
             dc_voltage_v=plant.bus_voltage_v,
             dc_current_a=plant.dc_current_a,
             soc_pct=plant.soc_pct,
