@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from v2g_bench.reports.verdicts import worst
 from v2g_bench.rig.load import load_rig
 from v2g_bench.sim.digest import digest, joined
 
@@ -34,9 +35,11 @@ def certify(reports, *options, rig="sim", hash_seed="0"):
 
 
 def verdicts(folder):
-    """Requirement -> verdict, of those that were tested."""
+    """Requirement -> worst verdict of its tests, of those that were tested."""
     results = json.loads((folder / "results.json").read_text("utf-8"))
-    return {one["id"]: one["verdict"] for one in results["requirements"] if one["tests"]}
+    return {
+        one["id"]: worst(test["verdict"] for test in one["tests"]) for one in results["requirements"] if one["tests"]
+    }
 
 
 def broken_rig(folder, core):

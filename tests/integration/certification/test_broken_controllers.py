@@ -91,4 +91,8 @@ def test_the_broken_requirement_fails_and_no_other(tmp_path, mutant):
 def test_the_sound_controller_passes_the_same_tests(tmp_path):
     done = certify(tmp_path, rig_file(tmp_path), EVERYTHING)
     assert set(done.tested().values()) == {"PASS"}, done.out
-    assert done.status == 0, done.out
+    # A part of the suite passes, and says that it is a part.
+    assert done.status == 1, done.out
+    assert done.verdict("SAF-01") == "INCONCLUSIVE"
+    assert done.verdict("LIM-04") == "PASS"
+    assert "not tested, or not wholly, in this run" in done.out
