@@ -6,18 +6,20 @@ It counts for one rig file, one machine and one version of the bench, and for a 
 
 import hashlib
 import json
+import math
 import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from v2g_bench import __version__
 from v2g_bench.errors import BenchError
-from v2g_bench.metrology.measurement import as_plain
 from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.qualification.score import Outcome, Score
 from v2g_bench.rig.load import LoadedRig
@@ -69,7 +71,7 @@ class QualificationResult:
         part = path.with_suffix(".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(as_plain(asdict(self)), indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(_plain(self), indent=1) + "\n", encoding="utf-8")
             part.replace(path)
         except OSError as error:
             raise BenchError(str(path), f"cannot be written: {error.strerror}") from None
@@ -149,6 +151,21 @@ def this_bench() -> dict[str, str]:
         f"{platform.node()}, {platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs"
     )
     return {"version": __version__, "commit": _commit(), "machine": machine}
+
+
+def _plain(thing: Any) -> Any:
+    """Dataclasses, mappings, sequences and numbers (numpy's, too) as JSON takes them; None for what is not finite."""
+    if isinstance(thing, np.generic):
+        thing = thing.item()
+    if isinstance(thing, float):
+        return thing if math.isfinite(thing) else None
+    if is_dataclass(thing) and not isinstance(thing, type):
+        return {field.name: _plain(getattr(thing, field.name)) for field in fields(thing)}
+    if isinstance(thing, Mapping):
+        return {str(key): _plain(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return [_plain(item) for item in thing]
+    return thing
 
 
 def _commit() -> str:

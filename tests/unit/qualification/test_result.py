@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import math
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from v2g_bench.errors import BenchError
@@ -49,6 +51,22 @@ def ask(loaded, tmp_path, **more):
 def test_what_is_saved_is_read_again(result, tmp_path):
     assert read(result.save(tmp_path)) == result
     assert [path.name for path in tmp_path.iterdir()] == ["virtual.json"]
+
+
+def test_numbers_as_numpy_computes_them_are_kept_and_what_is_none_is_null(result, tmp_path):
+    computed = Outcome(delay_ms=np.float64(40.5), measured_ms=np.float32(48.5), true_ms=math.nan, expanded_ms=math.inf)
+    path = dataclasses.replace(result, seed=np.int64(7), outcomes=(computed,)).save(tmp_path)
+    data = json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert data["seed"] == 7
+    (outcome,) = read(path).outcomes
+    assert (outcome.delay_ms, outcome.measured_ms, outcome.true_ms, outcome.expanded_ms) == (40.5, 48.5, None, None)
+
+
+def test_what_has_no_plain_form_is_an_error_and_leaves_the_last_one(result, tmp_path):
+    path = result.save(tmp_path)
+    with pytest.raises(TypeError, match="object"):
+        dataclasses.replace(result, seed=object()).save(tmp_path)
+    assert read(path) == result
 
 
 def test_a_fresh_one_counts(loaded, result, tmp_path):
