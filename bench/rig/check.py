@@ -44,7 +44,7 @@ def check_rig(name_or_path: str, *, strict: bool = False) -> Iterator[Finding]:
                 if not finding.ok:
                     sick.add(step.part)
                 yield finding
-                yield from (Finding("note", True, notes.pop()) for _ in list(notes))
+                yield from (Finding("note", True, notes.pop(0)) for _ in list(notes))
         finally:
             closing = _finding("closing", lambda: _close(rig))
         if not closing.ok:

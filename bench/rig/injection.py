@@ -55,10 +55,20 @@ class Injector:
         if isinstance(expected, BusExpectation):
             return self._traffic_proof(fault, expected, from_s, bound_s)
         expected = expected.at_resolution(self._parts.db.resolution(expected.role))
-        frame = self._parts.wait_for(lambda seen: expected.met_by(before | seen, before), asked_s, bound_s)
+        roles = expected.roles()
+        if expected.met_by(before, before):
+            raise BenchError(
+                f"fault {fault.kind}", f"the bus shows it already: {expected}", "inject it into a pack that is healthy"
+            )
+        # The frame itself must carry the fault: one of another message would only repeat what was seen before.
+        frame = self._parts.wait_for(
+            lambda seen: any(role in seen for role in roles) and expected.met_by(before | seen, before),
+            asked_s,
+            bound_s,
+        )
         if frame is None:
             raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
-        known = {role: before[role] for role in expected.roles() if role in before}
+        known = {role: before[role] for role in roles if role in before}
         shown = json.dumps({**asdict(expected), "before": known, "asked_s": asked_s})
         return replace(self._parts.stamp(frame.stamp_s), shown=shown)
 
@@ -94,6 +104,8 @@ class Injector:
         gone = self._parts.wait_for(
             lambda seen: expected.role in seen and not expected.met_by(before | seen, before), cleared_s, HEALTHY_S
         )
+        if gone is None and expected.role not in self._parts.latest_all():
+            raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS has sent no {expected.role} since")
         if gone is None:
             raise BenchError(
                 f"fault {fault.kind}", f"still on the bus {HEALTHY_S:g} s after it was taken back: {expected}"

@@ -103,10 +103,10 @@ class Sync(Part):
 class Thresholds(Part):
     """What the manual leaves open and the controller is configured to; printed in the report."""
 
-    bms_timeout_s: Positive = 0.1
+    bms_timeout_s: Annotated[float, Field(ge=0.02, le=5)] = 0.1
     gradient_k: Positive = 8.0
     soc_divergence_pct: Positive = 5.0
-    packet_loss_pct: Positive = 10.0
+    packet_loss_pct: Annotated[float, Field(gt=0, le=100)] = 10.0
     noise_window_s: Positive = 1.0
 
 

@@ -15,7 +15,19 @@ from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.load import load_rig, shipped_rigs
 
 RIGS = sorted(name for name, path in shipped_rigs().items() if "[bus.main]" in path.read_text())
-ODD = ["with space", 'a "quote"', "back\\slash", "tick'", "hash # [x] = 1", "{braces}", "Gerät", "tab\there", "a\nline"]
+ODD = [
+    "😀",
+    "del\x7f",
+    "with space",
+    'a "quote"',
+    "back\\slash",
+    "tick'",
+    "hash # [x] = 1",
+    "{braces}",
+    "Gerät",
+    "tab\there",
+    "a\nline",
+]
 
 
 def parts_of(loaded, folder):

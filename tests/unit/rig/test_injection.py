@@ -261,7 +261,10 @@ def test_a_fault_that_stays_on_the_bus_is_an_error(world):
 
 def test_silence_after_a_fault_is_not_health(world):
     world.silent_after = True
-    with pytest.raises(BenchError, match="still on the bus"), Injector(world).active(HOT, 0.0):
+    with (
+        pytest.raises(BenchError, match="the BMS has sent no cell_temperature_max since"),
+        Injector(world).active(HOT, 0.0),
+    ):
         pass
 
 
@@ -284,3 +287,11 @@ def test_a_rig_without_a_plant_injects_nothing(world):
     with pytest.raises(BenchError, match="fault over_temperature: .*no emulated BMS"), Injector(world).active(HOT, 0.0):
         pytest.fail("the test began")
     assert (client.asked, client.cleared) == ([], [])
+
+
+def test_what_the_bus_shows_already_cannot_be_injected(world):
+    world.healthy["cell_temperature_max"] = 51.0
+    world.pause(0.1)
+    with pytest.raises(BenchError, match="the bus shows it already"), Injector(world).active(HOT, 0.0):
+        pytest.fail("the test began")
+    assert world.cleared == [1]
