@@ -157,8 +157,8 @@ def test_an_empty_memory(bench, clock, rig, monkeypatch):
 def test_the_record_before_is_not_a_record(bench, clock, rig, monkeypatch):
     driver, meter = bench()
     _, wave = record(driver, meter, clock, rig)
-    monkeypatch.setattr(meter, "_sample", lambda opens_s: wave.samples[: len(opens_s)] * 0.001)
-    monkeypatch.setattr("v2g_bench.meters.emulated.keysight_34465a.CHUNK", 1 << 20)
+    monkeypatch.setattr(meter, "sample", lambda opens_s: wave.samples[: len(opens_s)] * 0.001)
+    monkeypatch.setattr("v2g_bench.meters.emulated.digitizer.CHUNK", 1 << 20)
     with pytest.raises(BenchError, match="record before"):
         record(driver, meter, clock, rig)
 
