@@ -33,7 +33,7 @@ from v2g_bench.meters.visa import LOST_CONNECTION, VisaLink, io_errors
 ExchangeLog = Callable[[float, str, str], None]
 
 MOST_ERRORS = 30  # an error queue that is longer than this never ends
-_DTYPES = {"f8": ">f8", "f4": ">f4"}
+_DTYPES = {"f8": ">f8", "f4": ">f4", "u2": ">u2"}
 
 
 class ScpiSession:
@@ -123,25 +123,37 @@ class ScpiSession:
             raise self.error(f"answered {answer[:60]!r} to {text!r}, where {count} numbers are due")
         return values
 
-    def query_block(self, text: str, kind: str = "f8", timeout_s: float | None = None) -> NDArray[np.float64]:
-        """The numbers of the definite-length block that answers `text`.
+    def query_block(
+        self, text: str, kind: str = "f8", timeout_s: float | None = None, *, count: int | None = None
+    ) -> NDArray[np.float64]:
+        """The numbers of the block that answers `text`.
 
-        kind: f8 or f4 (big-endian, as FORM:BORD NORM), or ascii (numbers with commas). A block that is shorter than it
-        says, or that is none, is an error.
+        kind: f8, f4, u2 (big-endian, as FORM:BORD NORM), or ascii (numbers with commas). count: how many are due; needed
+        where the instrument answers in blocks of indefinite length (#0), whose end a stream does not show. A block that is
+        shorter than it says, holds another number of values, or is none, is an error.
         """
         with self._lock:
             link = self._ready()
             self._send(text, link)
             bound_s = self.timeout_s if timeout_s is None else timeout_s
+            size = None if count is None or kind == "ascii" else count * int(kind[1])
             with _Trouble(self, f"no complete block in answer to {text!r} within {bound_s:g} s"):
-                data = link.read_block(bound_s)
+                data = link.read_block(bound_s, size)
             self._note("<", f"block of {len(data)} bytes")
-            try:
-                if kind == "ascii":
-                    return np.array([float(field) for field in data.decode("latin-1").split(",") if field.strip()])
-                return np.frombuffer(data, _DTYPES[kind]).astype(np.float64)
-            except ValueError:
-                raise self.error(f"the block in answer to {text!r} does not hold numbers ({kind})") from None
+            return self._numbers(text, data, kind, count)
+
+    def _numbers(self, text: str, data: bytes, kind: str, count: int | None) -> NDArray[np.float64]:
+        """What is in a block; BenchError unless it is `count` numbers of this kind."""
+        try:
+            if kind == "ascii":
+                values = np.array([float(field) for field in data.decode("latin-1").split(",") if field.strip()])
+            else:
+                values = np.frombuffer(data, _DTYPES[kind]).astype(np.float64)
+        except ValueError:
+            raise self.error(f"the block in answer to {text!r} does not hold numbers ({kind})") from None
+        if count is not None and len(values) != count:
+            raise self.error(f"the block in answer to {text!r} holds {len(values)} numbers, where {count} are due")
+        return values
 
     def check_errors(self, after: str = "") -> None:
         """Read the instrument's error queue to its end; BenchError with all of it if it was not empty."""

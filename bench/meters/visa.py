@@ -84,24 +84,28 @@ class VisaLink:
         self._await_stream(timeout_s)
         return bytes(visa.read_raw())
 
-    def read_block(self, timeout_s: float) -> bytes:
-        """The data of a definite-length block. ValueError: no block, or a short one."""
+    def read_block(self, timeout_s: float, size: int | None = None) -> bytes:
+        """The data of a block. ValueError: no block, a short one, or one of indefinite length and `size` not given."""
         visa = self._set_timeout(timeout_s)
         self._await_stream(timeout_s)
         if not self._by_stream:
-            return _block_of(bytes(visa.read_raw(1 << 20)))
+            return block_of(bytes(visa.read_raw(1 << 20)))
         visa.set_visa_attribute(_term_char_enabled(), False)  # a line feed inside of the data does not end them
         try:
-            start = self._read_exactly(2)
-            if start[:1] != b"#" or start[1:] not in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"):
-                raise ValueError(f"no definite-length block: it starts with {start!r}")
-            digits = self._read_exactly(int(start[1:]))
-            data = self._read_exactly(int(digits))
+            data = self._read_exactly(self._length_of_block(size))
         finally:
             visa.set_visa_attribute(_term_char_enabled(), True)
         if visa.read_raw().strip():
             raise ValueError("there is more behind the block")
         return data
+
+    def _length_of_block(self, size: int | None) -> int:
+        start = self._read_exactly(2)
+        if start == b"#0" and size is not None:
+            return size
+        if start[:1] != b"#" or start[1:] not in (b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"):
+            raise ValueError(f"no definite-length block: it starts with {start!r}")
+        return int(self._read_exactly(int(start[1:])))
 
     def clear(self, timeout_s: float) -> bool:
         """Device clear; False where it failed, or cannot keep a late answer away: then open a new connection."""
@@ -206,7 +210,7 @@ def _statuses() -> Any:
     return StatusCode
 
 
-def _block_of(message: bytes) -> bytes:
+def block_of(message: bytes) -> bytes:
     """The data of a whole message that is one block, definite or up to the end of the message (#0)."""
     if message[:2] == b"#0":
         return message[2:].removesuffix(b"\n")

@@ -72,8 +72,11 @@ class Meter(Part):
 
     driver: str
     resource: str = "emulated"
+    backend: str = "@py"  # PyVISA's; "" for the VISA library that is installed
+    timeout_s: Positive = 2.0
     transport: Literal["hislip", "socket"] = "hislip"  # of the emulator
-    shunt_ohm: Positive | None = None
+    shunt_ohm: Positive | None = None  # or V/A of a current probe
+    options: dict[str, bool | int | float | str] = {}  # the driver's own, such as range_v
     calibration: str | None = None
 
     @property

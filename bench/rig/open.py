@@ -272,7 +272,8 @@ class OpenRig:
     def _open_meter(self, name: str) -> str:
         meter = self.loaded.rig.meters.named()[name]
         resource = self.plant.resource(name) if meter.emulated and self.plant else meter.resource
-        options: dict[str, Any] = {"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {}
+        options: dict[str, Any] = dict(meter.options) | ({"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {})
+        options |= {"backend": meter.backend, "timeout_s": meter.timeout_s}
         where = f"{self.loaded.path}: meters.{name}"
         if name == "dc_current":
             from v2g_bench.qualification.trigger import timing_of  # it opens rigs itself

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from v2g_bench.meters.emulated.meter import EmulatedMeter
 from v2g_bench.meters.registry import driver_named
 from v2g_bench.meters.session import ScpiSession
+from v2g_bench.meters.visa import block_of
 from v2g_bench.sim.timeline import Timeline
-
-_DTYPES = {"f8": ">f8", "f4": ">f4"}
 
 
 class DirectSession(ScpiSession):
@@ -45,16 +44,16 @@ class DirectSession(ScpiSession):
     def query(self, text: str, timeout_s: float | None = None) -> str:
         return self._asked(text, timeout_s).decode("latin-1").strip()
 
-    def query_block(self, text: str, kind: str = "f8", timeout_s: float | None = None) -> NDArray[np.float64]:
-        data = self._asked(text, timeout_s).rstrip(b"\n") if kind == "ascii" else self._asked(text, timeout_s)
+    def query_block(
+        self, text: str, kind: str = "f8", timeout_s: float | None = None, *, count: int | None = None
+    ) -> NDArray[np.float64]:
+        answer = self._asked(text, timeout_s)
         if kind == "ascii":
-            return np.array([float(field) for field in data.decode("latin-1").split(",") if field.strip()])
-        digits = int(data[1:2]) if data[:1] == b"#" and data[1:2].isdigit() else 0
-        length = int(data[2 : 2 + digits] or b"0")
-        block = data[2 + digits : 2 + digits + length]
-        if not digits or len(block) < length:
-            raise self.error(f"no complete block in answer to {text!r}")
-        return np.frombuffer(block, _DTYPES[kind]).astype(np.float64)
+            return self._numbers(text, answer.rstrip(b"\n"), kind, count)
+        try:
+            return self._numbers(text, block_of(answer), kind, count)
+        except ValueError as error:
+            raise self.error(f"no complete block in answer to {text!r}: {error}") from None
 
     def _asked(self, text: str, timeout_s: float | None) -> bytes:
         bound_s = self.timeout_s if timeout_s is None else timeout_s

@@ -214,7 +214,7 @@ class SimRig:
 
     def _open_meter(self, name: str) -> str:
         meter = self.loaded.rig.meters.named()[name]
-        options: dict[str, Any] = {"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {}
+        options = dict(meter.options) | ({"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {})
         where = f"{self.loaded.path}: meters.{name}"
         self.meters[name] = opened = connect(meter.driver, self.plant.meters[name], self.timeline, where, **options)
         self._later(f"meters.{name}", opened.close)

@@ -32,11 +32,15 @@ ERRORS = {
     -221: "Settings conflict",
     -222: "Data out of range",
     -224: "Illegal parameter value",
+    -225: "Out of memory",
     -230: "Data corrupt or stale",
+    -285: "TSP Syntax error at line 1",
     -350: "Queue overflow",
     -363: "Input buffer overrun",
     -410: "Query INTERRUPTED",
     -420: "Query UNTERMINATED",
+    1115: "Parameter error",  # Keithley's own
+    1133: "Syntax error",
 }
 
 _NUMBER = re.compile(r"([+-]?(?:\d{1,255}\.?\d{0,255}|\.\d{1,255})(?:\s*[eE]\s*[+-]?\d{1,9})?)\s*([A-Za-z%]*)")

@@ -6,6 +6,7 @@ import pytest
 
 from v2g_bench.clock import SimClock
 from v2g_bench.meters.session import ScpiSession
+from v2g_bench.meters.visa import block_of
 
 
 class Rig:
@@ -70,14 +71,8 @@ class DirectLink:
             raise TimeoutError(f"nothing came within {timeout_s} s")
         return self.answers.pop(0)
 
-    def read_block(self, timeout_s):
-        message = self.read_line(timeout_s)
-        if message[:1] != b"#":
-            raise ValueError("no block")
-        start = 2 + int(message[1:2])
-        if len(message) < start + int(message[2:start]):
-            raise ValueError("a block that ends early")
-        return message[start : start + int(message[2:start])]
+    def read_block(self, timeout_s, size=None):
+        return block_of(self.read_line(timeout_s))
 
 
 @pytest.fixture
