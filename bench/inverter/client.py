@@ -22,6 +22,7 @@ from v2g_bench.inverter.nameplate import START, STOP, WATTS
 from v2g_bench.inverter.points import Point, from_registers, model_points, to_registers
 from v2g_bench.inverter.port import InverterReading, turned
 from v2g_bench.inverter.registers import END_MODEL, HEADER_REGISTERS, SUNS, power_of_ten
+from v2g_bench.inverter.rtu import ModbusRtuLink
 
 BASE_ADDRESSES = (40000, 0, 50000)  # where a SunSpec map may begin
 MOST_READ = 120  # registers per request; some devices refuse the full 125
@@ -66,8 +67,11 @@ class ModelBlock:
 class InverterClient:
     """A synchronous client. Every method raises BenchError for no answer, an improper answer or a refusal."""
 
-    def __init__(self, host: str, port: int, unit_id: int = 1, timeout_s: float = 1.0) -> None:
-        self._link = ModbusLink(host, port, unit_id, timeout_s)
+    def __init__(
+        self, host: str, port: int, unit_id: int = 1, timeout_s: float = 1.0, *, link: ModbusRtuLink | None = None
+    ) -> None:
+        """link: a serial line, in place of the TCP connection to host and port."""
+        self._link = link or ModbusLink(host, port, unit_id, timeout_s)
         self._models: dict[int, tuple[int, int]] = {}  # model -> address of its header, length after the header
         self._set_power_exponent: int | None = None
 

@@ -19,7 +19,7 @@ from pymodbus.exceptions import ModbusException as PymodbusError
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.codes import ModbusException, named
-from v2g_bench.inverter.frames import READ_HOLDING, WRITE_MANY
+from v2g_bench.inverter.frames import READ_HOLDING, READ_INPUT, WRITE_MANY, WRITE_ONE
 
 logging.getLogger("pymodbus").addHandler(logging.NullHandler())  # each failure is raised; none needs printing too
 
@@ -41,21 +41,28 @@ class ModbusLink:
         """Close the connection; the next request opens a new one."""
         self._client.close()
 
-    def read(self, address: int, count: int) -> list[int]:
-        """`count` holding registers from `address`.
+    def read(self, address: int, count: int, function: int = READ_HOLDING) -> list[int]:
+        """`count` registers from `address`: holding registers, or input registers (function 4).
 
         Raises ModbusException where the inverter refuses, BenchError for anything that is not a proper answer.
         """
         what = f"read of {count} registers at {address}"
-        reply = self._ask(what, READ_HOLDING, "read_holding_registers", address, count=count)
+        method = "read_input_registers" if function == READ_INPUT else "read_holding_registers"
+        reply = self._ask(what, function, method, address, count=count)
         registers = list(reply.registers)
         if len(registers) != count:
             raise self._failed(f"{what}: the reply has {len(registers)} registers", "its Modbus server is at fault")
         return registers
 
-    def write(self, address: int, values: Sequence[int]) -> None:
-        """Set registers in one request (function 16). Errors as for `read`."""
+    def write(self, address: int, values: Sequence[int], function: int = WRITE_MANY) -> None:
+        """Set registers in one request: function 16, or 6 for one register. Errors as for `read`."""
         what = f"write of {len(values)} registers at {address}"
+        if function == WRITE_ONE:
+            (value,) = values
+            reply = self._ask(what, WRITE_ONE, "write_register", address, value)
+            if (reply.address, list(reply.registers)) != (address, [value]):
+                raise self._failed(f"{what}: it confirms {list(reply.registers)} at {reply.address}")
+            return
         reply = self._ask(what, WRITE_MANY, "write_registers", address, list(values))
         if (reply.address, reply.count) != (address, len(values)):
             raise self._failed(f"{what}: it confirms {reply.count} registers at {reply.address}")

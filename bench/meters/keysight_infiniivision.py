@@ -30,7 +30,7 @@ class KeysightInfiniiVision(ShuntDigitizer):
     max_sample_rate_hz = HIGHEST_RATE_HZ
     shortest_aperture_s = 1.0  # averaged: the whole interval
     # DC vertical gain, and offset of 0.1 division; 5 mV to 10 V per division.
-    accuracy = dict.fromkeys((0.04, 0.08, 0.16, 0.4, 0.8, 1.6, 4.0, 8.0, 16.0, 40.0, 80.0), (0.03, 0.0125))  # noqa: RUF012
+    accuracy = dict.fromkeys((0.04, 0.08, 0.16, 0.4, 0.8, 1.6, 4.0, 8.0, 16.0, 40.0, 80.0), (0.03, 0.0125))
     offset_v = 0.002
     time_base_rel = 50e-6
     source = (

@@ -51,12 +51,20 @@ class Bms(Part):
 
 
 class Inverter(Part):
-    """The bidirectional inverter: emulated by the plant, or a real one behind Modbus TCP and SunSpec."""
+    """The bidirectional inverter: emulated by the plant, or a real one behind Modbus TCP or on a serial line.
 
-    kind: Literal["emulated", "modbus-tcp"]
+    map: a file with its register map (see `inverter.vendor`); without one it speaks SunSpec.
+    """
+
+    kind: Literal["emulated", "modbus-tcp", "modbus-rtu"]
     host: str = "127.0.0.1"
     port: int = 502
+    device: str = ""
+    baudrate: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
     unit_id: Annotated[int, Field(ge=1, le=247)] = 1
+    map: str | None = None
     rated_power_w: Positive = 11_000.0
     ripple_hz: Positive | None = None  # its switching frequency, where it is known
 
@@ -64,6 +72,10 @@ class Inverter(Part):
     def _real_needs_a_host(self) -> "Inverter":
         if self.kind == "modbus-tcp" and "host" not in self.model_fields_set:
             raise ValueError('a real inverter needs its address, for instance host = "192.0.2.9"')
+        if self.kind == "modbus-rtu" and not self.device:
+            raise ValueError('an inverter on a serial line needs it, for instance device = "/dev/ttyUSB0"')
+        if self.kind == "emulated" and self.map:
+            raise ValueError("the emulated inverter speaks SunSpec: map is for a real one")
         return self
 
 

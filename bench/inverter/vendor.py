@@ -1,0 +1,290 @@
+"""An inverter without SunSpec: what its maker's registers mean is one TOML file, and no code.
+
+    maker = "ACME"
+    model = "BX 11"
+    [set_power]                          # active power at the AC terminals
+    address = 1000
+    type = "int16"
+    scale = 10.0                         # W per count
+    invert = true                        # it counts discharge as positive
+    write_function = 6                   # 16 (the default) or 6
+    [[start]]                            # one write or several, in this order
+    address = 1001
+    value = 1
+    [[stop]]
+    address = 1001
+    value = 0
+    [state]                              # which of its values mean what
+    address = 2000
+    running = [3, 4]
+    fault = [9]
+    [read.ac_power_w]                    # and ac_voltage_v, frequency_hz, dc_voltage_v, dc_current_a, soc_pct
+    address = 2001
+    type = "int32"
+    words = "little"                     # the low word comes first
+    invert = true
+    read_function = 4                    # 3 (the default) holding, 4 input registers
+
+Quantities that the file does not name read NaN. Where the sign is a register of its own, [set_power.direction] names it.
+Where an identity is given (`expect`), another device at the address is refused.
+"""
+
+import math
+import struct
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Literal, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from v2g_bench.errors import BenchError
+from v2g_bench.inverter.client import InverterIdentity
+from v2g_bench.inverter.codes import ModbusException
+from v2g_bench.inverter.modbus import refused
+from v2g_bench.inverter.port import InverterReading, turned
+
+LAYOUTS = {"int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "float32": "f"}
+Address = Annotated[int, Field(ge=0, le=0xFFFF)]
+Quantity = Literal["ac_power_w", "ac_voltage_v", "frequency_hz", "dc_voltage_v", "dc_current_a", "soc_pct"]
+SIGNED = ("ac_power_w", "dc_current_a")
+
+
+class RegisterLink(Protocol):
+    """A Modbus connection to one unit, over TCP or a serial line."""
+
+    where: str
+
+    def read(self, address: int, count: int, function: int = ...) -> list[int]: ...
+
+    def write(self, address: int, values: Sequence[int], function: int = ...) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Value(_Table):
+    """A number in registers: engineering value = raw · scale + offset. absent: the raw number that means "none"."""
+
+    address: Address
+    type: Literal["int16", "uint16", "int32", "uint32", "float32"] = "int16"
+    words: Literal["big", "little"] = "big"
+    scale: float = 1.0
+    offset: float = 0.0
+    invert: bool = False  # it counts what leaves the battery as positive
+    absent: int | None = None
+    read_function: Literal[3, 4] = 3
+
+    @model_validator(mode="after")
+    def _scale_is_one(self) -> "Value":
+        if self.scale == 0 or not math.isfinite(self.scale):
+            raise ValueError("a scale is a number, not 0")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Registers."""
+        return 2 if self.type.endswith("32") else 1
+
+    def decode(self, registers: Sequence[int]) -> float:
+        """The engineering value, in the project's sign; NaN where there is none."""
+        words = registers if self.words == "big" else registers[::-1]
+        (raw,) = struct.unpack(">" + LAYOUTS[self.type], struct.pack(f">{self.size}H", *words))
+        if raw == self.absent or not math.isfinite(raw):
+            return math.nan
+        value = raw * self.scale + self.offset
+        return turned(value) if self.invert else value
+
+    def encode(self, value: float) -> list[int]:
+        """The registers of an engineering value. ValueError: beyond the type."""
+        raw = ((turned(value) if self.invert else value) - self.offset) / self.scale
+        try:
+            data = struct.pack(">" + LAYOUTS[self.type], raw if self.type == "float32" else round(raw))
+        except (struct.error, OverflowError) as error:
+            raise ValueError(f"{value:g} does not fit into {self.type} with scale {self.scale:g}") from error
+        words = list(struct.unpack(f">{self.size}H", data))
+        return words if self.words == "big" else words[::-1]
+
+
+class Direction(_Table):
+    """The sign as a register of its own; the power itself is then written without one."""
+
+    address: Address
+    charge: int
+    discharge: int
+    write_function: Literal[6, 16] = 16
+
+
+class SetPower(Value):
+    """Where the set-point is written."""
+
+    write_function: Literal[6, 16] = 16
+    direction: Direction | None = None
+
+    @model_validator(mode="after")
+    def _one_register_at_a_time(self) -> "SetPower":
+        if self.write_function == 6 and self.size > 1:
+            raise ValueError("function 6 writes one register: half of a power would stand there for a while")
+        return self
+
+
+class Order(_Table):
+    """One register set to one value."""
+
+    address: Address
+    value: Annotated[int, Field(ge=0, le=0xFFFF)]
+    write_function: Literal[6, 16] = 16
+
+
+class State(_Table):
+    """One register, and which of its values mean running or fault. mask: the bits of it that count."""
+
+    address: Address
+    running: list[int]
+    fault: list[int] = []
+    mask: int = 0xFFFF
+    read_function: Literal[3, 4] = 3
+
+
+class Text(_Table):
+    """ASCII, two characters to a register. expect: what must be found in it."""
+
+    address: Address
+    size: Annotated[int, Field(ge=1, le=32)]
+    expect: str = ""
+    read_function: Literal[3, 4] = 3
+
+
+class VendorMap(_Table):
+    """The whole file."""
+
+    maker: str
+    model: str
+    set_power: SetPower
+    stop: Annotated[list[Order], Field(min_length=1)]
+    start: list[Order] = []
+    state: State
+    read: dict[Quantity, Value]
+    serial: Text | None = None
+    version: Text | None = None
+
+    @model_validator(mode="after")
+    def _power_is_read(self) -> "VendorMap":
+        if "ac_power_w" not in self.read:
+            raise ValueError("[read.ac_power_w] is missing: the power that was set must be read back")
+        if unsigned := [name for name in self.read if self.read[name].invert and name not in SIGNED]:
+            raise ValueError(f"{unsigned[0]} has no direction that could be inverted")
+        return self
+
+
+def read_vendor_map(path: Path) -> VendorMap:
+    """The checked file; BenchError with file and key."""
+    try:
+        return VendorMap.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise BenchError(str(path), f"cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError(str(path), f"is not TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BenchError(f"{path}: {key}" if key else str(path), first["msg"].removeprefix("Value error, ")) from None
+
+
+class VendorInverter:
+    """As `InverterClient`, after a vendor's map. Every method raises BenchError for no answer, an improper one, a refusal."""
+
+    def __init__(self, link: RegisterLink, registers: VendorMap) -> None:
+        self._link, self._map = link, registers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the inverter keeps its set-point."""
+        self._link.close()
+
+    def identity(self) -> InverterIdentity:
+        """Maker and model after the file; serial number and version as it tells them. BenchError for another device."""
+        texts = [self._text(text) for text in (self._map.serial, self._map.version)]
+        return InverterIdentity(self._map.maker, self._map.model, *texts)
+
+    def reading(self) -> InverterReading:
+        """What it measures now, + = charge."""
+        values = {name: self._number(value) for name, value in self._map.read.items()}
+        state = self._map.state
+        raw = self._read(state.address, 1, state.read_function)[0] & state.mask
+        return InverterReading(
+            ac_power_w=values["ac_power_w"],
+            ac_voltage_v=values.get("ac_voltage_v", math.nan),
+            frequency_hz=values.get("frequency_hz", math.nan),
+            dc_voltage_v=values.get("dc_voltage_v", math.nan),
+            dc_current_a=values.get("dc_current_a", math.nan),
+            soc_pct=values.get("soc_pct", math.nan),
+            running=raw in state.running,
+            fault=raw in state.fault,
+        )
+
+    def set_power_w(self, power_w: float) -> None:
+        """Set the active power at the AC terminals (W, + = charge). Where the sign is a register: zero, sign, power."""
+        target = self._map.set_power
+        direction = target.direction
+        try:
+            wanted = target.encode(abs(power_w) if direction else power_w)
+            zero = target.encode(0.0)
+        except ValueError as error:
+            raise BenchError(self._link.where, f"set power: {error}", "see [set_power] of its register map") from None
+        if direction:
+            self._write(target.address, zero, target.write_function)
+            way = direction.charge if power_w >= 0 else direction.discharge
+            self._write(direction.address, [way], direction.write_function)
+        self._write(target.address, wanted, target.write_function)
+
+    def start(self) -> None:
+        """Let it run."""
+        self._carry_out(self._map.start)
+
+    def stop(self) -> None:
+        """Stop the bridge."""
+        self._carry_out(self._map.stop)
+
+    def _carry_out(self, orders: Sequence[Order]) -> None:
+        for order in orders:
+            self._write(order.address, [order.value], order.write_function)
+
+    def _number(self, value: Value) -> float:
+        return value.decode(self._read(value.address, value.size, value.read_function))
+
+    def _text(self, text: Text | None) -> str:
+        if text is None:
+            return ""
+        data = struct.pack(f">{text.size}H", *self._read(text.address, text.size, text.read_function))
+        told = data.split(b"\0")[0].decode("ascii", "replace").strip()
+        if text.expect not in told:
+            raise BenchError(
+                self._link.where,
+                f"{told!r} answers, where {text.expect!r} is expected",
+                f"is this the {self._map.maker} {self._map.model}, and the register map the right one?",
+            )
+        return told
+
+    def _read(self, address: int, count: int, function: int) -> list[int]:
+        try:
+            return self._link.read(address, count, function)
+        except ModbusException as refusal:
+            raise refused(self._link.where, refusal) from refusal
+
+    def _write(self, address: int, values: list[int], function: int) -> None:
+        try:
+            self._link.write(address, values, function)
+        except ModbusException as refusal:
+            raise refused(self._link.where, refusal) from refusal
