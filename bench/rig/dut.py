@@ -1,31 +1,35 @@
-"""The device under test: a controller process that the bench starts, or one that is already running.
+"""The device under test: a controller that the bench starts, here or on another machine, or one that already runs.
 
-The bench sees of it what it would see of a stranger's controller: CAN, Modbus, its command line and its log file.
+The bench sees of it what it would see of a stranger's controller: CAN, Modbus, its command line and its log.
 States: new --start--> running --stop--> stopped, at the end `close`; a guard ends it where the bench no longer can;
 `alive()` tells a controller that crashed from one that tripped.
+
+    kind        it runs                         its commands and its log are
+    process     as long as the bench wants      here
+    external    already, or by its `start`      here
+    ssh         as long as the bench wants,     on `host`
+                already where command = []
 """
 
 import contextlib
 import hashlib
 import os
-import re
-import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from v2g_bench.errors import BenchError
 from v2g_bench.priority import favoured
+from v2g_bench.rig.controller_log import log_of
 from v2g_bench.rig.guard import Guard
+from v2g_bench.rig.host import SSH_FAILED, Launched, SshHost, ThisMachine, launch
 from v2g_bench.rig.model import Dut
 
 STOP_S = 5.0
-LAST_BYTES = 256
+FAR_STOP_S = 8.0  # the same on another machine, where a program that ignores SIGTERM is killed after 5 s
+COMMAND_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -36,51 +40,6 @@ class Reply:
     status: int
     out: str
     err: str
-
-
-class LogTail:
-    """The controller's log file from a marked place on."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._start, self._before = 0, b""
-        self.mark()
-
-    def mark(self) -> None:
-        """Forget what stands in the file until now; BenchError if it cannot be looked at."""
-        self._start, self._before = 0, b""
-        with self._readable(), self.path.open("rb") as file:
-            self._start = file.seek(0, os.SEEK_END)
-            self._before = self._end_of(file, self._start)
-
-    def since_mark(self) -> str:
-        """The text written since the mark; all of it where the file was begun anew meanwhile. BenchError as `mark`."""
-        with self._readable(), self.path.open("rb") as file:
-            same = file.seek(0, os.SEEK_END) >= self._start and self._end_of(file, self._start) == self._before
-            file.seek(self._start if same else 0)
-            return file.read().decode("utf-8", "replace")
-        return ""
-
-    @staticmethod
-    def _end_of(file: BinaryIO, place: int) -> bytes:
-        """The last of what stands before a place in the file: by it a rotated or truncated file is told."""
-        file.seek(max(0, place - LAST_BYTES))
-        return file.read(min(place, LAST_BYTES))
-
-    @contextlib.contextmanager
-    def _readable(self) -> Iterator[None]:
-        """A file that is not there yet is an empty one; any other trouble is a BenchError."""
-        try:
-            yield
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            what = f"the controller's log {self.path} cannot be read: {error.strerror}"
-            raise BenchError("dut.log", what, "is it a file, and may this user read it?") from None
-
-    def find(self, pattern: str) -> re.Match[str] | None:
-        """The first match of a regular expression since the mark."""
-        return re.search(pattern, self.since_mark())
 
 
 class Controller:
@@ -94,46 +53,67 @@ class Controller:
         self._favoured = favour
         self._values = values
         self._folder = folder
+        self._host = SshHost(dut.host, dut.ssh_options) if dut.kind == "ssh" else ThisMachine()
+        self._runs = dut.kind == "process" or (dut.kind == "ssh" and bool(dut.command))
         self._process: subprocess.Popen[bytes] | None = None
+        self._far: Launched | None = None
         self._guard: Guard | None = None
-        self.log = LogTail(Path(self._fill(dut.log)))
+        self.log = log_of(self._host, self._fill(dut.log), folder)
         self.starts = 0
 
+    @property
+    def restarts(self) -> bool:
+        """Whether `start` begins a new life of it; one that runs already and has no `start` command goes on."""
+        return self._runs or "start" in self.dut.commands
+
     def start(self) -> None:
-        """Start the process and wait until its log has a line; BenchError if it dies or says nothing."""
-        if self.dut.kind == "external":
+        """Start it and wait until its log has a line; BenchError if it dies or says nothing. See `restarts`."""
+        self.log.open()
+        if not self.restarts:
             return
-        command = self._resolve([self._fill(word) for word in self.dut.command])
-        self._guard = self._guard or Guard()
         self.log.mark()
-        with (self._folder / "dut.stderr").open("ab") as stderr:
-            try:
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
-                )
-            except OSError as error:
-                raise BenchError("dut.command", f"{command[0]} cannot be started: {error.strerror}") from None
-        self._guard.watch(self._process.pid)
+        if self._runs:
+            self._begin()
+        else:
+            self.must("start")
         self.starts += 1
-        if self._favoured:
-            favoured(self._process.pid)
         deadline = time.monotonic() + self.dut.ready_s
         while not self.log.since_mark():
-            if self._process.poll() is not None:
+            if self._process is not None and self._process.poll() is not None:
                 raise self._error(
                     f"ended with status {self._process.returncode} before it was ready", self._last_words()
                 )
             if time.monotonic() > deadline:
                 self.stop()
                 raise self._error(
-                    f"no line in its log {self.log.path} within {self.dut.ready_s:g} s",
+                    f"no line in its log {self._fill(self.dut.log)} within {self.dut.ready_s:g} s",
                     f"is dut.log the file it writes? {self._last_words() or 'it said nothing'}",
                 )
             time.sleep(0.01)
 
+    def _begin(self) -> None:
+        """Run its program, here or there."""
+        words = [self._fill(word) for word in self.dut.command]
+        command = words if self.dut.kind == "ssh" else self._host.argv(words)
+        self._guard = self._guard or Guard()
+        with (self._folder / "dut.stderr").open("ab") as stderr:
+            try:
+                if self.dut.kind == "ssh":
+                    self._far = launch(self._host, command, stderr, stderr)
+                    self._process = self._far.process
+                else:
+                    self._process = subprocess.Popen(
+                        command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
+                    )
+            except OSError as error:
+                raise BenchError("dut.command", f"{command[0]} cannot be started: {error.strerror}") from None
+        self._guard.watch(self._process.pid)
+        if self._favoured and self._far is None:
+            favoured(self._process.pid)
+
     def alive(self) -> bool:
-        """True while the controller runs; an external one is taken to."""
-        return self.dut.kind == "external" or (self._process is not None and self._process.poll() is None)
+        """True while the controller runs; one that the bench does not run is taken to."""
+        return not self._runs or (self._process is not None and self._process.poll() is None)
 
     def require_alive(self) -> None:
         """BenchError if the controller died: a dead controller never passes a test."""
@@ -145,13 +125,14 @@ class Controller:
         """Run one of [dut.commands]; BenchError if the rig has no such command or it hangs for 10 s."""
         if name not in self.dut.commands:
             raise BenchError(f"dut.commands.{name}", "the rig names no such command", "add it to [dut.commands]")
-        command = self._resolve(
-            [self._fill(word, **values) for word in self.dut.commands[name]], f"dut.commands.{name}"
-        )
+        key = f"dut.commands.{name}"
+        command = self._host.argv([self._fill(word, **values) for word in self.dut.commands[name]], key)
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:
-            raise BenchError(f"dut.commands.{name}", f"no answer within 10 s: {' '.join(command)}") from None
+            raise BenchError(key, f"no answer within {COMMAND_S:g} s: {' '.join(command)}") from None
+        if isinstance(self._host, SshHost) and done.returncode == SSH_FAILED:
+            raise self._host.failed(done.stderr)
         return Reply(command, done.returncode, done.stdout, done.stderr)
 
     def must(self, name: str, **values: str) -> Reply:
@@ -164,19 +145,17 @@ class Controller:
         return reply
 
     def stop(self) -> None:
-        """SIGTERM, SIGKILL after 5 s, and the same to whatever it left behind; BenchError if it had to be killed."""
+        """SIGTERM, SIGKILL after 5 s, and the same to whatever it left behind; BenchError if it had to be killed.
+
+        One that the bench does not run gets its `stop` command, if it has one and was started.
+        """
         process, self._process = self._process, None
+        far, self._far = self._far, None
         if process is None:
+            if not self._runs and self.starts and "stop" in self.dut.commands:
+                self.must("stop")
             return
-        killed = False
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                killed = True
-                process.kill()
-                process.wait(STOP_S)
+        killed = not far.end(FAR_STOP_S) if far else _killed(process)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
         if self._guard is not None:
@@ -185,31 +164,42 @@ class Controller:
             raise self._error(f"did not end within {STOP_S:g} s of SIGTERM and was killed")
 
     def close(self) -> None:
-        """`stop`, and nothing is watched over any more."""
+        """`stop`, and nothing is watched over or read any more."""
         try:
             self.stop()
         finally:
             guard, self._guard = self._guard, None
             if guard is not None:
                 guard.close()
+            self.log.close()
 
     def program(self) -> tuple[str, str]:
         """Path and SHA-256 of the controller's program file; empty where the bench does not start it."""
-        if self.dut.kind == "external":
+        if not self._runs:
             return "", ""
-        path = Path(self._resolve(self.dut.command)[0])
+        if isinstance(self._host, SshHost):
+            program = self._fill(self.dut.command[0])
+            told = self._told(["sh", "-c", 'sha256sum "$(command -v "$1")"', "v2g-bench", program]).split()
+            return program, told[0] if told else ""
+        path = Path(self._host.argv(self.dut.command)[0])
         return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
 
     def version(self) -> str:
         """What the program says to --version; empty where it does not answer or the bench does not start it."""
-        if self.dut.kind == "external":
+        if not self._runs:
             return ""
-        program = self._resolve(self.dut.command)[0]
+        told = self._told([self._fill(self.dut.command[0]), "--version"])
+        return told.strip().removeprefix(self.dut.name).strip()
+
+    def _told(self, words: list[str]) -> str:
+        """What a program says where the controller runs; empty where it fails."""
         try:
-            told = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10)
+            told = subprocess.run(
+                self._host.argv(words), capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL
+            )
         except (OSError, subprocess.TimeoutExpired):
             return ""
-        return told.stdout.strip().removeprefix(self.dut.name).strip() if told.returncode == 0 else ""
+        return told.stdout if told.returncode == 0 else ""
 
     def _fill(self, word: str, **values: str) -> str:
         try:
@@ -220,14 +210,6 @@ class Controller:
         except (ValueError, AttributeError) as error:
             raise BenchError("dut", f"{word!r}: {error}", "a brace that is meant is written twice: {{ }}") from None
 
-    def _resolve(self, command: list[str], key: str = "dut.command") -> list[str]:
-        """The command with its program found: on PATH, else beside the Python that runs the bench."""
-        beside = Path(sys.executable).parent / command[0]
-        found = shutil.which(command[0]) or (str(beside) if beside.is_file() else None)
-        if found is None:
-            raise BenchError(key, f"no such program: {command[0]}", "is it installed, and on PATH?")
-        return [found, *command[1:]]
-
     def _last_words(self) -> str:
         path = self._folder / "dut.stderr"
         lines = path.read_text("utf-8", "replace").strip().splitlines() if path.exists() else []
@@ -235,3 +217,16 @@ class Controller:
 
     def _error(self, what: str, mend: str = "") -> BenchError:
         return BenchError(f"controller {self.dut.name}", what, mend)
+
+
+def _killed(process: "subprocess.Popen[bytes]") -> bool:
+    """End a process here; True if it had to be killed."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_S)
+            return True
+    return False

@@ -125,20 +125,25 @@ class Thresholds(Part):
     noise_window_s: Positive = 1.0
 
 
+Command = Literal["set_power", "status", "reset_trip", "reset_soc_offset", "reload", "health", "start", "stop"]
+
+
 class Dut(Part):
     """The controller under test.
 
     `command` and the entries of `commands` may use {config}, {socket}, {log}, {folder}, {channel}, {interface},
     {inverter_host}, {inverter_port} and (set_power) {power_w}; {config} is a file that the bench writes for the reference
-    EMS.
+    EMS. `log` is a file, or journal:UNIT. kind = "ssh": all of it is on `host`.
     """
 
-    kind: Literal["process", "external", "core"]  # core: the reference controller's core inside a simulation
+    kind: Literal["process", "external", "ssh", "core"]  # core: the reference controller's core inside a simulation
     name: str = "v2g-daemon"
+    host: Annotated[str, Field(pattern=r"^([^-\s]\S*)?$")] = ""
+    ssh_options: list[str] = []
     command: list[str] = ["v2g-daemon", "--config", "{config}"]
     log: str = "{folder}/v2g-main.log"
     ready_s: Positive = 10.0
-    commands: dict[Literal["set_power", "status", "reset_trip", "reset_soc_offset", "reload", "health"], list[str]] = {
+    commands: dict[Command, list[str]] = {
         "set_power": ["v2g-ctrl", "--socket", "{socket}", "--set-power", "{power_w}"],
         "status": ["v2g-ctrl", "--socket", "{socket}", "--status", "--json"],
         "reset_trip": ["v2g-ctrl", "--socket", "{socket}", "--reset-trip"],
@@ -148,6 +153,22 @@ class Dut(Part):
     }
     supports: dict[str, bool | str] = {"bidirectional": True}
     thresholds: Thresholds = Thresholds()
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "Dut":
+        given = self.model_fields_set
+        if self.kind == "process" and not self.command:
+            raise ValueError("a process needs its command")
+        if self.kind == "ssh":
+            if not self.host:
+                raise ValueError('ssh needs a host, for instance host = "ems.lab"')
+            if missing := [name for name in ("command", "log", "commands") if name not in given]:
+                raise ValueError(
+                    f"say what runs on {self.host}: {', '.join(missing)} (command = [] where it runs already)"
+                )
+        elif "host" in given or "ssh_options" in given:
+            raise ValueError('host and ssh_options are for kind = "ssh"')
+        return self
 
 
 class Safety(Part):

@@ -130,7 +130,7 @@ class OpenRig:
         return wall_offset_ns() / 1e9
 
     def fresh_controller(self) -> None:
-        """A healthy pack at rest, and the controller started anew without a past (an external one is only reset)."""
+        """A healthy pack at rest, and the controller started anew without a past (one that goes on is only reset)."""
         if self._controllers:
             self.controller.stop()
         self._controllers += 1
@@ -138,7 +138,7 @@ class OpenRig:
             self.plant.client.reset()
         shutil.rmtree(self.runtime / "state", ignore_errors=True)
         self.controller.start()
-        if self.controller.dut.kind == "external":
+        if not self.controller.restarts:
             for command in ("reset_trip", "reset_soc_offset"):
                 if command in self.controller.dut.commands:
                     self.controller.run(command)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.rig.dut import Controller, LogTail
+from v2g_bench.rig.dut import Controller
 from v2g_bench.rig.model import Dut
 
 READY = "import sys, time, pathlib; pathlib.Path(sys.argv[1]).write_text(str(time.time_ns()) + ' ready'); "
@@ -37,50 +37,6 @@ def gone(pid):
         assert time.monotonic() < until_s
         time.sleep(0.01)
     return True
-
-
-class TestLog:
-    @pytest.fixture
-    def path(self, tmp_path):
-        return tmp_path / "v2g.log"
-
-    def test_only_what_came_after_the_mark(self, path):
-        path.write_text("0x0B22 of yesterday\n")
-        log = LogTail(path)
-        assert log.find("0x0B22") is None
-        with path.open("a") as file:
-            file.write("0x01A2 now\n")
-        assert log.find(r"0x01\w2").group() == "0x01A2"
-        log.mark()
-        assert log.since_mark() == ""
-
-    def test_a_file_that_is_not_there_yet_is_empty(self, path):
-        log = LogTail(path)
-        assert log.since_mark() == ""
-        path.write_text("first\n")
-        assert log.since_mark() == "first\n"
-
-    def test_a_rotated_file_is_read_from_its_beginning(self, path):
-        path.write_text("a long line of yesterday\n")
-        log = LogTail(path)
-        path.write_text("new\n")
-        assert log.since_mark() == "new\n"
-
-    def test_so_is_one_that_has_grown_beyond_the_mark_again(self, path):
-        path.write_text("yesterday\n")
-        log = LogTail(path)
-        path.write_text("0x0B22 in the first line, and more\n")
-        assert log.find("0x0B22")
-
-    def test_what_is_no_text_is_read_as_far_as_it_goes(self, path):
-        log = LogTail(path)
-        path.write_bytes(b"\xff\xfe 0x0B22\n")
-        assert log.find("0x0B22")
-
-    def test_what_is_no_file_is_an_error(self, path):
-        path.mkdir()
-        with pytest.raises(BenchError, match=r"dut.log: .*v2g.log cannot be read: Is a directory"):
-            LogTail(path).since_mark()
 
 
 def test_it_starts_lives_and_ends(make):
@@ -208,3 +164,36 @@ def test_its_program_has_a_digest_and_its_version_is_what_it_says(make):
     assert len(digest) == 64
     python = make(command=[sys.executable], name="Python")
     assert python.version() == sys.version.split()[0]
+
+
+def test_an_external_controller_may_have_commands_that_start_and_stop_it(make, tmp_path):
+    log = tmp_path / "v2g.log"
+    commands = {"start": ["sh", "-c", f"echo up >> {log}"], "stop": ["sh", "-c", f"echo down >> {log}"]}
+    controller = make(kind="external", commands=commands)
+    assert controller.restarts
+    controller.start()
+    assert (controller.starts, controller.log.since_mark()) == (1, "up\n")
+    controller.stop()
+    assert log.read_text() == "up\ndown\n"
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_start_command_that_starts_nothing_is_said(make, status):
+    controller = make(kind="external", commands={"start": ["sh", "-c", f"echo no >&2; exit {status}"]}, ready_s=0.2)
+    with pytest.raises(BenchError, match="exit status 1" if status else "no line in its log .* within 0.2 s"):
+        controller.start()
+
+
+@pytest.mark.parametrize(
+    ("dut", "said"),
+    [
+        ({"kind": "process", "command": []}, "a process needs its command"),
+        ({"kind": "ssh"}, "ssh needs a host"),
+        ({"kind": "ssh", "host": "-oProxyCommand=x"}, "host"),
+        ({"kind": "ssh", "host": "ems.lab", "command": []}, "say what runs on ems.lab: log, commands"),
+        ({"kind": "external", "host": "ems.lab"}, 'host and ssh_options are for kind = "ssh"'),
+    ],
+)
+def test_a_rig_file_that_contradicts_itself(dut, said):
+    with pytest.raises(ValueError, match=said):
+        Dut(**dut)
