@@ -152,6 +152,7 @@ class Dut(Part):
         "health": ["v2g-health", "--socket", "{socket}", "--status", "--json"],
     }
     supports: dict[str, bool | str] = {"bidirectional": True}
+    claims: list[str] | None = None  # the requirements that it claims at all; None: all of them
     thresholds: Thresholds = Thresholds()
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ clears it; data are words (or bytes) with a preamble of ten numbers that turn th
 the least significant byte last unless told otherwise; the screen's thousand points are what it gives unless it is told
 :WAV:POIN MAX and then :WAV:POIN:MODE RAW, in that order; what is beyond the screen is the outermost word.
 
-Its own errors, drawn once from the seed: gain 2 %, offset 0.5 % of the screen, time base 25 ppm; noise of 0.1 % of the
+Its own errors, drawn once from the seed: gain 2 %, offset 0.25 % of the screen, time base 25 ppm; noise of 0.1 % of the
 screen at 4 µs; 8 bits, 12 in high resolution. Assumptions of the emulator inside the maker's limits, not data of an
 instrument.
 """
@@ -37,7 +37,7 @@ class KeysightInfiniiVision(EmulatedDigitizer):
     """Volts of channel 1; `memory` points of one record."""
 
     identity = "AGILENT TECHNOLOGIES,DSO-X 2024A,MY00000001,02.43.2018020635"
-    gain_half, offset_half, time_base_half = 0.02, 0.01, 25e-6
+    gain_half, offset_half, time_base_half = 0.02, 0.005, 25e-6
     noise, noise_at_s = 2e-3, 4e-6
     span, headroom = 2.0, 1.0
 
