@@ -105,6 +105,52 @@ SICK = [
         ("ERROR", "inverter .* no answer"),
         [HOT],
     ),
+    *[
+        Sick(
+            f"inverter: {kind}",
+            [["inverter", {"faults": [{"kind": kind, **more}]}, "start"]],
+            ("ERROR", f"inverter 127.0.0.1:.* {said}"),
+            [HOT],
+        )
+        for kind, more, said in [
+            ("garbage", {}, "the reply is not Modbus TCP: de ad be ef"),
+            ("wrong-unit", {}, "the reply comes from unit [0-9]+, not 1"),
+            ("exception", {"code": 6}, r"exception 6 \(server device busy\)"),
+            ("truncate", {}, "the reply ends after"),
+            ("short-registers", {}, "the reply has .* registers|confirms"),
+            ("delay", {"delay_s": 3.0}, "no answer"),
+        ]
+    ],
+    Sick(
+        "analyzer that answers late",
+        [["meters.ac_power", {"late_answer_s": 5.0}, "power"]],
+        ("ERROR", "meters.ac_power: .* no answer to"),
+        [GRADIENT],
+    ),
+    Sick(
+        "analyzer that answers another question",
+        [["meters.ac_power", {"answers_another": True}, "power"]],
+        ("ERROR", "meters.ac_power: .* (is due|are due)"),
+        [GRADIENT],
+    ),
+    Sick(
+        "digitizer that answers another question",
+        [["meters.dc_current", {"answers_another": True}, "start"]],
+        ("ERROR", "meters.dc_current: .* (is due|are due|no complete block)"),
+        [HOT],
+    ),
+    Sick(
+        "digitizer that sends half of its record",
+        [["meters.dc_current", {"truncated_block": True}, "start"]],
+        ("ERROR", "meters.dc_current: .* no complete block"),
+        [HOT],
+    ),
+    Sick(
+        "digitizer whose error queue never ends",
+        [["meters.dc_current", {"full_error_queue": True}, "start"]],
+        ("ERROR", "meters.dc_current: .* no end of errors"),
+        [HOT],
+    ),
 ]
 
 
@@ -118,3 +164,5 @@ def test_a_sick_part_is_found(tmp_path, sick):
     assert set(done.tested().values()) == {verdict}, done.out
     for requirement in done.tested():
         assert re.search(pattern, done.reason(requirement)), done.reason(requirement)
+    assert (done.folder / "main.blf").stat().st_size > 1000  # the evidence is kept, also of what went wrong
+    assert (done.folder / "report.pdf").exists()
