@@ -194,6 +194,45 @@ def test_a_defect_is_never_a_waveform(serve, opened, rig, digitizer_34465a, defe
     assert len(record(driver, digitizer_34465a, rig)[1]) == 4001
 
 
+@pytest.fixture(params=["keithley-dmm6500", "keysight-infiniivision"])
+def other_digitizer(request, rig, serve, opened):
+    """(driver, emulated instrument) of the digitizers that answer with other kinds of blocks."""
+    options = {"shunt_ohm": 0.1, "range_v": {"keithley-dmm6500": 10.0, "keysight-infiniivision": 8.0}[request.param]}
+    meter = emulate(request.param, probe=rig, clock=CLOCK, shunt_ohm=0.1, seed=3)
+    return opened(request.param, serve(meter), timeout_s=1.0, **options), meter
+
+
+def test_other_digitizers_record_the_stop_of_the_current_too(rig, other_digitizer):
+    driver, meter = other_digitizer
+    for _ in range(2):
+        edge_s, wave = record(driver, meter, rig)
+        assert wave.times_s[np.argmax(wave.samples < 5.0)] - edge_s == pytest.approx(0.02, abs=50e-6)
+        assert wave.between(edge_s, edge_s + 0.019).samples.mean() == pytest.approx(10.0, abs=0.7)
+        assert wave.start_s <= edge_s - 0.02 + 2 * wave.dt_s  # the middle of its first sample
+        assert wave.end_s >= edge_s + 0.06
+        rig.stop_s = 1e18
+
+
+@pytest.mark.parametrize(
+    ("defects", "words"),
+    [
+        (MeterDefects(truncated_block=True), "no complete block|are due|does not hold"),
+        (MeterDefects(answers_another=True), "is due|are due"),
+        (MeterDefects(hang=True), "no answer"),
+        (MeterDefects(full_error_queue=True), "no end of errors"),
+    ],
+)
+def test_a_defect_of_theirs_is_never_a_waveform_and_the_next_record_is_good(rig, other_digitizer, defects, words):
+    driver, meter = other_digitizer
+    record(driver, meter, rig)
+    meter.defects = defects
+    with pytest.raises(BenchError, match=words):
+        record(driver, meter, rig)
+    meter.defects, rig.stop_s = MeterDefects(), 1e18
+    edge_s, wave = record(driver, meter, rig)
+    assert wave.times_s[np.argmax(wave.samples < 5.0)] - edge_s == pytest.approx(0.02, abs=50e-6)
+
+
 def test_an_overload_is_never_a_waveform(serve, opened, rig, digitizer_34465a):
     driver = opened("keysight-34465a", serve(digitizer_34465a), shunt_ohm=0.001)
     rig.current_a = 500.0

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from v2g_bench.errors import BenchError
@@ -10,6 +13,12 @@ from v2g_bench.meters.registry import driver, emulated
 
 def test_the_files_of_the_folders_have_registered_themselves():
     assert {"keysight-34465a", "yokogawa-wt300e", "fluke-8846a"} <= set(EMULATED) <= set(DRIVERS)
+
+
+def test_the_page_about_new_instruments_lists_them_all():
+    page = (Path(__file__).resolve().parents[3] / "bench" / "meters" / "README.md").read_text()
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \| \w+ ", page, re.MULTILINE)
+    assert sorted(listed) == sorted(DRIVERS)
 
 
 def test_a_new_instrument_is_a_class_with_a_decorator(monkeypatch, direct_session, rig, clock):
