@@ -184,18 +184,20 @@ class VisaLink:
         return bytes(data)
 
     def _py_session(self) -> Any:
-        return _py_session_of(self._visa, self._backend) if self._visa is not None else None
+        return _py_session_of(self._visa) if self._visa is not None else None
 
     def _py_socket(self, visa: "MessageBasedResource") -> socket.socket | None:
         if not self._by_stream:
             return None
-        found = getattr(_py_session_of(visa, self._backend), "interface", None)
+        found = getattr(_py_session_of(visa), "interface", None)
         return found if isinstance(found, socket.socket) else None
 
 
-def _py_session_of(visa: "MessageBasedResource", backend: str) -> Any:
+def _py_session_of(visa: "MessageBasedResource") -> Any:
     """The object inside pyvisa-py behind a resource, None with any other backend."""
-    return getattr(visa.visalib, "sessions", {}).get(visa.session) if backend.endswith("@py") else None
+    if not type(visa.visalib).__module__.startswith("pyvisa_py"):
+        return None
+    return getattr(visa.visalib, "sessions", {}).get(visa.session)
 
 
 def _term_char_enabled() -> Any:

@@ -1,6 +1,7 @@
 """Drivers and emulated instruments over real PyVISA, on both transports, with everything that can go wrong."""
 
 import socket
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -192,6 +193,27 @@ def test_a_defect_is_never_a_waveform(serve, opened, rig, digitizer_34465a, defe
         record(driver, digitizer_34465a, rig)
     digitizer_34465a.defects = MeterDefects()
     assert len(record(driver, digitizer_34465a, rig)[1]) == 4001
+
+
+@pytest.fixture
+def another_backend(monkeypatch):
+    """A PyVISA backend whose insides this project does not know: pyvisa-py under another name."""
+    from pyvisa_py import highlevel
+
+    class ElsewhereLibrary(highlevel.PyVisaLibrary):
+        pass
+
+    monkeypatch.setitem(sys.modules, "pyvisa_elsewhere", SimpleNamespace(WRAPPER_CLASS=ElsewhereLibrary))
+    return "@elsewhere"
+
+
+def test_any_backend_will_do(serve, opened, rig, digitizer_34465a, another_backend):
+    driver = opened("keysight-34465a", serve(digitizer_34465a), shunt_ohm=0.001, backend=another_backend)
+    _, wave = record(driver, digitizer_34465a, rig)
+    assert len(wave) == 4001
+    digitizer_34465a.defects = MeterDefects(identity="ACME,1,2,3")
+    with pytest.raises(BenchError, match="ACME"):
+        driver._session.identify("^Keysight")
 
 
 @pytest.fixture(params=["keithley-dmm6500", "keysight-infiniivision"])

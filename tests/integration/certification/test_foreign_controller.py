@@ -10,6 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from certify import PROJECT, certify, rig_file
 
+from v2g_bench.can.buses import socketcan_problem
+
 pytestmark = pytest.mark.timeout(300)
 
 SOURCE = PROJECT / "tests" / "foreign" / "ems.c"
@@ -61,8 +63,55 @@ def test_it_is_certified_for_what_it_claims_and_nothing_else(tmp_path):
     assert "EMERGENCY: a cell above 45 degC" in (done.folder / "c-ems.log").read_text()
 
 
+def test_it_is_certified_on_real_socketcan(tmp_path):
+    """In the user-mode kernel: v2g-bench kernel -- pytest tests/integration/certification/test_foreign_controller.py"""
+    if (problem := socketcan_problem("vcan0")) is not None:
+        pytest.skip(f"no vcan0 here: {problem.splitlines()[0]}")
+    rig = rig_file(tmp_path, foreign(compiled(tmp_path)), base="vcan0")
+    done = certify(tmp_path, rig, [HOT], "--rig-strict")
+    assert done.tested() == {"SAF-01": "PASS"}, done.out
+    assert "ems ready on vcan0" in (done.folder / "c-ems.log").read_text()
+
+
 def test_one_that_trips_too_late_fails(tmp_path):
     rig = rig_file(tmp_path, foreign(compiled(tmp_path, "-DHESITATES_MS=60")))
     done = certify(tmp_path, rig, [f"{HOT}[discharging-3kW]"])
     assert done.verdict("SAF-01") == "FAIL", done.out
     assert done.requirement("SAF-01").tests[0].measurements[0].value > 60
+
+
+def test_one_that_runs_by_itself_is_started_and_stopped_by_its_own_commands(tmp_path):
+    dut = foreign(compiled(tmp_path))
+    begin = '"$@" >/dev/null 2>&1 & echo $! > "$0"'
+    dut |= {
+        "dut.kind": "external",
+        "dut.commands.start": ["sh", "-c", begin, "{folder}/c-ems.pid", *dut["dut.command"]],
+        "dut.commands.stop": [
+            "sh",
+            "-c",
+            'kill $(cat "$0"); while kill -0 $(cat "$0"); do sleep 0.01; done',
+            "{folder}/c-ems.pid",
+        ],
+        "dut.command": None,
+    }
+    done = certify(tmp_path, rig_file(tmp_path, dut), [f"{HOT}[charging-3kW]"])
+    assert done.verdict("SAF-01") == "INCONCLUSIVE", done.out  # three of its four tests were left out
+    assert [test.verdict for test in done.requirement("SAF-01").tests] == ["PASS"], done.out
+    assert done.run.controller.kind == "external"
+    log = (done.folder / "c-ems.log").read_text()
+    assert log.count("ems ready") == log.count("ems ended") >= 2
+
+
+def test_one_on_another_machine_is_certified_by_ssh(tmp_path, sshd):
+    dut = foreign(compiled(tmp_path))
+    dut |= {
+        "dut.kind": "ssh",
+        "dut.host": sshd.host,
+        "dut.ssh_options": sshd.options,
+        "dut.log": str(tmp_path / "far.log"),
+        "dut.command": [str(tmp_path / "far.log") if "c-ems.log" in word else word for word in dut["dut.command"]],
+    }
+    done = certify(tmp_path, rig_file(tmp_path, dut), [f"{HOT}[charging-3kW]"])
+    assert [test.verdict for test in done.requirement("SAF-01").tests] == ["PASS"], done.out
+    assert (done.run.controller.kind, done.run.controller.version) == ("ssh", "0.1")
+    assert "EMERGENCY: a cell above 45 degC" in (done.folder / "dut.log").read_text()  # the copy is in the evidence
