@@ -56,7 +56,7 @@ class ModbusRtuLink:
     ) -> None:
         self.where = f"inverter {device} unit {unit_id}"
         self._device, self._unit_id, self._timeout_s = device, unit_id, timeout_s
-        self._line = {"baudrate": baudrate, "parity": parity, "stopbits": stopbits}
+        self._line: dict[str, Any] = {"baudrate": baudrate, "parity": parity, "stopbits": stopbits}
         self._port: Any = None  # a serial.Serial; pyserial has no types
         self._disturbed = False
 

@@ -18,8 +18,14 @@ def connect_inverter(
     host, port = address or (inverter.host, inverter.port)
     serial = None
     if inverter.kind == "modbus-rtu":
-        line = {"baudrate": inverter.baudrate, "parity": inverter.parity, "stopbits": inverter.stopbits}
-        serial = ModbusRtuLink(inverter.device, inverter.unit_id, timeout_s, **line)
+        serial = ModbusRtuLink(
+            inverter.device,
+            inverter.unit_id,
+            timeout_s,
+            baudrate=inverter.baudrate,
+            parity=inverter.parity,
+            stopbits=inverter.stopbits,
+        )
     if inverter.map is None:
         return InverterClient(host, port, inverter.unit_id, timeout_s, link=serial)
     registers = read_vendor_map(loaded.resolve(inverter.map, "inverter.map"))

@@ -24,7 +24,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.priority import favoured
 from v2g_bench.rig.controller_log import log_of
 from v2g_bench.rig.guard import Guard
-from v2g_bench.rig.host import SSH_FAILED, Launched, SshHost, ThisMachine, launch
+from v2g_bench.rig.host import SSH_FAILED, Host, Launched, SshHost, ThisMachine, launch
 from v2g_bench.rig.model import Dut
 
 STOP_S = 5.0
@@ -53,7 +53,7 @@ class Controller:
         self._favoured = favour
         self._values = values
         self._folder = folder
-        self._host = SshHost(dut.host, dut.ssh_options) if dut.kind == "ssh" else ThisMachine()
+        self._host: Host = SshHost(dut.host, dut.ssh_options) if dut.kind == "ssh" else ThisMachine()
         self._runs = dut.kind == "process" or (dut.kind == "ssh" and bool(dut.command))
         self._process: subprocess.Popen[bytes] | None = None
         self._far: Launched | None = None
