@@ -26,16 +26,20 @@ DIGITIZERS = {
 }
 
 
+# At 3 kW a scope's zero (0.1 division) is several times the threshold, and its uncertainty tens of milliseconds.
+RATED = [f"{HOT}[{way}-rated]" for way in ("discharging", "charging")]
+
+
 @pytest.mark.parametrize("case", DIGITIZERS)
 def test_the_hot_cell_is_judged_with_any_digitizer(tmp_path, case):
-    rig = rig_file(tmp_path, DIGITIZERS[case])
-    done = certify(tmp_path, rig, [HOT])
-    assert done.tested() == {"SAF-01": "PASS"}, done.out
-    assert len(done.requirement("SAF-01").tests) == 4
-    for test in done.requirement("SAF-01").tests:
+    select = RATED if "scope" in case else [HOT]
+    done = certify(tmp_path, rig_file(tmp_path, DIGITIZERS[case]), select)
+    tests = done.requirement("SAF-01").tests
+    assert [test.verdict for test in tests] == ["PASS"] * (2 if "scope" in case else 4), done.out
+    for test in tests:
         (measured,) = test.measurements
         assert 1 < measured.value < 50
-        assert 0 < measured.expanded < 10
+        assert 0 < measured.expanded < (10 if "scope" in case else 2)
 
 
 def test_an_option_that_the_driver_does_not_have_is_named(tmp_path):
