@@ -83,6 +83,11 @@ class InverterClient:
     ) -> None:
         self.close()
 
+    @property
+    def where(self) -> str:
+        """How an error names it."""
+        return self._link.where
+
     def close(self) -> None:
         """Close the connection; the inverter keeps its set-point."""
         self._link.close()

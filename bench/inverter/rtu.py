@@ -52,7 +52,7 @@ class ModbusRtuLink:
     """One unit on one serial line; opens it when first used. Not for several threads at once."""
 
     def __init__(
-        self, device: str, unit_id: int, timeout_s: float, *, baudrate: int = 9600, parity: str = "N", stopbits: int = 1
+        self, device: str, unit_id: int, timeout_s: float, baudrate: int = 9600, parity: str = "N", stopbits: int = 1
     ) -> None:
         self.where = f"inverter {device} unit {unit_id}"
         self._device, self._unit_id, self._timeout_s = device, unit_id, timeout_s

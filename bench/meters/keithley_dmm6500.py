@@ -100,7 +100,7 @@ def buffer_of(pre: int, post: int) -> tuple[int, int]:
     """The trigger's place (whole %) and the size of the smallest buffer that has `pre` readings before it and `post` after.
 
     >>> buffer_of(2500, 17501)
-    (13, 20116)
+    (13, 20117)
     """
     percent = min(99, math.ceil(100 * pre / (pre + post)))
     count = max(FEWEST_READINGS, math.ceil(100 * post / (100 - percent)), math.ceil(100 * pre / max(percent, 1)))

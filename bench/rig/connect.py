@@ -1,32 +1,23 @@
-"""The bench's own connection to a rig's inverter: SunSpec or a vendor's register map, over TCP or a serial line."""
+"""Where a rig's inverter is."""
 
-from v2g_bench.inverter.client import InverterClient
-from v2g_bench.inverter.modbus import ModbusLink
-from v2g_bench.inverter.rtu import ModbusRtuLink
-from v2g_bench.inverter.vendor import VendorInverter, read_vendor_map
+from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.rig.load import LoadedRig
 
 
-def connect_inverter(
-    loaded: LoadedRig, address: tuple[str, int] | None = None, timeout_s: float = 1.0
-) -> InverterClient | VendorInverter:
-    """A client for the rig's inverter; nothing is sent yet. address: of an emulated one, which the rig file does not know.
+def inverter_address(loaded: LoadedRig, emulated: tuple[str, int] | None = None) -> InverterAddress:
+    """After the rig file; emulated: host and port of an emulated one, which the file does not know.
 
-    BenchError for a register map that is wrong.
+    BenchError if its register map is not there.
     """
     inverter = loaded.rig.inverter
-    host, port = address or (inverter.host, inverter.port)
-    serial = None
-    if inverter.kind == "modbus-rtu":
-        serial = ModbusRtuLink(
-            inverter.device,
-            inverter.unit_id,
-            timeout_s,
-            baudrate=inverter.baudrate,
-            parity=inverter.parity,
-            stopbits=inverter.stopbits,
-        )
-    if inverter.map is None:
-        return InverterClient(host, port, inverter.unit_id, timeout_s, link=serial)
-    registers = read_vendor_map(loaded.resolve(inverter.map, "inverter.map"))
-    return VendorInverter(serial or ModbusLink(host, port, inverter.unit_id, timeout_s), registers)
+    host, port = emulated or (inverter.host, inverter.port)
+    return InverterAddress(
+        host=host,
+        port=port,
+        unit_id=inverter.unit_id,
+        device=inverter.device if inverter.kind == "modbus-rtu" else "",
+        baudrate=inverter.baudrate,
+        parity=inverter.parity,
+        stopbits=inverter.stopbits,
+        map_path=str(loaded.resolve(inverter.map, "inverter.map")) if inverter.map else "",
+    )

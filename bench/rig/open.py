@@ -31,7 +31,7 @@ from v2g_bench.metrology.calibration import load as read_record
 from v2g_bench.metrology.stall import StallMonitor
 from v2g_bench.plant.host import PlantProcess
 from v2g_bench.rig.calibrated import Calibrated, timing_calibration
-from v2g_bench.rig.connect import connect_inverter
+from v2g_bench.rig.connect import inverter_address
 from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.dut import Controller
 from v2g_bench.rig.load import LoadedRig
@@ -334,7 +334,7 @@ class OpenRig:
         self.inverter_address = (inverter.host, inverter.port)
         if emulated and self.plant is not None:
             self.inverter_address = ("127.0.0.1", self.plant.modbus_port)
-        self.inverter = connect_inverter(self.loaded, self.inverter_address)
+        self.inverter = inverter_address(self.loaded, self.inverter_address).open()
         self._later("inverter", self.inverter.close)
         return str(self.inverter.identity())
 

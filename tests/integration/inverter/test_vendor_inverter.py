@@ -19,7 +19,7 @@ from v2g_bench.inverter.frames import Adu, FrameReader, ModbusCore
 from v2g_bench.inverter.nameplate import InverterConfig
 from v2g_bench.inverter.port import InverterReading
 from v2g_bench.inverter.sunspec import InverterMap
-from v2g_bench.rig.connect import connect_inverter
+from v2g_bench.rig.connect import inverter_address
 from v2g_bench.rig.load import load_rig
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -183,7 +183,7 @@ def connect(tmp_path):
         assert tomllib.loads(text)["inverter"]["kind"] != "emulated"
         path = tmp_path / "rig.toml"
         path.write_text(text)
-        clients.append(connect_inverter(load_rig(str(path)), timeout_s=0.5))
+        clients.append(inverter_address(load_rig(str(path))).open(timeout_s=0.5))
         return clients[-1]
 
     yield open_it

@@ -1,0 +1,42 @@
+"""Where an inverter is and how it speaks, as plain data: what another process needs to reach it as well.
+
+>>> InverterAddress(host="192.0.2.9").open().where
+'inverter 192.0.2.9:502'
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from v2g_bench.inverter.client import InverterClient
+from v2g_bench.inverter.modbus import ModbusLink
+from v2g_bench.inverter.rtu import ModbusRtuLink
+from v2g_bench.inverter.vendor import VendorInverter, read_vendor_map
+
+
+@dataclass(frozen=True)
+class InverterAddress:
+    """TCP, or a serial line where `device` is given; SunSpec, or the vendor's registers after the file `map_path`.
+
+    A serial line has one master at a time: a second process can open it only when the first has closed it or ended.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 502
+    unit_id: int = 1
+    device: str = ""
+    baudrate: int = 9600
+    parity: str = "N"
+    stopbits: int = 1
+    map_path: str = ""
+
+    def open(self, timeout_s: float = 1.0) -> InverterClient | VendorInverter:
+        """A client; nothing is sent yet. BenchError for a register map that is wrong."""
+        serial = None
+        if self.device:
+            line = (self.baudrate, self.parity, self.stopbits)
+            serial = ModbusRtuLink(self.device, self.unit_id, timeout_s, *line)
+        if not self.map_path:
+            return InverterClient(self.host, self.port, self.unit_id, timeout_s, link=serial)
+        return VendorInverter(
+            serial or ModbusLink(self.host, self.port, self.unit_id, timeout_s), read_vendor_map(Path(self.map_path))
+        )
