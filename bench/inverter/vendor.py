@@ -221,6 +221,8 @@ class VendorInverter:
     def identity(self) -> InverterIdentity:
         """Maker and model after the file; serial number and version as it tells them. BenchError for another device."""
         texts = [self._text(text) for text in (self._map.serial, self._map.version)]
+        if self._map.serial is None and self._map.version is None:
+            self.reading()  # it has nothing to say about itself, but it has to answer
         return InverterIdentity(self._map.maker, self._map.model, *texts)
 
     def reading(self) -> InverterReading:

@@ -137,6 +137,15 @@ def test_another_device_at_the_address(make):
         inverter.identity()
 
 
+def test_one_that_cannot_say_who_it_is_must_answer_all_the_same(make):
+    text = ACME.replace('[serial]\naddress = 10\nsize = 4\nexpect = "BX"\n', "")
+    inverter, link = make(text, held={2000: 3, 2003: 0}, inputs={2001: 0, 2002: 0})
+    assert str(inverter.identity()) == "ACME BX 11, serial , version "
+    link.held.clear()
+    with pytest.raises(BenchError, match="exception 2"):
+        inverter.identity()
+
+
 def test_a_sign_of_its_own_is_set_at_zero_power(make):
     text = ACME.replace(
         "invert = true\nwrite_function = 6", "[set_power.direction]\naddress = 5\ncharge = 1\ndischarge = 2"
