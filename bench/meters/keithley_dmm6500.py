@@ -42,11 +42,15 @@ class KeithleyDMM6500(ShuntDigitizer):
             raise session.error(
                 f"its command set is {language[:20]!r}, not SCPI", "send *LANG SCPI and switch it off and on"
             )
+        self._made = False
         super().__init__(session, shunt_ohm, range_v, trigger_latency_s)
 
     def _configure(self, wanted: Plan) -> Plan:
         percent, count = buffer_of(wanted.pre, wanted.count - wanted.pre)
-        self._session.write("*RST")  # only that deletes the buffer, also after a run that broke off
+        # The buffer of the record before goes; where it is not sure that there is one, a reset takes all there is.
+        for command in ('TRIG:LOAD "EMPTY"', f"TRAC:DEL {BUFFER}" if self._made else "*RST"):
+            self._session.write(command)
+        self._made = False
         for command in (
             "*CLS",
             'DIG:FUNC "VOLT"',
@@ -64,13 +68,11 @@ class KeithleyDMM6500(ShuntDigitizer):
         for query, value in {"DIG:VOLT:RANG?": self._range_v, f"TRAC:POIN? {BUFFER}": count}.items():
             if (found := self._session.query_float(query)) != value:
                 raise self._session.error(f"{query} answers {found:g} after {value:g} was set")
+        self._made = True
         return Plan(1 / read["DIG:VOLT:SRAT"], aperture_s, count * percent // 100, count)
 
     def _start(self) -> None:
         self._session.write("INIT")
-
-    def _stop(self) -> None:
-        self._session.write("ABOR")
 
     def _state(self) -> State:
         answer = self._session.query("TRIG:STAT?")

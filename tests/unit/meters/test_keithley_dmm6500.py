@@ -78,10 +78,13 @@ def test_a_megasample(bench, clock, rig):
         driver.arm(**(ARM | {"sample_rate_hz": 1.1e6}))
 
 
-def test_slower_than_it_can(bench):
-    driver, _ = bench()
-    with pytest.raises(BenchError, match="-222"):
-        driver.arm(**(ARM | {"sample_rate_hz": 500}))
+def test_slower_than_it_can_and_then_as_it_can(bench, clock, rig):
+    driver, meter = bench()
+    record(driver, meter, clock, rig)
+    for _ in range(2):
+        with pytest.raises(BenchError, match="-222"):
+            driver.arm(**(ARM | {"sample_rate_hz": 500}))
+    record(driver, meter, clock, rig)
 
 
 def test_in_its_other_command_set_it_is_refused(bench):
