@@ -22,6 +22,7 @@ DIGITIZERS = {
     "scope and current probe": {
         "meters.dc_current.driver": "keysight-infiniivision",
         "meters.dc_current.shunt_ohm": 0.1,
+        "meters.dc_current.options.range_v": 16.0,  # ±80 A: the rated current and the sync line's mark on top
     },
 }
 
