@@ -183,7 +183,7 @@ def connect(tmp_path):
         assert tomllib.loads(text)["inverter"]["kind"] != "emulated"
         path = tmp_path / "rig.toml"
         path.write_text(text)
-        clients.append(inverter_address(load_rig(str(path))).open(timeout_s=0.5))
+        clients.append(inverter_address(load_rig(str(path))).open(timeout_s=2.0))
         return clients[-1]
 
     yield open_it
