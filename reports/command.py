@@ -15,6 +15,7 @@ def configure(commands: Any) -> None:
     """Add the subcommands to an argparse object of subparsers."""
     verify = _add(commands, "verify", _verify, "check every byte of a run folder, and recompute its verdicts")
     verify.add_argument("run_folder", type=Path, metavar="RUN")
+    verify.add_argument("--verdicts", action="store_true", help="say of each verdict what it was recomputed from")
     verify.add_argument("--trust", type=Path, metavar="PEM", help="the certificate that must have sealed it")
     report = _add(commands, "report", _report, "make a run's report anew, byte for byte")
     report.add_argument("run_folder", type=Path, metavar="RUN")
@@ -65,6 +66,8 @@ def _verify(options: argparse.Namespace) -> int:
     result = verify(options.run_folder, trusted)
     for text in result.done:
         print(f"checked    {text}")
+    for where, how in result.verdicts if options.verdicts else []:
+        print(f"verdict    {where}: recomputed from {how}")
     for text in result.notes:
         print(f"note       {text}")
     for finding in result.findings:
