@@ -3,7 +3,8 @@
 1. every file of the manifest is there with its size and SHA-256, and no other file is; manifest.json and SHA256SUMS
    are byte for byte what the files and results.json make of them;
 2. report.pdf, report.html and junit.xml are byte for byte what results.json makes of them (a signed PDF begins so);
-3. every latency is estimated anew from its waveform and its t0 looked for in the capture (`recheck`);
+3. every verdict is recomputed: from the waveforms, the raw readings, the capture and the log where the run kept them,
+   else from the figures that results.json states (`recheck`, `rejudge`);
 4. the seal's signatures fit (`seal`).
 
 Whoever can write the folder can forge it whole, unless it is sealed and the reader knows the key.
@@ -46,6 +47,17 @@ def verify(folder: Path, trusted: bytes | None = None) -> Verification:
     check_seal(folder, run, result, trusted)
     if not run.complete:
         result.notes.append(f"the run is incomplete: {run.incomplete_reason}")
+    return result
+
+
+def check_files(folder: Path) -> Verification:
+    """The files against the manifest alone: what is missing, changed or extra."""
+    result = Verification()
+    if not folder.is_dir():
+        raise BenchError(str(folder), "is no run folder", "give the folder that a run has written")
+    manifest = _manifest(folder, result)
+    if manifest is not None:
+        _hashes(folder, manifest, result)
     return result
 
 

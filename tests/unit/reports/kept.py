@@ -68,6 +68,8 @@ def hardware(run: Run) -> Run:
         run,
         evidence="hardware",
         dirty=False,
+        place="bench room 2",
+        job={"laboratory": "Example Test Laboratory"},
         instruments=[
             Instrument(
                 part="meters.dc_current",

@@ -65,7 +65,10 @@ def recompute(kept, tmp_path):
 def current(kind, tmp_path, samples, **marks):
     """A measurement whose waveform lies in the run folder."""
     wave = Waveform(10.0, 1e-3, np.asarray(samples) + np.random.default_rng(1).normal(0, 0.002, len(samples)))
-    names = {"least share": ("noise of the mean", "zero offset"), "discharge": ("noise of the mean", "zero offset", "gain")}
+    names = {
+        "least share": ("noise of the mean", "zero offset"),
+        "discharge": ("noise of the mean", "zero offset", "gain"),
+    }
     parts = [Component(name, "normal", 0.003) for name in names[kind]]
     basis = of_waveform(kind, Budget("x", "A", parts), **marks)
     save(tmp_path / "run/waveforms/0009.npz", wave)
