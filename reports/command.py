@@ -49,6 +49,11 @@ def configure(commands: Any) -> None:
     history.add_argument("--rig", metavar="NAME", help="of this rig (default: of all)")
     history.add_argument("--requirement", metavar="ID", help="of this requirement, with every run")
     history.add_argument("--within", type=int, default=30, metavar="N", help="alarm where a limit is N runs away (30)")
+    history.add_argument("--page", type=Path, metavar="HTML", help="write it as a page as well")
+    history.add_argument(
+        "--changes", action="store_true", help="only what changed since the run before; status 1 if so"
+    )
+    history.add_argument("--since", default="", metavar="RUN", help="with --changes: since that run")
     history.add_argument("--rebuild", action="store_true", help="throw the index away first")
 
 
@@ -139,7 +144,9 @@ def _issue(options: argparse.Namespace) -> int:
 
 
 def _history(options: argparse.Namespace) -> int:
+    from v2g_bench.reports.files import write_atomic
     from v2g_bench.reports.history import INDEX, History
+    from v2g_bench.reports.history_page import render_history
     from v2g_bench.reports.trend import print_history
 
     if options.rebuild:
@@ -147,7 +154,28 @@ def _history(options: argparse.Namespace) -> int:
             (options.reports / f"{INDEX}{suffix}").unlink(missing_ok=True)
     with History(options.reports) as history:
         history.refresh()
+        rigs = [options.rig] if options.rig else history.rigs()
+        if options.page is not None:
+            write_atomic(options.page, render_history(history, rigs, options.within))
+            print(f"page: {options.page}")
+        if options.changes:
+            return 1 if sum(_print_changes(history, rig, options.within, options.since) for rig in rigs) else 0
         return 1 if print_history(history, options.rig, options.requirement, options.within) else 0
+
+
+def _print_changes(history: Any, rig: str, within: int, since: str) -> int:
+    """Print what changed on a rig; how many things."""
+    from v2g_bench.reports.changes import changes
+
+    found, now, before = changes(history, rig, within, since)
+    if before is None:
+        print(f"rig {rig}: {now.folder} {now.verdict}; there is no run before")
+        return 0
+    print(f"rig {rig}: {before.folder} {before.verdict} -> {now.folder} {now.verdict}")
+    for change in found:
+        print(f"  {change}")
+    print(f"{len(found)} changes")
+    return len(found)
 
 
 def _read(path: Path) -> bytes:

@@ -73,7 +73,7 @@ def renderers(run: Run, folder: Path, evidence: list[Entry]) -> tuple[dict[str, 
         RESULTS: lambda: dumps(run),
         JUNIT: lambda: render_junit(run),
         HTML: lambda: render_html(shown, folder),
-        PDF: lambda: render_pdf(run, shown),
+        PDF: lambda: render_pdf(run, shown, evidence),
     }, lost
 
 
