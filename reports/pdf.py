@@ -1,4 +1,6 @@
-"""The report as PDF/A-3a by Typst: tagged, results.json and the list of the evidence attached, the same bytes for the same run and folder.
+"""The report as PDF/A-3a by Typst: tagged, with results.json and the list of the evidence attached.
+
+The same run and folder give the same bytes.
 
 No text of the run becomes Typst markup: the template `report.typ` reads one JSON object and prints its strings. Fonts
 are those inside the Typst wheel, so the document looks the same everywhere; a character that they lack is printed as

@@ -4,6 +4,7 @@ Everything is str, bool, list or dict. Text is as the run wrote it; each output 
 """
 
 import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,13 @@ from v2g_bench.reports.verdicts import NOT_APPLICABLE, PASS, VERDICTS
 
 View = dict[str, Any]
 _YES_NO = {"True": "yes", "False": "no"}
-_RULE_ABOVE = "the decision rule of the first page."
+# Which instruments stand behind a basis (`v2g_bench.basis`); a latency is the digitizer's.
+_PARTS_OF = {
+    **dict.fromkeys(("latency", "least share", "discharge"), ("meters.dc_current",)),
+    **dict.fromkeys(("mean", "share"), ("meters.ac_power",)),
+    "witnesses": ("meters.ac_power", "inverter"),
+}
+_RULE_ABOVE = "as on the first page."
 
 
 def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View, list[str]]:
@@ -202,7 +209,8 @@ def _measurement(run: Run, m: Measurement, folder: Path, problems: list[str]) ->
         "rule": _rule(run, m),
         "why": words.typeset(m.statement) if m.verdict != PASS else "",
         "p_conform": words.probability(m.p_conform),
-        "claim": m.claim,
+        "claim": words.typeset(m.claim),
+        "instruments": _instruments(run, m),
         "trials_text": trials_text(m.trials),
         "trials": _trial_table(m),
         "figures": _figures(m, folder, problems),
@@ -212,8 +220,20 @@ def _measurement(run: Run, m: Measurement, folder: Path, problems: list[str]) ->
 def _rule(run: Run, m: Measurement) -> str:
     """The rule, which the first page holds in full, with what is special to this measurement: the risk it leaves."""
     if run.decision_rule and m.rule.startswith(run.decision_rule):
-        return f"{_RULE_ABOVE} {m.rule.removeprefix(run.decision_rule).strip()}".strip()
+        return words.typeset(f"{_RULE_ABOVE} {m.rule.removeprefix(run.decision_rule).strip()}")
     return m.rule or "—"
+
+
+def _instruments(run: Run, m: Measurement) -> str:
+    """The instruments that the measurement was made with, as far as its basis or its waveforms tell."""
+    try:
+        kind = json.loads(m.basis)["kind"] if m.basis else ""
+    except (ValueError, LookupError, TypeError):
+        kind = ""
+    if any(trial.t0_s is not None for trial in m.trials):
+        kind = "latency"
+    parts = _PARTS_OF.get(kind, ())
+    return "; ".join(f"{i.part}, {i.identity}" for i in run.instruments if i.part in parts)
 
 
 def _trial_name(trial: Trial) -> str:
@@ -226,6 +246,8 @@ _TEXT_COLUMNS = ("Trial", "t0 taken from", "Remark")
 
 def _trial_table(m: Measurement) -> View:
     """All trials, void ones too. A column that no trial fills is left out; one source of t0 for all becomes a note."""
+    if len(m.trials) == 1 and m.trials[0].t0_s is None and not m.trials[0].void:
+        return {"columns": [], "rows": [], "note": m.trials[0].note}  # its value is that of the measurement
     rows = [_trial(trial, m) for trial in m.trials]
     sources = {row["t0 taken from"] for row in rows}
     note = f"t0 taken from: {sources.pop()}." if len(sources) == 1 and "" not in sources else ""

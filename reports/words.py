@@ -159,20 +159,21 @@ def freedom(dof: float) -> str:
     """Degrees of freedom; from a million on they make no difference to k any more.
 
     >>> freedom(4.0), freedom(215.3), freedom(5.7e8), freedom(math.inf)
-    ('4', '215', '> 10⁶', '∞')
+    ('4', '215', '10⁶ or more', '∞')
     """
     if math.isinf(dof):
         return "∞"
-    return "> 10⁶" if dof > 1e6 else f"{dof:.0f}"
+    return "10⁶ or more" if dof > 1e6 else f"{dof:.0f}"
 
 
 def typeset(text: str) -> str:
-    """A machine's text as print has it: ≤ and ≥, a real minus before a digit, single spaces.
+    """A machine's text as print has it: ≤ and ≥, a real minus before a digit, no break before a per cent sign.
 
     >>> typeset("limit <= 50 ms   -3060 to -2940 W")
     'limit ≤ 50 ms · −3060 to −2940 W'
     """
     text = re.sub(r" {3,}", " · ", text.strip()).replace("<=", "≤").replace(">=", "≥")
+    text = re.sub(r"(?<=\d) (?=%)", "\u00a0", text)
     return re.sub(r"(?<![\w-])-(?=\d)", "−", text)
 
 
