@@ -67,6 +67,6 @@ def least_share(waveform: Waveform, since_s: float, smoothing_s: float = SMOOTHI
     before = mean.between(mean.start_s, since_s)
     after = mean.between(since_s, mean.end_s)
     level, sigma = float(np.mean(before.samples)), float(np.std(before.samples))
-    if abs(level) < 10 * sigma:
+    if abs(level) <= 10 * sigma:  # also where both are nothing at all
         return None
     return LeastShare(float(np.min(after.samples / level)) * 100.0, sigma, 100.0 / abs(level), level)
