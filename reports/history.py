@@ -124,7 +124,7 @@ class History:
             "ORDER BY started DESC, id DESC LIMIT ?",
             (rig, -1 if last is None else last),
         )
-        return [RunLine(*row[:6], bool(row[6])) for row in rows][::-1]
+        return [RunLine(*row)._replace(complete=bool(row[6])) for row in rows][::-1]
 
     def problems(self) -> list[tuple[str, str]]:
         """Folders that could not be read, and why."""

@@ -8,7 +8,7 @@ verified with it.
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from v2g_bench.audit import MS, SAME_S, T0Again, latency_again, marks_of
 from v2g_bench.basis import Again
@@ -31,7 +31,7 @@ def recheck(folder: Path, run: Run, result: Verification) -> None:
         return
     rejudge(folder, run, {id(m) for _, m in timed}, result)
     if timed:
-        _latencies(folder, timed, rule, float(fraction), result)
+        _latencies(folder, timed, cast(RuleKind, rule), float(fraction), result)
     told = Counter(how for _, how in result.verdicts)
     result.done.append(
         "verdicts recomputed: " + (", ".join(f"{told[how]} from {how}" for how in sorted(told)) or "none")
