@@ -11,6 +11,7 @@ Marks in a waveform's file, all optional for other readers:
     t0_shown (JSON): {"asked_s", "before": {role: value}, and the fields of `faults.Expectation`}, or {"silence": true}
 """
 
+import bisect
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,37 +22,22 @@ from typing import Any
 import numpy as np
 from can.io import BLFReader
 
+from v2g_bench.basis import Again
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import check
 from v2g_bench.clock import wall_offset_ns
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.expectation import Expectation
-from v2g_bench.metrology.budget import Budget, Component, Uncertainty
+from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.crossing import Crossing, NoCrossing, NoCurrent, RecordTooShort, Undecided, isolation
-from v2g_bench.metrology.decision import DecisionRule, RuleKind
-from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.metrology.waveform import Waveform
 
 MS = 1000.0
 SAME_S = 0.5e-3  # a stamp on two clocks: the wall clock may be slewed by 500 ppm between the frame and the mark
+LATE_S = 0.05  # how long a frame may take into the bench on a loaded machine
+HEARD_S = 1.0  # how old a value may be that the bench takes for the latest
 FROM_THE_RECORD = "crossing in the record"
 OF_THE_ZERO = "zero of the digitizer"
-
-
-@dataclass(frozen=True)
-class Again:
-    """One latency, said again (ms). value None: no lasting fall (`failed`), or it cannot be told (`unclear`)."""
-
-    value: float | None
-    uncertainty: Uncertainty | None
-    t1_s: float | None
-    failed: str = ""
-    unclear: str = ""
-
-    def verdict(self, rule: RuleKind, upper_ms: float) -> Verdict:
-        """What the rule decides about it."""
-        value = math.nan if self.value is None else self.value
-        return DecisionRule(rule).decide(value, self.uncertainty, upper_ms, None, "ms").verdict
 
 
 def basis_marks(budget: Budget | None, shown: str, fraction: float, ripple_hz: float | None) -> dict[str, float | str]:
@@ -77,6 +63,15 @@ def marks_of(path: Path) -> dict[str, Any]:
     if lacking:
         raise BenchError(str(path), f"lacks {', '.join(lacking)}", "was it written by another version of the bench?")
     return marks
+
+
+def waveform_of(path: Path) -> Waveform:
+    """The samples in a waveform's file; BenchError if it cannot be read or holds none."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Waveform.of(float(file["start_s"]), float(file["dt_s"]), file["samples"], str(file["unit"]))
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise BenchError(str(path), f"cannot be read: {error}") from error
 
 
 def latency_again(marks: Mapping[str, Any]) -> Again:
@@ -112,7 +107,7 @@ class _Seen:
 
 
 class T0Again:
-    """Looks for the first frame that carried the dangerous value, in the capture of a run."""
+    """Looks into the capture of a run: for the first frame that carried the dangerous value, and for what was heard."""
 
     def __init__(self, capture: Path, database: Path, roles: Path) -> None:
         self._capture = capture
@@ -136,14 +131,35 @@ class T0Again:
         asked_s = float(shown.get("asked_s", t0_s - 1.0))
         return asked_s, t0_s + 0.05, float(marks.get("wall_minus_bench_s", math.nan))
 
+    def heard(self, readings: Sequence[tuple[str, float, float]]) -> list[list[float]]:
+        """The values of each (role, bench clock, wall minus bench) that could have been the latest there.
+
+        Those in the sound frames from the last one at least LATE_S before on: the bench reads a frame when it arrives,
+        and its own clock a moment later. `Bench.signal` takes a value that is at the most a second old.
+        """
+        windows = [(at_s - HEARD_S, at_s + SAME_S, offset_s) for _, at_s, offset_s in readings]
+        found: list[list[float]] = []
+        for (role, at_s, _), seen in zip(readings, self._frames(windows), strict=True):
+            told = [(one.bench_s, values[role]) for one in seen if role in (values := self._sound(one.message))]
+            early = [place for place, (stamp_s, _) in enumerate(told) if stamp_s <= at_s - LATE_S]
+            found.append([value for _, value in told[early[-1] if early else 0 :]])
+        return found
+
     def _frames(self, windows: Sequence[tuple[float, float, float]]) -> list[list[_Seen]]:
         """The captured frames of each window (bench clock, s), read in one pass."""
         kept: list[list[_Seen]] = [[] for _ in windows]
+        walls = sorted(
+            (from_s + offset_s, to_s + offset_s, place) for place, (from_s, to_s, offset_s) in enumerate(windows)
+        )
+        starts = [first for first, _, _ in walls]
+        longest = max((last - first for first, last, _ in walls), default=0.0)
         with BLFReader(self._capture) as reader:
             for message in reader:
-                for place, (from_s, to_s, offset_s) in enumerate(windows):
-                    if from_s <= message.timestamp - offset_s <= to_s:
-                        kept[place].append(_Seen(message.timestamp - offset_s, message))
+                stamp = message.timestamp
+                near = slice(bisect.bisect_left(starts, stamp - longest), bisect.bisect_right(starts, stamp))
+                for _, last, place in walls[near]:
+                    if stamp <= last:
+                        kept[place].append(_Seen(stamp - windows[place][2], message))
         return kept
 
     def _first(self, frames: Iterable[_Seen], shown: Mapping[str, Any]) -> float | None:
@@ -151,14 +167,19 @@ class T0Again:
         names = ("role", "op", "value", "tolerance", "minus", "change")
         expected = Expectation(**{name: shown[name] for name in names})
         for seen in frames:
-            spec = self._db.by_id(seen.message.arbitration_id, seen.message.is_extended_id)
-            if spec is None or len(seen.message.data) < spec.length:
-                continue
-            if spec.e2e is not None and not check(bytes(seen.message.data[: spec.length]), spec.e2e.data_id):
-                continue
-            if expected.met_by(before | self._db.decode(seen.message), before):
+            values = self._sound(seen.message)
+            if values and expected.met_by(before | values, before):
                 return seen.bench_s
         return None
+
+    def _sound(self, message: Any) -> dict[str, float]:
+        """The roles in a frame of the database whose checksum, if it has one, fits; none in any other."""
+        spec = self._db.by_id(message.arbitration_id, message.is_extended_id)
+        if spec is None or len(message.data) < spec.length:
+            return {}
+        if spec.e2e is not None and not check(bytes(message.data[: spec.length]), spec.e2e.data_id):
+            return {}
+        return self._db.decode(message)
 
     def _last_before(self, frames: Sequence[_Seen], t0_s: float) -> float | None:
         """The last frame of the BMS, if none follows it in the window."""

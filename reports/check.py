@@ -8,10 +8,13 @@
 
 from dataclasses import dataclass, field
 
+# What a capture is read with: all three lie in the run folder.
+CAPTURE, DATABASE, ROLES = "main.blf", "database/bus.dbc", "database/roles.json"
+
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not fit. kind: missing, changed, extra, lists, rebuild, verdict, t0 or seal."""
+    """One thing that does not fit. kind: missing, changed, extra, lists, rebuild, wording, verdict, t0, seal or bundle."""
 
     kind: str
     where: str
@@ -23,11 +26,15 @@ class Finding:
 
 @dataclass
 class Verification:
-    """Everything that was found; `done` says what was checked and fits, `notes` what a reader should know besides."""
+    """Everything that was found; `done` says what was checked and fits, `notes` what a reader should know besides.
+
+    verdicts: each measurement that was recomputed, and from what.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    verdicts: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:

@@ -49,6 +49,7 @@ class Frame:
 
 
 FULL = Frame(width=720, height=262, left=58, right=14, top=44, bottom=44, text=13.0, small=False)
+LOW = Frame(width=720, height=190, left=58, right=14, top=38, bottom=42, text=13.0, small=False)
 SMALL = Frame(width=250, height=150, left=34, right=8, top=32, bottom=22, text=12.0, small=True)
 
 
@@ -75,7 +76,7 @@ def shutdown_svg(record: Record, name: str, *, small: bool = False) -> str:
 
 def trace_svg(record: Record, name: str, *, small: bool = False) -> str:
     """Any trace over time, counted from its first sample, with its limits as lines and its events as marks."""
-    frame = SMALL if small else FULL
+    frame = SMALL if small else LOW
     t = record.times_s() - record.start_s
     factor, unit = (1e3, "ms") if t[-1] < 3.0 else (1.0, "s")
     limits = [("limit", record.limit_high), ("limit", record.limit_low)]

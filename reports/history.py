@@ -8,7 +8,6 @@ results.json. A run that cannot be read is kept in the index with the reason, ne
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,8 +56,19 @@ class Point(NamedTuple):  # a year of nights has a million of them
         return min(room) - (self.expanded or 0.0) if room else None
 
 
-@dataclass(frozen=True)
-class Series:
+class RunLine(NamedTuple):
+    """One run. bench: its commit or version."""
+
+    folder: str
+    started: str
+    controller: str
+    bench: str
+    evidence: str
+    verdict: str
+    complete: bool
+
+
+class Series(NamedTuple):
     """One measurement (or, with an empty name, one test's verdict) over the runs of a rig, the oldest first."""
 
     requirement: str
@@ -106,6 +116,15 @@ class History:
     def rigs(self) -> list[str]:
         """The rigs that there are runs of."""
         return [row[0] for row in self._db.execute("SELECT DISTINCT rig FROM run WHERE rig != '' ORDER BY rig")]
+
+    def runs(self, rig: str, last: int | None = None) -> list[RunLine]:
+        """The runs of a rig, the oldest first. last: of that many, the newest."""
+        rows = self._db.execute(
+            "SELECT folder, started, controller, bench, evidence, verdict, complete FROM run WHERE rig = ? "
+            "ORDER BY started DESC, id DESC LIMIT ?",
+            (rig, -1 if last is None else last),
+        )
+        return [RunLine(*row)._replace(complete=bool(row[6])) for row in rows][::-1]
 
     def problems(self) -> list[tuple[str, str]]:
         """Folders that could not be read, and why."""

@@ -1,7 +1,10 @@
-"""Issuing a report: a person gives it a number and a date, and signs it.
+"""Issuing a report: a person gives it a number and a date, and signs it after the bench.
 
 Only what was measured may be issued: a complete run on hardware, in real time, by a bench that was qualified shortly
-before, with instruments whose calibration counted, and that ended PASS or FAIL with every requirement decided.
+before, with instruments whose calibration counted, that ended PASS or FAIL with every requirement decided, that the
+bench sealed when it ended, and that says whose laboratory and place it was.
+
+The issued edition carries two signatures: the bench's, with the key that sealed the run, and the person's.
 
 The edition before (unissued, or the one that is superseded) is kept whole under editions/, so that what changed can be
 seen; a number is given once.
@@ -14,9 +17,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
-from v2g_bench.reports.keys import Signer, name_of
+from v2g_bench.reports.keys import Signer, fingerprint, name_of
 from v2g_bench.reports.model import Issue, Run, load
-from v2g_bench.reports.seal import seal
+from v2g_bench.reports.seal import seal, sealed_by
 from v2g_bench.reports.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
 from v2g_bench.reports.verify import verify
 from v2g_bench.reports.write import MANIFEST, PDF, RESULTS, SEAL, SUMS, write_report
@@ -37,6 +40,9 @@ def refusals(run: Run) -> list[str]:
     found += [mark for mark in run.marks if "blocked" in mark]
     found += _uncalibrated(run)
     found += _unqualified(run)
+    unsaid = [name for name, text in (("laboratory", run.job.get("laboratory")), ("place", run.place)) if not text]
+    if unsaid:
+        found.append(f"it does not say: {', '.join(unsaid)} (pytest --job=FILE, and place in the rig file)")
     if not run.complete:
         found.append(f"the run is incomplete: {run.incomplete_reason}")
     if run.verdict not in (PASS, FAIL):
@@ -49,33 +55,62 @@ def refusals(run: Run) -> list[str]:
     return found
 
 
-def issue(folder: Path, number: str, signer: Signer, *, on: date | None = None, supersedes: str = "") -> Path:
-    """Issue the run in `folder`; the path of the signed PDF. BenchError names all that speaks against it."""
+def issue(
+    folder: Path, number: str, *, bench: Signer, person: Signer, on: date | None = None, supersedes: str = ""
+) -> Path:
+    """Issue the run in `folder`; the path of the signed PDF. BenchError names all that speaks against it.
+
+    bench: the key that sealed the run; person: who issues it.
+    """
     if not _NUMBER.fullmatch(number):
         raise BenchError("--report-number", f"cannot be a report's number: {number!r}", "letters, digits, . _ -")
     run = load(folder / RESULTS)
-    reasons = refusals(run)
     held = run.issue.number if run.issue else ""
-    if held and supersedes != held:
-        reasons.append(f"it is issued already, as {held}: give a new number and --supersedes {held}")
-    if supersedes and supersedes != held:
-        reasons.append(f"it cannot supersede {supersedes}: it is {f'issued as {held}' if held else 'not issued yet'}")
-    if number in {held, *_numbers(folder)}:
-        reasons.append(f"the number {number} has been given")
+    reasons = refusals(run) + _numbered(folder, number, held, supersedes)
     today = on or datetime.now(UTC).date()
-    valid = signer.certificate
-    if not valid.not_valid_before_utc.date() <= today <= valid.not_valid_after_utc.date():
-        reasons.append(f"the certificate of {name_of(valid)} is not valid on {today}")
+    for valid in (bench.certificate, person.certificate):
+        if not valid.not_valid_before_utc.date() <= today <= valid.not_valid_after_utc.date():
+            reasons.append(f"the certificate of {name_of(valid)} is not valid on {today}")
+    reasons += _signed(folder, bench, person)
     if not reasons:
         reasons = [str(finding) for finding in verify(folder).findings]
     if reasons:
         raise BenchError(str(folder), "may not be issued:\n  " + "\n  ".join(reasons))
-    signer.sign(b"")  # a token that refuses must do so before anything is written
+    for signer in (bench, person):
+        signer.sign(b"")  # a token that refuses must do so before anything is written
     _keep(folder, held or "unissued")
-    issued = replace(run, issue=Issue(number=number, date=today.isoformat(), signer=name_of(valid), supersedes=held))
+    who = name_of(person.certificate)
+    issued = replace(run, issue=Issue(number=number, date=today.isoformat(), signer=who, supersedes=held))
     write_report(issued, folder)
-    seal(folder, signer, reason=f"Issued as report {number}")
+    seal(folder, bench, person, reason=f"Issued as report {number}")
     return folder / PDF
+
+
+def _numbered(folder: Path, number: str, held: str, supersedes: str) -> list[str]:
+    """What speaks against this number. held: the one that the edition in the folder has; "" for none."""
+    found = []
+    if held and supersedes != held:
+        found.append(f"it is issued already, as {held}: give a new number and --supersedes {held}")
+    if supersedes and supersedes != held:
+        found.append(f"it cannot supersede {supersedes}: it is {f'issued as {held}' if held else 'not issued yet'}")
+    if number in {held, *_numbers(folder)}:
+        found.append(f"the number {number} has been given")
+    return found
+
+
+def _signed(folder: Path, bench: Signer, person: Signer) -> list[str]:
+    """The bench that sealed the run signs once more, and the person is not the bench."""
+    own = fingerprint(bench.certificate)
+    if own == fingerprint(person.certificate):
+        return [
+            "the bench's key and the signer's are the same: a report is issued by a person, with a key of their own"
+        ]
+    sealed = sealed_by(folder)
+    if not sealed:
+        return ["it is unsealed: a bench seals a run when it ends (pytest --seal-key=PEM, or V2G_BENCH_KEY)"]
+    return (
+        [] if sealed == own else [f"it was sealed by another key than {name_of(bench.certificate)}'s: {sealed[:23]}…"]
+    )
 
 
 def _uncalibrated(run: Run) -> list[str]:

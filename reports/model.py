@@ -22,15 +22,17 @@ from v2g_bench.reports.files import write_atomic
 from v2g_bench.reports.strict import build, plain
 from v2g_bench.reports.verdicts import ERROR, INCONCLUSIVE, NOT_APPLICABLE, PASS, VERDICTS, member, no_better, worst
 
-SCHEMA = 1
+SCHEMA = 2
 EVIDENCE = ("simulated", "emulated", "hardware")
 CLOCKS = ("real", "virtual")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One repetition. value and expanded (U) are in the measurement's unit, None when the trial has none; t0_s and
-    t1_s are on the bench clock; waveform is a .npz relative to the run folder (see `figure.load_waveform`).
+    """One repetition. index: its place among those that are judged, attempt: the try at it, both from 1.
+
+    value and expanded (U) are in the measurement's unit, None when the trial has none; t0_s and t1_s are on the bench
+    clock; waveform is a .npz relative to the run folder (see `record.load_record`).
     """
 
     index: int
@@ -51,7 +53,8 @@ class Trial:
 class Measurement:
     """One measured quantity. value, expanded (U = k·u) and the limits are in `unit`; p_conform is 0..1.
 
-    A PASS without a value, or with void trials alone, is made INCONCLUSIVE: nothing was measured.
+    basis: what it was computed from, as JSON, for `verify` (see `rejudge`). A PASS without a value, or with void trials
+    alone, is made INCONCLUSIVE: nothing was measured.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Measurement:
     statement: str = ""
     trials: list[Trial] = field(default_factory=list)
     claim: str = ""
+    basis: str = ""
 
     def __post_init__(self) -> None:
         nothing = self.value is None or (bool(self.trials) and all(trial.void for trial in self.trials))
@@ -205,7 +209,10 @@ class Issue:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Everything that one run wrote. started and ended are ISO 8601 in UTC; evidence and clock decide the grade."""
+    """Everything that one run wrote. started and ended are ISO 8601 in UTC; evidence and clock decide the grade.
+
+    job: what the laboratory knows of its order (customer, environment, condition of the item, …), in its own words.
+    """
 
     schema: int = SCHEMA
     title: str
@@ -234,6 +241,7 @@ class Run:
     decision_rule: str = ""
     operator: str = ""
     place: str = ""
+    job: dict[str, str] = field(default_factory=dict)
     deviations: list[str] = field(default_factory=list)
     voids: int = 0
     trials: int = 0

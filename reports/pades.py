@@ -35,9 +35,9 @@ def sign(pdf: bytes, signer: Signer, *, reason: str, field: str = "Bench") -> by
     return out.getvalue()
 
 
-def check(pdf: bytes, certificate: x509.Certificate) -> list[str]:
-    """The names of the signature fields; BenchError unless all fit, the file is covered to its end, and the first is of
-    this certificate.
+def check(pdf: bytes, certificates: list[x509.Certificate]) -> list[str]:
+    """The names of the signature fields; BenchError unless all fit, the file is covered to its end, and they are of
+    these certificates in this order.
     """
     from pyhanko.pdf_utils.reader import PdfFileReader
 
@@ -49,13 +49,13 @@ def check(pdf: bytes, certificate: x509.Certificate) -> list[str]:
         for place, one in enumerate(found):
             _no_room(pdf, one)
             _check_one(one, place == len(found) - 1)
-        own = found[0].signer_cert.dump()
+        own = [one.signer_cert.dump() for one in found]
     except BenchError:
         raise
     except Exception as error:
         raise BenchError("report.pdf", f"its signature cannot be read: {error}") from error
-    if own != certificate.public_bytes(Encoding.DER):
-        raise BenchError("report.pdf", "is signed by another key than the seal")
+    if own != [certificate.public_bytes(Encoding.DER) for certificate in certificates]:
+        raise BenchError("report.pdf", "is signed by other keys than the seal")
     return [one.field_name for one in found]
 
 

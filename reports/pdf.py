@@ -1,4 +1,6 @@
-"""The report as PDF/A-3a by Typst: tagged, results.json attached, the same bytes for the same run and folder.
+"""The report as PDF/A-3a by Typst: tagged, with results.json and the list of the evidence attached.
+
+The same run and folder give the same bytes.
 
 No text of the run becomes Typst markup: the template `report.typ` reads one JSON object and prints its strings. Fonts
 are those inside the Typst wheel, so the document looks the same everywhere; a character that they lack is printed as
@@ -22,8 +24,11 @@ LINE_WIDTH = 108  # characters of a log that fit between the margins
 LOG_LINES = 90
 
 
-def render_pdf(run: Run, shown: View) -> bytes:
-    """The PDF of `run` as worded in `shown` (see `view.view`); BenchError if Typst refuses."""
+def render_pdf(run: Run, shown: View, evidence: list[Any] | None = None) -> bytes:
+    """The PDF of `run` as worded in `shown` (see `view.view`); BenchError if Typst refuses.
+
+    evidence: the manifest's entries of everything but the report itself, which cannot hold its own digest.
+    """
     started = _started(run)
     data = {**_drawable(_paged(shown)), "bench": drawable(run.bench_version), "date": _date(started)}
     template = files("v2g_bench.reports").joinpath("report.typ").read_bytes()
@@ -34,7 +39,11 @@ def render_pdf(run: Run, shown: View) -> bytes:
             pdf_standards=STANDARD,
             ignore_system_fonts=True,
             timestamp=started,
-            sys_inputs={"data": json.dumps(data), "results": dumps(run).decode()},
+            sys_inputs={
+                "data": json.dumps(data),
+                "results": dumps(run).decode(),
+                "evidence": json.dumps({"schema": 1, "files": evidence or []}, indent=1) + "\n",
+            },
         )
     except typst.TypstError as error:
         hints = "; ".join(error.hints)

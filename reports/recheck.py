@@ -1,4 +1,5 @@
-"""Recomputes every latency of a run from its waveforms, and looks for every t0 in the capture.
+"""Recomputes every verdict of a run: latencies here, from their waveforms, with every t0 looked for in the capture; all
+others in `rejudge`.
 
 The only part of the reports that uses the bench's own mathematics (`audit`): a report is read without the bench, and
 verified with it.
@@ -7,18 +8,16 @@ verified with it.
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
-from v2g_bench.audit import MS, SAME_S, Again, T0Again, latency_again, marks_of
+from v2g_bench.audit import MS, SAME_S, T0Again, latency_again, marks_of
+from v2g_bench.basis import Again
 from v2g_bench.errors import BenchError
 from v2g_bench.metrology.decision import RuleKind
-from v2g_bench.reports.check import Verification
+from v2g_bench.reports.check import CAPTURE, DATABASE, ROLES, Verification
 from v2g_bench.reports.model import Measurement, Run, Trial
+from v2g_bench.reports.rejudge import SAME_SHARE_OF_U, WAVEFORM, rejudge
 from v2g_bench.reports.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS, worst
-
-CAPTURE, DATABASE, ROLES = "main.blf", "database/bus.dbc", "database/roles.json"
-# Samples are kept as float32 and floats are summed in another order on another processor: far below one per cent of U.
-SAME_SHARE_OF_U = 0.01
 
 
 def recheck(folder: Path, run: Run, result: Verification) -> None:
@@ -27,26 +26,41 @@ def recheck(folder: Path, run: Run, result: Verification) -> None:
     timed = [
         (test.nodeid, m) for r in run.requirements for test in r.tests for m in test.measurements if _is_latency(m)
     ]
-    if not timed:
-        result.notes.append("the run has no latency to recompute")
-        return
     if rule not in get_args(RuleKind) or not _is_number(fraction):
         result.wrong("verdict", "results.json", "does not say by which rule and threshold it was judged")
         return
+    rejudge(folder, run, {id(m) for _, m in timed}, result)
+    if timed:
+        _latencies(folder, timed, cast(RuleKind, rule), float(fraction), result)
+    told = Counter(how for _, how in result.verdicts)
+    result.done.append(
+        "verdicts recomputed: " + (", ".join(f"{told[how]} from {how}" for how in sorted(told)) or "none")
+    )
+    tests = sum(len(r.tests) for r in run.requirements)
+    result.done.append(
+        f"verdicts of {tests} tests, {len(run.requirements)} requirements and the run follow from these: the worst wins"
+    )
+
+
+def _latencies(
+    folder: Path, timed: list[tuple[str, Measurement]], rule: RuleKind, fraction: float, result: Verification
+) -> None:
     done, kept = 0, []
     for nodeid, measurement in timed:
         again: list[tuple[Trial, Again]] = []
         limit_ms = measurement.limit_high
         for trial in measurement.trials:
-            where = f"{nodeid} trial {trial.index + 1} ({trial.waveform})"
+            where = f"{nodeid} trial {trial.index} ({trial.waveform})"
             try:
                 marks = _marks(folder, trial)
                 found = latency_again(marks)
             except Exception as error:  # noqa: BLE001  (a damaged file makes its readers fail in ways of their own)
                 result.wrong("verdict", where, f"cannot be recomputed: {error}")
                 continue
-            if not math.isclose(float(marks["fraction"]), float(fraction)):
-                result.wrong("verdict", where, f"was judged at {float(marks['fraction']):g}, the rig states {fraction}")
+            if not math.isclose(float(marks["fraction"]), fraction):
+                result.wrong(
+                    "verdict", where, f"was judged at {float(marks['fraction']):g}, the rig states {fraction:g}"
+                )
             drawn_ms = MS * (float(marks["limit_s"]) - float(marks["t0_s"]))
             limit_ms = drawn_ms if limit_ms is None else limit_ms  # a measurement without a value states no limit
             if abs(limit_ms - drawn_ms) > 1e-3:
@@ -58,6 +72,7 @@ def recheck(folder: Path, run: Run, result: Verification) -> None:
             kept.append((where, trial, marks))
             done += 1
         _judge(nodeid, measurement, again, rule, limit_ms, result)
+        result.verdicts.append((f"{nodeid} {measurement.name}", WAVEFORM))
     result.done.append(f"{done} latencies recomputed from their waveforms, by the {rule} rule")
     _t0(folder, kept, result)
 

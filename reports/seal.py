@@ -1,9 +1,12 @@
-"""The bench's seal on a run folder: a PAdES signature on the PDF, and an in-toto statement in a DSSE envelope.
+"""The seal on a run folder: PAdES signatures on the PDF, and an in-toto statement in a DSSE envelope.
 
 `seal` signs report.pdf, then writes manifest.json and SHA256SUMS for the signed file, then seal.json: the envelope over
-a Statement v1 that names manifest.json and report.pdf by their SHA-256. The manifest names every other file, so one
-signature covers the folder, and `sha256sum -c SHA256SUMS` still holds. seal.json also holds the signer's certificate;
-whether that is to be trusted, the reader must know (`trusted`).
+a Statement v1 that names manifest.json and report.pdf by their SHA-256. The manifest names every other file, so the
+signatures cover the folder, and `sha256sum -c SHA256SUMS` still holds. seal.json also holds the signers' certificates;
+whether they are to be trusted, the reader must know (`trusted`).
+
+The bench signs first. On an issued edition the person who issues it signs after the bench: both on the PDF, both on the
+envelope, in that order.
 
 Format: https://github.com/secure-systems-lab/dsse (envelope), https://in-toto.io/Statement/v1 (statement).
 """
@@ -30,10 +33,15 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 NAMED = (MANIFEST, PDF)
+SEALED = "Sealed by the bench that made it"
+BENCH_FIELD, PERSON_FIELD = "Bench", "Issuer"
 
 
-def seal(folder: Path, signer: Signer, *, reason: str = "Sealed by the bench that made it") -> Path:
-    """Seal the run in `folder`; the path of seal.json. BenchError if it is sealed already, or not a whole run folder."""
+def seal(folder: Path, bench: Signer, person: Signer | None = None, *, reason: str = SEALED) -> Path:
+    """Seal the run in `folder`; the path of seal.json. BenchError if it is sealed already, or not a whole run folder.
+
+    person: signs after the bench, for `reason`.
+    """
     run, path = load(folder / RESULTS), folder / SEAL
     if path.exists():
         raise BenchError(str(path), "the run is sealed already", "a seal is not replaced; make a new run")
@@ -42,12 +50,15 @@ def seal(folder: Path, signer: Signer, *, reason: str = "Sealed by the bench tha
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BenchError(str(folder), f"cannot be sealed: {error}", "rebuild it first: v2g-bench report") from error
-    write_atomic(folder / PDF, pades.sign(pdf, signer, reason=reason))
+    pdf = pades.sign(pdf, bench, reason=SEALED if person else reason, field=BENCH_FIELD)
+    if person is not None:
+        pdf = pades.sign(pdf, person, reason=reason, field=PERSON_FIELD)
+    write_atomic(folder / PDF, pdf)
     entries = [entry for entry in manifest["files"] if entry["path"] != PDF]
     entries.append(entry_of(folder / PDF, PDF, OUTPUTS[PDF]))
     for name, content in lists(run, entries, manifest["problems"]):
         write_atomic(folder / name, content)
-    write_atomic(path, envelope(statement(folder, run), signer))
+    write_atomic(path, envelope(statement(folder, run), [bench] if person is None else [bench, person]))
     return path
 
 
@@ -74,18 +85,11 @@ def statement(folder: Path, run: Run) -> dict[str, Any]:
     }
 
 
-def envelope(content: dict[str, Any], signer: Signer) -> bytes:
-    """The statement in a signed envelope, with the signer's certificate beside it."""
+def envelope(content: dict[str, Any], signers: list[Signer]) -> bytes:
+    """The statement in an envelope with a signature of each, and their certificates beside it in the same order."""
     payload = json.dumps(content, ensure_ascii=True, separators=(",", ":"), sort_keys=True).encode()
-    signature = {"keyid": fingerprint(signer.certificate), "sig": _base64(signer.sign(_pae(payload)))}
-    return _dumps(
-        {
-            "payloadType": PAYLOAD_TYPE,
-            "payload": _base64(payload),
-            "signatures": [signature],
-            "certificate": pades.pem(signer.certificate),
-        }
-    )
+    signed = [(signer.certificate, signer.sign(_pae(payload))) for signer in signers]
+    return _dumps(_data(payload, signed))
 
 
 def check_seal(folder: Path, run: Run, result: Verification, trusted: bytes | None = None) -> None:
@@ -97,41 +101,76 @@ def check_seal(folder: Path, run: Run, result: Verification, trusted: bytes | No
         result.notes.append("the run is unsealed: whoever can write the folder can change it whole")
         return
     try:
-        certificate = _opened(path, statement(folder, run))
-        pades.check((folder / PDF).read_bytes(), certificate)
+        certificates = _opened(path, statement(folder, run))
+        _right_people(certificates, run)
+        pades.check((folder / PDF).read_bytes(), certificates)
     except (BenchError, OSError, ValueError) as error:
         result.wrong("seal", SEAL, str(error))
         return
-    who = f"{name_of(certificate)}, key {fingerprint(certificate)[:23]}…"
     if trusted is None:
+        who = " and ".join(_who(certificate) for certificate in certificates)
         result.notes.append(f"nobody has said whether to trust {who}: give the key that you know with --trust")
-    elif fingerprint(certificate) != fingerprint(certificate_of(trusted)):
-        result.wrong("seal", SEAL, f"is of {who}, not of the trusted key")
+    elif fingerprint(certificate_of(trusted)) not in map(fingerprint, certificates):
+        result.wrong("seal", SEAL, f"is of {_who(certificates[0])}, not of the trusted key")
         return
-    result.done.append(f"sealed by {who}: report.pdf and {SEAL} fit")
+    result.done.append(f"sealed by {_who(certificates[0])}: {PDF} and {SEAL} fit")
+    if run.issue is not None:
+        result.done.append(f"issued as {run.issue.number} by {_who(certificates[1])}: {PDF} and {SEAL} fit")
 
 
-def _opened(path: Path, expected: dict[str, Any]) -> x509.Certificate:
-    """The certificate of whoever signed the envelope; BenchError if it does not fit to the last byte."""
+def sealed_by(folder: Path) -> str:
+    """The fingerprint of the key that sealed the run first; "" where it is unsealed or the seal cannot be read."""
+    try:
+        data = json.loads((folder / SEAL).read_bytes())
+        return fingerprint(x509.load_pem_x509_certificate(data["certificates"][0].encode()))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
+
+
+def _right_people(certificates: list[x509.Certificate], run: Run) -> None:
+    """A run is signed by its bench; an issued edition by its bench and by the person whom it names."""
+    if len(certificates) != (2 if run.issue else 1):
+        raise BenchError(SEAL, f"has {len(certificates)} signatures", "the bench signs; who issues a report signs too")
+    if run.issue is not None:
+        if name_of(certificates[1]) != run.issue.signer:
+            raise BenchError(SEAL, f"is signed by {name_of(certificates[1])}, issued by {run.issue.signer}")
+        if fingerprint(certificates[0]) == fingerprint(certificates[1]):
+            raise BenchError(SEAL, "the bench and the person who issued it have the same key")
+
+
+def _who(certificate: x509.Certificate) -> str:
+    return f"{name_of(certificate)}, key {fingerprint(certificate)[:23]}…"
+
+
+def _opened(path: Path, expected: dict[str, Any]) -> list[x509.Certificate]:
+    """The certificates of those who signed the envelope; BenchError if it does not fit to the last byte."""
     where = str(path)
     try:
         content = path.read_bytes()
         data = json.loads(content)
-        (signature,) = data["signatures"]
-        payload, sig = (base64.b64decode(text, validate=True) for text in (data["payload"], signature["sig"]))
-        certificate = x509.load_pem_x509_certificate(data["certificate"].encode())
-        whole = {**data, "payload": _base64(payload), "certificate": pades.pem(certificate)}
-        whole["signatures"] = [{"keyid": fingerprint(certificate), "sig": _base64(sig)}]
+        payload = base64.b64decode(data["payload"], validate=True)
+        certificates = [x509.load_pem_x509_certificate(text.encode()) for text in data["certificates"]]
+        signatures = [base64.b64decode(one["sig"], validate=True) for one in data["signatures"]]
+        signed = list(zip(certificates, signatures, strict=True))
+        whole = _dumps(_data(payload, signed))
     except Exception as error:
         raise BenchError(where, f"is no seal: {error}") from error
-    known = {"payloadType", "payload", "signatures", "certificate"}
-    if set(data) != known or data["payloadType"] != PAYLOAD_TYPE or _dumps(whole) != content:
+    if not signed or whole != content:
         raise BenchError(where, "is not as the bench writes a seal")
-    if not signature_fits(certificate, sig, _pae(payload)):
+    if not all(signature_fits(certificate, signature, _pae(payload)) for certificate, signature in signed):
         raise BenchError(where, "the signature does not fit")
     if json.loads(payload) != expected:
         raise BenchError(where, "attests other files, or another result, than the folder holds")
-    return certificate
+    return certificates
+
+
+def _data(payload: bytes, signed: list[tuple[x509.Certificate, bytes]]) -> dict[str, Any]:
+    return {
+        "payloadType": PAYLOAD_TYPE,
+        "payload": _base64(payload),
+        "signatures": [{"keyid": fingerprint(certificate), "sig": _base64(sig)} for certificate, sig in signed],
+        "certificates": [pades.pem(certificate) for certificate, _ in signed],
+    }
 
 
 def _pae(payload: bytes) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from v2g_bench.reports import words
 from v2g_bench.reports.model import Measurement, Requirement, Run, Trial, dumps
-from v2g_bench.reports.verdicts import NOT_APPLICABLE
+from v2g_bench.reports.verdicts import NOT_APPLICABLE, PASS
 
 
 def report_id(run: Run) -> str:
@@ -42,6 +42,18 @@ def requirement_statement(requirement: Requirement) -> str:
         if test.verdict == requirement.verdict and test.reason:
             return test.reason.strip().splitlines()[0]
     return ""
+
+
+def requirement_result(requirement: Requirement) -> str:
+    """What the matrix shows: the value alone where the statement is that of a measurement that passed, for limit and
+    trials have places of their own; else the whole statement.
+    """
+    said = requirement_statement(requirement)
+    for test in requirement.tests:
+        for m in test.measurements:
+            if m.statement == said and requirement.verdict == PASS and m.value is not None and m.expanded is not None:
+                return words.measured(m.value, m.expanded, m.unit)
+    return said
 
 
 def measurement_statement(measurement: Measurement) -> str:

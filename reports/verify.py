@@ -3,7 +3,8 @@
 1. every file of the manifest is there with its size and SHA-256, and no other file is; manifest.json and SHA256SUMS
    are byte for byte what the files and results.json make of them;
 2. report.pdf, report.html and junit.xml are byte for byte what results.json makes of them (a signed PDF begins so);
-3. every latency is estimated anew from its waveform and its t0 looked for in the capture (`recheck`);
+3. every verdict is recomputed: from the waveforms, the raw readings, the capture and the log where the run kept them,
+   else from the figures that results.json states (`recheck`, `rejudge`);
 4. the seal's signatures fit (`seal`).
 
 Whoever can write the folder can forge it whole, unless it is sealed and the reader knows the key.
@@ -20,7 +21,20 @@ from v2g_bench.reports.check import Verification
 from v2g_bench.reports.model import Run, load
 from v2g_bench.reports.recheck import recheck
 from v2g_bench.reports.seal import check_seal
-from v2g_bench.reports.write import HTML, JUNIT, MANIFEST, OUTPUTS, PDF, RESULTS, SEAL, SUMS, Entry, lists, renderers
+from v2g_bench.reports.write import (
+    HTML,
+    JUNIT,
+    MANIFEST,
+    OUTPUTS,
+    PDF,
+    RESULTS,
+    SEAL,
+    SUMS,
+    Entry,
+    lists,
+    renderers,
+    write_report,
+)
 
 
 def verify(folder: Path, trusted: bytes | None = None) -> Verification:
@@ -42,6 +56,7 @@ def verify(folder: Path, trusted: bytes | None = None) -> Verification:
         return result
     _lists(folder, run, manifest, result)
     _outputs(folder, run, manifest, result)
+    _wording(folder, run, result)
     recheck(folder, run, result)
     check_seal(folder, run, result, trusted)
     if not run.complete:
@@ -49,13 +64,26 @@ def verify(folder: Path, trusted: bytes | None = None) -> Verification:
     return result
 
 
+def check_files(folder: Path) -> Verification:
+    """The files against the manifest alone: what is missing, changed or extra."""
+    result = Verification()
+    if not folder.is_dir():
+        raise BenchError(str(folder), "is no run folder", "give the folder that a run has written")
+    manifest = _manifest(folder, result)
+    if manifest is not None:
+        _hashes(folder, manifest, result)
+    return result
+
+
 def rebuild(folder: Path, out: Path | None = None) -> dict[str, str]:
     """Make the outputs of a run folder anew from its results.json, into `out` or in place.
 
     Gives for each output "as it was", "signed" (as it was, with a signature after it) or "written". BenchError if the
-    folder is sealed and something would change in place.
+    folder is sealed and something would change in place. A run that was killed before it had a report gets one.
     """
     run = load(folder / RESULTS)
+    if not (folder / MANIFEST).exists() and out is None:  # the run was killed: its report says incomplete
+        return dict.fromkeys(write_report(run, folder), "written")
     manifest = _manifest(folder, found := Verification())
     if manifest is None:
         raise BenchError(str(folder), str(found.findings[0]))
@@ -125,6 +153,17 @@ def _lists(folder: Path, run: Run, manifest: dict[str, Any], result: Verificatio
             result.wrong("lists", name, "is not what results.json and the files make of it")
     if manifest.get("problems"):
         result.notes.append(f"the report was written with problems: {'; '.join(manifest['problems'])}")
+
+
+def _wording(folder: Path, run: Run, result: Verification) -> None:
+    """The requirements' files, where the run kept them, against the digest that its results state."""
+    kept = [(one, folder / "requirements" / f"{one.id}.md") for one in run.requirements]
+    there = [(one, path) for one, path in kept if path.is_file()]
+    for one, path in there:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != one.text_sha256:
+            result.wrong("wording", f"requirements/{path.name}", "is not the text that results.json says was verified")
+    if there:
+        result.done.append(f"{len(there)} requirements against the digest of their wording")
 
 
 def _evidence(manifest: dict[str, Any]) -> list[Entry]:

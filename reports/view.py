@@ -4,6 +4,7 @@ Everything is str, bool, list or dict. Text is as the run wrote it; each output 
 """
 
 import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,18 @@ from v2g_bench.reports import words
 from v2g_bench.reports.figure import describe, figure_svg
 from v2g_bench.reports.model import BudgetTable, Measurement, Requirement, Run, TestResult, Trial, dumps
 from v2g_bench.reports.record import load_record
-from v2g_bench.reports.statements import measurement_statement, report_id, requirement_statement, run_id, trials_text
-from v2g_bench.reports.verdicts import NOT_APPLICABLE, VERDICTS
+from v2g_bench.reports.statements import measurement_statement, report_id, requirement_result, run_id, trials_text
+from v2g_bench.reports.verdicts import NOT_APPLICABLE, PASS, VERDICTS
 
 View = dict[str, Any]
+_YES_NO = {"True": "yes", "False": "no"}
+# Which instruments stand behind a basis (`v2g_bench.basis`); a latency is the digitizer's.
+_PARTS_OF = {
+    **dict.fromkeys(("latency", "least share", "discharge"), ("meters.dc_current",)),
+    **dict.fromkeys(("mean", "share"), ("meters.ac_power",)),
+    "witnesses": ("meters.ac_power", "inverter"),
+}
+_RULE_ABOVE = "as on the first page."
 
 
 def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View, list[str]]:
@@ -44,11 +53,12 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
         "marks": run.marks,
         "counts": [{"verdict": v, "css": words.slug(v), "count": str(counts[v])} for v in VERDICTS if counts[v]],
         "facts": _facts(run),
-        "requirements": [_requirement(r, number, folder, problems) for number, r in enumerate(run.requirements, 1)],
+        "requirements": [_requirement(run, r, n, folder, problems) for n, r in enumerate(run.requirements, 1)],
+        "voids": _voids(run),
         "budgets": [_budget(budget) for budget in run.budgets],
         "decision_rule": run.decision_rule,
         "thresholds": _pairs(run.thresholds),
-        "pics": _pairs(run.pics),
+        "pics": _pairs({key: _YES_NO.get(value, value) for key, value in run.pics.items()}),
         "host": _pairs(run.host),
         "instruments": [
             [i.part, i.identity, i.resource, "emulated" if i.emulated else "hardware", i.calibration or "none"]
@@ -68,26 +78,35 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
 def _facts(run: Run) -> list[View]:
     """The groups of the first page; an empty value shows as a dash, so that a reader sees that it is not known."""
     dut = run.controller
+    job = run.job
     groups = {
         "Controller under test": [
+            *([("item", job["item"])] if "item" in job else []),
             ("name", dut.name),
             ("version", dut.version),
             ("kind", dut.kind),
             ("command", dut.command),
             ("SHA-256", dut.sha256),
+            ("condition", job.get("item_condition", "")),
+            ("received", job.get("item_received", "")),
+            *([("sampling", job["sampling"])] if "sampling" in job else []),
         ],
-        "Rig and evidence": [
+        "Laboratory and customer": [
+            ("laboratory", ", ".join(job[key] for key in ("laboratory", "address") if key in job)),
+            ("customer", ", ".join(job[key] for key in ("customer", "customer_address") if key in job)),
+            ("order", job.get("order", "")),
+            ("place", run.place),
+            ("environment", job.get("environment", "")),
+            ("operator", run.operator),
+        ],
+        "Run and evidence": [
             ("rig", run.rig),
             ("evidence", run.evidence),
             ("clock", run.clock),
-            ("marks", "; ".join(run.marks) or "none"),
-            ("trials", f"{run.trials}, of which {run.voids} void"),
-        ],
-        "Time and place": [
             ("started", run.started),
             ("ended", run.ended),
-            ("place", run.place),
-            ("operator", run.operator),
+            ("trials", f"{run.trials}, of which {run.voids} void"),
+            ("marks", "; ".join(run.marks) or "none"),
             *([("run", run_id(run)), ("issued", run.issue.date), ("issued by", run.issue.signer)] if run.issue else []),
             *([("supersedes", run.issue.supersedes)] if run.issue and run.issue.supersedes else []),
         ],
@@ -103,14 +122,15 @@ def _facts(run: Run) -> list[View]:
     return [{"title": title, "rows": [[k, v or "—"] for k, v in rows]} for title, rows in groups.items()]
 
 
-def _requirement(requirement: Requirement, number: int, folder: Path, problems: list[str]) -> View:
-    tests = [_test(test, folder, problems) for test in requirement.tests]
+def _requirement(run: Run, requirement: Requirement, number: int, folder: Path, problems: list[str]) -> View:
+    tests = [_test(run, test, folder, problems) for test in requirement.tests]
     trials = [trial for test in requirement.tests for m in test.measurements for trial in m.trials]
     facts = {
         "limit": requirement.limit,
         "source": requirement.source,
         "method": requirement.method,
         "family": requirement.family,
+        "left out": ", ".join(name.rpartition("::")[2] for name in requirement.left_out),
         "SHA-256 of the text": requirement.text_sha256,
     }
     return {
@@ -119,7 +139,7 @@ def _requirement(requirement: Requirement, number: int, folder: Path, problems: 
         "title": requirement.title,
         "verdict": requirement.verdict,
         "css": words.slug(requirement.verdict),
-        "statement": requirement_statement(requirement),
+        "statement": words.typeset(requirement_result(requirement)),
         "limit": requirement.limit or "—",
         "trials": trials_text(trials),
         "facts": [[key, value] for key, value in facts.items() if value],
@@ -130,21 +150,48 @@ def _requirement(requirement: Requirement, number: int, folder: Path, problems: 
     }
 
 
-def _test(test: TestResult, folder: Path, problems: list[str]) -> View:
+def _voids(run: Run) -> list[list[str]]:
+    """Every void trial of the run: requirement, test, trial, why."""
+    return [
+        [requirement.id, test.nodeid.rpartition("::")[2], _trial_name(trial), trial.void_reason or "no reason given"]
+        for requirement in run.requirements
+        for test in requirement.tests
+        for m in test.measurements
+        for trial in m.trials
+        if trial.void
+    ]
+
+
+def _is_observation(m: Measurement) -> bool:
+    """What was seen to be so or not, or could not be measured: there is no uncertainty and no waveform to show."""
+    return m.expanded is None and not m.trials
+
+
+def _test(run: Run, test: TestResult, folder: Path, problems: list[str]) -> View:
     return {
         "nodeid": test.nodeid,
         "title": test.title or test.nodeid.rpartition("::")[2],
+        "variant": test.nodeid.partition("[")[2].removesuffix("]") if test.title else "",
         "verdict": test.verdict,
         "css": words.slug(test.verdict),
         "reason": test.reason.strip(),
         "duration": f"{test.duration_s:.1f} s",
         "log": test.log.strip("\n"),
-        "measurements": [_measurement(m, folder, problems) for m in test.measurements],
+        "measurements": [_measurement(run, m, folder, problems) for m in test.measurements if not _is_observation(m)],
+        "observations": [
+            {
+                "text": words.typeset(measurement_statement(m)) or m.name,
+                "verdict": m.verdict,
+                "css": words.slug(m.verdict),
+            }
+            for m in test.measurements
+            if _is_observation(m)
+        ],
     }
 
 
-def _measurement(m: Measurement, folder: Path, problems: list[str]) -> View:
-    k = f", k = {m.k:g}" if m.k else ""
+def _measurement(run: Run, m: Measurement, folder: Path, problems: list[str]) -> View:
+    k = f", k = {m.k:.2f}" if m.k else ""
     limits = [
         f"{sign} {words.significant(limit, 6)} {m.unit}".rstrip()
         for sign, limit in (("≥", m.limit_low), ("≤", m.limit_high))
@@ -152,20 +199,45 @@ def _measurement(m: Measurement, folder: Path, problems: list[str]) -> View:
     ]
     return {
         "name": m.name,
-        "quantity": m.quantity or m.name,
+        "quantity": m.name if m.quantity in ("", m.name) else f"{m.name}: {m.quantity}",
         "unit": m.unit or "1",
         "verdict": m.verdict,
         "css": words.slug(m.verdict),
         "value": words.measured(m.value, m.expanded, m.unit) + (k if m.expanded is not None else ""),
         "statement": measurement_statement(m),
-        "limit": m.limit_text or ", ".join(limits) or "—",
-        "rule": m.rule or "—",
+        "limit": words.typeset(m.limit_text) or ", ".join(limits) or "—",
+        "rule": _rule(run, m),
+        "why": words.typeset(m.statement) if m.verdict != PASS else "",
         "p_conform": words.probability(m.p_conform),
-        "claim": m.claim,
+        "claim": words.typeset(m.claim),
+        "instruments": _instruments(run, m),
         "trials_text": trials_text(m.trials),
         "trials": _trial_table(m),
         "figures": _figures(m, folder, problems),
     }
+
+
+def _rule(run: Run, m: Measurement) -> str:
+    """The rule, which the first page holds in full, with what is special to this measurement: the risk it leaves."""
+    if run.decision_rule and m.rule.startswith(run.decision_rule):
+        return words.typeset(f"{_RULE_ABOVE} {m.rule.removeprefix(run.decision_rule).strip()}")
+    return m.rule or "—"
+
+
+def _instruments(run: Run, m: Measurement) -> str:
+    """The instruments that the measurement was made with, as far as its basis or its waveforms tell."""
+    try:
+        kind = json.loads(m.basis)["kind"] if m.basis else ""
+    except (ValueError, LookupError, TypeError):
+        kind = ""
+    if any(trial.t0_s is not None for trial in m.trials):
+        kind = "latency"
+    parts = _PARTS_OF.get(kind, ())
+    return "; ".join(f"{i.part}, {i.identity}" for i in run.instruments if i.part in parts)
+
+
+def _trial_name(trial: Trial) -> str:
+    return f"{trial.index}" + (f" (attempt {trial.attempt})" if trial.attempt > 1 else "")
 
 
 _TRIAL_COLUMNS = ("Trial", "Value", "U", "t0 / s", "t1 / s", "Phase / ms", "t0 taken from", "Remark")
@@ -174,6 +246,8 @@ _TEXT_COLUMNS = ("Trial", "t0 taken from", "Remark")
 
 def _trial_table(m: Measurement) -> View:
     """All trials, void ones too. A column that no trial fills is left out; one source of t0 for all becomes a note."""
+    if len(m.trials) == 1 and m.trials[0].t0_s is None and not m.trials[0].void:
+        return {"columns": [], "rows": [], "note": m.trials[0].note}  # its value is that of the measurement
     rows = [_trial(trial, m) for trial in m.trials]
     sources = {row["t0 taken from"] for row in rows}
     note = f"t0 taken from: {sources.pop()}." if len(sources) == 1 and "" not in sources else ""
@@ -194,7 +268,7 @@ def _trial(trial: Trial, m: Measurement) -> dict[str, str]:
     places = words.places_for(trial.expanded if trial.expanded is not None else m.expanded, trial.value)
     remarks = [f"void: {trial.void_reason or 'no reason given'}" if trial.void else "", trial.note]
     return {
-        "Trial": f"{trial.index}" + (f" (attempt {trial.attempt})" if trial.attempt > 1 else ""),
+        "Trial": _trial_name(trial),
         "Value": "" if trial.value is None else words.number(trial.value, places),
         "U": "" if trial.expanded is None else words.number(trial.expanded, places),
         "t0 / s": "" if trial.t0_s is None else f"{trial.t0_s:.6f}",
@@ -251,15 +325,15 @@ def _budget(budget: BudgetTable) -> View:
     for row in budget.rows:
         share = f"{100 * row.contribution**2 / total:.0f} %" if total else "—"
         numbers = [words.significant(n) for n in (row.u, row.sensitivity, row.contribution)]
-        rows.append([row.name, row.distribution, *numbers, share, words.significant(row.dof), row.source])
+        rows.append([row.name, row.distribution, *numbers, share, words.freedom(row.dof), row.source])
     return {
         "title": budget.title,
         "unit": budget.unit,
         "rows": rows,
-        "u": f"{words.significant(budget.u)} {budget.unit}",
-        "dof": words.significant(budget.dof),
-        "k": words.significant(budget.k, 4),
-        "expanded": f"{words.significant(budget.expanded)} {budget.unit}",
+        "u": f"{words.significant(budget.u)}\u00a0{budget.unit}",
+        "dof": words.freedom(budget.dof),
+        "k": f"{budget.k:.2f}",
+        "expanded": f"{words.significant(budget.expanded)}\u00a0{budget.unit}",
     }
 
 

@@ -12,6 +12,7 @@ import unicodedata
 
 from v2g_bench.reports.model import Run
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 # What the fonts inside the Typst wheel can draw (found by compiling every character as PDF/A-3a, Typst 0.15).
 _DRAWABLE_HEX = (
@@ -137,10 +138,43 @@ def probability(value: float | None) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """A budget number: `digits` significant digits, ∞ for infinite degrees of freedom."""
+    """A budget number: `digits` significant digits, in powers of ten far from one; ∞ for what is infinite.
+
+    >>> significant(1000.0), significant(6.73e-6), significant(-0.025)
+    ('1000', '6.73·10⁻⁶', '−0.025')
+    """
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{value:.{digits}g}".replace("-", "−")
+    if value == 0 or 1e-4 <= abs(value) < 1e5:
+        places = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
+        text = f"{value:.{places}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+        text = f"{mantissa}·10{str(int(power)).translate(_RAISED)}"
+    return text.replace("-", "−")
+
+
+def freedom(dof: float) -> str:
+    """Degrees of freedom; from a million on they make no difference to k any more.
+
+    >>> freedom(4.0), freedom(215.3), freedom(5.7e8), freedom(math.inf)
+    ('4', '215', '10⁶ or more', '∞')
+    """
+    if math.isinf(dof):
+        return "∞"
+    return "10⁶ or more" if dof > 1e6 else f"{dof:.0f}"
+
+
+def typeset(text: str) -> str:
+    """A machine's text as print has it: ≤ and ≥, a real minus before a digit, no break before a per cent sign.
+
+    >>> typeset("limit <= 50 ms   -3060 to -2940 W")
+    'limit ≤ 50 ms · −3060 to −2940 W'
+    """
+    text = re.sub(r" {3,}", " · ", text.strip()).replace("<=", "≤").replace(">=", "≥")
+    text = re.sub(r"(?<=\d) (?=%)", "\u00a0", text)
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", text)
 
 
 def printable(text: str) -> str:

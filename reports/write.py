@@ -26,7 +26,11 @@ OUTPUTS = {RESULTS: "results", JUNIT: "results", HTML: "report", PDF: "report"}
 Entry = dict[str, str | int]
 _ROLES = {
     **{".npz": "waveform", ".blf": "capture", ".mf4": "capture", ".pcapng": "capture"},
-    **{".log": "log", ".toml": "rig", ".dbc": "database"},
+    **{".log": "log", ".toml": "rig", ".dbc": "database", ".jsonl": "events"},
+}
+_ROOMS = {
+    **{"requirements": "requirement", "calibration": "calibration", "qualification": "qualification"},
+    **{"database": "database", "editions": "edition"},
 }
 
 
@@ -69,7 +73,7 @@ def renderers(run: Run, folder: Path, evidence: list[Entry]) -> tuple[dict[str, 
         RESULTS: lambda: dumps(run),
         JUNIT: lambda: render_junit(run),
         HTML: lambda: render_html(shown, folder),
-        PDF: lambda: render_pdf(run, shown),
+        PDF: lambda: render_pdf(run, shown, evidence),
     }, lost
 
 
@@ -96,7 +100,8 @@ def _evidence(folder: Path) -> list[Entry]:
         name = path.relative_to(folder).as_posix()
         if name in own or path.is_symlink() or not path.is_file() or path.name.endswith(".part"):
             continue
-        found.append(entry_of(path, name, _ROLES.get(path.suffix.lower(), "evidence")))
+        role = _ROOMS.get(name.split("/")[0]) or _ROLES.get(path.suffix.lower(), "evidence")
+        found.append(entry_of(path, name, role))
     return found
 
 

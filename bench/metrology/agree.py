@@ -34,7 +34,7 @@ def agree(values: Mapping[str, Witness], unit: str = "") -> tuple[bool, str]:
     """
     suffix = f" {unit}" if unit else ""
     seen = {name: (value, u.expanded if isinstance(u, Uncertainty) else u) for name, (value, u) in values.items()}
-    said = ", ".join(f"{name} {value:.5g}{suffix} ± {u:.2g}{suffix}" for name, (value, u) in seen.items())
+    said = ", ".join(f"{name} {value:.5g}{suffix} ± {_figure(u)}{suffix}" for name, (value, u) in seen.items())
     if len(seen) < 2:
         return False, f"{said or 'nobody'}: no second witness"
     missing = [name for name, pair in seen.items() if not all(math.isfinite(x) for x in pair)]
@@ -51,5 +51,10 @@ def agree(values: Mapping[str, Witness], unit: str = "") -> tuple[bool, str]:
     combined = math.hypot(seen[one][1], seen[other][1])
     return (
         False,
-        f"{one} and {other} disagree by {apart:.4g}{suffix}, combined U {combined:.2g}{suffix}, E_n = {worst:.2f}",
+        f"{one} and {other} disagree by {apart:.4g}{suffix}, combined U {_figure(combined)}{suffix}, E_n = {worst:.2f}",
     )
+
+
+def _figure(expanded: float) -> str:
+    """U with two digits, and never as a power of ten."""
+    return f"{expanded:.2g}" if not expanded >= 100 else f"{expanded:.0f}"

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from v2g_bench.basis import REPEATABILITY, mean_of, stated
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import Fault
@@ -79,6 +80,7 @@ class Bench:
         self._injector = Injector(parts)
         self._witnessed = False
         self._faults = 0
+        self._heard: dict[str, tuple[float, float]] = {}
 
     def prepare(self) -> None:
         """A quiet, healthy pack and a controller without history: how every test begins."""
@@ -114,6 +116,7 @@ class Bench:
         try:
             self._wait_for_power(target_w)
             self._hear_witnesses(target_w)
+            self._heard.clear()  # what was asked on the way is no part of what is judged
             yield " ".join((reply.out + reply.err).split())
         finally:
             self.controller.run("set_power", power_w="0")
@@ -160,11 +163,12 @@ class Bench:
         self._weigh(mean_w)
         limit_w, source = self._parts.analyzer.power_accuracy(mean_w)
         parts = [
-            Component.of_samples("repeatability", readings, source=f"{AC_READINGS} readings"),
+            Component.of_samples(REPEATABILITY, readings, source=f"{AC_READINGS} readings"),
             Component.rectangular("accuracy", limit_w, source=source),
             *self._parts.calibrated("ac_power").components(mean_w),
         ]
-        return Reading("AC power", mean_w, "W", Budget("AC power", "W", parts))
+        budget = Budget("AC power", "W", parts)
+        return Reading("AC power", mean_w, "W", budget, basis=mean_of(readings, budget))
 
     def inverter_power(self) -> Reading:
         """AC power as the inverter itself reports it (W, charge positive)."""
@@ -173,11 +177,19 @@ class Bench:
         part = Component.rectangular(
             "accuracy", 0.05 * self.rig.inverter.rated_power_w, source="IEEE 1547-2018, table 3: 5 % of the rating"
         )
-        return Reading("AC power by the inverter", value_w, "W", Budget("AC power by the inverter", "W", [part]))
+        budget = Budget("AC power by the inverter", "W", [part])
+        return Reading("AC power by the inverter", value_w, "W", budget, basis=stated(value_w, budget))
 
     def signal(self, role: str) -> float:
         """The latest value of a signal role; BenchError where the bus is silent."""
-        return self._parts.latest(role)
+        value = self._parts.latest(role)
+        self._heard[role] = (value, self.clock.now_s())
+        return value
+
+    def take_heard(self) -> list[tuple[str, float, float]]:
+        """(role, value, bench clock) of every signal that was asked for since the last call, the last of each role."""
+        heard, self._heard = self._heard, {}
+        return [(role, value, at_s) for role, (value, at_s) in heard.items()]
 
     def tripped(self) -> bool:
         """True while the controller reports a latched trip on the bus; by its status where the database has no signal."""

@@ -45,6 +45,7 @@ class LogTail:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._start, self._before = 0, b""
+        self.looked = (0, 0)  # first and last place (bytes) of what was read last
         self.mark()
 
     def open(self) -> None:
@@ -64,8 +65,10 @@ class LogTail:
         """The text written since the mark; all of it where the file was begun anew meanwhile. BenchError as `mark`."""
         with self._readable(), self.path.open("rb") as file:
             same = file.seek(0, os.SEEK_END) >= self._start and self._end_of(file, self._start) == self._before
-            file.seek(self._start if same else 0)
-            return file.read().decode("utf-8", "replace")
+            start = file.seek(self._start if same else 0)
+            content = file.read()
+            self.looked = (start, start + len(content))
+            return content.decode("utf-8", "replace")
         return ""
 
     @staticmethod

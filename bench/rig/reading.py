@@ -7,20 +7,27 @@
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from v2g_bench.basis import Basis, share_of
 from v2g_bench.metrology.budget import Budget, Component, Uncertainty
+from v2g_bench.metrology.waveform import Waveform
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One quantity. value: None where nothing could be measured, and `why` says so."""
+    """One quantity. value: None where nothing could be measured, and `why` says so.
+
+    basis: what the value was computed from (see `v2g_bench.basis`); record: the waveform that it needs for that.
+    """
 
     quantity: str
     value: float | None
     unit: str
     budget: Budget | None
     why: str = ""
+    basis: Basis | None = None
+    record: Waveform | None = field(default=None, repr=False, compare=False)
 
     @property
     def uncertainty(self) -> Uncertainty | None:
@@ -42,7 +49,8 @@ class Reading:
             parts.append(
                 Component(role, "normal", uncertainty.u, sensitivity, uncertainty.dof, reading.quantity, reading.unit)
             )
-        return Reading(name, share, "%", Budget(name, "%", parts))
+        basis = share_of(self.basis, whole.basis) if self.basis and whole.basis else None
+        return Reading(name, share, "%", Budget(name, "%", parts), basis=basis)
 
     def __str__(self) -> str:
         if self.value is None or self.uncertainty is None:

@@ -11,19 +11,19 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from v2g_bench.basis import GAIN, NOISE, ZERO, of_waveform
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import CurrentDigitizer
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.crossing import Crossing, NoCrossing, NoCurrent, RecordTooShort, Undecided, isolation
-from v2g_bench.metrology.extremes import least_mean
+from v2g_bench.metrology.extremes import least_mean, least_share
 from v2g_bench.metrology.latency import ClockLink, RecordTiming, latency_budget
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.reading import Reading
 
 RATE_HZ = 50_000.0
-SMOOTHING_S = 0.002
 
 
 @dataclass(frozen=True)
@@ -145,35 +145,33 @@ class Trace:
 
         The samples are averaged over 2 ms (ripple and noise are not a loss of current).
         """
-        width = max(1, round(SMOOTHING_S / self.waveform.dt_s))
-        smooth = np.convolve(self.waveform.samples, np.full(width, 1.0 / width), mode="valid")
-        waveform = Waveform(self.waveform.start_s + (width - 1) / 2 * self.waveform.dt_s, self.waveform.dt_s, smooth)
-        before = waveform.between(waveform.start_s, since.time_s)
-        after = waveform.between(since.time_s, waveform.end_s)
-        mean_a, sigma = float(np.mean(before.samples)), float(np.std(before.samples))
-        if abs(mean_a) < 10 * sigma:
-            return Reading("least share of the current", None, "%", None, "no current flowed before the fault")
-        least = float(np.min(after.samples / mean_a)) * 100.0
+        name = "least share of the current"
+        found = least_share(self.waveform, since.time_s)
+        if found is None:
+            return Reading(name, None, "%", None, "no current flowed before the fault")
         timing = self._digitizer.timing()
+        of_zero = found.per_ampere_pct * abs(1 - found.share_pct / 100.0)
         parts = [
-            Component("noise of a 2 ms mean", "normal", sigma, 100.0 / abs(mean_a), source="this recording", unit="A"),
-            Component.rectangular(
-                "zero offset", timing.offset_a, 100.0 / abs(mean_a) * abs(1 - least / 100.0), timing.source, "A"
-            ),
+            Component(NOISE, "normal", found.u_a, found.per_ampere_pct, source="2 ms means before the fault", unit="A"),
+            Component.rectangular(ZERO, timing.offset_a, of_zero, timing.source, "A"),
         ]
-        return Reading("least share of the current", least, "%", Budget("least share of the current", "%", parts))
+        budget = Budget(name, "%", parts)
+        basis = of_waveform("least share", budget, since_s=since.time_s)
+        return Reading(name, found.share_pct, "%", budget, basis=basis, record=self.waveform)
 
     def worst_discharge(self) -> tuple[Reading, Waveform]:
         """The largest discharge current (A, positive) anywhere in the recording, and the recording."""
         worst = least_mean(self.waveform)
         timing = self._digitizer.timing()
         parts = [
-            Component("noise of the mean", "normal", worst.u, source="this recording"),
-            Component.rectangular("zero offset", timing.offset_a, source=timing.source),
-            Component.rectangular("gain", timing.gain_rel * abs(worst.value), source=timing.source),
+            Component(NOISE, "normal", worst.u, source="this recording"),
+            Component.rectangular(ZERO, timing.offset_a, source=timing.source),
+            Component.rectangular(GAIN, timing.gain_rel * abs(worst.value), source=timing.source),
             *self._calibrated.components(worst.value),
         ]
-        reading = Reading("discharge current", -worst.value, "A", Budget("discharge current", "A", parts))
+        budget = Budget("discharge current", "A", parts)
+        basis = of_waveform("discharge", budget)
+        reading = Reading("discharge current", -worst.value, "A", budget, basis=basis, record=self.waveform)
         return reading, self.waveform
 
     def _budget(self, crossing: Crossing, after: Stamp) -> Budget:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from v2g_bench.reports.changes import changes
 from v2g_bench.reports.history import INDEX, History
+from v2g_bench.reports.history_page import render_history
 from v2g_bench.reports.model import Controller, Measurement, Requirement, Run, TestResult
 from v2g_bench.reports.trend import RUNS, tell
 
@@ -62,6 +64,15 @@ def main() -> None:
                 found = [tell(series, 30) for series in history.series("bench", requirement, last)]
                 best = min(best, time.perf_counter() - started)
             print(f"{text} {best:6.3f} s   {len(found)} series, {sum(bool(told.alarm) for told in found)} alarms")
+            print(f"target 1 s: {'met' if best < 1.0 else 'MISSED'}")
+        for text, work in (
+            ("what changed", lambda: changes(history, "bench", 30)),
+            ("the page", lambda: render_history(history, ["bench"], 30)),
+        ):
+            started = time.perf_counter()
+            made = work()
+            size = f", {len(made) / 1e6:.1f} MB" if isinstance(made, bytes) else ""
+            print(f"{text:24s} {time.perf_counter() - started:6.3f} s{size}")
 
 
 if __name__ == "__main__":

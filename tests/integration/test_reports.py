@@ -86,7 +86,7 @@ def test_the_report_of_a_real_run_is_rebuilt_byte_for_byte(run):
 
 @pytest.mark.timeout(400)
 def test_an_emulated_run_is_not_issued(run, sealed, capsys):
-    assert main(["issue", str(run), "--report-number", "L-1", "--signer", str(sealed[1])]) == 2
+    assert main(["issue", str(run), "--report-number", "L-1", "--signer", str(sealed[1]), "--key", str(sealed[1])]) == 2
     assert "its evidence is emulated" in capsys.readouterr().err
 
 

@@ -36,6 +36,11 @@ def kept() -> ModuleType:
     return _beside("kept")
 
 
+@pytest.fixture(scope="session")
+def nights() -> ModuleType:
+    return _beside("nights")
+
+
 @pytest.fixture
 def folder(kept: ModuleType, tmp_path: Path) -> Path:
     """A whole run folder whose verdicts can be recomputed."""

@@ -13,6 +13,7 @@ import can
 import numpy as np
 
 from v2g_bench import audit
+from v2g_bench.basis import Again
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.reports.model import (
@@ -48,8 +49,7 @@ def kept_run(folder: Path, latencies_ms: tuple[float, ...] = (23.0, 24.5), *, si
         found.append(again)
         trials.append(
             Trial(
-                index=number - 1,
-                attempt=number - 1,
+                index=number,
                 value=again.value,
                 expanded=again.uncertainty.expanded if again.uncertainty else None,
                 t0_s=1000.0 + number,
@@ -68,6 +68,8 @@ def hardware(run: Run) -> Run:
         run,
         evidence="hardware",
         dirty=False,
+        place="bench room 2",
+        job={"laboratory": "Example Test Laboratory"},
         instruments=[
             Instrument(
                 part="meters.dc_current",
@@ -82,7 +84,7 @@ def hardware(run: Run) -> Run:
     )
 
 
-def _measurement(trials: list[Trial], found: list[audit.Again]) -> Measurement:
+def _measurement(trials: list[Trial], found: list[Again]) -> Measurement:
     failed = [again.failed for again in found if again.failed]
     slowest = max(trials, key=lambda trial: trial.value or 0.0)
     verdicts = [str(again.verdict("non-binary", LIMIT_MS)) for again in found]

@@ -48,16 +48,36 @@ def test_report_rebuilds_into_another_folder(folder, tmp_path, capsys):
         assert (tmp_path / "out" / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_issue_refuses_with_every_reason_and_issues_what_may_be(folder, kept, key, tmp_path, capsys):
-    assert main(["issue", str(folder), "--report-number", "L-1", "--signer", str(key)]) == 2
-    told = capsys.readouterr().err
-    assert "its evidence is emulated" in told
-    assert "no measuring instrument" in told
-    assert "was not qualified" in told
+def test_issue_refuses_with_every_reason_and_issues_what_may_be(folder, kept, key, tmp_path, capsys, monkeypatch):
+    from v2g_bench.reports.keys import new_key
     from v2g_bench.reports.write import write_report
 
+    monkeypatch.delenv("V2G_BENCH_KEY", raising=False)
+    new_key(tmp_path / "person.pem", "A. Person")
+    asked = ["--report-number", "L-1", "--signer", str(tmp_path / "person.pem")]
+    assert main(["issue", str(folder), *asked]) == 2
+    assert "the bench's key is not given" in capsys.readouterr().err
+    asked += ["--key", str(key)]
+    assert main(["issue", str(folder), *asked]) == 2
+    told = capsys.readouterr().err
+    for reason in ("its evidence is emulated", "no measuring instrument", "was not qualified", "it is unsealed"):
+        assert reason in told
     measured = tmp_path / "measured"
     write_report(kept.hardware(kept.kept_run(measured)), measured)
-    assert main(["issue", str(measured), "--report-number", "L-1", "--signer", str(key)]) == 0
+    seal_if_asked(measured, str(key))
+    assert main(["issue", str(measured), *asked]) == 0
     assert json.loads((measured / "results.json").read_text())["issue"]["number"] == "L-1"
     assert main(["verify", str(measured), "--trust", str(key)]) == 0
+    assert main(["verify", str(measured), "--trust", str(tmp_path / "person.pem")]) == 0
+
+
+def test_verify_says_what_each_verdict_was_recomputed_from(folder, capsys):
+    assert main(["verify", str(folder), "--verdicts"]) == 0
+    assert "test_hot_cell time to isolation: recomputed from waveform" in capsys.readouterr().out
+
+
+def test_a_bundle_is_made_and_verified(folder, tmp_path, capsys):
+    assert main(["bundle", str(folder), "--out", str(tmp_path / "a.zip")]) == 0
+    assert "a.zip" in capsys.readouterr().out
+    assert main(["verify", str(tmp_path / "a.zip")]) == 0
+    assert "everything fits" in capsys.readouterr().out

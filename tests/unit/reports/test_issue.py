@@ -1,68 +1,137 @@
 import dataclasses
 import json
+import re
+import shutil
+import subprocess
 from datetime import date
 
 import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.issue import issue, refusals
-from v2g_bench.reports.keys import open_signer
+from v2g_bench.reports.keys import new_key, open_signer
 from v2g_bench.reports.model import load
+from v2g_bench.reports.pades import check, pem
+from v2g_bench.reports.seal import seal
 from v2g_bench.reports.verify import verify
 from v2g_bench.reports.write import write_report
 
 
 @pytest.fixture
-def measured(kept, tmp_path):
+def measured(kept, tmp_path, bench):
     """A folder that may be issued."""
     folder = tmp_path / "measured"
     write_report(kept.hardware(kept.kept_run(folder)), folder)
+    seal(folder, bench)
     return folder
 
 
 @pytest.fixture
-def person(key):
+def bench(key):
     return open_signer(str(key))
 
 
-def test_an_issued_report_has_number_date_and_signer_on_it(measured, person, pdf_text):
-    path = issue(measured, "LAB-2026-017", person)
+@pytest.fixture
+def person(tmp_path):
+    new_key(tmp_path / "person.pem", "A. Person")
+    return open_signer(str(tmp_path / "person.pem"))
+
+
+def test_an_issued_report_has_number_date_and_signer_on_it(measured, bench, person, pdf_text):
+    path = issue(measured, "LAB-2026-017", bench=bench, person=person)
     pages = pdf_text(path.read_bytes())
     assert all("LAB-2026-017" in page for page in pages)
     assert all("ISSUED as LAB-2026-017" in page for page in pages)
-    assert "Bench 3" in pages[0]
+    assert "A. Person" in pages[0]
     assert "End of report LAB-2026-017" in pages[-1]
     assert not any("UNISSUED" in page or "NOT CERTIFIED" in page for page in pages)
     run = load(measured / "results.json")
-    assert (run.issue.number, run.issue.signer) == ("LAB-2026-017", "Bench 3")
-    result = verify(measured)
+    assert (run.issue.number, run.issue.signer) == ("LAB-2026-017", "A. Person")
+    result = verify(measured, public(person))
     assert result.ok, result.findings
+    assert [line.split(",")[0] for line in result.done[-2:]] == [
+        "sealed by Bench 3",
+        "issued as LAB-2026-017 by A. Person",
+    ]
     assert (measured / "editions/unissued/report.pdf").is_file()
 
 
-def test_a_number_is_given_once_and_an_amended_edition_names_the_one_before(measured, person, pdf_text):
-    issue(measured, "LAB-1", person)
+def public(signer):
+    return pem(signer.certificate).encode()
+
+
+def test_bench_and_person_both_sign_the_pdf_and_the_envelope(measured, bench, person):
+    issue(measured, "LAB-1", bench=bench, person=person)
+    names = check((measured / "report.pdf").read_bytes(), [bench.certificate, person.certificate])
+    assert names == ["Bench", "Issuer"]
+    for order in ([person, bench], [bench], [bench, bench]):
+        with pytest.raises(BenchError, match="signed by other keys"):
+            check((measured / "report.pdf").read_bytes(), [one.certificate for one in order])
+    assert len(json.loads((measured / "seal.json").read_text())["signatures"]) == 2
+    if shutil.which("pdfsig") is None:
+        pytest.skip("pdfsig is missing: apt-get install poppler-utils")
+    told = subprocess.run(["pdfsig", measured / "report.pdf"], capture_output=True, text=True, timeout=60).stdout
+    assert told.count("Signature is Valid") == 2
+    assert re.findall("Signer Certificate Common Name: (.*)", told) == ["Bench 3", "A. Person"]
+    assert "Total document signed" in told.split("Signature #2")[1]
+
+
+def test_the_signature_of_the_person_taken_away_is_found(measured, bench, person):
+    issue(measured, "LAB-1", bench=bench, person=person)
+    make_unsigned(measured)
+    seal(measured, bench)
+    assert any("has 1 signatures" in found.text for found in verify(measured).findings)
+
+
+def make_unsigned(folder):
+    """The issued edition as it was before anybody signed it."""
+    write_report(load(folder / "results.json"), folder)
+    return folder
+
+
+def test_a_person_who_is_not_the_one_named_is_found(measured, bench, person, tmp_path):
+    issue(measured, "LAB-1", bench=bench, person=person)
+    new_key(tmp_path / "other.pem", "Somebody Else")
+    make_unsigned(measured)
+    seal(measured, bench, open_signer(str(tmp_path / "other.pem")))
+    assert any("is signed by Somebody Else, issued by A. Person" in found.text for found in verify(measured).findings)
+
+
+def test_an_unsealed_run_or_another_bench_or_the_bench_alone_issues_nothing(measured, bench, person, tmp_path):
+    new_key(tmp_path / "other.pem", "Bench 4")
+    with pytest.raises(BenchError, match="sealed by another key than Bench 4's"):
+        issue(measured, "LAB-1", bench=open_signer(str(tmp_path / "other.pem")), person=person)
+    with pytest.raises(BenchError, match="a report is issued by a person"):
+        issue(measured, "LAB-1", bench=bench, person=bench)
+    make_unsigned(measured)
+    with pytest.raises(BenchError, match="it is unsealed"):
+        issue(measured, "LAB-1", bench=bench, person=person)
+    assert not (measured / "editions").exists()
+
+
+def test_a_number_is_given_once_and_an_amended_edition_names_the_one_before(measured, bench, person, pdf_text):
+    issue(measured, "LAB-1", bench=bench, person=person)
     with pytest.raises(BenchError, match="issued already, as LAB-1"):
-        issue(measured, "LAB-2", person)
+        issue(measured, "LAB-2", bench=bench, person=person)
     with pytest.raises(BenchError, match="the number LAB-1 has been given"):
-        issue(measured, "LAB-1", person, supersedes="LAB-1")
+        issue(measured, "LAB-1", bench=bench, person=person, supersedes="LAB-1")
     first = (measured / "report.pdf").read_bytes()
-    path = issue(measured, "LAB-2", person, supersedes="LAB-1")
+    path = issue(measured, "LAB-2", bench=bench, person=person, supersedes="LAB-1")
     assert "replaces report LAB-1" in " ".join(pdf_text(path.read_bytes())[0].split())
     assert (measured / "editions/LAB-1/report.pdf").read_bytes() == first
     assert verify(measured).ok
 
 
-def test_an_issued_edition_without_its_seal_is_found(measured, person):
-    issue(measured, "LAB-1", person)
+def test_an_issued_edition_without_its_seal_is_found(measured, bench, person):
+    issue(measured, "LAB-1", bench=bench, person=person)
     (measured / "seal.json").unlink()
     assert ("missing", "seal.json") in {(f.kind, f.where) for f in verify(measured).findings}
 
 
-def test_an_emulated_run_is_never_issued(folder, person):
+def test_an_emulated_run_is_never_issued(folder, bench, person):
     before = sorted(path.name for path in folder.iterdir())
     with pytest.raises(BenchError, match="its evidence is emulated"):
-        issue(folder, "LAB-1", person)
+        issue(folder, "LAB-1", bench=bench, person=person)
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
@@ -92,6 +161,8 @@ def _instrument(run, **changes):
         (lambda run: {"instruments": _instrument(run, calibration_due="")}, "meters.dc_current: certificate 1"),
         (lambda run: {"instruments": _instrument(run, emulated=True)}, "meters.dc_current is emulated"),
         (lambda run: {"instruments": run.instruments[1:]}, "no measuring instrument"),
+        (lambda run: {"job": {}}, "does not say: laboratory"),
+        (lambda run: {"place": ""}, "does not say: place"),
         (lambda run: {"requirements": []}, "its verdict is INCONCLUSIVE"),
     ],
 )
@@ -109,16 +180,16 @@ def test_an_undecided_requirement_beside_a_failed_one(kept, tmp_path):
     assert refusals(changed) == ["undecided: SAF-02"]
 
 
-def test_a_folder_that_does_not_verify_is_not_issued(measured, person):
+def test_a_folder_that_does_not_verify_is_not_issued(measured, bench, person):
     log = measured / "main.blf"
     log.write_bytes(log.read_bytes() + b"x")
     with pytest.raises(BenchError, match="changed .*main.blf"):
-        issue(measured, "LAB-1", person)
+        issue(measured, "LAB-1", bench=bench, person=person)
 
 
-def test_a_certificate_that_is_not_valid_and_a_number_that_is_none(measured, person):
+def test_a_certificate_that_is_not_valid_and_a_number_that_is_none(measured, bench, person):
     with pytest.raises(BenchError, match="is not valid on 2020-01-01"):
-        issue(measured, "LAB-1", person, on=date(2020, 1, 1))
+        issue(measured, "LAB-1", bench=bench, person=person, on=date(2020, 1, 1))
     with pytest.raises(BenchError, match="cannot be a report's number"):
-        issue(measured, "../x", person)
+        issue(measured, "../x", bench=bench, person=person)
     assert json.loads((measured / "results.json").read_text())["issue"] is None

@@ -47,7 +47,7 @@ def test_ed25519_signs_as_well(tmp_path):
     path.write_bytes(key.private_bytes(PEM, PKCS8, PLAIN) + certificate.public_bytes(PEM))
     signer = open_signer(str(path))
     assert signature_fits(certificate, signer.sign(b"x"), b"x")
-    assert pades.check(pades.sign(_pdf(), signer, reason="test"), certificate) == ["Bench"]
+    assert pades.check(pades.sign(_pdf(), signer, reason="test"), [certificate]) == ["Bench"]
 
 
 def test_files_that_are_no_signer_are_refused_with_the_reason(key, tmp_path):
