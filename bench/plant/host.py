@@ -29,7 +29,8 @@ class PlantProcess:
     """A plant in a process of its own. `config` as in `settings`; config and log are written to `folder`.
 
     `start` and `stop` do what the context manager does. The plant ends with this process, however that ends: its
-    standard input is a pipe from here, or the `lifeline` (a file descriptor) that somebody else holds as well. (The parent-death signal would fire when the *thread* that started it ends.)
+    standard input is a pipe from here, or the `lifeline` (a file descriptor) that somebody else holds as well. (The
+    parent-death signal would fire when the *thread* that started it ends.)
     """
 
     def __init__(self, config: Mapping[str, Any], folder: Path | str, lifeline: int = subprocess.PIPE) -> None:

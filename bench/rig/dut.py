@@ -87,15 +87,18 @@ class Controller:
     """Starts, stops, commands one controller and reads its log. Placeholders of its command lines come as `values`.
 
     favour: the controller shares this machine with an emulated world and is favoured over ordinary work (`priority`).
+    guard: ends it when the bench is gone.
     """
 
-    def __init__(self, dut: Dut, values: dict[str, str], folder: Path, *, favour: bool = False) -> None:
+    def __init__(
+        self, dut: Dut, values: dict[str, str], folder: Path, *, favour: bool = False, guard: Guard | None = None
+    ) -> None:
         self.dut = dut
         self._favoured = favour
         self._values = values
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: Guard | None = None
+        self._guard = guard
         self.log = LogTail(Path(self._fill(dut.log)))
         self.starts = 0
 
@@ -104,7 +107,6 @@ class Controller:
         if self.dut.kind == "external":
             return
         command = self._resolve([self._fill(word) for word in self.dut.command])
-        self._guard = self._guard or Guard()
         self.log.mark()
         with (self._folder / "dut.stderr").open("ab") as stderr:
             try:
@@ -113,7 +115,8 @@ class Controller:
                 )
             except OSError as error:
                 raise BenchError("dut.command", f"{command[0]} cannot be started: {error.strerror}") from None
-        self._guard.watch(self._process.pid)
+        if self._guard is not None:
+            self._guard.watch(self._process.pid)
         self.starts += 1
         if self._favoured:
             favoured(self._process.pid)
@@ -185,13 +188,8 @@ class Controller:
             raise self._error(f"did not end within {STOP_S:g} s of SIGTERM and was killed")
 
     def close(self) -> None:
-        """`stop`, and nothing is watched over any more."""
-        try:
-            self.stop()
-        finally:
-            guard, self._guard = self._guard, None
-            if guard is not None:
-                guard.close()
+        """The same as `stop`: nothing else is open."""
+        self.stop()
 
     def program(self) -> tuple[str, str]:
         """Path and SHA-256 of the controller's program file; empty where the bench does not start it."""

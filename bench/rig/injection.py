@@ -42,11 +42,15 @@ class Injector:
             raise BenchError(f"fault {fault.kind}", "this rig has no emulated BMS and no gateway to inject it through")
         before = parts.latest_all()
         asked_s = parts.clock.now_s()
+        if isinstance(fault, BmsSilence):
+            parts.allow_silence(True)
         injection = parts.plant.client.inject(fault, at_s=asked_s + phase_s)
         try:
             yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s))
         finally:
             parts.plant.client.clear(injection)
+            if isinstance(fault, BmsSilence):
+                parts.allow_silence(False)
         self._wait_for_health(fault, before)
 
     def _proof(self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float) -> Stamp:

@@ -188,7 +188,9 @@ class Rig(Part):
     dut: Dut
     sources: dict[str, Source] = {}
     sync: Sync = Sync()
-    record_truth: bool = False  # the emulated world also writes what really happened, to truth.csv: to test the bench by
+    record_truth: bool = (
+        False  # the emulated world also writes what really happened, to truth.csv: to test the bench by
+    )
     plant: PlantConfig = PlantConfig()
     safety: Safety = Safety()
     judging: Judging = Judging()

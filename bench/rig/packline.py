@@ -70,4 +70,3 @@ class PackLine:
     def close(self) -> None:
         """Leave the bus."""
         self._bus.shutdown()
-

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import can
 
@@ -250,7 +251,8 @@ def runs(group: int) -> bool:
     """Whether any process of a group runs; those that only wait for their parent do not."""
     if not signal_group(group, 0):
         return False
-    return any(_state(int(name)) == (group, True) for name in os.listdir("/proc") if name.isdecimal())
+    processes = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
+    return any(_state(pid) == (group, True) for pid in processes)
 
 
 def ended(pidfd: int) -> bool:

@@ -59,11 +59,23 @@ class Supervisor:
         self._orders: dict[str, Callable[..., None]] = {
             name: getattr(self, "_watch_group" if name == "watch" else f"_{name}")
             for name in (
-                *("begin", "limits", "bus", "arm", "disarm", "inverter", "sources", "watch", "forget", "child", "world"),
+                *(
+                    "begin",
+                    "limits",
+                    "bus",
+                    "arm",
+                    "disarm",
+                    "inverter",
+                    "sources",
+                    "watch",
+                    "forget",
+                    "child",
+                    "world",
+                ),
                 *("folder", "hold", "beat", "deadline", "silence", "safe"),
             )
         }
-        self._ended_well = False
+        self._live = self._ended_well = False  # live: current may have flowed
 
     def serve(self) -> int:
         """Until the bench is gone; the exit status: 0, or 1 where the rig could not be shown to be safe."""
@@ -110,13 +122,15 @@ class Supervisor:
         self._reach.line = PackLine(bus, dbc, roles)
 
     def _arm(self) -> None:
+        self._live = True
         if self._watch is not None:
             self._watch.arm(self._clock.now_s())
 
-    def _disarm(self) -> None:
-        """The rig is being taken down: nothing that happens now is a reason."""
-        self._watch, self._ended_well = None, True
-        self._leave_bus()
+    def _disarm(self, well: bool) -> None:
+        """The rig is being taken down, and nothing that happens now is a reason; well: it is safe."""
+        self._watch, self._ended_well = None, well
+        if well:
+            self._leave_bus()
 
     def _inverter(self, host: str, port: int, unit_id: int) -> None:
         self._reach.inverter = (host, port, unit_id)
@@ -125,6 +139,7 @@ class Supervisor:
         self._reach.sources = [SourceOff(**source) for source in sources]
 
     def _watch_group(self, group: int) -> None:
+        self._live = True
         self._reach.groups.add(group)
 
     def _forget(self, group: int) -> None:
@@ -210,13 +225,13 @@ class Supervisor:
     def _after_the_bench(self) -> int:
         """The bench is gone: rig safe, world ended, folders removed, rig given back."""
         safe = True
-        if not self._ended_well:
+        if self._live and not self._ended_well:
             safe = self._go("the bench has ended without closing the rig", full=True).safe
         self._leave_bus()
         if self._lifeline >= 0:
             os.close(self._lifeline)
         self._end_children()
-        for folder in self._folders:
+        for folder in self._folders if not self._ended_well else ():  # else their owners have removed them
             shutil.rmtree(folder, ignore_errors=True)
         if self._holding is not None:
             self._holding.release()
