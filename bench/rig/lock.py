@@ -88,6 +88,8 @@ def take(resources: Sequence[str], rig: str, keeper: int, place: Path | None = N
 
     keeper: the process that refreshes them, and keeps them after this one has ended.
     """
+    if not resources:
+        return Holding([], ""), []
     place = place or folder()
     token, now_s, notes = secrets.token_hex(8), time.time(), []
     paths = [_path(place, resource) for resource in resources]
