@@ -37,6 +37,7 @@ from v2g_bench.plant.host import PlantProcess
 from v2g_bench.rig.calibrated import Calibrated, timing_calibration
 from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.dut import Controller
+from v2g_bench.rig.exchanges import Exchanges
 from v2g_bench.rig.guard import Guard
 from v2g_bench.rig.load import LoadedRig
 from v2g_bench.rig.lock import shared, take
@@ -146,6 +147,7 @@ class OpenRig:
     def pause(self, for_s: float) -> None:
         """Let this much time pass; BenchError if the supervisor has made the rig safe, or is gone."""
         self.guard.check()
+        self.exchanges.check()
         time.sleep(for_s)
 
     def make_safe(self, why: str) -> None:
@@ -258,6 +260,8 @@ class OpenRig:
             self._note(note)
         guard.tell("hold", paths=[str(path) for path in holding.paths], token=holding.token)
         self._later("lock", holding.release)
+        self.exchanges = Exchanges(self.folder / "exchanges.jsonl")
+        self._later("log of exchanges", self.exchanges.close)
         guard.tell("limits", safety=rig.safety.model_dump())
         sources = [source.model_dump() | {"name": name} for name, source in rig.sources.items()]
         guard.tell("sources", sources=sources)
@@ -361,6 +365,7 @@ class OpenRig:
             self.timing = timing_of(self.loaded)
             if (latency_s := self._trigger_latency_s()) is not None:
                 options["trigger_latency_s"] = latency_s
+        options |= {"log": self.exchanges.of(f"meters.{name}")}
         self.meters[name] = opened = open_meter(meter.driver, resource, where=where, clock=self.clock, **options)
         self._later(f"meters.{name}", opened.close)
         if (
@@ -414,7 +419,8 @@ class OpenRig:
         self.inverter_address = (inverter.host, inverter.port)
         if emulated and self.plant is not None:
             self.inverter_address = ("127.0.0.1", self.plant.modbus_port)
-        self.inverter = InverterClient(*self.inverter_address, inverter.unit_id)
+        log = self.exchanges.of("inverter")
+        self.inverter = InverterClient(*self.inverter_address, inverter.unit_id, log=log)
         self._later("inverter", self.inverter.close)
         identity = self.inverter.identity()
         host, port = self.inverter_address
