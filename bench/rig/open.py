@@ -241,8 +241,10 @@ class OpenRig:
         )
         for name, meter in rig.meters.named().items():
             part = f"meters.{name}"
-            opening.append(Step(part, partial(self._open_meter, name), emulated if meter.emulated else ()))
-        opening.append(Step("inverter", self._open_inverter, emulated if rig.inverter.kind == "emulated" else ()))
+            needs = emulated if meter.emulated else ("supervisor",)  # what another run holds is not touched
+            opening.append(Step(part, partial(self._open_meter, name), needs))
+        needs = emulated if rig.inverter.kind == "emulated" else ("supervisor",)
+        opening.append(Step("inverter", self._open_inverter, needs))
         opening.append(Step("controller", self._open_controller, ("database", "bus", "capture", "inverter")))
         return opening
 
