@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from certify import PROJECT, TAG, Run, certify, rig_file, started_by, wait_for
 
+from v2g_bench.can.export import export_run, read_blf
+from v2g_bench.clock import wall_offset_ns
 from v2g_bench.reports import model
 from v2g_bench.rig.envelope import REST_A
 
@@ -174,6 +177,8 @@ def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(l
             assert truth.last_flow_s() < killed_s + SAFE_S, f"{moment}: {truth.last_flow_s() - killed_s:.2f} s"
             assert not list(launcher.temporary.iterdir()), f"{moment}: temporary folders are left"
             assert_incomplete(run, moment)
+            if stage == "injection and trial":
+                assert_evidence(run, killed_s, moment)
             after_s = max(0.0, truth.last_flow_s() - killed_s)
             print(f"{moment}: killed after {killed_s - began_s:.2f} s, current gone {after_s:.3f} s later")
     assert number >= 20
@@ -191,6 +196,18 @@ def assert_incomplete(run: Forked, moment: str) -> None:
     assert not results.complete, moment
     assert results.verdict != "PASS", moment
     assert results.incomplete_reason, moment
+
+
+def assert_evidence(run: Forked, killed_s: float, moment: str) -> None:
+    """Capture and exchanges are there but for the last second, and can be read by other tools."""
+    folder = run.folder()
+    assert folder is not None
+    stamps_s = read_blf(folder / "main.blf").stamp_s - wall_offset_ns() / 1e9
+    assert killed_s - 1.0 < stamps_s[-1], f"{moment}: the capture ends {killed_s - stamps_s[-1]:.2f} s before"
+    assert float(np.diff(stamps_s).max()) < 0.5, f"{moment}: the capture has a gap"
+    *_, last = (folder / "exchanges.jsonl").read_text().splitlines()
+    assert killed_s - 5.0 < json.loads(last)["at_s"] < killed_s
+    assert {path.suffix for path in export_run(folder)} == {".mf4", ".parquet"}
 
 
 @pytest.fixture
