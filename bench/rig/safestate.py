@@ -32,6 +32,7 @@ GRACE_S = 1.0  # for the controller, from SIGTERM to SIGKILL
 AGAIN_S = 0.1
 ISOLATED_S = 2.0  # an inverter that does not answer is waited for no longer where the contactors are open
 GIVE_UP_S = 8.0
+POWER_ONLY_S = 1.0  # then the controllers are ended and the contactors opened
 POLL_S = 0.005
 ANSWER_S = 0.5
 LOOK_S = 0.05

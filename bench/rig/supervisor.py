@@ -33,7 +33,7 @@ from v2g_bench.priority import favoured
 from v2g_bench.rig.envelope import Watch
 from v2g_bench.rig.lock import Holding
 from v2g_bench.rig.packline import PackLine
-from v2g_bench.rig.safestate import Outcome, Reach, SafeState, SourceOff, ended
+from v2g_bench.rig.safestate import GIVE_UP_S, POWER_ONLY_S, Outcome, Reach, SafeState, SourceOff, ended
 
 TICK_S = 0.05
 ALIVE_S = 1.0
@@ -210,7 +210,8 @@ class Supervisor:
     def _go(self, why: str, *, full: bool) -> Outcome:
         """Bring the rig to its safe state, and keep a record of it."""
         begun_s = self._clock.now_s()
-        outcome = SafeState(self._reach, self._clock, full=full).go()
+        give_up_s = GIVE_UP_S if full else POWER_ONLY_S
+        outcome = SafeState(self._reach, self._clock, full=full, give_up_s=give_up_s).go()
         self._keep(
             begun_s=begun_s,
             why=why,
