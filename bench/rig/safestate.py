@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import can
@@ -106,9 +107,9 @@ class SafeState:
         self._killed = False
         self._left: set[int] = set()
         self._looked_s = 0.0
-        self._acts = [_Act(source.name, lambda source=source: switch_off(source)) for source in reach.sources]
+        self._acts = [_Act(source.name, partial(switch_off, source)) for source in reach.sources]
         if reach.inverter is not None:
-            self._acts.append(_Act("inverter", lambda: stop_inverter(*reach.inverter or ("", 0, 0))))
+            self._acts.append(_Act("inverter", partial(stop_inverter, *reach.inverter)))
 
     def go(self) -> Outcome:
         """Do it; returns at the latest after `give_up_s`."""
