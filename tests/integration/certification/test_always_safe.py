@@ -336,3 +336,52 @@ def test_a_bus_that_is_lost_ends_the_run_with_its_cause(start, tmp_path):
     assert done.verdict("SAF-01") == "ERROR"
     assert acts(done.folder)[0]["why"].startswith("the bus is lost")
     assert not run.children()
+
+
+def test_an_instrument_or_an_inverter_that_is_lost_ends_its_test_with_the_cause_and_no_current(tmp_path):
+    """Three losses at power; after each the pack is brought to rest, by the contactors where the inverter cannot."""
+    suite = own_suite(
+        tmp_path,
+        """
+        def sick(bench, part, **defects):
+            bench._parts.plant.client.set_defects(part, **defects)
+
+        @pytest.mark.req("OWN-01")
+        def test_meter(bench):
+            with bench.at_power(-3000):
+                sick(bench, "meters.ac_power", hang=True)
+                bench.ac_power()
+
+        @pytest.mark.req("OWN-01")
+        def test_garbage(bench):
+            with bench.at_power(-3000):
+                sick(bench, "inverter", faults=[{"kind": "garbage"}])
+                bench.inverter_power()
+
+        @pytest.mark.req("OWN-01")
+        def test_silence(bench):
+            with bench.at_power(-3000):
+                sick(bench, "inverter", faults=[{"kind": "silence"}])
+                bench.inverter_power()
+        """,
+    )
+    done = certify(tmp_path, truth_rig(tmp_path), [suite])
+    found = {test.nodeid.rpartition("::")[2]: (test.verdict, test.reason) for test in done.requirement("OWN-01").tests}
+    for name, cause in (
+        ("meter", "meters.ac_power"),
+        ("garbage", "inverter 127.0.0.1:"),
+        ("silence", "no answer within"),
+    ):
+        verdict, reason = found[f"test_{name}"]
+        assert verdict == "ERROR"
+        assert cause in reason
+        made = [act for act in acts(done.folder) if f"test_{name}: ERROR" in act["why"]]
+        assert made, f"{name}: nobody made the rig safe"
+        assert made[-1]["safe"], made
+        assert made[-1]["full"] == (name != "meter")
+    truth = Truth.of(done.folder)
+    assert truth.ended
+    assert not truth.flows()
+    exchanges = (done.folder / "exchanges.jsonl").read_text()
+    assert '"dir": "!"' in exchanges
+    assert '"text": "deadbeef' in exchanges
