@@ -272,9 +272,16 @@ class OpenRig:
         return f"watches over {', '.join(shared(rig)) or 'an emulated rig'}"
 
     def _safe_at_the_end(self) -> None:
-        """The safe state before the parts are closed; without a supervisor, the inverter at least."""
+        """The safe state before the parts are closed; without a supervisor, the inverter at least.
+
+        A controller that goes on without the bench keeps its contactors, unless the current cannot be stopped otherwise.
+        """
+        why, rig = "the rig is closed", self.loaded.rig
         try:
-            self.guard.make_safe("the rig is closed", self.loaded.rig.safety.safe_within_s)
+            if rig.dut.kind == "process":
+                self.guard.make_safe(why, rig.safety.safe_within_s)
+            else:
+                self.make_safe(why)
         except BenchError:
             self.guard.tell("disarm", well=False)
             with contextlib.suppress(BenchError, AttributeError):  # no address: no inverter was found
