@@ -266,7 +266,7 @@ def own_suite(folder: Path, body: str) -> str:
     ("method", "why"),
     [("signal", "the rig is closed"), ("thread", "the bench has ended without closing the rig")],
 )
-def test_a_timeout_skips_no_teardown_or_the_supervisor_does_it(tmp_path, method, why):
+def test_a_timeout_skips_no_teardown_or_the_supervisor_does_it(start, tmp_path, method, why):
     """pytest-timeout's thread method ends the process on the spot: then the supervisor is the teardown."""
     suite = own_suite(
         tmp_path,
@@ -278,7 +278,7 @@ def test_a_timeout_skips_no_teardown_or_the_supervisor_does_it(tmp_path, method,
                 time.sleep(100)
         """,
     )
-    run = Run(tmp_path, truth_rig(tmp_path), [suite], "--timeout-method=thread")
+    run = start(truth_rig(tmp_path), suite, "--timeout-method=thread")
     done = run.end(60.0)
     wait_for("the end of all", lambda: not run.children(), GONE_S)
     assert done.status != 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certify import PROJECT, Run, certify, rig_file
+from certify import PROJECT, certify, rig_file
 
 from v2g_bench.rig.lock import FOLDER, take
 
@@ -56,11 +56,9 @@ def test_what_nobody_holds_any_more_is_taken_over_with_a_note_and_given_back(tmp
     (path,) = (tmp_path / "locks").glob("*.json")
     gone = {"pid": 1, "started": 1}  # another process has that number
     path.write_text(json.dumps(json.loads(path.read_text()) | {"process": gone, "keeper": gone}))
-    run = Run(tmp_path, shared_rig, [HOT], env={FOLDER: str(tmp_path / "locks")})
-    done = run.end()
+    done = certify(tmp_path, shared_rig, [HOT], env={FOLDER: str(tmp_path / "locks")})
     assert f"NOTE took over {RESOURCE}, held by " in " ".join(done.out.split())
     assert done.run is not None
     assert any("took over" in mark for mark in done.run.marks)
     assert "no answer from TCPIP" in done.out  # it went on, to the instrument that is not there
     assert not path.exists()
-    assert not run.children()
