@@ -218,4 +218,9 @@ class Capture:
         writer = self._writer
         if writer is not None:
             writer._flush()  # python-can has no public way to write a container before it is full
+            # The header has the time that all stamps count from, and python-can writes it at the end alone.
+            end = writer.file.tell()
+            writer.file.seek(0)
+            writer._write_header(end)
+            writer.file.seek(end)
             writer.file.flush()

@@ -150,6 +150,10 @@ class OpenRig:
         self.exchanges.check()
         time.sleep(for_s)
 
+    def require_supervised(self) -> None:
+        """BenchError if the supervisor has made the rig safe by itself, or is gone."""
+        self.guard.check()
+
     def make_safe(self, why: str) -> None:
         """Zero power and a stopped inverter now; if that is not enough, no controller and open contactors as well."""
         within_s = self.loaded.rig.safety.safe_within_s

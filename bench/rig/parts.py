@@ -96,6 +96,10 @@ class Parts(Protocol):
         """Let this much time pass: sleep, or move the simulated clock."""
         ...
 
+    def require_supervised(self) -> None:
+        """BenchError if the supervisor has made the rig safe by itself, or is gone."""
+        ...
+
     def make_safe(self, why: str) -> None:
         """Zero power, by the supervisor; BenchError if it cannot be had."""
         ...

@@ -101,6 +101,9 @@ class SimRig:
         if failed and not quiet:
             raise BenchError(f"rig {self.loaded.rig.name}", "not all parts closed: " + "; ".join(failed))
 
+    def require_supervised(self) -> None:
+        """Nothing: no current flows outside of this process."""
+
     def make_safe(self, why: str) -> None:
         """Nothing: no current flows outside of this process."""
 
