@@ -139,7 +139,7 @@ _DATA_ONLY = ("DataBytes", "EDL", "BRS", "ESI")
 
 
 def _flag(frames: Columns, flag: int) -> NDArray[Any]:
-    return ((frames.flags & flag) != 0).astype(np.uint8)
+    return np.asarray((frames.flags & flag) != 0, np.uint8)
 
 
 def write_parquet(columns: Columns, db: BusDatabase, path: Path) -> None:

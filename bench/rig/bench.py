@@ -245,7 +245,7 @@ class Bench:
         seen = self._parts.latest_all()
         if breach := self._envelope.breach(dict(seen)):
             raise BenchError("fault", f"{fault} is not injected: {breach}", "let the pack come back inside first")
-        if breach := self._envelope.breach(fault.signals(HEALTHY | seen)):
+        if breach := self._envelope.breach(fault.signals({**HEALTHY, **seen})):
             raise BenchError("fault", f"{fault}: {breach}", "the rig file decides how far a test may go")
 
     def require_sound(self) -> None:
