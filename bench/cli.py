@@ -5,12 +5,14 @@ v2g-bench check --rig=vcan0
 v2g-bench qualify --rig=vcan0
 v2g-bench calibrate --rig=vcan0
 v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
+v2g-bench export reports/2026-11-23T01-00-00-vcan0
 v2g-bench verify reports/2026-11-23T01-00-00-vcan0
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from v2g_bench import __version__
 from v2g_bench.errors import BenchError
@@ -44,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     configure_kernel(
         commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel")
     )
+    export = commands.add_parser("export", help="a run's captures as MF4 and Parquet, also of a run that was killed")
+    export.add_argument("folder", type=Path, metavar="RUN")
+    export.set_defaults(run=_export)
     configure_reports(commands)
     return parser
 
@@ -62,6 +67,14 @@ def _rigs(_: argparse.Namespace) -> int:
             sick += 1
             print(f"{name:18} broken     {error}")
     return 1 if sick else 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from v2g_bench.can.export import export_run
+
+    for path in export_run(options.folder):
+        print(path)
+    return 0
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ MANIFEST, SUMS, SEAL = "manifest.json", "SHA256SUMS", "seal.json"
 OUTPUTS = {RESULTS: "results", JUNIT: "results", HTML: "report", PDF: "report"}
 Entry = dict[str, str | int]
 _ROLES = {
-    **{".npz": "waveform", ".blf": "capture", ".mf4": "capture", ".pcapng": "capture"},
+    **{".npz": "waveform", ".blf": "capture", ".mf4": "capture", ".parquet": "capture", ".pcapng": "capture"},
     **{".log": "log", ".toml": "rig", ".dbc": "database", ".jsonl": "events"},
 }
 _ROOMS = {

@@ -1,7 +1,7 @@
 """Capture: everything that a bus carries, kept in memory in columns and on disk as BLF while the run goes on.
 
 A reader thread takes the frames off the bus, converts their stamps to the bench clock and appends them; whoever waits
-for a frame is woken by it. The BLF file is flushed every second, so that a killed run leaves a readable file.
+for a frame is woken by it. The BLF file is flushed twice a second, so that a killed run leaves a readable file.
 
     new --start()--> reading --stop()--> stopped
                         +--(the bus fails _FAILURES times in a row)--> failed: every wait raises BenchError
@@ -27,7 +27,7 @@ from v2g_bench.errors import BenchError
 
 _RECV_S = 0.05
 _OFFSET_S = 0.02  # how long the offset between the wall clock and the bench clock is taken as constant
-_FLUSH_S = 1.0
+_FLUSH_S = 0.5  # a run that is killed loses less than a second, on a slow machine too
 _FAILURES = 3
 _JOIN_S = 10.0
 
@@ -218,4 +218,9 @@ class Capture:
         writer = self._writer
         if writer is not None:
             writer._flush()  # python-can has no public way to write a container before it is full
+            # The header has the time that all stamps count from, and python-can writes it at the end alone.
+            end = writer.file.tell()
+            writer.file.seek(0)
+            writer._write_header(end)
+            writer.file.seek(end)
             writer.file.flush()

@@ -29,11 +29,13 @@ _STOP_S = 5.0
 class HubProcess:
     """A hub in a process of its own: started on entering, ended on leaving. It ends with this process, too.
 
+    lifeline: the file descriptor whose end the hub ends with; by default a pipe from this process.
     `path` is the channel for `UserlandBus`; `notices` what the hub had to say (a node that does not read, for example).
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, lifeline: int = subprocess.PIPE) -> None:
         self.path = str(path)
+        self._lifeline = lifeline
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: Any = None
 
@@ -66,7 +68,7 @@ class HubProcess:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-m", "v2g_bench.can.hub", self.path]
         self._process = process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
+            command, stdin=self._lifeline, stdout=subprocess.PIPE, stderr=self._stderr
         )
         assert process.stdout is not None
         waiting = select.poll()
@@ -87,8 +89,8 @@ class HubProcess:
         ended_before = process.poll() is not None
         if not ended_before:
             process.send_signal(signal.SIGTERM)
-            assert process.stdin is not None
-            process.stdin.close()
+            if process.stdin is not None:
+                process.stdin.close()
             try:
                 process.wait(_STOP_S)
             except subprocess.TimeoutExpired:

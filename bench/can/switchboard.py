@@ -69,10 +69,13 @@ class Switchboard:
         self._epoll = select.epoll()
         self._listener = _listen(self.path)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._wake, select.EPOLLIN)
 
     def stop(self) -> None:
-        """Leave `serve` after the current round."""
+        """Leave `serve` after the current round; may be called by a signal handler, which alone wakes nobody."""
         self._running = False
+        os.eventfd_write(self._wake, 1)
 
     def close(self) -> None:
         """Hang up on every node and remove the socket file."""
@@ -80,6 +83,7 @@ class Switchboard:
             self._remove(node)
         self._listener.close()
         self._epoll.close()
+        os.close(self._wake)
         self.path.unlink(missing_ok=True)
 
     def serve(self, parent_fd: int | None = None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from v2g_bench.inverter.client import InverterClient
-from v2g_bench.inverter.modbus import ModbusLink
+from v2g_bench.inverter.modbus import ExchangeLog, ModbusLink
 from v2g_bench.inverter.rtu import ModbusRtuLink
 from v2g_bench.inverter.vendor import VendorInverter, read_vendor_map
 
@@ -29,14 +29,13 @@ class InverterAddress:
     stopbits: int = 1
     map_path: str = ""
 
-    def open(self, timeout_s: float = 1.0) -> InverterClient | VendorInverter:
-        """A client; nothing is sent yet. BenchError for a register map that is wrong."""
+    def open(self, timeout_s: float = 1.0, log: ExchangeLog | None = None) -> InverterClient | VendorInverter:
+        """A client; nothing is sent yet. log: see `ModbusLink`. BenchError for a register map that is wrong."""
         serial = None
         if self.device:
             line = (self.baudrate, self.parity, self.stopbits)
-            serial = ModbusRtuLink(self.device, self.unit_id, timeout_s, *line)
+            serial = ModbusRtuLink(self.device, self.unit_id, timeout_s, *line, log=log)
         if not self.map_path:
-            return InverterClient(self.host, self.port, self.unit_id, timeout_s, link=serial)
-        return VendorInverter(
-            serial or ModbusLink(self.host, self.port, self.unit_id, timeout_s), read_vendor_map(Path(self.map_path))
-        )
+            return InverterClient(self.host, self.port, self.unit_id, timeout_s, log, link=serial)
+        link = serial or ModbusLink(self.host, self.port, self.unit_id, timeout_s, log)
+        return VendorInverter(link, read_vendor_map(Path(self.map_path)))

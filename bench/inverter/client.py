@@ -17,7 +17,7 @@ from typing import Self
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.codes import ExceptionCode, ModbusException
-from v2g_bench.inverter.modbus import ModbusLink, refused
+from v2g_bench.inverter.modbus import ExchangeLog, ModbusLink, refused
 from v2g_bench.inverter.nameplate import START, STOP, WATTS
 from v2g_bench.inverter.points import Point, from_registers, model_points, to_registers
 from v2g_bench.inverter.port import InverterReading, turned
@@ -68,10 +68,17 @@ class InverterClient:
     """A synchronous client. Every method raises BenchError for no answer, an improper answer or a refusal."""
 
     def __init__(
-        self, host: str, port: int, unit_id: int = 1, timeout_s: float = 1.0, *, link: ModbusRtuLink | None = None
+        self,
+        host: str,
+        port: int,
+        unit_id: int = 1,
+        timeout_s: float = 1.0,
+        log: ExchangeLog | None = None,
+        *,
+        link: ModbusRtuLink | None = None,
     ) -> None:
-        """link: a serial line, in place of the TCP connection to host and port."""
-        self._link = link or ModbusLink(host, port, unit_id, timeout_s)
+        """log: see `ModbusLink`. link: a serial line, in place of the TCP connection to host and port."""
+        self._link = link or ModbusLink(host, port, unit_id, timeout_s, log)
         self._models: dict[int, tuple[int, int]] = {}  # model -> address of its header, length after the header
         self._set_power_exponent: int | None = None
 

@@ -11,7 +11,8 @@ failure the connection is closed, so that a late answer can never pass for the a
 import logging
 import socket
 import struct
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pymodbus.client import ModbusTcpClient
@@ -21,14 +22,20 @@ from v2g_bench.errors import BenchError
 from v2g_bench.inverter.codes import ModbusException, named
 from v2g_bench.inverter.frames import READ_HOLDING, READ_INPUT, WRITE_MANY, WRITE_ONE
 
+ExchangeLog = Callable[[float, str, str], None]
+
 logging.getLogger("pymodbus").addHandler(logging.NullHandler())  # each failure is raised; none needs printing too
 
 
 class ModbusLink:
-    """One connection to one unit; connects when first used. Not for several threads at once."""
+    """One connection to one unit; connects when first used. Not for several threads at once.
 
-    def __init__(self, host: str, port: int, unit_id: int, timeout_s: float) -> None:
+    log(time_s, direction, frame in hexadecimal): called for everything that is sent (">") and heard ("<"), on the bench clock.
+    """
+
+    def __init__(self, host: str, port: int, unit_id: int, timeout_s: float, log: ExchangeLog | None = None) -> None:
         self.where = f"inverter {host}:{port}"
+        self._log = log
         self._unit_id, self._timeout_s = unit_id, timeout_s
         self._heard = b""
         self._transaction_id = 0
@@ -94,6 +101,8 @@ class ModbusLink:
         return BenchError(self.where, what, mend)
 
     def _trace(self, sending: bool, data: bytes) -> bytes:
+        if self._log is not None:
+            self._log(time.monotonic(), ">" if sending else "<", data.hex())
         if sending:
             self._transaction_id = int.from_bytes(data[:2], "big")
         else:

@@ -21,6 +21,7 @@ from typing import Any
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.codes import ModbusException
 from v2g_bench.inverter.frames import READ_HOLDING, READ_INPUT, WRITE_MANY, WRITE_ONE
+from v2g_bench.inverter.modbus import ExchangeLog
 
 QUIET_S = 0.02  # of silence after a failure: far more than the 3.5 characters that end a frame, at any speed
 MOST_BYTES = 256
@@ -52,8 +53,17 @@ class ModbusRtuLink:
     """One unit on one serial line; opens it when first used. Not for several threads at once."""
 
     def __init__(
-        self, device: str, unit_id: int, timeout_s: float, baudrate: int = 9600, parity: str = "N", stopbits: int = 1
+        self,
+        device: str,
+        unit_id: int,
+        timeout_s: float,
+        baudrate: int = 9600,
+        parity: str = "N",
+        stopbits: int = 1,
+        log: ExchangeLog | None = None,
     ) -> None:
+        """log: as for `ModbusLink`."""
+        self._log = log
         self.where = f"inverter {device} unit {unit_id}"
         self._device, self._unit_id, self._timeout_s = device, unit_id, timeout_s
         self._line: dict[str, Any] = {"baudrate": baudrate, "parity": parity, "stopbits": stopbits}
@@ -96,7 +106,9 @@ class ModbusRtuLink:
             self._settle()
             self._port.reset_input_buffer()
             self._port.write(frame + crc(frame))
+            self._note(">", frame + crc(frame))
             reply = self._hear(what)
+            self._note("<", reply)
         except OSError as error:  # pyserial's errors are OSErrors
             self.close()
             raise BenchError(self.where, f"{what}: {error}", "is the adapter still plugged in?") from error
@@ -107,6 +119,10 @@ class ModbusRtuLink:
         if reply[1] != function:
             raise self._failed(f"{what}: the reply is to function {reply[1]}, not {function}")
         return reply[2:-2]
+
+    def _note(self, direction: str, frame: bytes) -> None:
+        if self._log is not None:
+            self._log(time.monotonic(), direction, frame.hex())
 
     def _hear(self, what: str) -> bytes:
         """One whole frame with a good CRC."""

@@ -13,6 +13,7 @@ one on an undisturbed machine. A monitor that has itself fallen silent voids it 
     monitor.reason(t0_s, t1_s)      # "" or why a latency measured between these times is not to be trusted
 """
 
+import contextlib
 import mmap
 import os
 import select
@@ -73,8 +74,8 @@ class StallMonitor:
         )
         assert process.stdout is not None
         if not select.select([process.stdout], [], [], START_S)[0] or process.stdout.readline().strip() != b"ready":
-            process.kill()
-            process.wait()
+            _kill(process)
+            self._process = None
             raise BenchError("stall monitor", f"did not start within {START_S:g} s", "is the machine overloaded?")
 
     @property
@@ -96,8 +97,7 @@ class StallMonitor:
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _kill(process)
         process.stdout.close()
         if died is not None:
             raise BenchError("stall monitor", f"had ended by itself with status {died}")
@@ -154,6 +154,16 @@ class StallMonitor:
             _RECORD.unpack_from(self._memory, first + number % _RING * _RECORD.size)
             for number in range(max(0, count - _RING), count)
         ]
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End it at once. One that the kernel cannot end (it waits for a device) is left behind, and waited for no longer."""
+    process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_S)
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
 
 
 def lanes() -> list[int]:

@@ -29,11 +29,13 @@ class PlantProcess:
     """A plant in a process of its own. `config` as in `settings`; config and log are written to `folder`.
 
     `start` and `stop` do what the context manager does. The plant ends with this process, however that ends: its
-    standard input is a pipe from here. (The parent-death signal would fire when the *thread* that started it ends.)
+    standard input is a pipe from here, or the `lifeline` (a file descriptor) that somebody else holds as well. (The
+    parent-death signal would fire when the *thread* that started it ends.)
     """
 
-    def __init__(self, config: Mapping[str, Any], folder: Path | str) -> None:
+    def __init__(self, config: Mapping[str, Any], folder: Path | str, lifeline: int = subprocess.PIPE) -> None:
         self.folder = Path(folder)
+        self._lifeline = lifeline
         self._config = {"control": str(self.folder / "control"), **config}
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
@@ -105,7 +107,7 @@ class PlantProcess:
         self._log = self.log_path.open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "v2g_bench.plant.process", str(config_path)],
-            stdin=subprocess.PIPE,
+            stdin=self._lifeline,
             stdout=subprocess.PIPE,
             stderr=self._log,
         )

@@ -37,6 +37,7 @@ from v2g_bench.plant.control import ControlServer
 from v2g_bench.plant.faces import PlantProbe, PlantStage
 from v2g_bench.plant.model import Plant
 from v2g_bench.plant.operations import InverterFace, Operations
+from v2g_bench.plant.recorder import TruthRecorder
 from v2g_bench.plant.settings import PlantSettings, read_settings
 from v2g_bench.plant.timer import LoopTimer
 from v2g_bench.plant.world import World
@@ -60,6 +61,7 @@ class PlantShell:
         self._control: ControlServer | None = None
         self._bus: can.BusABC | None = None
         self._timer: LoopTimer | None = None
+        self._truth: TruthRecorder | None = None
 
     async def run(self) -> int:
         """Open, say ready, serve; the exit status."""
@@ -107,6 +109,8 @@ class PlantShell:
         )
         if self._bus is not None:
             self._loop.add_reader(self._bus.fileno(), self._read_bus)
+        if settings.truth is not None:
+            self._truth = TruthRecorder(Path(settings.truth))
         self._control = ControlServer(operations.table())
         await self._control.start(Path(settings.control))
         self._arm()
@@ -141,6 +145,9 @@ class PlantShell:
     async def _close(self) -> None:
         if self._timer is not None:
             self._timer.close()
+        if self._truth is not None:
+            self._plant.step(self._clock.now_s())
+            self._truth.close(self._plant)
         if self._bus is not None:
             self._loop.remove_reader(self._bus.fileno())
             self._bus.shutdown()
@@ -167,6 +174,8 @@ class PlantShell:
         except can.CanError as error:
             self._bus_gone(error)
             return
+        if self._truth is not None:
+            self._truth.look(self._plant)
         self._arm()
 
     def _read_bus(self) -> None:

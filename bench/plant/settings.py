@@ -73,6 +73,7 @@ class PlantSettings(Table):
     inverter: InverterConfig | None = Field(default_factory=lambda: InverterConfig.model_validate({}))
     meters: dict[str, MeterSettings] = Field(default_factory=dict)
     sync: SyncSettings = SyncSettings()
+    truth: str | None = None  # a file for what really happened: see `recorder`
 
     def inverter_config(self) -> InverterConfig | None:
         """The inverter; ratings that the file leaves out follow from the plant's power stage, grid and pack."""

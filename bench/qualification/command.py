@@ -52,7 +52,14 @@ def run_qualify(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="v2g-qualify-")))
         _make(folder)
-        result = qualify(loaded, plan, folder, note=lambda text: print(f"note: {text}", flush=True), show=_show)
+        result = qualify(
+            loaded,
+            plan,
+            folder,
+            note=lambda text: print(f"note: {text}", flush=True),
+            show=_show,
+            temporary=options.keep is None,
+        )
     path = result.save()
     print(_table(result.rows))
     print(*result.floor, sep="\n")

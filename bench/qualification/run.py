@@ -57,12 +57,22 @@ class Plan:
 
 
 def qualify(
-    loaded: LoadedRig, plan: Plan, folder: Path, *, note: Callable[[str], None], show: Show | None = None
+    loaded: LoadedRig,
+    plan: Plan,
+    folder: Path,
+    *,
+    note: Callable[[str], None],
+    show: Show | None = None,
+    temporary: bool = False,
 ) -> QualificationResult:
-    """Take all trials and score them. `folder` keeps the capture and the logs. BenchError when the rig is sick."""
+    """Take all trials and score them. `folder` keeps the capture and the logs; temporary: not beyond a killed run.
+
+    BenchError when the rig is sick.
+    """
     started = datetime.now(UTC)
     begun_s = time.monotonic()
-    with OpenRig(with_responder(loaded, folder), folder, plan.seed, strict=plan.strict, note=note) as parts:
+    rig = with_responder(loaded, folder)
+    with OpenRig(rig, folder, plan.seed, strict=plan.strict, note=note, temporary=temporary) as parts:
         with Stand(parts, str(parts.runtime / "ems")) as stand:
             outcomes = take(stand.trial, plan, show)
         floors = floor(parts, outcomes)

@@ -115,7 +115,7 @@ def calibrate(
             "no edge is described that reaches the digitizer's trigger and its input at a time the bench knows",
             "wire one, and describe it under [sync]",
         )
-    with OpenRig(loaded, folder, 1, strict=strict, note=note) as parts:
+    with OpenRig(loaded, folder, 1, strict=strict, note=note, temporary=True) as parts:
         identity = parts.digitizer.identity()
         applied = getattr(parts, "timing", None)
         seen = [_pulse(parts) for _ in range(pulses)]

@@ -18,9 +18,11 @@ from v2g_bench.basis import REPEATABILITY, mean_of, stated
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import Fault
+from v2g_bench.faults.base import HEALTHY
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut import Controller
+from v2g_bench.rig.envelope import Envelope
 from v2g_bench.rig.injection import Active, Injector
 from v2g_bench.rig.model import Judging, Rig
 from v2g_bench.rig.parts import Parts
@@ -78,6 +80,7 @@ class Bench:
         self.clock: Clock = parts.clock
         self.controller: Controller = parts.controller
         self._injector = Injector(parts)
+        self._envelope = Envelope(self.rig.safety.model_dump())
         self._witnessed = False
         self._faults = 0
         self._heard: dict[str, tuple[float, float]] = {}
@@ -244,15 +247,18 @@ class Bench:
             return math.copysign(rated_w, power_w)
         if abs(power_w) > rated_w:
             raise BenchError("power", f"{power_w:g} W is beyond this rig's {rated_w:g} W", "see [safety] max_power_w")
+        voltage_v = self._parts.latest_all().get("pack_voltage", 0.0)
+        if voltage_v > 0 and (breach := self._envelope.breach({"pack_current": power_w / voltage_v})):
+            raise BenchError("power", f"{power_w:g} W: {breach}", "the rig file decides how far a test may go")
         return power_w
 
     def _check_envelope(self, fault: Fault) -> None:
-        limit_c = self.rig.safety.max_cell_temperature_c
-        wanted_c = fault.signals().get("cell_temperature_max", -math.inf)
-        if wanted_c > limit_c:
-            raise BenchError(
-                "fault", f"{fault} goes beyond the rig's {limit_c:g} °C", "see [safety] max_cell_temperature_c"
-            )
+        """BenchError if the pack is beyond the envelope already, or the fault would show it beyond."""
+        seen = self._parts.latest_all()
+        if breach := self._envelope.breach(dict(seen)):
+            raise BenchError("fault", f"{fault} is not injected: {breach}", "let the pack come back inside first")
+        if breach := self._envelope.breach(fault.signals({**HEALTHY, **seen})):
+            raise BenchError("fault", f"{fault}: {breach}", "the rig file decides how far a test may go")
 
     def require_sound(self) -> None:
         """BenchError where the controller has died, or a part shows that it did not do its share."""

@@ -32,7 +32,7 @@ def check_rig(name_or_path: str, *, strict: bool = False) -> Iterator[Finding]:
     yield Finding("rig file", True, f"{loaded.path}, evidence {loaded.rig.evidence}")
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="v2g-check-") as folder:
-        rig = open_parts(loaded, Path(folder), CHECK_SEED, strict=strict, note=notes.append)
+        rig = open_parts(loaded, Path(folder), CHECK_SEED, strict=strict, note=notes.append, temporary=True)
         try:
             sick: set[str] = set()
             for step in rig.steps():

@@ -46,9 +46,12 @@ class Controller:
     """Starts, stops, commands one controller and reads its log. Placeholders of its command lines come as `values`.
 
     favour: the controller shares this machine with an emulated world and is favoured over ordinary work (`priority`).
+    guard: ends it when the bench is gone.
     """
 
-    def __init__(self, dut: Dut, values: dict[str, str], folder: Path, *, favour: bool = False) -> None:
+    def __init__(
+        self, dut: Dut, values: dict[str, str], folder: Path, *, favour: bool = False, guard: Guard | None = None
+    ) -> None:
         self.dut = dut
         self._favoured = favour
         self._values = values
@@ -57,7 +60,7 @@ class Controller:
         self._runs = dut.kind == "process" or (dut.kind == "ssh" and bool(dut.command))
         self._process: subprocess.Popen[bytes] | None = None
         self._far: Launched | None = None
-        self._guard: Guard | None = None
+        self._guard = guard
         self.log = log_of(self._host, self._fill(dut.log), folder)
         self.starts = 0
 
@@ -95,7 +98,6 @@ class Controller:
         """Run its program, here or there."""
         words = [self._fill(word) for word in self.dut.command]
         command = words if self.dut.kind == "ssh" else self._host.argv(words)
-        self._guard = self._guard or Guard()
         with (self._folder / "dut.stderr").open("ab") as stderr:
             try:
                 if self.dut.kind == "ssh":
@@ -107,7 +109,8 @@ class Controller:
                     )
             except OSError as error:
                 raise BenchError("dut.command", f"{command[0]} cannot be started: {error.strerror}") from None
-        self._guard.watch(self._process.pid)
+        if self._guard is not None:
+            self._guard.watch(self._process.pid)
         if self._favoured and self._far is None:
             favoured(self._process.pid)
 
@@ -164,13 +167,10 @@ class Controller:
             raise self._error(f"did not end within {STOP_S:g} s of SIGTERM and was killed")
 
     def close(self) -> None:
-        """`stop`, and nothing is watched over or read any more."""
+        """`stop`, and nothing is read any more."""
         try:
             self.stop()
         finally:
-            guard, self._guard = self._guard, None
-            if guard is not None:
-                guard.close()
             self.log.close()
 
     def program(self) -> tuple[str, str]:

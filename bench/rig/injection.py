@@ -42,12 +42,25 @@ class Injector:
             raise BenchError(f"fault {fault.kind}", "this rig has no emulated BMS and no gateway to inject it through")
         before = parts.latest_all()
         asked_s = parts.clock.now_s()
-        injection = parts.plant.client.inject(fault, at_s=asked_s + phase_s)
-        try:
-            yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s))
-        finally:
-            parts.plant.client.clear(injection)
+        with self._silence(isinstance(fault, BmsSilence)):
+            injection = parts.plant.client.inject(fault, at_s=asked_s + phase_s)
+            try:
+                yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s))
+            finally:
+                parts.plant.client.clear(injection)
         self._wait_for_health(fault, before)
+
+    @contextmanager
+    def _silence(self, on_purpose: bool) -> Iterator[None]:
+        """The supervisor knows that the BMS is silenced on purpose."""
+        if not on_purpose:
+            yield
+            return
+        self._parts.allow_silence(True)
+        try:
+            yield
+        finally:
+            self._parts.allow_silence(False)
 
     def _proof(self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float) -> Stamp:
         expected = fault.readback()

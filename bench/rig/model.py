@@ -172,11 +172,30 @@ class Dut(Part):
         return self
 
 
+class Source(Part):
+    """A supply on the rig whose output must be off in the safe state: what is sent, and how the answer shows it."""
+
+    resource: str
+    off: list[str] = ["OUTP OFF"]
+    query: str = "OUTP?"
+    is_off: str = "0"
+
+
 class Safety(Part):
-    """Never exceeded, whatever a test asks; checked before a power is set and before a fault is injected."""
+    """Never exceeded, whatever a test asks: checked before a power is set and a fault injected, and watched by the supervisor.
+
+    A limit that is left out is not stated. bus_silent_s, heartbeat_s: for how long the BMS, or the bench, may be silent.
+    safe_within_s: the current is zero at the latest this long after the supervisor had a reason.
+    """
 
     max_cell_temperature_c: float = 60.0
+    max_pack_voltage_v: Positive | None = None
+    max_current_a: Positive | None = None
     max_power_w: Positive = 11_000.0
+    max_at_power_s: Positive = 43_200.0  # a calibration charge of half a day
+    bus_silent_s: Positive = 1.0
+    heartbeat_s: Positive = 5.0
+    safe_within_s: Positive = 2.0
 
 
 class Judging(Part):
@@ -204,7 +223,11 @@ class Rig(Part):
     inverter: Inverter
     meters: Meters
     dut: Dut
+    sources: dict[str, Source] = {}
     sync: Sync = Sync()
+    record_truth: bool = (
+        False  # the emulated world also writes what really happened, to truth.csv: to test the bench by
+    )
     plant: PlantConfig = PlantConfig()
     safety: Safety = Safety()
     judging: Judging = Judging()

@@ -1,15 +1,18 @@
 """An open rig: every part running and answering.
 
-Parts are opened in the order in which they need each other: userland bus hub, plant, the bench's own node with its
+Parts are opened in the order in which they need each other: supervisor, userland bus hub, plant, the bench's own node with its
 capture, meters, inverter client, stall monitor; the controller comes with `fresh_controller`. They are closed in the
-reverse order, each on its own, and whatever failed to close is one error at the end.
+reverse order, each on its own, and whatever failed to close is one error at the end. Between the controller and the rest
+stands the safe state: nothing is closed before the current is zero and the contactors are open.
 """
 
+import contextlib
+import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -24,6 +27,7 @@ from v2g_bench.can.hub import HubProcess
 from v2g_bench.can.roles import read_roles
 from v2g_bench.clock import Clock, RealClock, wall_offset_ns
 from v2g_bench.errors import BenchError
+from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.meters.registry import open_meter
 from v2g_bench.metrology.calibration import CalibrationRecord, CalibrationState, state_of
@@ -34,8 +38,12 @@ from v2g_bench.rig.calibrated import Calibrated, timing_calibration
 from v2g_bench.rig.connect import inverter_address
 from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.dut import Controller
+from v2g_bench.rig.exchanges import Exchanges
+from v2g_bench.rig.guard import Guard
 from v2g_bench.rig.load import LoadedRig
+from v2g_bench.rig.lock import shared, take
 from v2g_bench.rig.parts import plant_config
+from v2g_bench.rig.safestate import stop_inverter
 from v2g_bench.rig.sync import EmulatedSync, NoSync
 from v2g_bench.rig.trace import Stamp, SyncLine
 from v2g_bench.rig.traffic import newest, sound
@@ -74,10 +82,20 @@ class Step:
 
 
 class OpenRig:
-    """The parts of one rig. `with OpenRig(...)` opens all of them or none."""
+    """The parts of one rig. `with OpenRig(...)` opens all of them or none.
+
+    temporary: `folder` is one that nobody wants when this process is killed.
+    """
 
     def __init__(
-        self, loaded: LoadedRig, folder: Path, seed: int, *, strict: bool, note: Callable[[str], None]
+        self,
+        loaded: LoadedRig,
+        folder: Path,
+        seed: int,
+        *,
+        strict: bool,
+        note: Callable[[str], None],
+        temporary: bool = False,
     ) -> None:
         if loaded.rig.simulated:
             raise BenchError(
@@ -85,7 +103,8 @@ class OpenRig:
             )
         self.loaded, self.folder, self.seed = loaded, folder, seed
         self.clock: Clock = RealClock()
-        self._strict, self._note = strict, note
+        self._strict, self._note, self._temporary = strict, note, temporary
+        self.guard = Guard(folder / "supervisor.jsonl")
         self._closers: list[tuple[str, Callable[[], None]]] = []
         self._controllers = 0
         self.plant: PlantProcess | None = None
@@ -93,6 +112,7 @@ class OpenRig:
         self.meters: dict[str, Any] = {}
         self.timing: MeasuredTiming | None = None
         self._calibrated: dict[str, Calibrated] = {}
+        self._address = InverterAddress()
         self._lost = 0
 
     def __enter__(self) -> "OpenRig":
@@ -111,19 +131,48 @@ class OpenRig:
 
     def close(self, *, quiet: bool = False) -> None:
         """Close everything that is open, the last first; BenchError with all that failed (unless quiet)."""
-        failed = []
+        failed, interrupted = [], None
         while self._closers:
             name, closer = self._closers.pop()
             try:
                 closer()
             except Exception as error:  # noqa: BLE001  (the parts after this one must be closed whatever it was)
                 failed.append(f"{name}: {error}")
+            except BaseException as error:  # noqa: BLE001  (Ctrl-C, or a test's timeout: it waits until all are closed)
+                failed.append(f"{name}: interrupted")
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
         if failed and not quiet:
             raise BenchError(f"rig {self.loaded.rig.name}", "not all parts closed: " + "; ".join(failed))
 
     def pause(self, for_s: float) -> None:
-        """Let this much time pass."""
+        """Let this much time pass; BenchError if the supervisor has made the rig safe, or is gone."""
+        self.guard.check()
+        self.exchanges.check()
         time.sleep(for_s)
+
+    def require_supervised(self) -> None:
+        """BenchError if the supervisor has made the rig safe by itself, or is gone."""
+        self.guard.check()
+
+    def make_safe(self, why: str) -> None:
+        """Zero power and a stopped inverter now; if that is not enough, no controller and open contactors as well."""
+        within_s = self.loaded.rig.safety.safe_within_s
+        if self._address.device:
+            self.inverter.close()  # a serial line has one master: the supervisor needs it now
+        try:
+            self.guard.make_safe(why, within_s, full=False)
+        except BenchError:
+            self.guard.make_safe(why, within_s)
+
+    def expect_end(self, within_s: float | None) -> None:
+        """The test that runs now has hung if it has not ended within this time; None: no test runs."""
+        self.guard.tell("deadline", at_s=None if within_s is None else self.clock.now_s() + within_s)
+
+    def allow_silence(self, allowed: bool) -> None:
+        """The BMS is silenced on purpose, or no longer is."""
+        self.guard.tell("silence", allowed=allowed)
 
     def wall_minus_bench_s(self) -> float:
         """The capture's file has stamps of the wall clock: this much ahead of the bench clock, now."""
@@ -154,7 +203,8 @@ class OpenRig:
         return values[role]
 
     def latest_all(self) -> dict[str, float]:
-        """The newest sound value of every role heard during the last second."""
+        """The newest sound value of every role heard during the last second; BenchError as `pause`."""
+        self.guard.check()
         return newest(self.db, self.capture.frames(since_s=self.clock.now_s() - 1.0))
 
     def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float) -> Frame | None:
@@ -186,7 +236,11 @@ class OpenRig:
     def steps(self) -> list["Step"]:
         """What opening this rig consists of, in order."""
         rig = self.loaded.rig
-        opening = [Step("database", self._open_database), Step("bus", self._open_hub)]
+        opening = [
+            Step("supervisor", self._open_guard),
+            Step("database", self._open_database),
+            Step("bus", self._open_hub, ("supervisor",)),
+        ]
         if rig.needs_plant():
             opening.append(Step("plant", self._open_plant, ("database", "bus")))
         emulated = ("plant",)
@@ -195,14 +249,53 @@ class OpenRig:
         )
         for name, meter in rig.meters.named().items():
             part = f"meters.{name}"
-            opening.append(Step(part, partial(self._open_meter, name), emulated if meter.emulated else ()))
-        opening.append(Step("inverter", self._open_inverter, emulated if rig.inverter.kind == "emulated" else ()))
+            needs = emulated if meter.emulated else ("supervisor",)  # what another run holds is not touched
+            opening.append(Step(part, partial(self._open_meter, name), needs))
+        needs = emulated if rig.inverter.kind == "emulated" else ("supervisor",)
+        opening.append(Step("inverter", self._open_inverter, needs))
         opening.append(Step("controller", self._open_controller, ("database", "bus", "capture", "inverter")))
         return opening
 
     def _later(self, name: str, close: Callable[[], None]) -> None:
         """Remember how to close a part."""
         self._closers.append((name, close))
+
+    def _open_guard(self) -> str:
+        """The supervisor, and the lock on what this rig shares with others: before anything of the rig is touched."""
+        rig, guard = self.loaded.rig, self.guard
+        guard.start()
+        self._later("supervisor", guard.close)
+        holding, notes = take(shared(rig), rig.name, guard.pid)
+        for note in notes:
+            self._note(note)
+        guard.tell("hold", paths=[str(path) for path in holding.paths], token=holding.token)
+        self._later("lock", holding.release)
+        self.exchanges = Exchanges(self.folder / "exchanges.jsonl")
+        self._later("log of exchanges", self.exchanges.close)
+        guard.tell("limits", safety=rig.safety.model_dump())
+        sources = [source.model_dump() | {"name": name} for name, source in rig.sources.items()]
+        guard.tell("sources", sources=sources)
+        if self._temporary:
+            guard.tell("folder", path=str(self.folder))
+        return f"watches over {', '.join(shared(rig)) or 'an emulated rig'}"
+
+    def _safe_at_the_end(self) -> None:
+        """The safe state before the parts are closed; without a supervisor, the inverter at least.
+
+        A controller that goes on without the bench keeps its contactors, unless the current cannot be stopped otherwise.
+        """
+        why, rig = "the rig is closed", self.loaded.rig
+        try:
+            if rig.dut.kind == "process":
+                self.guard.make_safe(why, rig.safety.safe_within_s)
+            else:
+                self.make_safe(why)
+        except BenchError:
+            self.guard.tell("disarm", well=False)
+            with contextlib.suppress(BenchError, AttributeError):  # no address: no inverter was found
+                stop_inverter(self._address)
+            raise
+        self.guard.tell("disarm", well=True)
 
     def _open_database(self) -> str:
         bms = self.loaded.rig.bms
@@ -225,7 +318,9 @@ class OpenRig:
                 "a real BMS behind two channels needs the bench as gateway, which this version cannot be",
                 "use an emulated BMS on one [bus.main]",
             )
-        self.runtime = Path(tempfile.mkdtemp(prefix="v2g-"))
+        self.runtime = Path(tempfile.gettempdir()) / f"v2g-{secrets.token_hex(6)}"
+        self.guard.tell("folder", path=str(self.runtime))  # before there is one
+        self.runtime.mkdir(mode=0o700)
         self._later("runtime folder", lambda: shutil.rmtree(self.runtime))
         bus = self.loaded.rig.bus["main"]
         common: dict[str, Any] = {"fd": bus.fd, "bitrate": bus.bitrate, "data_bitrate": bus.data_bitrate}
@@ -237,9 +332,10 @@ class OpenRig:
             if self._strict or self.loaded.rig.evidence == "hardware":
                 raise BenchError(f"{self.loaded.path}: bus.main", *problem.split("\n", 1))
             self._note(f"userland bus in place of SocketCAN {bus.channel}: {problem.splitlines()[0]}")
-        hub = HubProcess(self.runtime / "bus")
+        hub = HubProcess(self.runtime / "bus", self.guard.lifeline)
         hub.start()
         self._later("userland bus hub", hub.stop)
+        self.guard.tell("child", pid=hub.pid)
         self._bus_choice = {"interface": "v2g_userland", "channel": hub.path, **common}
         return f"userland bus, {'CAN FD' if bus.fd else 'classic CAN'}"
 
@@ -248,9 +344,11 @@ class OpenRig:
         dbc = self.loaded.resolve(rig.bms.dbc, "bms.dbc")
         config = plant_config(rig, self.seed, dbc, self.roles)
         config |= {"bus": self._bus_choice, "control": str(self.runtime / "plant")}
-        self.plant = PlantProcess(config, self.folder)
+        config |= {"truth": str(self.folder / "truth.csv")} if rig.record_truth else {}
+        self.plant = PlantProcess(config, self.folder, self.guard.lifeline)
         self.plant.start()
         self._later("plant", self.plant.stop)
+        self.guard.tell("world", pid=self.plant.pid)
         return f"emulates {', '.join(rig.emulated_parts())}"
 
     def _open_capture(self) -> str:
@@ -267,6 +365,10 @@ class OpenRig:
             raise BenchError(
                 "bus", f"no frame of the BMS within {FIRST_FRAME_S:g} s", "is the BMS on, and its database right?"
             )
+        dbc = str(self.loaded.resolve(self.loaded.rig.bms.dbc, "bms.dbc"))
+        self.guard.tell("bus", bus=self._bus_choice, dbc=dbc, roles=self.roles)
+        self.guard.tell("arm")
+        self._later("safe state", self._safe_at_the_end)
         return "the BMS is heard"
 
     def _open_meter(self, name: str) -> str:
@@ -281,6 +383,7 @@ class OpenRig:
             self.timing = timing_of(self.loaded)
             if (latency_s := self._trigger_latency_s()) is not None:
                 options["trigger_latency_s"] = latency_s
+        options |= {"log": self.exchanges.of(f"meters.{name}")}
         self.meters[name] = opened = open_meter(meter.driver, resource, where=where, clock=self.clock, **options)
         self._later(f"meters.{name}", opened.close)
         if (
@@ -334,16 +437,21 @@ class OpenRig:
         self.inverter_address = (inverter.host, inverter.port)
         if emulated and self.plant is not None:
             self.inverter_address = ("127.0.0.1", self.plant.modbus_port)
-        self.inverter = inverter_address(self.loaded, self.inverter_address).open()
+        self._address = inverter_address(self.loaded, self.inverter_address)
+        self.inverter = self._address.open(log=self.exchanges.of("inverter"))
         self._later("inverter", self.inverter.close)
-        return str(self.inverter.identity())
+        identity = self.inverter.identity()
+        self.guard.tell("inverter", **asdict(self._address))
+        return str(identity)
 
     def _open_controller(self) -> str:
         rig = self.loaded.rig
         self.sync: SyncLine = (
             EmulatedSync(self.plant.client) if self.plant and rig.sync.kind == "emulated" else NoSync()
         )
-        self.controller = Controller(rig.dut, self._placeholders(), self.folder, favour=rig.needs_plant())
+        self.controller = Controller(
+            rig.dut, self._placeholders(), self.folder, favour=rig.needs_plant(), guard=self.guard
+        )
         self._later("controller", self.controller.close)
         self.fresh_controller()
         return f"{rig.dut.name} {self.controller.version()}".strip()

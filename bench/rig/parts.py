@@ -96,6 +96,22 @@ class Parts(Protocol):
         """Let this much time pass: sleep, or move the simulated clock."""
         ...
 
+    def require_supervised(self) -> None:
+        """BenchError if the supervisor has made the rig safe by itself, or is gone."""
+        ...
+
+    def make_safe(self, why: str) -> None:
+        """Zero power, by the supervisor; BenchError if it cannot be had."""
+        ...
+
+    def expect_end(self, within_s: float | None) -> None:
+        """The running test has hung if it has not ended within this time; None: none runs."""
+        ...
+
+    def allow_silence(self, allowed: bool) -> None:
+        """The BMS is silenced on purpose, or no longer is."""
+        ...
+
     def wall_minus_bench_s(self) -> float:
         """The stamps in the capture's file minus the bench clock, now."""
         ...
@@ -147,15 +163,23 @@ class Parts(Protocol):
     ) -> None: ...
 
 
-def open_parts(loaded: LoadedRig, folder: Path, seed: int, *, strict: bool, note: Callable[[str], None]) -> Parts:
-    """The parts of this rig, not open yet: enter them, or take their `steps`."""
+def open_parts(
+    loaded: LoadedRig,
+    folder: Path,
+    seed: int,
+    *,
+    strict: bool,
+    note: Callable[[str], None],
+    temporary: bool = False,
+) -> Parts:
+    """The parts of this rig, not open yet: enter them, or take their `steps`. temporary: see `OpenRig`."""
     if loaded.rig.simulated:
         from v2g_bench.sim.rig import SimRig
 
         return SimRig(loaded, folder, seed, note=note)
     from v2g_bench.rig.open import OpenRig
 
-    return OpenRig(loaded, folder, seed, strict=strict, note=note)
+    return OpenRig(loaded, folder, seed, strict=strict, note=note, temporary=temporary)
 
 
 def plant_config(rig: Rig, seed: int, dbc: Path, roles: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,18 @@ class SimRig:
         if failed and not quiet:
             raise BenchError(f"rig {self.loaded.rig.name}", "not all parts closed: " + "; ".join(failed))
 
+    def require_supervised(self) -> None:
+        """Nothing: no current flows outside of this process."""
+
+    def make_safe(self, why: str) -> None:
+        """Nothing: no current flows outside of this process."""
+
+    def expect_end(self, within_s: float | None) -> None:
+        """Nothing: simulated time does not hang."""
+
+    def allow_silence(self, allowed: bool) -> None:
+        """Nothing: nobody watches a simulated bus."""
+
     def steps(self) -> list[Step]:
         """What opening this rig consists of, in order."""
         opening = [

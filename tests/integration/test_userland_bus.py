@@ -242,6 +242,26 @@ def test_the_hub_ends_with_its_parent(tmp_path):
     wait_until(lambda: not path.exists())
 
 
+def test_a_hub_on_a_life_line_ends_when_it_is_told_to_and_when_the_line_is_cut(tmp_path):
+    """The line outlives this process's interest in the hub: SIGTERM alone has to wake it."""
+    lifeline, end = os.pipe()
+    try:
+        told = HubProcess(tmp_path / "told", lifeline)
+        told.start()
+        told.stop()
+        cut = HubProcess(tmp_path / "cut", lifeline)
+        cut.start()
+        os.close(end)
+        end = -1
+        wait_until(lambda: not (tmp_path / "cut").exists())
+        with pytest.raises(BenchError, match="ended by itself"):
+            cut.stop()
+    finally:
+        for handle in (lifeline, end):
+            if handle >= 0:
+                os.close(handle)
+
+
 def test_a_hub_that_died_is_said(tmp_path):
     hub = HubProcess(tmp_path / "bus")
     hub.start()

@@ -39,9 +39,10 @@ class FakeRig:
 def rig(monkeypatch):
     fake = FakeRig()
 
-    def open_parts(loaded, folder, seed, *, strict, note):
+    def open_parts(loaded, folder, seed, *, strict, note, temporary):
         fake.note, fake.asked = note, SimpleNamespace(loaded=loaded, folder=folder, strict=strict)
         assert folder.is_dir()
+        assert temporary, "nobody wants the folder of a check that was killed"
         return fake
 
     monkeypatch.setattr(check, "open_parts", open_parts)

@@ -1,4 +1,5 @@
-"""The guard ends what a bench that is gone has left, and nothing that it was told to forget."""
+"""The supervisor, through the bench's end of it: it ends what a bench that is gone has left, and nothing that it was told to
+forget; a bench hears of it when the supervisor acts, or is gone."""
 
 import contextlib
 import os
@@ -9,10 +10,13 @@ import time
 
 import pytest
 
-from v2g_bench.rig.guard import Guard, watched
+from v2g_bench.errors import BenchError
+from v2g_bench.rig.guard import Guard
+from v2g_bench.rig.model import Safety
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 DEAF = [sys.executable, "-S", "-c", "import signal, time; signal.signal(15, 1); print(flush=True); time.sleep(60)"]
+LIMITS = Safety().model_dump()
 
 
 @pytest.fixture
@@ -33,69 +37,123 @@ def sleeper():
         process.stdout.close()
 
 
-def test_what_is_watched_after_these_lines():
-    lines = ["watch 1\n", "watch 2\n", "forget 1\n", "nonsense\n", "watch x\n", "forget 9\n", "watch 3"]
-    assert watched(lines) == {2, 3}
+@pytest.fixture
+def guard(tmp_path):
+    """A guard that runs; closed at the end, whatever became of it."""
+    guard = Guard(tmp_path / "supervisor.jsonl")
+    guard.start()
+    yield guard
+    with contextlib.suppress(BenchError):
+        guard.close()
 
 
-def test_it_ends_what_it_watches_and_leaves_what_it_was_told_to_forget(sleeper):
-    guard, kept, ended = Guard(), sleeper(), sleeper()
+def wait_for(what, condition, within_s=20.0):
+    until_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < until_s, f"not within {within_s:g} s: {what}"
+        time.sleep(0.02)
+
+
+def test_what_it_watches_ends_with_the_safe_state_and_what_it_was_told_to_forget_does_not(guard, sleeper):
+    kept, ended = sleeper(), sleeper()
     guard.watch(kept.pid)
     guard.watch(ended.pid)
     guard.forget(kept.pid)
-    guard.close()
+    with pytest.raises(BenchError, match="NOT reached"):  # there is neither a bus nor an inverter to show it by
+        guard.make_safe("a test", 2.0)
     assert ended.wait(5) == -signal.SIGTERM
     assert kept.poll() is None
 
 
-def test_it_kills_what_does_not_listen(sleeper):
-    guard, deaf = Guard(), sleeper(DEAF)
+def test_it_kills_what_does_not_listen(guard, sleeper):
+    deaf = sleeper(DEAF)
     guard.watch(deaf.pid)
-    guard.close()
+    with pytest.raises(BenchError, match="NOT reached"):
+        guard.make_safe("a test", 2.0)
     assert deaf.wait(5) == -signal.SIGKILL
 
 
-def test_it_closes_with_nothing_to_end(sleeper):
-    gone = sleeper()
-    gone.kill()
-    gone.wait()
-    guard = Guard()
-    guard.watch(gone.pid)
+def test_the_heartbeat_that_stays_away_is_a_reason(guard, sleeper, monkeypatch):
+    controller, world = sleeper(), sleeper()
+    world.kill()  # no world, no current: safe at once
+    guard.tell("limits", safety=LIMITS | {"heartbeat_s": 1.0})
+    guard.tell("world", pid=world.pid)
+    guard.watch(controller.pid)
+    guard.tell("beat")
+    monkeypatch.setattr(guard, "tell", lambda *_, **__: None)  # as if this process had been stopped
+    wait_for("the trip", lambda: guard.tripped)
+    assert "made the rig safe: the bench has given no sign of life for 1 s" in guard.tripped
+    assert controller.wait(5) == -signal.SIGTERM
+    with pytest.raises(BenchError, match="no sign of life"):
+        guard.check()
+
+
+def test_a_test_that_outlives_its_time_is_a_reason(guard, sleeper):
+    world = sleeper()
+    guard.tell("limits", safety=LIMITS)
+    guard.tell("world", pid=world.pid)
+    world.kill()
+    guard.tell("deadline", at_s=time.monotonic() + 0.2)
+    wait_for("the trip", lambda: guard.tripped)
+    assert "the running test has not ended in its time" in guard.tripped
+
+
+def test_a_supervisor_that_was_killed_ends_the_run(guard):
+    os.kill(guard.pid, signal.SIGKILL)
+    wait_for("its end to be noticed", lambda: guard._gone)
+    with pytest.raises(BenchError, match="has ended: nobody would bring the rig to its safe state"):
+        guard.check()
+    with pytest.raises(BenchError, match="has ended"):
+        guard.make_safe("a test", 2.0)
+    guard.watch(1)  # says nothing: `check` does
+    with pytest.raises(BenchError, match="had ended by itself"):
+        guard.close()
+
+
+def test_it_ends_with_nothing_to_do(guard):
+    guard.close()
     guard.close()
 
 
-def test_a_guard_that_is_gone_ends_no_run(sleeper):
-    guard = Guard()
-    guard._process.kill()
-    guard._process.wait()
-    guard.watch(1)
-    guard.close()
+def test_what_it_cannot_use_is_told(guard):
+    guard.tell("bus", bus={"interface": "v2g_userland", "channel": "/nowhere"}, dbc="/no.dbc", roles={})
+    wait_for("the problem", lambda: guard._problems)
+    with pytest.raises(BenchError, match="/no.dbc"):
+        guard.check()
 
 
 def test_it_outlives_a_bench_that_is_killed(tmp_path):
-    """The bench: a process that starts a sleeper and is killed with -9 before it can close anything."""
+    """The bench: a process that starts a sleeper, has a folder, and is killed with -9 before it can close anything."""
+    folder = tmp_path / "v2g-run"
+    folder.mkdir()
     program = (
         "import subprocess, sys, time\n"
+        "from pathlib import Path\n"
         "from v2g_bench.rig.guard import Guard\n"
-        "guard = Guard()\n"
+        f"guard = Guard(Path({str(tmp_path / 'supervisor.jsonl')!r}))\n"
+        "guard.start()\n"
+        f"guard.tell('folder', path={str(folder)!r})\n"
         f"child = subprocess.Popen({SLEEP!r}, start_new_session=True)\n"
         "guard.watch(child.pid)\n"
-        "print(child.pid, flush=True)\n"
+        "world = subprocess.Popen([sys.executable, '-S', '-c', 'input()'], stdin=guard.lifeline)\n"
+        "guard.tell('world', pid=world.pid)\n"
+        "world.kill()\n"
+        "print(child.pid, guard.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
     bench = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    child = int(bench.stdout.readline())
+    child, supervisor = map(int, bench.stdout.readline().split())
     try:
         bench.kill()
         bench.wait()
-        until_s = time.monotonic() + 10.0
-        while running(child):
-            assert time.monotonic() < until_s, "the sleeper outlived its bench"
-            time.sleep(0.02)
+        wait_for("the end of both", lambda: not running(child) and not running(supervisor))
+        assert not folder.exists()
+        assert "the bench has ended without closing the rig" in (tmp_path / "supervisor.jsonl").read_text()
     finally:
         bench.stdout.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
+        for pid in (child, supervisor):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def running(pid):

@@ -29,7 +29,11 @@ class World:
         self.plant, self.capture = SimpleNamespace(client=self), SimpleNamespace(frames=self.store_since)
         self.healthy = {"cell_temperature_max": 25.0, "cell_temperature_min": 24.0, "soc": 60.0}
         self.asked, self.cleared, self.in_force, self.counts = [], [], {}, 0.1
+        self.silences = []  # what the supervisor was told
         self.late_s, self.ignores, self.sticks, self.silent, self.silent_after = 0.0, False, False, False, False
+
+    def allow_silence(self, allowed):
+        self.silences.append(allowed)
 
     def inject(self, fault, at_s):
         self.asked.append((fault, at_s))
@@ -224,6 +228,7 @@ def test_a_silence_counts_from_its_last_frame(world, late_s):
     assert stamp.time_s == pytest.approx(last_s, abs=1e-5)
     assert last_s == pytest.approx(asked_s + 0.2 + late_s - TICK_S, abs=0.6 * TICK_S)
     assert json.loads(stamp.shown) == {"silence": True}
+    assert world.silences == [True, False]
 
 
 def test_a_bms_that_was_silent_already_is_not_silenced(world):

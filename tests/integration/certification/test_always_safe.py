@@ -1,0 +1,387 @@
+"""Whatever becomes of a run, the current is zero within the stated time: by the emulated world's own record of it."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from certify import PROJECT, TAG, Run, certify, rig_file, started_by, wait_for
+
+from v2g_bench.can.export import export_run, read_blf
+from v2g_bench.clock import wall_offset_ns
+from v2g_bench.reports import model
+from v2g_bench.rig.envelope import REST_A
+
+pytestmark = pytest.mark.timeout(300)
+
+HOT = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[discharging-3kW]"
+SAFE_S = 2.0  # [safety] safe_within_s
+GONE_S = 20.0
+SEED = 20261123
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the emulated world wrote of itself: times (bench clock), currents, and whether it came to its end."""
+
+    times_s: list[float]
+    currents_a: list[float]
+    ended: bool
+
+    @classmethod
+    def of(cls, folder: Path | None) -> "Truth":
+        path = folder / "truth.csv" if folder else None
+        if path is None or not path.exists():
+            return cls([], [], True)
+        rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
+        whole = [row for row in rows if len(row) == 4]
+        ended = bool(whole) and whole[-1][3] == "end"
+        return cls([float(row[0]) for row in whole], [float(row[1]) for row in whole], ended)
+
+    def flows(self) -> bool:
+        """Whether current flows by the latest line."""
+        return bool(self.currents_a) and abs(self.currents_a[-1]) > REST_A
+
+    def last_flow_s(self) -> float:
+        """When current last flowed; -inf for never."""
+        return max(
+            (at for at, amps in zip(self.times_s, self.currents_a, strict=True) if abs(amps) > REST_A), default=-1e9
+        )
+
+
+def truth_rig(folder: Path, **safety: Any) -> Path:
+    return rig_file(folder, {"record_truth": True} | {f"safety.{key}": value for key, value in safety.items()})
+
+
+class Launcher:
+    """Forks runs out of a process that has imported everything; see `launcher`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.temporary = folder, Path(tempfile.mkdtemp(prefix="k", dir="/tmp"))  # sockets want short names
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("launcher.py"))],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._line() == "ready"
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def _order(self, **order: Any) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def start(self, rig: Path, number: int) -> "Forked":
+        reports = self.folder / f"run{number}"
+        words = self.folder / f"words{number}.txt"
+        options = ["--no-qualify", "--trials=1", "-p", "no:cacheprovider", "-p", "no:randomly"]
+        tag = {TAG: str(reports), "COLUMNS": "200", "TMPDIR": str(self.temporary)}
+        pid = self._order(arguments=[f"--rig={rig}", f"--reports={reports}", *options, HOT], words=str(words), env=tag)
+        return Forked(pid, reports, words)
+
+    def reap(self, pid: int) -> int:
+        return self._order(wait=pid)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+        shutil.rmtree(self.temporary)
+
+
+@dataclass(frozen=True)
+class Forked:
+    """One run of the launcher."""
+
+    pid: int
+    reports: Path
+    words: Path
+
+    def folder(self) -> Path | None:
+        return next(iter(self.reports.glob("*-*T*")), None) if self.reports.exists() else None
+
+    def event(self, name: str) -> bool:
+        folder = self.folder()
+        path = folder / "events.jsonl" if folder else None
+        return path is not None and path.exists() and f'"event": "{name}"' in path.read_text()
+
+    def truth(self) -> Truth:
+        return Truth.of(self.folder())
+
+    def left(self) -> dict[int, str]:
+        return {pid: words for pid, words in started_by(f"{TAG}={self.reports}").items() if pid != self.pid}
+
+
+# Where a run is killed: how the moment is known, the longest wait after it (s), and how often.
+STAGES: dict[str, tuple[Callable[[Forked], Any], float, int]] = {
+    "starting, qualification check": (lambda run: True, 0.3, 2),
+    "opening": (lambda run: run.folder(), 2.0, 5),
+    "preparing": (lambda run: run.event("test started"), 2.0, 2),
+    "injection and trial": (lambda run: run.truth().flows(), 0.8, 7),
+    "after a trial": (lambda run: run.event("trial"), 0.4, 2),
+    "closing, report": (lambda run: run.event("test finished") or run.event("run ended"), 0.8, 2),
+}
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[Launcher]:
+    made = Launcher(tmp_path)
+    yield made
+    for pid in started_by(f"TMPDIR={made.temporary}"):
+        os.kill(pid, signal.SIGKILL)
+    made.close()
+
+
+def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(launcher, tmp_path):
+    """kill -9 of pytest at 20 moments from a seed; the world's own record says when the current was gone."""
+    chance, rig, under_power, number = random.Random(SEED), truth_rig(tmp_path), 0, 0
+    for stage, (reached, most_s, times) in STAGES.items():
+        for _ in range(times):
+            number += 1
+            moment = f"{number}: {stage}"
+            began_s, run = time.monotonic(), launcher.start(rig, number)
+            wait_for(moment, lambda run=run, reached=reached: reached(run) or not Path(f"/proc/{run.pid}").exists())
+            until_s = time.monotonic() + chance.uniform(0.0, most_s)
+            while time.monotonic() < until_s:
+                time.sleep(0.002)
+            under_power += run.truth().flows()
+            killed_s = time.monotonic()
+            os.kill(run.pid, signal.SIGKILL)
+            launcher.reap(run.pid)
+            wait_for(f"{moment}: the end of what it had started", lambda run=run: not run.left(), GONE_S)
+            truth = run.truth()
+            assert truth.ended, f"{moment}: the world did not live to its own end"
+            assert not truth.flows(), moment
+            assert truth.last_flow_s() < killed_s + SAFE_S, f"{moment}: {truth.last_flow_s() - killed_s:.2f} s"
+            assert not list(launcher.temporary.iterdir()), f"{moment}: temporary folders are left"
+            assert_incomplete(run, moment)
+            if stage == "injection and trial":
+                assert_evidence(run, killed_s, moment)
+            after_s = max(0.0, truth.last_flow_s() - killed_s)
+            print(f"{moment}: killed after {killed_s - began_s:.2f} s, current gone {after_s:.3f} s later")
+    assert number >= 20
+    assert under_power >= 5, "too few of the moments had any current to bring to zero"
+
+
+def assert_incomplete(run: Forked, moment: str) -> None:
+    """What it left says that it is not whole; unless the report was there already."""
+    folder = run.folder()
+    if folder is None or not (folder / "results.json").exists():
+        return  # killed before the run began
+    results = model.load(folder / "results.json")
+    if run.event("run ended"):
+        return
+    assert not results.complete, moment
+    assert results.verdict != "PASS", moment
+    assert results.incomplete_reason, moment
+
+
+def assert_evidence(run: Forked, killed_s: float, moment: str) -> None:
+    """Capture and exchanges are there but for the last second, and can be read by other tools."""
+    folder = run.folder()
+    assert folder is not None
+    stamps_s = read_blf(folder / "main.blf").stamp_s - wall_offset_ns() / 1e9
+    assert killed_s - 1.0 < stamps_s[-1], f"{moment}: the capture ends {killed_s - stamps_s[-1]:.2f} s before"
+    assert float(np.diff(stamps_s).max()) < 0.5, f"{moment}: the capture has a gap"
+    *_, last = (folder / "exchanges.jsonl").read_text().splitlines()
+    assert killed_s - 5.0 < json.loads(last)["at_s"] < killed_s
+    assert {path.suffix for path in export_run(folder)} == {".mf4", ".parquet"}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Begins certifications; whatever still runs at the end is killed."""
+    runs: list[Run] = []
+
+    def start(rig: Path, *select: str) -> Run:
+        runs.append(Run(tmp_path, rig, list(select), "--trials=50"))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        for pid in [*run.children(), run.process.pid]:
+            if pid != run.process.pid or run.process.poll() is None:
+                os.kill(pid, signal.SIGKILL)
+        run.process.wait()
+
+
+def acts(folder: Path) -> list[dict[str, Any]]:
+    """What the supervisor did, by its own record."""
+    path = folder / "supervisor.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_a_bench_that_hangs_is_made_safe_and_says_so_when_it_goes_on(start, tmp_path):
+    run = start(truth_rig(tmp_path, heartbeat_s=1.0), HOT)
+    wait_for("current", lambda: Truth.of(run.folder()).flows())
+    os.kill(run.process.pid, signal.SIGSTOP)
+    stopped_s = time.monotonic()
+    folder = run.folder()
+    assert folder is not None
+    wait_for("the supervisor's act", lambda: acts(folder))
+    assert Truth.of(folder).last_flow_s() < stopped_s + 1.0 + SAFE_S
+    os.kill(run.process.pid, signal.SIGCONT)
+    done = run.end(60.0)
+    assert acts(folder)[0]["why"] == "the bench has given no sign of life for 1 s"
+    assert "supervisor: made the rig safe: the bench has given no sign of life" in done.out
+    assert done.status != 0
+    assert done.verdict("SAF-01") == "ERROR"
+    assert not run.children()
+
+
+def own_suite(folder: Path, body: str) -> str:
+    """A suite with one requirement and these tests."""
+    (folder / "requirements").mkdir()
+    (folder / "requirements" / "OWN-01.md").write_text(
+        "---\nid: OWN-01\ntitle: own\nfamily: own\nsource: here\nlimit: none\nmethod: none\n---\nAs it is.\n"
+    )
+    path = folder / "test_own.py"
+    path.write_text("import os, signal, time\nimport pytest\nfrom v2g_bench.faults import *\n" + textwrap.dedent(body))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [("signal", "the rig is closed"), ("thread", "the bench has ended without closing the rig")],
+)
+def test_a_timeout_skips_no_teardown_or_the_supervisor_does_it(start, tmp_path, method, why):
+    """pytest-timeout's thread method ends the process on the spot: then the supervisor is the teardown."""
+    suite = own_suite(
+        tmp_path,
+        f"""
+        @pytest.mark.timeout(6, method="{method}")
+        @pytest.mark.req("OWN-01")
+        def test_hangs(bench):
+            with bench.at_power(-3000):
+                time.sleep(100)
+        """,
+    )
+    run = start(truth_rig(tmp_path), suite, "--timeout-method=thread")
+    done = run.end(60.0)
+    wait_for("the end of all", lambda: not run.children(), GONE_S)
+    assert done.status != 0
+    assert acts(done.folder)[-1]["why"] == why, done.out
+    truth = Truth.of(done.folder)
+    assert truth.ended
+    assert not truth.flows()
+    assert acts(done.folder)[-1]["safe"]
+    if method == "signal":
+        assert done.verdict("OWN-01") == "ERROR"
+        assert acts(done.folder)[0]["why"].endswith("test_hangs: ERROR")
+
+
+def test_the_envelope_is_watched_while_a_test_runs_and_asked_before_it_injects(tmp_path):
+    """The first test goes round the bench's own check, so that the supervisor alone sees the temperature."""
+    suite = own_suite(
+        tmp_path,
+        """
+        @pytest.mark.req("OWN-01")
+        def test_refused(bench):
+            with bench.inject(OverTemperature(cell=17, to_c=61.0)):
+                pass
+
+        @pytest.mark.req("OWN-01")
+        def test_seen(bench, judge):
+            with bench.at_power(-3000):
+                bench._parts.plant.client.inject(OverTemperature(cell=17, to_c=61.0))
+                bench.wait_until(lambda: False, 5.0)
+            judge.holds("nobody noticed", True)
+
+        @pytest.mark.req("OWN-01")
+        def test_never_begun(bench, judge):
+            judge.holds("it went on", True)
+        """,
+    )
+    done = certify(tmp_path, truth_rig(tmp_path), [suite])
+    found = {test.nodeid.rpartition("::")[2]: (test.verdict, test.reason) for test in done.requirement("OWN-01").tests}
+    assert found["test_refused"][0] == "ERROR"
+    assert (
+        "cell temperature 61 °C is beyond the rig's 60 °C ([safety] max_cell_temperature_c)" in found["test_refused"][1]
+    )
+    assert found["test_seen"][0] == "ERROR"
+    assert "supervisor: made the rig safe: cell temperature 61 °C is beyond" in found["test_seen"][1]
+    assert "test_never_begun" not in found
+    assert not Truth.of(done.folder).flows()
+
+
+def test_a_bus_that_is_lost_ends_the_run_with_its_cause(start, tmp_path):
+    run = start(truth_rig(tmp_path), HOT)
+    wait_for("current", lambda: Truth.of(run.folder()).flows())
+    (hub,) = [pid for pid, words in run.children().items() if "v2g_bench.can.hub" in words]
+    os.kill(hub, signal.SIGKILL)
+    done = run.end(60.0)
+    assert done.status != 0
+    assert done.verdict("SAF-01") == "ERROR"
+    assert acts(done.folder)[0]["why"].startswith("the bus is lost")
+    assert not run.children()
+
+
+def test_an_instrument_or_an_inverter_that_is_lost_ends_its_test_with_the_cause_and_no_current(tmp_path):
+    """Three losses at power; after each the pack is brought to rest, by the contactors where the inverter cannot."""
+    suite = own_suite(
+        tmp_path,
+        """
+        def sick(bench, part, **defects):
+            bench._parts.plant.client.set_defects(part, **defects)
+
+        @pytest.mark.req("OWN-01")
+        def test_meter(bench):
+            with bench.at_power(-3000):
+                sick(bench, "meters.ac_power", hang=True)
+                bench.ac_power()
+
+        @pytest.mark.req("OWN-01")
+        def test_garbage(bench):
+            with bench.at_power(-3000):
+                sick(bench, "inverter", faults=[{"kind": "garbage"}])
+                bench.inverter_power()
+
+        @pytest.mark.req("OWN-01")
+        def test_silence(bench):
+            with bench.at_power(-3000):
+                sick(bench, "inverter", faults=[{"kind": "silence"}])
+                bench.inverter_power()
+        """,
+    )
+    done = certify(tmp_path, truth_rig(tmp_path), [suite])
+    found = {test.nodeid.rpartition("::")[2]: (test.verdict, test.reason) for test in done.requirement("OWN-01").tests}
+    for name, cause in (
+        ("meter", "meters.ac_power"),
+        ("garbage", "inverter 127.0.0.1:"),
+        ("silence", "no answer within"),
+    ):
+        verdict, reason = found[f"test_{name}"]
+        assert verdict == "ERROR"
+        assert cause in reason
+        made = [act for act in acts(done.folder) if f"test_{name}: ERROR" in act["why"]]
+        assert made, f"{name}: nobody made the rig safe"
+        assert made[-1]["safe"], made
+        assert made[-1]["full"] == (name != "meter")
+    truth = Truth.of(done.folder)
+    assert truth.ended
+    assert not truth.flows()
+    exchanges = (done.folder / "exchanges.jsonl").read_text()
+    assert '"dir": "!"' in exchanges
+    assert '"text": "deadbeef' in exchanges
