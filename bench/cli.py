@@ -78,17 +78,5 @@ def _check(options: argparse.Namespace) -> int:
     return 1 if sick else 0
 
 
-def _check(options: argparse.Namespace) -> int:
-    from v2g_bench.rig.check import check_rig
-
-    sick = 0
-    for finding in check_rig(options.rig, strict=options.rig_strict):
-        sick += not finding.ok
-        text = finding.text.replace("\n", "\n" + " " * 24)
-        mark = "SICK" if not finding.ok else "note" if finding.note else "ok  "
-        print(f"{mark} {finding.part:18} {text}", flush=True)
-    return 1 if sick else 0
-
-
 if __name__ == "__main__":
     sys.exit(main())
