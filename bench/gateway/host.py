@@ -49,9 +49,9 @@ class GatewayProcess(PartProcess):
     def require_whole(self) -> None:
         """BenchError if frames were lost or given up on the way since the last call: nobody can judge what followed."""
         self.require_alive()
-        status = self.status()
-        lost, refused = status["lost"] - self._lost, status["refused"] - self._refused
-        self._lost, self._refused = status["lost"], status["refused"]
+        losses = self.client.call("losses")
+        lost, refused = losses["lost"] - self._lost, losses["refused"] - self._refused
+        self._lost, self._refused = losses["lost"], losses["refused"]
         if lost or refused:
             raise BenchError(
                 "gateway",

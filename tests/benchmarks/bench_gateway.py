@@ -8,7 +8,8 @@ channel; a listener takes the kernel's stamps on both. Rows: forwarded as they a
 BMS_Safety, counter and CRC made right; on kernel channels also the kernel's own can-gw, forwarding and setting 64 bytes
 (it cannot compute a CRC-16). The stamps are the kernel's: on the userland bus at the sender's send(), so that the way
 through the hub is in it. A user-mode kernel has one processor and system calls of 20 us: sender, gateway and listener
-share it, so its rows are for the comparison with can-gw, at a rate that it can carry. Exit status 1 if a frame was lost or the target is missed.
+share it, so its rows are for the comparison with can-gw, at a rate that it can carry.
+Exit status 1 if a frame was lost or the target is missed.
 """
 
 import argparse

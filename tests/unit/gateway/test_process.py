@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import can
 import pytest
@@ -173,14 +174,13 @@ def test_both_channels_on_one_cable(tmp_path):
 
 
 def test_frames_that_were_lost_are_told_once(monkeypatch, tmp_path):
-    gateway = GatewayProcess({}, tmp_path)
+    gateway, losses = GatewayProcess({}, tmp_path), {"lost": 3, "refused": 1}
     monkeypatch.setattr(GatewayProcess, "require_alive", lambda self: None)
-    status = {"lost": 3, "refused": 1}
-    monkeypatch.setattr(GatewayProcess, "status", lambda self: status)
+    monkeypatch.setattr(GatewayProcess, "client", SimpleNamespace(call=lambda op: losses))
     with pytest.raises(BenchError, match="3 frames lost and 1 not taken"):
         gateway.require_whole()
     gateway.require_whole()  # of the next test they are no concern
-    status["lost"] = 4
+    losses["lost"] = 4
     with pytest.raises(BenchError, match="1 frames lost and 0 not taken"):
         gateway.require_whole()
 
