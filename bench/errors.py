@@ -18,3 +18,7 @@ class BenchError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f"\n  {self.mend}" if self.mend else "")
+
+
+class NotApplicable(Exception):
+    """This rig has nothing that the test could be about; the text says what is missing."""

@@ -117,11 +117,16 @@ class Disturbance:
         self._loss, self._flip = _Burst(self._rng), _Burst(self._rng)
         self._last_s: dict[tuple[int, bool], float] = {}
 
+    @property
+    def idle(self) -> bool:
+        """True while every frame leaves as it came, at once."""
+        return self.settings is QUIET and not self._last_s
+
     def transmit(self, frame: can.Message, now_s: float) -> list[Sent]:
         """The frames that leave because `frame` was handed over at `now_s`: none, one, or two (a duplicate)."""
         settings, counters = self.settings, self.counters
         counters.offered += 1
-        if settings is QUIET and not self._last_s:
+        if self.idle:
             counters.passed_clean += 1
             return [Sent(now_s, frame)]
         if settings.silent:

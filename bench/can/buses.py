@@ -9,11 +9,13 @@ Any other interface of python-can is opened with the same arguments.
 
 import errno
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import can
 
+from v2g_bench.can.link import CanLink, link_of, rate_problem
 from v2g_bench.can.userland import UserlandBus
 from v2g_bench.errors import BenchError
 
@@ -82,10 +84,11 @@ def socketcan_problem(
     data_bitrate: int = 2_000_000,
     sys_net: str | Path = "/sys/class/net",
     has_can: bool | None = None,
+    link: Callable[[str], CanLink | None] = link_of,
 ) -> str | None:
     """What keeps a SocketCAN interface from being used, and on a second line how to mend it; None if nothing does.
 
-    sys_net and has_can stand for the kernel's own answers, and are given in tests.
+    sys_net, has_can and link stand for the kernel's own answers, and are given in tests.
     """
     if not (kernel_has_can() if has_can is None else has_can):
         return (
@@ -109,6 +112,14 @@ def socketcan_problem(
         return f"{channel} does not carry CAN FD (mtu {_number(folder / 'mtu')})\n{down}{up}"
     if is_down:
         return f"{channel} is down\n{up}"
+    found = link(channel)
+    if found is None:
+        return None
+    wrong = rate_problem(found, fd=fd, bitrate=bitrate, data_bitrate=data_bitrate)
+    if wrong:
+        return f"{channel} runs at {wrong}, which the rig file says\nsudo ip link set {channel} down && {up}"
+    if found.state == "bus-off":
+        return f"{channel} is bus-off\nmend the wiring, then: sudo ip link set {channel} down && {up}"
     return None
 
 

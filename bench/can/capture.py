@@ -22,11 +22,11 @@ from can.io import BLFWriter
 
 from v2g_bench.can import wire
 from v2g_bench.can.columns import Columns, Frame, FrameStore
-from v2g_bench.clock import wall_offset_ns
+from v2g_bench.can.errors import BusHealth
+from v2g_bench.can.stamps import WallClock
 from v2g_bench.errors import BenchError
 
 _RECV_S = 0.05
-_OFFSET_S = 0.02  # how long the offset between the wall clock and the bench clock is taken as constant
 _FLUSH_S = 0.5  # a run that is killed loses less than a second, on a slow machine too
 _FAILURES = 3
 _JOIN_S = 10.0
@@ -50,6 +50,9 @@ class Capture:
 
     path_blf: None for memory alone. keep_s: how much is kept in memory (None: everything, 88 bytes a frame); the file
     always holds everything. All methods may be called from any thread.
+
+    health: what the error frames said. interruptions: (bench clock in s, why) of every failed read, as of an interface
+    that went down. wall: the clock that the stamps are of, with its steps.
     """
 
     def __init__(self, bus: can.BusABC, path_blf: str | Path | None = None, *, keep_s: float | None = None) -> None:
@@ -62,10 +65,10 @@ class Capture:
         self._thread: threading.Thread | None = None
         self._writer: BLFWriter | None = None
         self._failure: Exception | None = None
-        self._error_frames = 0
         self._bus_errors = 0
-        self._offset_s = 0.0
-        self._offset_at_s = float("-inf")
+        self.interruptions: list[tuple[float, str]] = []
+        self.health = BusHealth()
+        self.wall = WallClock()
 
     def __enter__(self) -> "Capture":
         self.start()
@@ -112,7 +115,7 @@ class Capture:
         """What has been captured and what has been missed so far."""
         with self._arrived:
             known = hasattr(self.bus, "lost")
-            return CaptureCounters(len(self._store), self.lost, known, self._error_frames, self._bus_errors)
+            return CaptureCounters(len(self._store), self.lost, known, self.health.error_frames, self._bus_errors)
 
     @property
     def lost(self) -> int:
@@ -172,6 +175,7 @@ class Capture:
             except can.CanError as error:
                 failures += 1
                 self._bus_errors += 1
+                self.interruptions.append((time.monotonic(), str(error)))
                 if failures >= _FAILURES:
                     self._fail(error)
                     return
@@ -186,7 +190,7 @@ class Capture:
             self._arrived.notify_all()
 
     def _take(self, message: can.Message) -> None:
-        stamp_s = message.timestamp - self._wall_offset_s()
+        stamp_s = message.timestamp - self.wall.offset_ns() / 1e9
         flags = (
             (wire.EXTENDED if message.is_extended_id else 0)
             | (wire.REMOTE if message.is_remote_frame else 0)
@@ -199,7 +203,8 @@ class Capture:
         sequence = getattr(self.bus, "sequence", -1)
         with self._arrived:
             self._store.append(stamp_s, sequence, message.arbitration_id, flags, message.dlc, bytes(message.data))
-            self._error_frames += message.is_error_frame
+            if message.is_error_frame:
+                self.health.hear(message.arbitration_id, bytes(message.data), stamp_s)
             if self._keep_s is not None:
                 self._store.forget(stamp_s - self._keep_s)
             self._arrived.notify_all()
@@ -207,12 +212,6 @@ class Capture:
             # Channels of this bench have names, and BLF wants numbers: one bus, one file, channel 1.
             message.channel = None
             self._writer.on_message_received(message)
-
-    def _wall_offset_s(self) -> float:
-        now_s = time.monotonic()
-        if now_s - self._offset_at_s > _OFFSET_S:
-            self._offset_s, self._offset_at_s = wall_offset_ns() / 1e9, now_s
-        return self._offset_s
 
     def _flush(self) -> None:
         writer = self._writer

@@ -1,7 +1,9 @@
-"""SocketCAN as the bench needs it: python-can's bus with a large receive buffer and the kernel's count of lost frames.
+"""SocketCAN as the bench needs it: python-can's bus with a large receive buffer, the kernel's count of lost frames, and
+the hardware's stamps where the interface offers them.
 
 The kernel's default buffer holds 278 frames, 95 ms of a full bus; the kernel counts what it drops (SO_RXQ_OVFL), and
-python-can does not ask for the count. This class does, and reads with its own parser because of it.
+python-can does not ask for the count, nor for hardware stamps. This class does, and reads with its own parser because
+of it. Error frames come as messages whose `is_error_frame` is set; see `errors` for what they say.
 """
 
 import select
@@ -13,11 +15,13 @@ import can
 from can.interfaces.socketcan import SocketcanBus
 from can.typechecking import CanFilters
 
+from v2g_bench.can.stamps import SO_TIMESTAMPING, WANTED, Pair, Stamper, WallClock, read_stamps
+
 RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
 
 # linux/socket.h
 _SO_RCVBUFFORCE, SO_TIMESTAMPNS, SO_RXQ_OVFL = 33, 35, 40
-_TIMESPEC, _DROPS = struct.Struct("@ll"), struct.Struct("@I")
+_DROPS = struct.Struct("@I")
 _FRAME = struct.Struct("=IBB2x")  # linux/can.h: id, length, flags, two more bytes, data
 _EFF, _RTR, _ERR = 0x8000_0000, 0x4000_0000, 0x2000_0000
 _CANFD_BRS, _CANFD_ESI = 0x01, 0x02
@@ -27,7 +31,7 @@ _ANCILLARY_BYTES = 128
 
 class KernelBus(SocketcanBus):
     """One node on a SocketCAN interface. `lost` counts the frames that the kernel dropped for this socket;
-    `receive_buffer_bytes` is what the kernel granted.
+    `receive_buffer_bytes` is what the kernel granted; `stamp_source` what stamped the newest frame: "hardware", "software".
     """
 
     def __init__(
@@ -36,8 +40,17 @@ class KernelBus(SocketcanBus):
         super().__init__(channel=channel, receive_own_messages=own_echo, fd=fd, can_filters=can_filters)
         self.receive_buffer_bytes = enlarge_receive_buffer(self.socket)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
+        # Instead of python-can's SO_TIMESTAMPNS, which gives the kernel's alone.
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 0)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, WANTED)
+        self._stamper, self._wall = Stamper(), WallClock()
         self.socket.setblocking(False)
         self.lost = 0
+
+    @property
+    def stamp_source(self) -> str:
+        """What stamps the frames of this interface; "" before the first one."""
+        return self._stamper.source
 
     def _recv_internal(self, timeout: float | None) -> tuple[can.Message | None, bool]:
         deadline_s = None if timeout is None else time.monotonic() + timeout
@@ -54,10 +67,14 @@ class KernelBus(SocketcanBus):
                 continue
             except OSError as error:
                 raise can.CanOperationError(f"{self.channel_info}: {error.strerror}", error.errno) from error
-            stamp_s, drops = read_ancillary(ancillary)
+            drops = read_drops(ancillary)
             if drops is not None:
                 self.lost = drops
-            message = parse_frame(packet, stamp_s, is_own=bool(flags & socket.MSG_CONFIRM))
+            try:
+                stamp_ns = self._stamper.stamp_ns(read_stamps(ancillary) or Pair(0, 0), self._wall.offset_ns())
+            except ValueError as error:
+                raise can.CanOperationError(f"{self.channel_info}: {error}") from None
+            message = parse_frame(packet, stamp_ns / 1e9, is_own=bool(flags & socket.MSG_CONFIRM))
             message.channel = self.channel
             return message, self._is_filtered
 
@@ -71,23 +88,12 @@ def enlarge_receive_buffer(sock: socket.socket, wanted_bytes: int = RECEIVE_BUFF
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
-def read_ancillary(ancillary: list[tuple[int, int, bytes]]) -> tuple[float, int | None]:
-    """(stamp in s of CLOCK_REALTIME, frames dropped so far or None if the kernel did not say).
-
-    CanOperationError if there is no stamp: a frame without one cannot be judged.
-    """
-    stamp_s, drops = None, None
+def read_drops(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    """Frames dropped so far for this socket; None if the kernel did not say."""
     for level, kind, data in ancillary:
-        if level != socket.SOL_SOCKET:
-            continue
-        if kind == SO_TIMESTAMPNS:
-            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            stamp_s = seconds + nanoseconds * 1e-9
-        elif kind == SO_RXQ_OVFL:
-            (drops,) = _DROPS.unpack_from(data)
-    if stamp_s is None:
-        raise can.CanOperationError("the kernel gave no time stamp with a frame")
-    return stamp_s, drops
+        if level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
+            return int(_DROPS.unpack_from(data)[0])
+    return None
 
 
 def parse_frame(packet: bytes, stamp_s: float, is_own: bool) -> can.Message:

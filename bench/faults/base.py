@@ -68,6 +68,10 @@ class Fault:
         """
         return {}
 
+    def on_the_bus(self) -> bool:
+        """False for a fault of the battery itself that none of its frames carries."""
+        return bool(self.signals()) or self.transmit() is not None
+
     def readback(self) -> Expectation | BusExpectation:
         """What must be seen on the bus before the fault counts as injected."""
         raise NotImplementedError

@@ -120,10 +120,13 @@ class SyncPulse:
 
 
 class PlantClient:
-    """The test's hand on the emulated world. Every method raises BenchError when the plant refuses or is gone."""
+    """The test's hand on the emulated world. Every method raises BenchError when the plant refuses or is gone.
 
-    def __init__(self, path: Path | str, timeout_s: float = 5.0) -> None:
-        self._path, self._timeout_s = Path(path), timeout_s
+    part: who is at the other end; a gateway understands the methods about faults, `status`, `truth_frame` and `shutdown`.
+    """
+
+    def __init__(self, path: Path | str, timeout_s: float = 5.0, part: str = "plant") -> None:
+        self._path, self._timeout_s, self._part = Path(path), timeout_s, part
         self._lock = threading.Lock()
         self._number = 0
         self._socket: socket.socket | None = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -134,7 +137,7 @@ class PlantClient:
         except OSError as error:
             self.close()
             raise BenchError(
-                "control", f"no plant at {path}: {error.strerror or error}", "is the plant running?"
+                "control", f"no {part} at {path}: {error.strerror or error}", f"is the {part} running?"
             ) from None
         self._lines = self._socket.makefile("rb")
 
@@ -166,10 +169,12 @@ class PlantClient:
             except OSError as error:
                 self.close()
                 what = f"no answer in {self._timeout_s:g} s" if isinstance(error, TimeoutError) else str(error)
-                raise BenchError(f"control: {op}", what, "see the plant's log") from None
+                raise BenchError(f"control: {op}", what, f"see the {self._part}'s log") from None
             if not line:
                 self.close()
-                raise BenchError(f"control: {op}", "the plant closed the connection", "see the plant's log")
+                raise BenchError(
+                    f"control: {op}", f"the {self._part} closed the connection", f"see the {self._part}'s log"
+                )
             reply = json.loads(line)
             if reply.get("id") != self._number:
                 self.close()

@@ -1,4 +1,5 @@
-"""The plant process from the outside: started, waited for, talked to, and always ended.
+"""The plant process from the outside: started, waited for, talked to, and always ended. `PartProcess` is what other
+parts of the bench with a control socket share with it.
 
 with PlantProcess(config, folder) as plant:
     plant.client.inject(OverTemperature(cell=17, to_c=45.5))
@@ -15,7 +16,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, ClassVar, Self
 
 from v2g_bench.errors import BenchError
 from v2g_bench.plant.control import PlantClient
@@ -25,24 +26,27 @@ STOP_S = 5.0
 LAST_CHARACTERS = 2000
 
 
-class PlantProcess:
-    """A plant in a process of its own. `config` as in `settings`; config and log are written to `folder`.
+class PartProcess:
+    """A part of the bench in a process of its own; config and log are written to `folder`. Subclasses name it.
 
     `start` and `stop` do what the context manager does. The plant ends with this process, however that ends: its
     standard input is a pipe from here, or the `lifeline` (a file descriptor) that somebody else holds as well. (The
     parent-death signal would fire when the *thread* that started it ends.)
     """
 
+    part: ClassVar[str]
+    module: ClassVar[str]
+
     def __init__(self, config: Mapping[str, Any], folder: Path | str, lifeline: int = subprocess.PIPE) -> None:
         self.folder = Path(folder)
         self._lifeline = lifeline
-        self._config = {"control": str(self.folder / "control"), **config}
+        self._config = {"control": str(self.folder / f"{self.part}.control"), **config}
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._client: PlantClient | None = None
         self.ready: dict[str, Any] = {}
 
-    def __enter__(self) -> "PlantProcess":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -57,63 +61,46 @@ class PlantProcess:
 
     @property
     def client(self) -> PlantClient:
-        """The connection to the control socket; BenchError while the plant does not run."""
+        """The connection to the control socket; BenchError while the process does not run."""
         if self._client is None:
-            raise BenchError("plant", "is not running", "start it first")
+            raise BenchError(self.part, "is not running", "start it first")
         return self._client
 
     @property
     def pid(self) -> int:
-        """The process id; BenchError while the plant does not run."""
+        """The process id; BenchError while it does not run."""
         if self._process is None:
-            raise BenchError("plant", "is not running", "start it first")
+            raise BenchError(self.part, "is not running", "start it first")
         return self._process.pid
 
     @property
-    def modbus_port(self) -> int:
-        """TCP port of the inverter on 127.0.0.1; BenchError if this plant has none."""
-        port = self.ready.get("modbus")
-        if not isinstance(port, int):
-            raise BenchError("plant", "has no emulated inverter")
-        return port
-
-    @property
     def log_path(self) -> Path:
-        """Where the plant's standard error goes."""
-        return self.folder / "plant.log"
-
-    def resource(self, meter: str) -> str:
-        """The VISA resource of an emulated meter; BenchError if this plant has none of that name."""
-        meters = self.ready.get("meters", {})
-        if meter not in meters:
-            raise BenchError(
-                f"plant: meters.{meter}", "is not emulated here", f"there are: {', '.join(meters) or 'none'}"
-            )
-        return str(meters[meter])
+        """Where its standard error goes."""
+        return self.folder / f"{self.part}.log"
 
     def poll(self) -> int | None:
         """The exit status, None while it runs; BenchError if it was never started."""
         if self._process is None:
-            raise BenchError("plant", "is not running", "start it first")
+            raise BenchError(self.part, "is not running", "start it first")
         return self._process.poll()
 
     def start(self) -> None:
         """Start it and wait until it is ready; BenchError with what it said if it is not within START_S."""
         if self._process is not None:
-            raise BenchError("plant", "is running already")
+            raise BenchError(self.part, "is running already")
         self.folder.mkdir(parents=True, exist_ok=True)
-        config_path = self.folder / "plant.json"
+        config_path = self.folder / f"{self.part}.json"
         config_path.write_text(json.dumps(self._config, indent=1), encoding="utf-8")
         self._log = self.log_path.open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "v2g_bench.plant.process", str(config_path)],
+            [sys.executable, "-m", self.module, str(config_path)],
             stdin=self._lifeline,
             stdout=subprocess.PIPE,
             stderr=self._log,
         )
         try:
             self.ready = self._wait_ready(self._process)
-            self._client = PlantClient(self.ready["control"])
+            self._client = PlantClient(self.ready["control"], part=self.part)
         except BaseException:
             self._end()
             raise
@@ -125,9 +112,9 @@ class PlantProcess:
         status = self._process.poll()
         killed = self._end()
         if status is not None:
-            raise BenchError("plant", f"ended by itself with status {status}: {self._said()}", f"see {self.log_path}")
+            raise BenchError(self.part, f"ended by itself with status {status}: {self._said()}", f"see {self.log_path}")
         if killed:
-            raise BenchError("plant", f"did not end within {STOP_S:g} s and was killed", f"see {self.log_path}")
+            raise BenchError(self.part, f"did not end within {STOP_S:g} s and was killed", f"see {self.log_path}")
 
     def _wait_ready(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
         assert process.stdout is not None
@@ -137,13 +124,13 @@ class PlantProcess:
         while not line.endswith(b"\n"):
             if not waiting.poll(max(0.0, until_s - time.monotonic()) * 1000):
                 raise BenchError(
-                    "plant", f"not ready within {START_S:g} s: {self._said()}", "is the machine overloaded?"
+                    self.part, f"not ready within {START_S:g} s: {self._said()}", "is the machine overloaded?"
                 )
             part = os.read(process.stdout.fileno(), 4096)
             if not part:
                 process.wait()
                 said = self._said() or f"it said nothing, status {process.returncode}"
-                raise BenchError("plant", f"did not start: {said}")
+                raise BenchError(self.part, f"did not start: {said}")
             line += part
         ready = json.loads(line)
         assert isinstance(ready, dict)
@@ -174,8 +161,32 @@ class PlantProcess:
         return killed
 
     def _said(self) -> str:
-        """The end of what the plant wrote to standard error."""
+        """The end of what it wrote to standard error."""
         try:
             return self.log_path.read_text(errors="replace")[-LAST_CHARACTERS:].strip()
         except OSError:
             return ""
+
+
+class PlantProcess(PartProcess):
+    """A plant in a process of its own. `config` as in `settings`."""
+
+    part = "plant"
+    module = "v2g_bench.plant.process"
+
+    @property
+    def modbus_port(self) -> int:
+        """TCP port of the inverter on 127.0.0.1; BenchError if this plant has none."""
+        port = self.ready.get("modbus")
+        if not isinstance(port, int):
+            raise BenchError("plant", "has no emulated inverter")
+        return port
+
+    def resource(self, meter: str) -> str:
+        """The VISA resource of an emulated meter; BenchError if this plant has none of that name."""
+        meters = self.ready.get("meters", {})
+        if meter not in meters:
+            raise BenchError(
+                f"plant: meters.{meter}", "is not emulated here", f"there are: {', '.join(meters) or 'none'}"
+            )
+        return str(meters[meter])

@@ -58,7 +58,7 @@ def _config(loaded: LoadedRig) -> dict[str, dict[str, Any]]:
     hot, codec, command = db.message_of(ROLE), db.codec(ROLE), db.message_of("contactor_request")
     data = {state: db.encode(command.name, {"contactor_request": state}, 0).data.hex() for state in (0, 1)}
     return {
-        "bus": {"fd": rig.bus["main"].fd},
+        "bus": {"fd": rig.controller_bus.fd},
         "inverter": {"unit_id": rig.inverter.unit_id},
         "danger": {
             "frame_id": hot.frame_id,

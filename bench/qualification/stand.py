@@ -65,9 +65,9 @@ class Stand:
     """One open rig with the responder on it; leaving its `with` block brings the rig to rest."""
 
     def __init__(self, parts: OpenRig, socket_path: str) -> None:
-        if parts.plant is None:
+        if parts.plant is None or parts.faults is None:
             raise BenchError(f"rig {parts.loaded.rig.name}", "has no emulated world, and so no truth to compare with")
-        self.parts, self.truth = parts, parts.plant.client
+        self.parts, self.truth, self._injector = parts, parts.plant.client, parts.faults
         self.bench = Bench(parts)
         self.link = Link(socket_path)
         self._rule = DecisionRule(self.bench.judging.rule)
@@ -126,9 +126,9 @@ class Stand:
 
     def _compared(self, latency: Latency, outcome: Outcome, asked_s: float) -> Outcome:
         """The outcome beside the plant's own record."""
-        frame = self.truth.truth_frame(ROLE, DANGEROUS_C, asked_s)
+        frame = self._injector.truth_frame(ROLE, DANGEROUS_C, asked_s)
         if frame is None:
-            raise BenchError("qualification", "the plant sent no dangerous frame, and the bench has seen one")
+            raise BenchError("qualification", "nobody sent a dangerous frame, and the bench has seen one")
         t1_s = self.truth.truth_isolation((frame[0] + frame[1]) / 2, self.bench.judging.isolation_fraction)
         last = self.link.ask("last")["last"]
         answered_s = last["answered_s"] if last else 0.0

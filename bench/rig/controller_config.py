@@ -17,7 +17,7 @@ def write_reference_config(parts: "OpenRig | SimRig", path: Path, values: dict[s
     rig = parts.loaded.rig
     (path.parent / "limits.conf").write_text(LIMITS, encoding="utf-8")
     (path.parent / "thermal-policy.json").write_text(POLICY, encoding="utf-8")
-    bus = rig.bus["main"]
+    bus = rig.controller_bus
     sections: dict[str, dict[str, Any]] = {
         "bus": {
             "interface": values["interface"],

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
-from v2g_bench.errors import BenchError
+from v2g_bench.errors import BenchError, NotApplicable
 from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.trace import Stamp
@@ -29,7 +29,7 @@ class Active:
 
 
 class Injector:
-    """Injects into the emulated world of this rig."""
+    """Injects into the emulated world of this rig, or by the gateway in front of its BMS."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -38,16 +38,24 @@ class Injector:
     def active(self, fault: Fault, phase_s: float) -> Iterator[Active]:
         """The fault, proven by readback, while the block runs. BenchError if it does not reach the bus in time."""
         parts = self._parts
-        if parts.plant is None:
-            raise BenchError(f"fault {fault.kind}", "this rig has no emulated BMS and no gateway to inject it through")
+        faults = parts.faults
+        if faults is None:
+            raise BenchError(
+                f"fault {fault.kind}",
+                "this rig has no emulated BMS and no gateway to inject it through",
+                "put the BMS on [bus.bms] and the controller on [bus.ems]",
+            )
+        if parts.loaded.rig.has_gateway and not fault.on_the_bus():
+            raise NotApplicable(f"{fault.kind} changes nothing on the bus: no gateway can produce it before a real BMS")
         before = parts.latest_all()
         asked_s = parts.clock.now_s()
         with self._silence(isinstance(fault, BmsSilence)):
-            injection = parts.plant.client.inject(fault, at_s=asked_s + phase_s)
+            injection = faults.inject(fault, at_s=asked_s + phase_s)
             try:
                 yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s))
             finally:
-                parts.plant.client.clear(injection)
+                faults.clear(injection)
+        parts.require_buses()
         self._wait_for_health(fault, before)
 
     @contextmanager

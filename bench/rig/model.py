@@ -246,8 +246,14 @@ class Rig(Part):
         names = set(self.bus)
         if names not in ({"main"}, {"bms", "ems"}):
             raise ValueError("say either [bus.main], or [bus.bms] and [bus.ems] with the bench as gateway between them")
-        if self.bms.kind == "emulated" and names != {"main"}:
-            raise ValueError('an emulated BMS speaks on [bus.main]; [bus.bms] and [bus.ems] are for kind = "real"')
+        if "main" not in names and any(bus.interface == "sim" for bus in self.bus.values()):
+            raise ValueError("a simulation has one bus, [bus.main], and no gateway")
+        if len({bus.interface for bus in self.bus.values()}) > 1:
+            raise ValueError("[bus.bms] and [bus.ems] must be of the same interface")
+        if "main" not in names and len({(bus.interface, bus.channel) for bus in self.bus.values() if bus.channel}) == 1:
+            raise ValueError(
+                "[bus.bms] and [bus.ems] are two channels; with one there is nothing to be gateway between"
+            )
         return self
 
     @model_validator(mode="after")
@@ -266,6 +272,16 @@ class Rig(Part):
         if self.simulated and real:
             raise ValueError(f"these parts are real and cannot be in a simulation: {', '.join(real)}")
         return self
+
+    @property
+    def has_gateway(self) -> bool:
+        """The BMS is on a bus of its own and the bench forwards its frames; faults are injected on the way."""
+        return "main" not in self.bus
+
+    @property
+    def controller_bus(self) -> Bus:
+        """The bus that the controller is on."""
+        return self.bus["ems"] if self.has_gateway else self.bus["main"]
 
     @property
     def simulated(self) -> bool:

@@ -7,9 +7,7 @@ stands the safe state: nothing is closed before the current is zero and the cont
 """
 
 import contextlib
-import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,21 +17,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
-from v2g_bench.can.buses import open_bus, socketcan_problem
+from v2g_bench.can.buses import open_bus
 from v2g_bench.can.capture import Capture
 from v2g_bench.can.columns import Frame
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.can.hub import HubProcess
 from v2g_bench.can.roles import read_roles
 from v2g_bench.clock import Clock, RealClock, wall_offset_ns
 from v2g_bench.errors import BenchError
+from v2g_bench.gateway.host import GatewayProcess
 from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.meters.registry import open_meter
 from v2g_bench.metrology.calibration import CalibrationRecord, CalibrationState, state_of
 from v2g_bench.metrology.calibration import load as read_record
 from v2g_bench.metrology.stall import StallMonitor
+from v2g_bench.plant.control import PlantClient
 from v2g_bench.plant.host import PlantProcess
+from v2g_bench.rig.buses import open_buses, runtime_folder
+from v2g_bench.rig.buswatch import BusWatch, silence
 from v2g_bench.rig.calibrated import Calibrated, timing_calibration
 from v2g_bench.rig.connect import inverter_address
 from v2g_bench.rig.controller_config import write_reference_config
@@ -107,7 +108,11 @@ class OpenRig:
         self.guard = Guard(folder / "supervisor.jsonl")
         self._closers: list[tuple[str, Callable[[], None]]] = []
         self._controllers = 0
+        self._test_began_s = self.clock.now_s()
+        self.buses = BusWatch()
         self.plant: PlantProcess | None = None
+        self.gateway: GatewayProcess | None = None
+        self._buses: dict[str, dict[str, Any]] = {}
         self._bus_choice: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
         self.timing: MeasuredTiming | None = None
@@ -180,11 +185,14 @@ class OpenRig:
 
     def fresh_controller(self) -> None:
         """A healthy pack at rest, and the controller started anew without a past (one that goes on is only reset)."""
+        self._test_began_s = self.clock.now_s()
         if self._controllers:
             self.controller.stop()
         self._controllers += 1
         if self.plant is not None:
             self.plant.client.reset()
+        if self.gateway is not None:
+            self.gateway.client.clear_all()
         shutil.rmtree(self.runtime / "state", ignore_errors=True)
         self.controller.start()
         if not self.controller.restarts:
@@ -203,8 +211,9 @@ class OpenRig:
         return values[role]
 
     def latest_all(self) -> dict[str, float]:
-        """The newest sound value of every role heard during the last second; BenchError as `pause`."""
+        """The newest sound value of every role heard during the last second; BenchError as `pause`, or for a sick bus."""
         self.guard.check()
+        self.require_buses()
         return newest(self.db, self.capture.frames(since_s=self.clock.now_s() - 1.0))
 
     def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float) -> Frame | None:
@@ -216,22 +225,34 @@ class OpenRig:
         try:
             return self.capture.wait_for(fits, since_s, timeout_s)
         except TimeoutError:
+            self.require_buses()
             return None
 
     def stamp(self, time_s: float) -> Stamp:
         """A time on the bus with what is known of it."""
-        userland = self._bus_choice["interface"] == "v2g_userland"
-        source = (
-            "kernel stamp at the sender's send(), userland bus" if userland else "kernel stamp at receive, SocketCAN"
-        )
-        return Stamp(time_s, STAMP_HALF_WIDTH_S, source)
+        return Stamp(time_s, STAMP_HALF_WIDTH_S, self._stamped_by())
 
     def disturbed(self, from_s: float, to_s: float) -> str:
-        """Why a latency measured between these times is not to be trusted; "" if nothing speaks against it."""
+        """Why a latency measured between these times is not to be trusted; "" if nothing speaks against it.
+
+        BenchError where a bus was sick, or the gateway has lost frames.
+        """
+        self.require_buses()
+        if self.gateway is not None:
+            self.gateway.require_whole()
+        step_s = self.capture.wall.step_between(from_s, to_s)
+        if step_s is not None:
+            return f"the wall clock, which stamps the frames, was set by {1000.0 * step_s:+.3f} ms"
         lost, self._lost = self.capture.lost - self._lost, self.capture.lost
         if lost:
             return f"the bench's own node has lost {lost} frames of the bus"
         return self.monitor.reason(from_s, to_s)
+
+    @property
+    def faults(self) -> PlantClient | None:
+        """Where faults are injected: the gateway in front of the BMS, else the emulated world."""
+        part = self.gateway or self.plant
+        return None if part is None else part.client
 
     def steps(self) -> list["Step"]:
         """What opening this rig consists of, in order."""
@@ -244,9 +265,11 @@ class OpenRig:
         if rig.needs_plant():
             opening.append(Step("plant", self._open_plant, ("database", "bus")))
         emulated = ("plant",)
-        opening.append(
-            Step("capture", self._open_capture, ("database", "bus", *(emulated if rig.needs_plant() else ())))
-        )
+        before = ("database", "bus", *(emulated if rig.needs_plant() else ()))
+        if rig.has_gateway:
+            opening.append(Step("gateway", self._open_gateway, before))
+            before = (*before, "gateway")
+        opening.append(Step("capture", self._open_capture, before))
         for name, meter in rig.meters.named().items():
             part = f"meters.{name}"
             needs = emulated if meter.emulated else ("supervisor",)  # what another run holds is not touched
@@ -311,45 +334,49 @@ class OpenRig:
         return f"{path}, {len(self.db.messages)} messages, {len(self.roles)} roles"
 
     def _open_hub(self) -> str:
-        """Choose how every node of this run opens the bus; starts the userland hub where it is that."""
-        if "main" not in self.loaded.rig.bus:
-            raise BenchError(
-                f"{self.loaded.path}: bus",
-                "a real BMS behind two channels needs the bench as gateway, which this version cannot be",
-                "use an emulated BMS on one [bus.main]",
-            )
-        self.runtime = Path(tempfile.gettempdir()) / f"v2g-{secrets.token_hex(6)}"
-        self.guard.tell("folder", path=str(self.runtime))  # before there is one
-        self.runtime.mkdir(mode=0o700)
-        self._later("runtime folder", lambda: shutil.rmtree(self.runtime))
-        bus = self.loaded.rig.bus["main"]
-        common: dict[str, Any] = {"fd": bus.fd, "bitrate": bus.bitrate, "data_bitrate": bus.data_bitrate}
-        if bus.interface == "socketcan":
-            problem = socketcan_problem(bus.channel, **common)
-            if problem is None:
-                self._bus_choice = {"interface": "socketcan", "channel": bus.channel, **common}
-                return f"SocketCAN {bus.channel}"
-            if self._strict or self.loaded.rig.evidence == "hardware":
-                raise BenchError(f"{self.loaded.path}: bus.main", *problem.split("\n", 1))
-            self._note(f"userland bus in place of SocketCAN {bus.channel}: {problem.splitlines()[0]}")
-        hub = HubProcess(self.runtime / "bus", self.guard.lifeline)
-        hub.start()
-        self._later("userland bus hub", hub.stop)
-        self.guard.tell("child", pid=hub.pid)
-        self._bus_choice = {"interface": "v2g_userland", "channel": hub.path, **common}
-        return f"userland bus, {'CAN FD' if bus.fd else 'classic CAN'}"
+        """Choose how every node of this run opens its bus; `_bus_choice` is the controller's."""
+        self.runtime = runtime_folder(self.guard, self._later)
+        self._buses, words = open_buses(
+            self.loaded, self.runtime, self.guard, strict=self._strict, note=self._note, later=self._later
+        )
+        self._bus_choice = self._buses.get("main") or self._buses["ems"]
+        return words
 
     def _open_plant(self) -> str:
         rig = self.loaded.rig
         dbc = self.loaded.resolve(rig.bms.dbc, "bms.dbc")
         config = plant_config(rig, self.seed, dbc, self.roles)
-        config |= {"bus": self._bus_choice, "control": str(self.runtime / "plant")}
+        if rig.bms.kind == "emulated":
+            config["bus"] = self._buses.get("main") or self._buses["bms"]
+        config["control"] = str(self.runtime / "plant")
         config |= {"truth": str(self.folder / "truth.csv")} if rig.record_truth else {}
         self.plant = PlantProcess(config, self.folder, self.guard.lifeline)
         self.plant.start()
         self._later("plant", self.plant.stop)
         self.guard.tell("world", pid=self.plant.pid)
         return f"emulates {', '.join(rig.emulated_parts())}"
+
+    def _open_gateway(self) -> str:
+        rig = self.loaded.rig
+        dbc = self.loaded.resolve(rig.bms.dbc, "bms.dbc")
+        config = {"seed": self.seed, "dbc": str(dbc), "roles": self.roles, "control": str(self.runtime / "gateway")}
+        config |= {"bms": self._buses["bms"], "controller": self._buses["ems"]}
+        self.gateway = GatewayProcess(config, self.folder, self.guard.lifeline)
+        self.gateway.start()
+        self._later("gateway", self.gateway.stop)
+        self.guard.tell("child", pid=self.gateway.pid)
+        self._later("gateway's account", self._gateway_account)
+        self._bms_bus = open_bus(**self._buses["bms"])
+        self._later("bus of the BMS", self._bms_bus.shutdown)
+        self.bms_capture = Capture(self._bms_bus, self.folder / "bms.blf", keep_s=60.0)
+        self.bms_capture.start()
+        self._later("capture of the BMS's bus", self.bms_capture.stop)
+        self.buses.add("bms", self.bms_capture, self._buses["bms"])
+        return "forwards between the BMS and the controller"
+
+    def _gateway_account(self) -> None:
+        assert self.gateway is not None
+        self._note(self.gateway.account())
 
     def _open_capture(self) -> str:
         self.bus = open_bus(**self._bus_choice)
@@ -361,15 +388,33 @@ class OpenRig:
         self.monitor.start()
         self._later("stall monitor", self.monitor.stop)
         started_s = self.clock.now_s()
+        name = "ems" if self.loaded.rig.has_gateway else "main"
+        self.buses.add(name, self.capture, self._bus_choice)
         if self.wait_for(lambda seen: "contactor_state" in seen, started_s, FIRST_FRAME_S) is None:
-            raise BenchError(
-                "bus", f"no frame of the BMS within {FIRST_FRAME_S:g} s", "is the BMS on, and its database right?"
-            )
+            self.buses.require(started_s)
+            if self.gateway is not None:
+                self.gateway.require_alive()
+            raise silence(name, self.capture, self._bus_choice, FIRST_FRAME_S)
+        for hint in self.buses.hints():
+            self._note(hint)
         dbc = str(self.loaded.resolve(self.loaded.rig.bms.dbc, "bms.dbc"))
         self.guard.tell("bus", bus=self._bus_choice, dbc=dbc, roles=self.roles)
         self.guard.tell("arm")
         self._later("safe state", self._safe_at_the_end)
-        return "the BMS is heard"
+        return f"the BMS is heard, {self._stamped_by()}"
+
+    def require_buses(self) -> None:
+        """BenchError with the cause if a bus was sick at any time since the test began."""
+        self.buses.require(self._test_began_s)
+        if self.gateway is not None:
+            self.gateway.require_alive()
+
+    def _stamped_by(self) -> str:
+        """What stamps the frames of the controller's bus, in words."""
+        if self._bus_choice["interface"] == "v2g_userland":
+            return "kernel stamp at the sender's send(), userland bus"
+        hardware = getattr(self.bus, "stamp_source", "") == "hardware"
+        return ("hardware stamp, joined to the bench clock" if hardware else "kernel stamp at receive") + ", SocketCAN"
 
     def _open_meter(self, name: str) -> str:
         meter = self.loaded.rig.meters.named()[name]

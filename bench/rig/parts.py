@@ -81,6 +81,11 @@ class Parts(Protocol):
     def plant(self) -> EmulatedWorld | None: ...
 
     @property
+    def faults(self) -> PlantClient | None:
+        """Where faults are injected; None where nothing can."""
+        ...
+
+    @property
     def capture(self) -> BusRecord: ...
 
     @property
@@ -134,6 +139,10 @@ class Parts(Protocol):
 
     def stamp(self, time_s: float) -> Stamp:
         """A time on the bus with what is known of it."""
+        ...
+
+    def require_buses(self) -> None:
+        """BenchError with the cause if a bus was sick at any time since the test began: bus-off, down, not captured."""
         ...
 
     def disturbed(self, from_s: float, to_s: float) -> str:

@@ -18,6 +18,7 @@ from v2g_bench.can.roles import read_roles
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.metrology.calibration import CalibrationState
+from v2g_bench.plant.control import PlantClient
 from v2g_bench.plant.settings import PlantSettings
 from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.controller_config import write_reference_config
@@ -112,6 +113,14 @@ class SimRig:
 
     def allow_silence(self, allowed: bool) -> None:
         """Nothing: nobody watches a simulated bus."""
+
+    def require_buses(self) -> None:
+        """A simulated bus is never sick."""
+
+    @property
+    def faults(self) -> PlantClient:
+        """Where faults are injected."""
+        return self.plant.client
 
     def steps(self) -> list[Step]:
         """What opening this rig consists of, in order."""

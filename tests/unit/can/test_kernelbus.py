@@ -7,9 +7,7 @@ import can
 import pytest
 from can.interfaces.socketcan.socketcan import build_can_frame
 
-from v2g_bench.can.kernelbus import SO_RXQ_OVFL, SO_TIMESTAMPNS, enlarge_receive_buffer, parse_frame, read_ancillary
-
-STAMP = (socket.SOL_SOCKET, SO_TIMESTAMPNS, struct.pack("@ll", 1_700_000_000, 250_000_000))
+from v2g_bench.can.kernelbus import SO_RXQ_OVFL, enlarge_receive_buffer, parse_frame, read_drops
 
 
 @pytest.mark.parametrize(
@@ -37,15 +35,10 @@ def test_a_torn_packet_is_refused():
         parse_frame(bytes(15), 0.0, is_own=False)
 
 
-def test_stamp_and_drops():
-    assert read_ancillary([STAMP]) == (1_700_000_000.25, None)
-    drops = (socket.SOL_SOCKET, SO_RXQ_OVFL, struct.pack("@I", 997))
-    assert read_ancillary([STAMP, drops]) == (1_700_000_000.25, 997)
-
-
-def test_a_frame_without_stamp_is_refused():
-    with pytest.raises(can.CanOperationError, match="no time stamp"):
-        read_ancillary([])
+def test_the_kernel_counts_what_it_drops():
+    assert read_drops([]) is None
+    assert read_drops([(socket.SOL_CAN_RAW, SO_RXQ_OVFL, b"\1\0\0\0")]) is None
+    assert read_drops([(socket.SOL_SOCKET, SO_RXQ_OVFL, struct.pack("@I", 997))]) == 997
 
 
 def test_the_receive_buffer_grows():

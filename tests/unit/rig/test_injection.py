@@ -13,6 +13,7 @@ from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import BmsSilence, EmiNoise, Expectation, OverTemperature, SocDivergence, ThermalGradient
 from v2g_bench.rig.injection import HEALTHY_S, READBACK_S, Injector
+from v2g_bench.rig.load import load_rig
 from v2g_bench.rig.trace import Stamp
 from v2g_bench.rig.traffic import newest
 
@@ -26,7 +27,8 @@ class World:
 
     def __init__(self):
         self.clock, self.db, self.store, self.ticks = SimClock(100.0), DB, FrameStore(), 0
-        self.plant, self.capture = SimpleNamespace(client=self), SimpleNamespace(frames=self.store_since)
+        self.faults, self.capture = self, SimpleNamespace(frames=self.store_since)
+        self.loaded = load_rig("virtual")
         self.healthy = {"cell_temperature_max": 25.0, "cell_temperature_min": 24.0, "soc": 60.0}
         self.asked, self.cleared, self.in_force, self.counts = [], [], {}, 0.1
         self.silences = []  # what the supervisor was told
@@ -67,6 +69,9 @@ class World:
         frame = DB.encode(name, roles, self.ticks)
         if not lost:
             self.store.append(stamp_s, -1, frame.arbitration_id, 0, len(frame.data), bytes(frame.data))
+
+    def require_buses(self):
+        pass
 
     def store_since(self, since_s):
         return self.store.since(since_s)
@@ -287,8 +292,8 @@ def test_a_fault_that_is_gone_later_but_in_time_is_no_error(world, monkeypatch):
     assert world.shows("cell_temperature_max") == 25
 
 
-def test_a_rig_without_a_plant_injects_nothing(world):
-    client, world.plant = world.plant.client, None
+def test_a_rig_without_anybody_to_inject_injects_nothing(world):
+    client, world.faults = world.faults, None
     with pytest.raises(BenchError, match="fault over_temperature: .*no emulated BMS"), Injector(world).active(HOT, 0.0):
         pytest.fail("the test began")
     assert (client.asked, client.cleared) == ([], [])

@@ -38,7 +38,7 @@ def write(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["virtual", "vcan0", "classic", "hardware-example"])
+@pytest.mark.parametrize("name", ["virtual", "vcan0", "classic", "gateway", "hardware-example"])
 def test_shipped_rigs_parse(name):
     assert name in shipped_rigs()
     assert load_rig(name).rig.name == name
@@ -114,3 +114,34 @@ def test_missing_dbc_says_where_it_looked(write):
 def test_shipped_dbc_is_found_from_anywhere(write, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_rig(write(GOOD)).resolve("dbc/v2g_bms_fd.dbc", "bms.dbc").is_file()
+
+
+TWO = """[bus.bms]
+interface = "userland"
+[bus.ems]
+interface = "userland"
+"""
+
+
+def test_two_buses_put_the_gateway_between(write):
+    rig = load_rig(write(GOOD.replace('[bus.main]\ninterface = "userland"\n', TWO))).rig
+    assert rig.has_gateway
+    assert rig.controller_bus is rig.bus["ems"]
+    single = load_rig(write(GOOD)).rig
+    assert not single.has_gateway
+    assert single.controller_bus is single.bus["main"]
+    assert load_rig("hardware-example").rig.has_gateway
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"userland"', '"socketcan"\nchannel = "can0"', "with one there is nothing to be gateway between"),
+        ('[bus.ems]\ninterface = "userland"', '[bus.ems]\ninterface = "socketcan"\nchannel = "can0"', "same interface"),
+        ('"userland"', '"sim"', "a simulation has one bus"),
+        ("[bus.ems]", "[bus.main]", "either"),
+    ],
+)
+def test_two_buses_that_cannot_be(write, old, new, words):
+    with pytest.raises(BenchError, match=words):
+        load_rig(write(GOOD.replace('[bus.main]\ninterface = "userland"\n', TWO.replace(old, new))))

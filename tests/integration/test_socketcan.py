@@ -1,0 +1,40 @@
+"""Real SocketCAN, with a controller's error states, in a user-mode kernel: the tests of inside_kernel/."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from v2g_bench.errors import BenchError
+from v2g_bench.kernel import images
+
+PROJECT = Path(__file__).parents[2]
+INSIDE = "tests/integration/inside_kernel"
+BOUND_S = 400
+
+
+def missing():
+    """Why there is no kernel to run them in, or None."""
+    if "V2G_KERNEL" in os.environ:
+        return "this runs in a user-mode kernel already"
+    try:
+        images.real_clock_image()
+    except BenchError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.timeout(BOUND_S + 20)
+@pytest.mark.skipif((why := missing()) is not None, reason=str(why))
+@pytest.mark.parametrize("file", sorted(path.name for path in (PROJECT / INSIDE).glob("test_*.py")))
+def test_inside_the_kernel(file):
+    inner = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", f"{INSIDE}/{file}"]
+    outer = [sys.executable, "-m", "v2g_bench.cli", "kernel", f"--timeout={BOUND_S}", "--", *inner]
+    done = subprocess.run(
+        outer, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BOUND_S + 10
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
