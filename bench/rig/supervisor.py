@@ -222,7 +222,7 @@ class Supervisor:
         if self._lifeline >= 0:
             os.close(self._lifeline)
         self._end_children()
-        for folder in self._folders if not self._ended_well else ():  # else their owners have removed them
+        for folder in self._folders:  # also after a good end: the bench may have been killed before it removed them
             shutil.rmtree(folder, ignore_errors=True)
         if self._holding is not None:
             self._holding.release()

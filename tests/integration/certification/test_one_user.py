@@ -57,7 +57,7 @@ def test_what_nobody_holds_any_more_is_taken_over_with_a_note_and_given_back(tmp
     gone = {"pid": 1, "started": 1}  # another process has that number
     path.write_text(json.dumps(json.loads(path.read_text()) | {"process": gone, "keeper": gone}))
     done = certify(tmp_path, shared_rig, [HOT], env={FOLDER: str(tmp_path / "locks")})
-    assert f"NOTE took over {RESOURCE}, held by " in " ".join(done.out.split()), done.out
+    assert f"took over {RESOURCE}, held by " in " ".join(done.out.split()), done.out
     assert done.run is not None
     assert any("took over" in mark for mark in done.run.marks)
     assert "no answer from TCPIP" in done.out  # it went on, to the instrument that is not there
