@@ -52,9 +52,11 @@ def shared(rig: Rig) -> list[str]:
     found += [f"VISA {meter.resource.upper()}" for meter in rig.meters.named().values() if not meter.emulated]
     found += [f"VISA {source.resource.upper()}" for source in rig.sources.values()]
     if rig.inverter.kind != "emulated":
-        found.append(f"inverter {rig.inverter.host}:{rig.inverter.port}")
-    if rig.dut.kind == "external":
-        found.append(f"controller with the log {rig.dut.log}")
+        serial = rig.inverter.kind == "modbus-rtu"
+        found.append(f"inverter {rig.inverter.device if serial else f'{rig.inverter.host}:{rig.inverter.port}'}")
+    if rig.dut.kind != "process":
+        where = f" on {rig.dut.host}" if rig.dut.kind == "ssh" else ""
+        found.append(f"controller{where} with the log {rig.dut.log}")
     return sorted(set(found))
 
 

@@ -35,7 +35,7 @@ def test_an_emulated_rig_shares_nothing_and_hardware_what_is_wired():
     found = shared(load_rig("hardware-example").rig)
     assert METER in found
     assert "inverter 192.0.2.9:502" in found
-    assert "controller with the log /mnt/ems/v2g-main.log" in found
+    assert "controller on ems.lab with the log /var/log/v2g-main.log" in found
 
 
 def test_the_second_is_told_who_and_since_when(tmp_path):

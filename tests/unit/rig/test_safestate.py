@@ -11,10 +11,11 @@ import pytest
 
 from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
+from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.rig import safestate
 from v2g_bench.rig.safestate import Reach, SafeState, SourceOff, ended, runs, switch_off
 
-INVERTER = ("127.0.0.1", 502, 1)
+INVERTER = InverterAddress()
 
 
 class FakeLine:
@@ -55,7 +56,7 @@ def inverter(monkeypatch, line):
     """The inverter's answers, one for each time that it is asked to stop: a text, or an error; the last one stays."""
     answers = ["stopped, 0 W"]
 
-    def stop(host, port, unit_id):
+    def stop(address):
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, Exception):
             raise answer
