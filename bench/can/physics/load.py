@@ -1,0 +1,34 @@
+"""How busy the wire is: the share of the time in which somebody sends, over the last second."""
+
+from collections import deque
+
+WINDOW_S, SLICE_S = 1.0, 0.1
+
+
+class Load:
+    """Busy time in slices of 0.1 s.
+
+    >>> load = Load()
+    >>> load.busy(0.0, 0.25); load.percent(1.0)
+    25.0
+    """
+
+    def __init__(self) -> None:
+        self._slices: deque[list[float]] = deque()  # [number, busy seconds]
+        self.total_s = 0.0
+
+    def busy(self, begin_s: float, for_s: float) -> None:
+        """Somebody sent from then on for so long, intermission included; times do not go backwards."""
+        self.total_s += for_s
+        number = begin_s // SLICE_S
+        if not self._slices or self._slices[-1][0] != number:
+            self._slices.append([number, 0.0])
+            while self._slices[0][0] < number - 2 * WINDOW_S / SLICE_S:
+                self._slices.popleft()
+        self._slices[-1][1] += for_s
+
+    def percent(self, now_s: float) -> float:
+        """Of the second before `now_s`, to the slice."""
+        first = round(now_s / SLICE_S) - round(WINDOW_S / SLICE_S)
+        busy_s = sum(busy_s for number, busy_s in self._slices if number >= first)
+        return min(100.0, 100.0 * busy_s / WINDOW_S)
