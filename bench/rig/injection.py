@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from v2g_bench.errors import BenchError
-from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault
+from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.trace import Stamp
 from v2g_bench.rig.traffic import bms_frames, window
@@ -41,19 +42,24 @@ class Injector:
         if parts.plant is None:
             raise BenchError(f"fault {fault.kind}", "this rig has no emulated BMS and no gateway to inject it through")
         before = parts.latest_all()
+        wire = parts.plant.client.wire() if isinstance(fault.readback(), WireExpectation) else {}
         asked_s = parts.clock.now_s()
         injection = parts.plant.client.inject(fault, at_s=asked_s + phase_s)
         try:
-            yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s))
+            yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s, wire))
         finally:
             parts.plant.client.clear(injection)
         self._wait_for_health(fault, before)
 
-    def _proof(self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float) -> Stamp:
+    def _proof(
+        self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float, wire: dict[str, Any]
+    ) -> Stamp:
         expected = fault.readback()
         bound_s = READBACK_S + fault.settle_s(before) + max(0.0, from_s - asked_s)
         if isinstance(expected, BusExpectation):
             return self._traffic_proof(fault, expected, from_s, bound_s)
+        if isinstance(expected, WireExpectation):
+            return self._wire_proof(fault, expected, wire, from_s + bound_s)
         expected = expected.at_resolution(self._parts.db.resolution(expected.role))
         roles = expected.roles()
         if expected.met_by(before, before):
@@ -71,6 +77,16 @@ class Injector:
         known = {role: before[role] for role in roles if role in before}
         shown = json.dumps({**asdict(expected), "before": known, "asked_s": asked_s})
         return replace(self._parts.stamp(frame.stamp_s), shown=shown)
+
+    def _wire_proof(self, fault: Fault, expected: WireExpectation, before: dict[str, Any], until_s: float) -> Stamp:
+        """Wait until the counters of the wire's nodes show it."""
+        parts = self._parts
+        assert parts.plant is not None
+        while not expected.met_by(before, now := parts.plant.client.wire()):
+            if parts.clock.now_s() >= until_s:
+                raise BenchError(f"fault {fault.kind}", f"not seen within {READBACK_S:g} s {expected}", f"seen: {now}")
+            parts.pause(POLL_S)
+        return parts.stamp(parts.clock.now_s())
 
     def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Stamp:
         """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""

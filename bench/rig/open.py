@@ -20,7 +20,7 @@ from v2g_bench.can.buses import open_bus, socketcan_problem
 from v2g_bench.can.capture import Capture
 from v2g_bench.can.columns import Frame
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.can.hub import HubProcess
+from v2g_bench.can.hub import HubProcess, WireSettings
 from v2g_bench.can.roles import read_roles
 from v2g_bench.clock import Clock, RealClock, wall_offset_ns
 from v2g_bench.errors import BenchError
@@ -35,7 +35,7 @@ from v2g_bench.rig.calibrated import Calibrated, timing_calibration
 from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.dut import Controller
 from v2g_bench.rig.load import LoadedRig
-from v2g_bench.rig.parts import plant_config
+from v2g_bench.rig.parts import emi_mark, plant_config
 from v2g_bench.rig.sync import EmulatedSync, NoSync
 from v2g_bench.rig.trace import Stamp, SyncLine
 from v2g_bench.rig.traffic import newest, sound
@@ -174,6 +174,8 @@ class OpenRig:
         source = (
             "kernel stamp at the sender's send(), userland bus" if userland else "kernel stamp at receive, SocketCAN"
         )
+        if self.loaded.rig.physics:
+            source = "end of the frame on the modelled wire, from the kernel stamp at the sender's send(), userland bus"
         return Stamp(time_s, STAMP_HALF_WIDTH_S, source)
 
     def disturbed(self, from_s: float, to_s: float) -> str:
@@ -237,24 +239,27 @@ class OpenRig:
             if self._strict or self.loaded.rig.evidence == "hardware":
                 raise BenchError(f"{self.loaded.path}: bus.main", *problem.split("\n", 1))
             self._note(f"userland bus in place of SocketCAN {bus.channel}: {problem.splitlines()[0]}")
-        hub = HubProcess(self.runtime / "bus")
+        rates = (bus.bitrate, bus.data_bitrate)
+        hub = HubProcess(self.runtime / "bus", WireSettings(*rates, bus.cable_m, self.seed) if bus.physics else None)
         hub.start()
+        self._note(emi_mark(self.loaded.rig))
         self._later("userland bus hub", hub.stop)
         self._bus_choice = {"interface": "v2g_userland", "channel": hub.path, **common}
-        return f"userland bus, {'CAN FD' if bus.fd else 'classic CAN'}"
+        return f"userland bus, {'CAN FD' if bus.fd else 'classic CAN'}{', with physics' if bus.physics else ''}"
 
     def _open_plant(self) -> str:
         rig = self.loaded.rig
         dbc = self.loaded.resolve(rig.bms.dbc, "bms.dbc")
         config = plant_config(rig, self.seed, dbc, self.roles)
-        config |= {"bus": self._bus_choice, "control": str(self.runtime / "plant")}
+        bus = self._bus_choice | {"physics": rig.physics}
+        config |= {"bus": bus, "control": str(self.runtime / "plant")}
         self.plant = PlantProcess(config, self.folder)
         self.plant.start()
         self._later("plant", self.plant.stop)
         return f"emulates {', '.join(rig.emulated_parts())}"
 
     def _open_capture(self) -> str:
-        self.bus = open_bus(**self._bus_choice)
+        self.bus = open_bus(**self._bus_choice, name="bench")
         self._later("bus", self.bus.shutdown)
         self.capture = Capture(self.bus, self.folder / "main.blf")
         self.capture.start()

@@ -158,6 +158,14 @@ def open_parts(loaded: LoadedRig, folder: Path, seed: int, *, strict: bool, note
     return OpenRig(loaded, folder, seed, strict=strict, note=note)
 
 
+def emi_mark(rig: Rig) -> str:
+    """For the report: what stands for interference on this rig's bus."""
+    if rig.physics:
+        bus = rig.bus["main"]
+        return f"EMI by physics: bits on a modelled wire ({bus.cable_m:g} m) and by frame-level faults at the BMS"
+    return "EMI by frame-level faults at the BMS: frames lost, damaged or late; no bits, no bus errors"
+
+
 def plant_config(rig: Rig, seed: int, dbc: Path, roles: Mapping[str, Any]) -> dict[str, Any]:
     """What the emulated world of this rig is told, without its bus and its control socket; see `plant.settings`."""
     meters = {

@@ -50,6 +50,10 @@ class Node:
         """Its queue takes no more."""
         return len(self.queue) >= QUEUE_FRAMES
 
+    def room(self) -> int:
+        """How many more frames its queue takes."""
+        return QUEUE_FRAMES - len(self.queue)
+
     def put(self, item: Item) -> bool:
         """Queue a frame; False if it is dropped: the node is off, or its queue full."""
         if self.counters.state == "off" or self.full():
