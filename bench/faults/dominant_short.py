@@ -13,6 +13,10 @@ class DominantShort(WireFault):
 
     kind: ClassVar[str] = "dominant_short"
 
+    @property
+    def silences(self) -> bool:
+        return True
+
     def condition(self) -> Condition:
         return Condition(shorted=True)
 

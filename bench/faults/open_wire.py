@@ -19,6 +19,10 @@ class OpenWire(WireFault):
     def __post_init__(self) -> None:
         self._check_node()
 
+    @property
+    def silences(self) -> bool:
+        return self.node == "bms"
+
     def condition(self) -> Condition:
         return Condition(cut=self.node)
 

@@ -23,6 +23,10 @@ class SickTransceiver(WireFault):
         self._check_node()
         self._check("share_pct", 0.1, 100)
 
+    @property
+    def silences(self) -> bool:
+        return self.node == "bms" and self.share_pct == 100
+
     def condition(self) -> Condition:
         return Condition(sick=self.node, sick_share=self.share_pct / 100.0)
 

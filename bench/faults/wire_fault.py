@@ -20,8 +20,8 @@ NODES = ("bms", "ems", "bench")
 class WireExpectation:
     """Measures of the wire since the injection, each within its (low, high), both included.
 
-    Measures: destroyed, frames (counts since then), load_pct, and NODE.tec, NODE.errors, NODE.attempts (since then),
-    NODE.off (1 while it is off or has been since then).
+    Measures: destroyed, frames (counts since then), load_pct, ohm (between the wires), and of each node NODE.tec,
+    NODE.errors, NODE.attempts (since then), NODE.off (1 while it is off or has been since then).
     """
 
     bounds: Mapping[str, tuple[float, float]]
@@ -46,7 +46,7 @@ def measure(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> flo
     """One measure of the wire between two statuses; None if there is no such node."""
     node, dot, what = name.rpartition(".")
     if not dot:
-        return float(now[name]) if name == "load_pct" else float(now[name] - before[name])
+        return float(now[name]) if name in ("load_pct", "ohm") else float(now[name] - before[name])
     if node not in now["nodes"]:
         return None
     found = now["nodes"][node]
@@ -57,7 +57,11 @@ def measure(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> flo
 
 
 class WireFault(Fault):
-    """A fault of the wire: `condition` says which."""
+    """A fault of the wire: `condition` says which. silences: no frame of the BMS gets through while it acts."""
+
+    @property
+    def silences(self) -> bool:
+        return False
 
     def condition(self) -> Condition:
         """What is wrong with the wire."""

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from v2g_bench.errors import BenchError
-from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation
+from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation, WireFault
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.trace import Stamp
 from v2g_bench.rig.traffic import bms_frames, window
@@ -86,7 +86,12 @@ class Injector:
             if parts.clock.now_s() >= until_s:
                 raise BenchError(f"fault {fault.kind}", f"not seen within {READBACK_S:g} s {expected}", f"seen: {now}")
             parts.pause(POLL_S)
-        return parts.stamp(parts.clock.now_s())
+        if not isinstance(fault, WireFault) or not fault.silences:
+            return parts.stamp(parts.clock.now_s())
+        heard = bms_frames(parts.db, parts.capture.frames(since_s=until_s - 2 * READBACK_S))
+        if not len(heard):
+            raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
+        return replace(parts.stamp(float(heard.stamp_s[-1]) + 1e-6), shown='{"silence": true}')
 
     def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Stamp:
         """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""
@@ -115,6 +120,8 @@ class Injector:
     def _wait_for_health(self, fault: Fault, before: dict[str, float]) -> None:
         """After the fault: until the bus no longer shows it; BenchError if it stays."""
         expected, cleared_s = fault.readback(), self._parts.clock.now_s()
+        if isinstance(expected, WireExpectation) and not self._bms_heard(cleared_s):
+            raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS is not heard for {HEALTHY_S:g} s")
         if not isinstance(expected, Expectation):
             return
         gone = self._parts.wait_for(
@@ -126,3 +133,6 @@ class Injector:
             raise BenchError(
                 f"fault {fault.kind}", f"still on the bus {HEALTHY_S:g} s after it was taken back: {expected}"
             )
+
+    def _bms_heard(self, since_s: float) -> bool:
+        return self._parts.wait_for(lambda seen: "contactor_state" in seen, since_s, HEALTHY_S) is not None

@@ -11,7 +11,7 @@ bits (`outcome`). A frame is delivered at the end of its EOF. Times are seconds 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from v2g_bench.can.physics.confinement import RECOVERY_BITS, WARNING
@@ -45,6 +45,7 @@ class Delivered(NamedTuple):
 
 
 Event = Delivered | Trouble
+Level = tuple[str, bool]  # state, and whether a counter has reached the warning level
 _NOTHING: dict[Node, WireFrame | None] = {}
 
 
@@ -273,8 +274,9 @@ class Wire:
             self._complete(sender, item, senders, end_s, others)
             return
         known_s = begin_s + self.timing.end_s(code, outcome.last)
+        before = {node: self._level(node) for node in outcome.found}
         over_s = self._error_frame(outcome, senders, known_s)
-        self._blame(outcome, senders, known_s)
+        self._blame(outcome, senders, known_s, before)
         if outcome.accepted:
             self._now.append(Delivered(end_s, sender, item.frame, item.token, others, again=not outcome.ok))
         bit_s = self.timing.bit_s
@@ -344,11 +346,13 @@ class Wire:
             parts = [(FLAG, True), (DELIMITER, False)]
         return over_s
 
-    def _blame(self, outcome: Outcome, senders: Sequence[Node], at_s: float) -> None:
-        """Counters and reports of all that found something, by the rules of the standard."""
+    def _blame(
+        self, outcome: Outcome, senders: Sequence[Node], at_s: float, levels: Mapping[Node, Level] | None = None
+    ) -> None:
+        """Counters and reports of all that found something, by the rules of the standard. levels: those before it."""
         heard_flag = any(node.counters.state == "active" for node in outcome.found if node not in senders)
         for node, (at, kind) in outcome.found.items():
-            before = self._level(node)
+            before = levels[node] if levels else self._level(node)
             node.errors += 1
             transmits = node in senders and node not in outcome.lost
             if not transmits:
@@ -395,10 +399,10 @@ class Wire:
 
     # Levels and recovery
 
-    def _level(self, node: Node) -> tuple[str, bool]:
+    def _level(self, node: Node) -> Level:
         return node.counters.state, max(node.counters.tec, node.counters.rec) >= WARNING
 
-    def _tell_level(self, node: Node, before: tuple[str, bool], at_s: float) -> None:
+    def _tell_level(self, node: Node, before: Level, at_s: float) -> None:
         after = self._level(node)
         if after == before:
             return

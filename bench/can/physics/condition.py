@@ -20,6 +20,7 @@ from v2g_bench.can.physics.line import Line
 from v2g_bench.can.physics.node import Node
 from v2g_bench.can.physics.noise import BitErrors, GilbertElliott, Source, SwitchingNoise
 
+ALWAYS = 1e-3
 TRAFFIC = "traffic"  # the name of nodes that only make load
 
 
@@ -90,7 +91,7 @@ class WireControl(Protocol):
         ...
 
     def status(self) -> dict[str, Any]:
-        """Load, frames, destroyed frames, and every node's counters and state."""
+        """Resistance between the wires, load, frames, destroyed frames, and every node's counters and state."""
         ...
 
 
@@ -146,6 +147,7 @@ class Conditions:
         wire = self._wire
         return {
             "time_s": now_s,
+            "ohm": wire.interference.line.resistance_ohm,
             "load_pct": wire.load.percent(now_s),
             "frames": wire.frames,
             "destroyed": wire.destroyed,
@@ -172,5 +174,7 @@ class Conditions:
         frame = WireFrame(condition.load_id, bytes([0x55] * condition.load_length), fd=fd, brs=fd)
         bits = frame_bits(frame)
         lasts_s = self._wire.timing.duration_s(bits.nominal + INTERMISSION, bits.data)
-        self._wire.babble(node, frame, lasts_s / condition.load_share, now_s)
+        # A node that never pauses is always ready before the wire is free again.
+        period_s = lasts_s / condition.load_share if condition.load_share < 1 else ALWAYS * lasts_s
+        self._wire.babble(node, frame, period_s, now_s)
         return node

@@ -8,6 +8,7 @@ from v2g_bench.can.physics.frame import WireFrame
 
 NEVER_S = float("inf")
 QUEUE_FRAMES = 64
+BACKLOG_S = 0.05
 
 
 class Item(NamedTuple):
@@ -77,8 +78,9 @@ class Node:
         self.sent += 1
         item = self.queue.popleft()
         if self.period_s:
-            # What it could not send in time is not made up for: it stays as busy as it was told.
-            self.queue.append(item._replace(ready_s=max(item.ready_s + self.period_s, earliest_s)))
+            # What the others kept it from sending it makes up for, but not a long silence.
+            ready_s = max(item.ready_s + self.period_s, earliest_s - BACKLOG_S)
+            self.queue.append(item._replace(ready_s=ready_s))
         self.next_at(earliest_s)
 
     def forget(self) -> None:
