@@ -45,7 +45,7 @@ class FrameBits(NamedTuple):
 def frame_bits(frame: WireFrame) -> FrameBits:
     """The exact numbers of bits."""
     data = frame.data
-    row, nominal, fast, register = _front(frame._replace(data=b""), len(data))
+    row, nominal, fast, register = _front(frame.frame_id, frame[2:], len(data))
     stuff = 0
     if len(data) & 1:
         row, stuff = row[BYTE + data[0]]
@@ -85,9 +85,9 @@ class _Part(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _front(empty: WireFrame, length: int) -> tuple[Row, _Part, _Part | None, int]:
+def _front(frame_id: int, format_: tuple[Any, ...], length: int) -> tuple[Row, _Part, _Part | None, int]:
     """What all frames with this header share: state after the header, nominal and fast bits so far, CRC-15 register."""
-    frame = empty._replace(data=bytes(length))
+    frame = WireFrame(frame_id, bytes(length), *format_)
     header = frame.header()
     row, stuff = _through(rows()[0], header[1:])
     if not frame.fd:

@@ -114,3 +114,24 @@ def test_missing_dbc_says_where_it_looked(write):
 def test_shipped_dbc_is_found_from_anywhere(write, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_rig(write(GOOD)).resolve("dbc/v2g_bms_fd.dbc", "bms.dbc").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ('interface = "socketcan"\nchannel = "can0"\nphysics = true', "physics = true is for the bench's own bus"),
+        ('interface = "userland"\ncable_m = 3.0', "cable_m is for a bus with physics"),
+    ],
+)
+def test_physics_is_for_the_benchs_own_bus_and_its_cable_for_physics(tmp_path, change, said):
+    text = load_rig("virtual").text.replace('interface = "userland"', change)
+    path = tmp_path / "rig.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BenchError, match=said):
+        load_rig(str(path))
+
+
+def test_the_rigs_with_a_wire_say_so():
+    assert load_rig("wire").rig.physics
+    assert load_rig("sim-wire").rig.physics
+    assert not load_rig("virtual").rig.physics
