@@ -37,7 +37,7 @@ class Node:
         self.source: WireFrame | None = None
         self.ready_s = NEVER_S
         self.free_s = 0.0  # the wire as it looks to a node that is alone
-        self.sent = self.received = self.errors = self.attempts = self.lost_arbitration = self.dropped = 0
+        self.sent = self.errors = self.attempts = self.lost_arbitration = self.dropped = 0
 
     def __repr__(self) -> str:
         return f"<node {self.name}>"
