@@ -3,7 +3,8 @@
 Each node of the hub is a node on the wire. A frame goes in with the kernel's stamp of its sender's send(); it comes out,
 stamped by the model with the end of its last bit, as soon as wall time has passed that moment. A node gets the error
 frames of its own controller, as SocketCAN delivers them: state changes, bus off and restart to all, single bus errors to
-the bench's node alone. A node whose queue is full is not read: its sender waits, as with a full queue of SocketCAN.
+the bench's node alone. A node whose queue is full is not read, and its sender waits; but when none of its frames gets away
+for 0.1 s, further ones are dropped and counted (`dropped`), as a full SocketCAN queue refuses them.
 
 Control: a connection that greets with `wire.WANTS_CONTROL` is no node. It sends JSON {"op": "set" | "power" | "status", ...}
 and gets one JSON packet back for each, {"ok": ...} or {"error": "..."}.
@@ -25,6 +26,7 @@ from v2g_bench.can.physics.timing import BitTiming
 from v2g_bench.can.switchboard import _BATCH, _TICK_S, Switchboard, _Node, _notice
 
 BENCH = "bench"
+_PATIENCE_S = 0.1
 _LATEST_S = 0.1  # the wire is looked at this often at least
 
 
@@ -39,6 +41,7 @@ class WireSwitchboard(Switchboard):
         self._on_wire: dict[int, Node] = {}  # by descriptor
         self._nodes_of: dict[Node, _Node] = {}
         self._control: set[int] = set()
+        self._progress: dict[Node, tuple[int, float]] = {}  # frames sent, and since when it is so many
         self._past_s = 0.0
 
     def _now_s(self) -> float:
@@ -89,8 +92,6 @@ class WireSwitchboard(Switchboard):
             _notice(f"{sender} sent a frame that cannot exist: {error}")
             return
         self.bus.submit(on_wire, frame, (stamp_ns - self._epoch_ns) / 1e9)
-        if on_wire.room() < _BATCH and not sender.held:
-            self._hold(sender, True)  # what it has sent waits in its socket
 
     def _turn(self) -> None:
         """Tell what is over by now."""
@@ -99,9 +100,19 @@ class WireSwitchboard(Switchboard):
                 self._deliver(event)
             else:
                 self._report(event)
+        self._pace()
+
+    def _pace(self) -> None:
+        """Do not read from a node whose queue is nearly full, as long as its frames do get away."""
+        now_s = self._past_s
         for on_wire, node in self._nodes_of.items():
-            if node.held and on_wire.room() >= _BATCH:
-                self._hold(node, False)
+            sent, since_s = self._progress.get(on_wire, (-1, now_s))
+            if on_wire.sent != sent or not on_wire.queue:
+                since_s = now_s
+            self._progress[on_wire] = on_wire.sent, since_s
+            hold = on_wire.room() < _BATCH and now_s - since_s < _PATIENCE_S
+            if hold != node.held:
+                self._hold(node, hold)
 
     def _deliver(self, event: Delivered) -> None:
         stamp_ns = self._epoch_ns + round(event.at_s * 1e9)
@@ -154,6 +165,7 @@ class WireSwitchboard(Switchboard):
         on_wire = self._on_wire.pop(node.fd, None)
         if on_wire is not None:
             del self._nodes_of[on_wire]
+            self._progress.pop(on_wire, None)
             self.bus.leave(on_wire)
         super()._remove(node)
 

@@ -229,6 +229,7 @@ class OpenRig:
             )
         self.runtime = Path(tempfile.mkdtemp(prefix="v2g-"))
         self._later("runtime folder", lambda: shutil.rmtree(self.runtime))
+        self._note(emi_mark(self.loaded.rig))
         bus = self.loaded.rig.bus["main"]
         common: dict[str, Any] = {"fd": bus.fd, "bitrate": bus.bitrate, "data_bitrate": bus.data_bitrate}
         if bus.interface == "socketcan":
@@ -242,7 +243,6 @@ class OpenRig:
         rates = (bus.bitrate, bus.data_bitrate)
         hub = HubProcess(self.runtime / "bus", WireSettings(*rates, bus.cable_m, self.seed) if bus.physics else None)
         hub.start()
-        self._note(emi_mark(self.loaded.rig))
         self._later("userland bus hub", hub.stop)
         self._bus_choice = {"interface": "v2g_userland", "channel": hub.path, **common}
         return f"userland bus, {'CAN FD' if bus.fd else 'classic CAN'}{', with physics' if bus.physics else ''}"

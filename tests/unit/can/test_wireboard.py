@@ -132,6 +132,27 @@ def test_the_bench_hears_the_errors_of_the_bus_and_the_controller_only_its_own_s
     assert all(not frame.arbitration_id & 0x80 for frame in told)  # no single bus error
 
 
+def test_a_sender_that_gets_nothing_through_is_not_held_up_for_long(nodes, control):
+    _, bms, ems = nodes
+    control.set([Condition(load_share=1.0, load_id=0, load_length=8)])
+    begun_s = time.monotonic()
+    for _ in range(600):
+        bms.send(message(0x80, 8), timeout=1.0)
+    assert time.monotonic() - begun_s < 2.0
+    status = until(lambda: (now := control.status()["nodes"]["bms"])["dropped"] >= 500 and now)
+    assert status["sent"] == 0
+    control.set([])
+    assert [frame.arbitration_id for frame in until(lambda: only(ems, 0x80))] == [0x80]
+
+
+def only(bus, frame_id):
+    """The first waiting frame with this identifier, in a list; an empty one if there is none now."""
+    while (frame := bus.recv(0)) is not None:
+        if frame.arbitration_id == frame_id:
+            return [frame]
+    return []
+
+
 def test_load_is_made_and_taken_away(nodes, control):
     control.set([Condition(load_share=0.5, load_id=0x7FF)])
     until(lambda: 45 < control.status()["load_pct"] < 55)
