@@ -27,5 +27,5 @@ class OpenWire(WireFault):
         return Condition(cut=self.node)
 
     def readback(self) -> WireExpectation:
-        """It tries in vain until it is error-passive."""
-        return WireExpectation({f"{self.node}.tec": (128, math.inf)})
+        """It tries in vain: sixteen errors make an active node passive, and a passive one finds them too."""
+        return WireExpectation({f"{self.node}.errors": (16, math.inf)})

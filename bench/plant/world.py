@@ -65,7 +65,7 @@ class World:
         self.path = Disturbance(seed)
         self._reading: PackReading | None = None
         self._roles: dict[str, float] = {}
-        self.wire = wire
+        self.wire, self._wire_told_s = wire, float("-inf")
         self.injector = Injector(plant.sensors_override, self.path, self._sensed, wire)
         self.bms: BmsEmulator | None = None
         if db is not None:
@@ -96,8 +96,9 @@ class World:
         self.injector.update(now_s)
         if now_s >= self.plant.now_s + STEP_S:
             self.plant.step(now_s)
-            if self.wire is not None and self.injector.wire_conditions:
-                self.wire.power(self.plant.ac_power_w if self.plant.bridge_on else 0.0)
+        if self.wire is not None and self.injector.wire_conditions and now_s >= self._wire_told_s + STEP_S:
+            self._wire_told_s = now_s
+            self.wire.power(self.plant.ac_power_w if self.plant.bridge_on else 0.0)
         for frame in self.bms.due(now_s) if self.bms is not None else ():
             for sent in self.path.transmit(frame, now_s):
                 self._order += 1
