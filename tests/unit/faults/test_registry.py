@@ -37,6 +37,7 @@ NODE = {"state": "active", "tec": 0, "errors": 0, "attempts": 0, "restarts": 0}
 UNTOUCHED = {
     "time_s": 1.0,
     "load_pct": 7.0,
+    "ohm": 60.0,
     "frames": 100,
     "destroyed": 0,
     "nodes": dict.fromkeys(("bms", "ems", "bench"), NODE),
