@@ -124,16 +124,6 @@ class Wire:
         node.sick_share = share
         self._sick = sum(known.sick_share > 0 for known in self.nodes)
 
-    def reset(self, at_s: float) -> None:
-        """All counters as after power-on, all wires whole, nothing disturbs; what waits still waits."""
-        self.short(False, at_s)
-        for node in self.nodes:
-            node.counters.reset()
-            self.make_sick(node, 0.0)
-            self.cut(node, False, at_s)
-        self.own.clear()
-        self.interference.set(type(self.interference.line)(), {})
-
     # Time
 
     @property

@@ -3,8 +3,8 @@
 Candidates are drawn at the highest chance that any bit can have now (the distances between them are geometric), and each
 is then taken with its own chance over that highest one: exact, whatever the chances do meanwhile ("thinning").
 
-A hit is seen by all nodes alike with the probability 1 - `local_share`, otherwise by one of them alone: the pair is
-common, thresholds and sample points are not. The share is an assumption that a rig can change.
+A hit is seen by all nodes alike with the probability 1 - `LOCAL_SHARE`, otherwise by one of them alone: the pair is
+common, thresholds and sample points are not. The share, `LOCAL_SHARE`, is an assumption.
 """
 
 import math

@@ -44,9 +44,9 @@ def test_rising_emi_leaves_charge_only(wire, bench, judge):
                 break
         judge.kept("fallback_curve.csv", "\n".join(curve) + "\n")
         level = next((rate for rate, _, _, fallen in found if fallen), math.nan)
-        judge.holds(
-            "the fallback comes", level == level, f"at a bit error rate of {level:g}; evidence/fallback_curve.csv"
-        )
+        shown = ", ".join(f"{rate:g}: {lost_pct:.1f} %" for rate, lost_pct, _, _ in found)
+        said = f"at a bit error rate of {level:g}; BMS frames lost at {shown}"
+        judge.holds("the fallback comes", level == level, said)
         through = [rate for rate, lost_pct, destroyed, fallen in found if destroyed > 1 and lost_pct < 1 and not fallen]
         judge.holds(
             "V2G goes on while the wire repairs what noise destroys", bool(through), f"up to {max(through or [0]):g}"
