@@ -49,6 +49,7 @@ class _Node:
         self.overrun = False
         self.held = False  # not read for now: it has to wait
         self.sequence = 0
+        self.largest = wire.MAX_PACKET
         credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         self.pid = int.from_bytes(credentials[:4], sys.byteorder)
 
@@ -139,7 +140,7 @@ class Switchboard:
     def _read(self, node: _Node, received: list[tuple[int, _Node, bytes]]) -> None:
         for _ in range(_BATCH):
             try:
-                packet, ancillary, _, _ = node.sock.recvmsg(wire.MAX_CONTROL, 64)
+                packet, ancillary, _, _ = node.sock.recvmsg(node.largest, 64)
             except BlockingIOError:
                 return
             except OSError:

@@ -59,6 +59,7 @@ class WireSwitchboard(Switchboard):
     def _greeted(self, node: _Node, options: int, name: str) -> None:
         if options & wire.WANTS_CONTROL:
             self._control.add(node.fd)
+            node.largest = wire.MAX_CONTROL
             return
         on_wire = self.bus.join(name or "ems")
         self._on_wire[node.fd], self._nodes_of[on_wire] = on_wire, node
