@@ -377,6 +377,8 @@ class Wire:
         for event in cut_off:
             self._now.remove(event)
             sender = event.sender
+            if not event.again:  # it was counted when it began
+                self.frames, sender.sent, sender.dropped = self.frames - 1, sender.sent - 1, sender.dropped + 1
             while sender.counters.state != "off":  # 8 more for each 8 further dominant bits
                 sender.counters.transmit_error()
             self._gone_off(sender, at_s)

@@ -189,6 +189,7 @@ def test_a_dominant_short_stops_everything_and_a_sender_in_mid_frame_goes_off():
     events = bus.advance(0.5)
     assert delivered(events) == []
     assert (bms.counters.state, ems.counters.state) == ("off", "passive")
+    assert (bus.frames, bms.sent, bms.dropped) == (0, 0, 1)
     bus.submit(ems, SAFETY, 0.5)
     assert delivered(bus.advance(1.0)) == []
     bus.short(False, 1.0)
