@@ -32,15 +32,16 @@ def open_bus(
     bitrate: int = 500_000,
     data_bitrate: int = 2_000_000,
     own_echo: bool = True,
+    name: str = "",
 ) -> can.BusABC:
     """Open one node on a bus; BenchError says what is missing and how to mend it.
 
     own_echo: the own frames come back with their stamp, `is_rx` False. bitrate and data_bitrate (bit/s) are set by the
-    interfaces that can; for SocketCAN they are the administrator's, and stand in the mend.
+    interfaces that can; for SocketCAN they are the administrator's, and stand in the mend. name: see `UserlandBus`.
     """
     where = f"{interface}:{channel}"
     if interface == "v2g_userland":
-        return UserlandBus(channel, receive_own_messages=own_echo, fd=fd)
+        return UserlandBus(channel, receive_own_messages=own_echo, fd=fd, name=name)
     if interface == "socketcan":
         problem = socketcan_problem(channel, fd=fd, bitrate=bitrate, data_bitrate=data_bitrate)
         if problem is not None:

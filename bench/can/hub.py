@@ -1,13 +1,16 @@
-"""The hub process of the userland CAN bus, `python -m v2g_bench.can.hub PATH`, and `HubProcess` that runs it.
+"""The hub process of the userland CAN bus, `python -m v2g_bench.can.hub PATH [WIRE]`, and `HubProcess` that runs it.
 
 The hub prints "ready" when nodes can come, and ends on SIGTERM or when its standard input is closed, which a parent's
-death does too. What it does with the frames stands in `switchboard`.
+death does too. What it does with the frames stands in `switchboard`; with WIRE, a JSON object with the fields of
+`WireSettings`, the bus has physics: see `wireboard`.
 
 >>> with HubProcess("/tmp/bench/bus") as hub:  # doctest: +SKIP
 ...     bus = UserlandBus(hub.path)
 """
 
+import dataclasses
 import gc
+import json
 import os
 import select
 import signal
@@ -18,7 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from v2g_bench.can.physics.timing import BitTiming
 from v2g_bench.can.switchboard import Switchboard
+from v2g_bench.can.wireboard import WireSwitchboard
 from v2g_bench.errors import BenchError
 from v2g_bench.priority import realtime
 
@@ -26,16 +31,27 @@ _START_S = 20.0
 _STOP_S = 5.0
 
 
+@dataclasses.dataclass(frozen=True)
+class WireSettings:
+    """The physics of a bus: bit rates in bit/s, the cable's length in m, the seed of what is random."""
+
+    bitrate: int = 500_000
+    data_bitrate: int = 2_000_000
+    length_m: float = 5.0
+    seed: int = 0
+
+
 class HubProcess:
     """A hub in a process of its own: started on entering, ended on leaving. It ends with this process, too.
 
+    wire: the bus has physics.
     lifeline: the file descriptor whose end the hub ends with; by default a pipe from this process.
     `path` is the channel for `UserlandBus`; `notices` what the hub had to say (a node that does not read, for example).
     """
 
-    def __init__(self, path: str | Path, lifeline: int = subprocess.PIPE) -> None:
+    def __init__(self, path: str | Path, wire: WireSettings | None = None, lifeline: int = subprocess.PIPE) -> None:
         self.path = str(path)
-        self._lifeline = lifeline
+        self._wire, self._lifeline = wire, lifeline
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: Any = None
 
@@ -67,6 +83,7 @@ class HubProcess:
         """Start the hub and wait until it listens; BenchError if it does not."""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-m", "v2g_bench.can.hub", self.path]
+        command += [json.dumps(dataclasses.asdict(self._wire))] if self._wire else []
         self._process = process = subprocess.Popen(
             command, stdin=self._lifeline, stdout=subprocess.PIPE, stderr=self._stderr
         )
@@ -114,11 +131,11 @@ class HubProcess:
 
 def main(arguments: list[str]) -> int:
     """Run a hub; exit status 0 at a regular end, 2 if it cannot start."""
-    if len(arguments) != 1:
-        print("usage: python -m v2g_bench.can.hub PATH", file=sys.stderr)
+    if len(arguments) not in (1, 2):
+        print("usage: python -m v2g_bench.can.hub PATH [WIRE]", file=sys.stderr)
         return 2
     try:
-        hub = Switchboard(arguments[0])
+        hub = _board(*arguments)
     except BenchError as error:
         print(error, file=sys.stderr)
         return 2
@@ -133,6 +150,17 @@ def main(arguments: list[str]) -> int:
     finally:
         hub.close()
     return 0
+
+
+def _board(path: str, wire: str = "") -> Switchboard:
+    if not wire:
+        return Switchboard(path)
+    try:
+        settings = WireSettings(**json.loads(wire))
+        timing = BitTiming(settings.bitrate, settings.data_bitrate)
+    except (TypeError, ValueError) as error:
+        raise BenchError("WIRE", f"no settings of a wire: {error}") from error
+    return WireSwitchboard(path, timing, length_m=settings.length_m, seed=settings.seed)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,9 @@ class _Node:
         self.progress_s = time.monotonic()
         self.lost = 0
         self.overrun = False
+        self.held = False  # not read for now: it has to wait
+        self.sequence = 0
+        self.largest = wire.MAX_PACKET
         credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         self.pid = int.from_bytes(credentials[:4], sys.byteorder)
 
@@ -95,7 +98,7 @@ class Switchboard:
                 parent_fd = None  # a plain file or /dev/null: there is no parent to watch
         while self._running:
             received: list[tuple[int, _Node, bytes]] = []
-            for fd, events in self._epoll.poll(_TICK_S if self._paused else -1):
+            for fd, events in self._poll():
                 if fd == self._listener.fileno():
                     self._accept()
                 elif fd == parent_fd:
@@ -109,7 +112,21 @@ class Switchboard:
             received.sort(key=lambda item: item[0])
             for stamp_ns, node, packet in received:
                 self._distribute(stamp_ns, node, packet)
+            self._turn()
             self._regulate()
+
+    def _poll(self) -> list[tuple[int, int]]:
+        """What the sockets have, as soon as they have something."""
+        return self._epoll.poll(_TICK_S if self._paused else -1)
+
+    def _turn(self) -> None:
+        """What there is to do in every round; nothing here."""
+
+    def _greeted(self, node: _Node, options: int, name: str) -> None:
+        """A node has said who it is."""
+        if options & wire.WANTS_CONTROL:
+            _notice(f"{node} wants to control the wire, and this hub has none: hung up")
+            self._remove(node)
 
     def _accept(self) -> None:
         try:
@@ -127,7 +144,7 @@ class Switchboard:
     def _read(self, node: _Node, received: list[tuple[int, _Node, bytes]]) -> None:
         for _ in range(_BATCH):
             try:
-                packet, ancillary, _, _ = node.sock.recvmsg(wire.MAX_PACKET, 64)
+                packet, ancillary, _, _ = node.sock.recvmsg(node.largest, 64)
             except BlockingIOError:
                 return
             except OSError:
@@ -145,12 +162,15 @@ class Switchboard:
                 return
 
     def _greet(self, node: _Node, packet: bytes) -> bool:
-        if len(packet) != wire.HELLO.size or packet[:4] != wire.MAGIC:
+        if len(packet) < wire.HELLO.size or packet[:4] != wire.MAGIC:
             _notice(f"{node} does not speak the protocol of this hub: hung up")
             self._remove(node)
             return False
         node.echo = bool(packet[4] & wire.WANTS_ECHO)
         node.ready = True
+        self._greeted(node, packet[4], packet[wire.HELLO.size :].decode(errors="replace"))
+        if node.fd not in self.nodes:
+            return False
         self._send(node, wire.WELCOME.pack(wire.MAGIC, self.sequence))
         return True
 
@@ -230,8 +250,13 @@ class Switchboard:
         self._watch(node)
 
     def _watch(self, node: _Node) -> None:
-        events = (0 if self._paused else select.EPOLLIN) | (select.EPOLLOUT if node.queue else 0)
+        events = (0 if self._paused or node.held else select.EPOLLIN) | (select.EPOLLOUT if node.queue else 0)
         self._epoll.modify(node.fd, events)
+
+    def _hold(self, node: _Node, on: bool) -> None:
+        """Do not read from this node for now, or again."""
+        node.held = on
+        self._watch(node)
 
     def _regulate(self) -> None:
         """Let the senders wait while a node that does read is far behind."""

@@ -31,6 +31,8 @@ class UserlandBus(can.BusABC):
     the same stamp that the others see and `is_rx` False. fd: a node without FD sees classic frames alone and cannot
     send others, as a classic controller. `Message.timestamp` is CLOCK_REALTIME inside the sender's send(), in seconds.
 
+    name: how a hub with a wire calls this node; the controller under test needs none.
+
     send() may be called from several threads. `lost` counts the frames that this node missed, `sequence` is the number
     of the last frame that it has read.
 
@@ -43,12 +45,14 @@ class UserlandBus(can.BusABC):
         can_filters: CanFilters | None = None,
         receive_own_messages: bool = False,
         fd: bool = True,
+        name: str = "",
         **kwargs: object,
     ) -> None:
         path = os.fspath(channel) if channel is not None else ""
         self._sock = _connect(path)
         self._fd = fd
         self._echo = receive_own_messages
+        self._name = name
         self.channel = path
         self.channel_info = f"v2g_userland: {path}"
         self.sequence = self._greet(path)
@@ -148,7 +152,8 @@ class UserlandBus(can.BusABC):
 
     def _greet(self, path: str) -> int:
         try:
-            self._sock.send(wire.HELLO.pack(wire.MAGIC, wire.WANTS_ECHO if self._echo else 0))
+            hello = wire.HELLO.pack(wire.MAGIC, wire.WANTS_ECHO if self._echo else 0)
+            self._sock.send(hello + self._name.encode())
             answer = self._sock.recv(wire.MAX_PACKET)
             magic, sequence = wire.WELCOME.unpack(answer)
         except (OSError, struct.error) as error:

@@ -1,6 +1,6 @@
 """The packets between a node and the hub of the userland bus: one SEQPACKET packet each, little-endian.
 
-    node -> hub   HELLO (magic, options), then frames: id, flags, dlc, data
+    node -> hub   HELLO (magic, options, the node's name if it has one), then frames: id, flags, dlc, data
     hub -> node   WELCOME (magic, sequence number so far), then frames: sequence number, stamp in ns of CLOCK_REALTIME,
                   frames lost for this node so far, id, flags, dlc, data
 
@@ -15,8 +15,10 @@ WELCOME = struct.Struct("<4sQ")
 UP = struct.Struct("<IBB")
 DOWN = struct.Struct("<QqIIBB")
 MAX_PACKET = DOWN.size + 64
+MAX_CONTROL = 1 << 16
 
 WANTS_ECHO = 0x01
+WANTS_CONTROL = 0x02  # no node: a hand on the physics of the bus, where the hub has some (see `wireboard`)
 
 EXTENDED, REMOTE, ERROR, FD, BRS, ESI, ECHO = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40
 

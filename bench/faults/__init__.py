@@ -13,42 +13,64 @@ To add a fault:
 
 1. a file here, named as its kind: a frozen dataclass that derives from `Fault`, with `kind` as a ClassVar;
 2. `__post_init__` checks each field with `self._check(field, low, high)`;
-3. `senses` returns overrides of `v2g_bench.plant.sensors`, or `transmit` returns `DisturbanceSettings`;
+3. `senses` returns overrides of `v2g_bench.plant.sensors`, or `transmit` returns `DisturbanceSettings`; a fault of the
+   wire derives from `WireFault` and returns its `condition` instead;
 4. `signals` returns the roles that a gateway in front of a real BMS would write;
 5. `readback` returns an `Expectation` about a role or a `BusExpectation` about the traffic;
 6. its class goes into `registry.FAULTS` and into the exports here;
 7. one line in the table of tests/unit/faults/test_registry.py, and one in tests/integration/test_plant_process.py.
 """
 
+from v2g_bench.faults.babbling_node import BabblingNode
 from v2g_bench.faults.base import Fault
+from v2g_bench.faults.bit_errors import WireBitErrors
 from v2g_bench.faults.bms_silence import BmsSilence
+from v2g_bench.faults.burst_errors import WireBursts
 from v2g_bench.faults.cell_imbalance import CellImbalance
 from v2g_bench.faults.cell_voltage import CellVoltage
+from v2g_bench.faults.dominant_short import DominantShort
 from v2g_bench.faults.emi_noise import EmiNoise
 from v2g_bench.faults.expectation import BusExpectation, BusWindow, Expectation, spread_ms
+from v2g_bench.faults.missing_terminator import MissingTerminator
+from v2g_bench.faults.open_wire import OpenWire
 from v2g_bench.faults.over_current import OverCurrent
 from v2g_bench.faults.over_temperature import OverTemperature
 from v2g_bench.faults.registry import FAULTS, KINDS, from_dict
+from v2g_bench.faults.sick_transceiver import SickTransceiver
 from v2g_bench.faults.soc_divergence import SocDivergence
 from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
+from v2g_bench.faults.switching_noise import SwitchingNoise
 from v2g_bench.faults.thermal_gradient import ThermalGradient
+from v2g_bench.faults.wire_fault import WireExpectation, WireFault
+from v2g_bench.faults.wrong_sample_point import WrongSamplePoint
 
 __all__ = [
     "FAULTS",
     "KINDS",
+    "BabblingNode",
     "BmsSilence",
     "BusExpectation",
     "BusWindow",
     "CellImbalance",
     "CellVoltage",
+    "DominantShort",
     "EmiNoise",
     "Expectation",
     "Fault",
+    "MissingTerminator",
+    "OpenWire",
     "OverCurrent",
     "OverTemperature",
+    "SickTransceiver",
     "SocDivergence",
     "StringVoltageDifference",
+    "SwitchingNoise",
     "ThermalGradient",
+    "WireBitErrors",
+    "WireBursts",
+    "WireExpectation",
+    "WireFault",
+    "WrongSamplePoint",
     "from_dict",
     "spread_ms",
 ]

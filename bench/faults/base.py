@@ -4,12 +4,16 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from v2g_bench.bms.disturbance import DisturbanceSettings
+from v2g_bench.can.physics.condition import Condition
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.expectation import BusExpectation, Expectation
+
+if TYPE_CHECKING:
+    from v2g_bench.faults.wire_fault import WireExpectation
 
 CELLS = 96
 MODULES = 12
@@ -27,7 +31,7 @@ HEALTHY: Seen = MappingProxyType({"cell_temperature_max": 25.0, "cell_temperatur
 class Fault:
     """A thing wrong with the world, as data. Subclasses are frozen dataclasses whose fields are numbers.
 
-    A fault changes what the BMS senses (`senses`), or the path of its frames (`transmit`), or both.
+    A fault changes what the BMS senses (`senses`), the path of its frames (`transmit`), or the wires (`wire`).
     """
 
     kind: ClassVar[str]
@@ -60,6 +64,10 @@ class Fault:
         """What it does to the frames that the BMS sends; None if nothing."""
         return None
 
+    def wire(self) -> Condition | None:
+        """What it does to the wires of a bus with physics; None if nothing."""
+        return None
+
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
         """Role -> value that the full fault shows on the bus, in canonical units.
 
@@ -72,7 +80,7 @@ class Fault:
         """False for a fault of the battery itself that none of its frames carries."""
         return bool(self.signals()) or self.transmit() is not None
 
-    def readback(self) -> Expectation | BusExpectation:
+    def readback(self) -> "Expectation | BusExpectation | WireExpectation":
         """What must be seen on the bus before the fault counts as injected."""
         raise NotImplementedError
 

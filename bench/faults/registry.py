@@ -5,16 +5,25 @@ from typing import Any
 
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
+from v2g_bench.faults.babbling_node import BabblingNode
 from v2g_bench.faults.base import Fault
+from v2g_bench.faults.bit_errors import WireBitErrors
 from v2g_bench.faults.bms_silence import BmsSilence
+from v2g_bench.faults.burst_errors import WireBursts
 from v2g_bench.faults.cell_imbalance import CellImbalance
 from v2g_bench.faults.cell_voltage import CellVoltage
+from v2g_bench.faults.dominant_short import DominantShort
 from v2g_bench.faults.emi_noise import EmiNoise
+from v2g_bench.faults.missing_terminator import MissingTerminator
+from v2g_bench.faults.open_wire import OpenWire
 from v2g_bench.faults.over_current import OverCurrent
 from v2g_bench.faults.over_temperature import OverTemperature
+from v2g_bench.faults.sick_transceiver import SickTransceiver
 from v2g_bench.faults.soc_divergence import SocDivergence
 from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
+from v2g_bench.faults.switching_noise import SwitchingNoise
 from v2g_bench.faults.thermal_gradient import ThermalGradient
+from v2g_bench.faults.wrong_sample_point import WrongSamplePoint
 
 FAULTS: tuple[type[Fault], ...] = (
     BmsSilence,
@@ -26,6 +35,15 @@ FAULTS: tuple[type[Fault], ...] = (
     SocDivergence,
     StringVoltageDifference,
     ThermalGradient,
+    BabblingNode,
+    DominantShort,
+    MissingTerminator,
+    OpenWire,
+    SickTransceiver,
+    SwitchingNoise,
+    WireBitErrors,
+    WireBursts,
+    WrongSamplePoint,
 )
 KINDS: dict[str, type[Fault]] = {fault.kind: fault for fault in FAULTS}
 

@@ -222,6 +222,10 @@ class PlantClient:
         """Contactor state, bridge, powers, SoC, frames sent, disturbance counters, step overruns, bus state."""
         return dict(self.call("status"))
 
+    def wire(self) -> dict[str, Any]:
+        """The wire of a bus with physics: load_pct, frames, destroyed, conditions, and nodes by name with their counters."""
+        return dict(self.call("wire"))
+
     def truth_isolation(self, after_s: float, fraction: float = 0.05) -> float | None:
         """When the plant's mean current really fell below `fraction` of its value at `after_s` and stayed there."""
         value = self.call("truth_isolation", after_s=after_s, fraction=fraction)

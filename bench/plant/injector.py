@@ -14,6 +14,7 @@ from functools import reduce
 from typing import Any, Protocol
 
 from v2g_bench.bms.disturbance import QUIET, DisturbanceSettings
+from v2g_bench.can.physics.condition import Condition, WireControl
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault, Overrides
 
@@ -48,10 +49,19 @@ class Injection:
 
 
 class Injector:
-    """Holds the injections and applies them. `seen()` gives the roles as the BMS reports them now."""
+    """Holds the injections and applies them. `seen()` gives the roles as the BMS reports them now; wire: of a bus with
+    physics.
+    """
 
-    def __init__(self, overrides: Overridable, path: Path, seen: Callable[[], Mapping[str, float]]) -> None:
-        self._overrides, self._path, self._seen = overrides, path, seen
+    def __init__(
+        self,
+        overrides: Overridable,
+        path: Path,
+        seen: Callable[[], Mapping[str, float]],
+        wire: WireControl | None = None,
+    ) -> None:
+        self._overrides, self._path, self._seen, self._wire = overrides, path, seen, wire
+        self.wire_conditions: list[Condition] = []
         self._injections: dict[int, Injection] = {}
         self._numbers = 0
         self._applied: Overrides = {}
@@ -69,8 +79,12 @@ class Injector:
     def inject(self, fault: Fault, at_s: float, now_s: float) -> int:
         """Let `fault` begin at `at_s`, at once if that is not later than `now_s`; the injection's number.
 
-        BenchError if the pack has no such sensor (a cell that it does not have).
+        BenchError if the pack has no such sensor (a cell that it does not have), or the bus no physics.
         """
+        if fault.wire() is not None and self._wire is None:
+            raise BenchError(
+                f"fault {fault.kind}", "this bus has no wire that could be disturbed", "use a rig with physics = true"
+            )
         for name, index in fault.senses(0.0, {}):
             if (name, index) not in self._applied:
                 self._overrides.clear(name, index)  # raises for a sensor that this pack does not have
@@ -120,6 +134,10 @@ class Injector:
                 self._overrides.set(name, value, index)
         self._applied = wanted
         paths = [settings for one in active if (settings := one.fault.transmit()) is not None]
+        conditions = [condition for one in active if (condition := one.fault.wire()) is not None]
+        if self._wire is not None and conditions != self.wire_conditions:
+            self._wire.set(conditions)
+        self.wire_conditions = conditions
         self._path.settings = reduce(DisturbanceSettings.joined, paths) if paths else QUIET
         self._ramps_until_s = max((one.at_s + one.fault.settle_s(one.seen) for one in active), default=float("-inf"))
         self._updated_s = now_s

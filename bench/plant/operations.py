@@ -91,7 +91,7 @@ class Operations:
     def table(self) -> dict[str, Operation]:
         """Name -> operation, for the control server."""
         names = (
-            "inject clear clear_all reset sync_pulse set_defects seed status shutdown "
+            "inject clear clear_all reset sync_pulse set_defects seed status wire shutdown "
             "truth_isolation truth_events truth_frame truth_current"
         )
         return {name: getattr(self, name) for name in names.split()}
@@ -196,6 +196,12 @@ class Operations:
             "modbus_connections": self._inverter.connections if self._inverter else 0,
             "parts": self._parts(),
         }
+
+    def wire(self) -> dict[str, Any]:
+        """The wire's load, counts and nodes; BenchError where the bus has no physics."""
+        if self._world.wire is None:
+            raise BenchError("wire", "this bus has no physics", "use a rig with physics = true")
+        return self._world.wire.status()
 
     def shutdown(self) -> None:
         """End the process after the answer."""

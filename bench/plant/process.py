@@ -26,6 +26,7 @@ import can
 
 from v2g_bench.can.buses import open_bus
 from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.physics.remote import RemoteWire
 from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.server import ModbusServer
@@ -62,6 +63,7 @@ class PlantShell:
         self._bus: can.BusABC | None = None
         self._timer: LoopTimer | None = None
         self._truth: TruthRecorder | None = None
+        self._wire: RemoteWire | None = None
 
     async def run(self) -> int:
         """Open, say ready, serve; the exit status."""
@@ -88,14 +90,16 @@ class PlantShell:
         face, modbus_port = await self._open_inverter()
         meters, resources = await self._open_meters()
         if settings.bus is not None:
-            self._bus = open_bus(**settings.bus.model_dump(), own_echo=False)
+            self._bus = open_bus(**settings.bus.opening(), own_echo=False)
+            self._wire = RemoteWire(settings.bus.channel) if settings.bus.physics else None
         realtime()
         gc.collect()
         gc.freeze()  # what lives for the whole run is not looked at again
         gc.set_threshold(50_000, 50, 100)
         self._timer = LoopTimer(self._loop, self._wake)
         # Last, so that the first frames do not wait for the parts above.
-        self._world = World(self._plant, db, settings.seed, self._clock.now_s(), settings.bms.command_timeout_s)
+        timeout_s = settings.bms.command_timeout_s
+        self._world = World(self._plant, db, settings.seed, self._clock.now_s(), timeout_s, wire=self._wire)
         operations = Operations(
             self._world,
             self._clock,
@@ -151,6 +155,8 @@ class PlantShell:
         if self._bus is not None:
             self._loop.remove_reader(self._bus.fileno())
             self._bus.shutdown()
+        if self._wire is not None:
+            self._wire.close()
         closers = [part.stop for part in (self._control, self._server, *self._hosts) if part is not None]
         for outcome in await asyncio.gather(*(close() for close in closers), return_exceptions=True):
             if isinstance(outcome, BaseException):

@@ -33,6 +33,11 @@ class BusSettings(Table):
     fd: bool = True
     bitrate: int = 500_000
     data_bitrate: int = 2_000_000
+    physics: bool = False  # the hub at `channel` has a wire, which faults can disturb
+
+    def opening(self) -> dict[str, Any]:
+        """The arguments of `open_bus`."""
+        return self.model_dump(exclude={"physics"}) | {"name": "bms"}
 
 
 class BmsSettings(Table):

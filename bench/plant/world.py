@@ -22,6 +22,7 @@ import can
 from v2g_bench.bms.disturbance import Disturbance, Sent
 from v2g_bench.bms.emulator import COMMAND_TIMEOUT_S, BmsEmulator
 from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.physics.condition import WireControl
 from v2g_bench.errors import BenchError
 from v2g_bench.plant.injector import Injector
 from v2g_bench.plant.model import Plant
@@ -45,6 +46,7 @@ class World:
     """Plant, BMS emulator, injector and transmit path. Public parts: plant, bms, injector, path, sent counts.
 
     sample_s: how often the BMS looks at its sensors; 0: anew for every frame. A fault is sensed at once all the same.
+    wire: of a bus with physics, which then hears of faults and of the inverter's power.
     db None: a real BMS is on the bench; nothing is sent, and the pack behind the emulated inverter is connected.
     """
 
@@ -56,13 +58,15 @@ class World:
         now_s: float,
         command_timeout_s: float = COMMAND_TIMEOUT_S,
         sample_s: float = 0.0,
+        wire: WireControl | None = None,
     ) -> None:
         self._sample_s, self._sampled = sample_s, (float("-inf"), -1)
         self.plant, self.db = plant, db
         self.path = Disturbance(seed)
         self._reading: PackReading | None = None
         self._roles: dict[str, float] = {}
-        self.injector = Injector(plant.sensors_override, self.path, seen=self._sensed)
+        self.wire, self._wire_told_s = wire, float("-inf")
+        self.injector = Injector(plant.sensors_override, self.path, self._sensed, wire)
         self.bms: BmsEmulator | None = None
         if db is not None:
             self.bms = BmsEmulator(
@@ -92,6 +96,9 @@ class World:
         self.injector.update(now_s)
         if now_s >= self.plant.now_s + STEP_S:
             self.plant.step(now_s)
+        if self.wire is not None and self.injector.wire_conditions and now_s >= self._wire_told_s + STEP_S:
+            self._wire_told_s = now_s
+            self.wire.power(self.plant.ac_power_w if self.plant.bridge_on else 0.0)
         for frame in self.bms.due(now_s) if self.bms is not None else ():
             for sent in self.path.transmit(frame, now_s):
                 self._order += 1

@@ -10,7 +10,7 @@ Whatever a block changed is put back when the block is left, also when it is lef
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from v2g_bench.basis import REPEATABILITY, mean_of, stated
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.errors import NotApplicable as NotApplicable  # the plugin and tests look for it here
-from v2g_bench.faults import Fault
+from v2g_bench.faults import BusWindow, Fault
 from v2g_bench.faults.base import HEALTHY
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.waveform import Waveform
@@ -29,6 +29,7 @@ from v2g_bench.rig.model import Judging, Rig
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
 from v2g_bench.rig.trace import RATE_HZ, Edge, Trace
+from v2g_bench.rig.traffic import window
 from v2g_bench.rig.witness import (
     LEAD_S,
     MEND,
@@ -212,6 +213,16 @@ class Bench:
     def no_discharge_limit_a(self) -> float:
         """The DC current (A) of the power that is not yet a discharge."""
         return self.judging.no_discharge_w / self.signal("pack_voltage")
+
+    def wire(self) -> dict[str, Any]:
+        """The wire of a bus with physics as it is now: load, counts, and each node's error counters."""
+        if self._parts.plant is None or not self.rig.physics:
+            raise NotApplicable("this rig's bus has no physics")
+        return self._parts.plant.client.wire()
+
+    def bms_traffic(self, from_s: float, to_s: float) -> BusWindow:
+        """What came of the BMS's cyclic frames between these times (bench clock)."""
+        return window(self._parts.db, self._parts.capture.frames(since_s=from_s - 1.0), from_s, to_s)
 
     def charge_to_full(self) -> None:
         """A calibration charge: charge until the BMS says 100 %."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.can.buses import socketcan_problem
-from v2g_bench.can.hub import HubProcess
+from v2g_bench.can.hub import HubProcess, WireSettings
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.guard import Guard
 from v2g_bench.rig.load import LoadedRig
@@ -32,7 +32,14 @@ def runtime_folder(guard: Guard, later: Closer) -> Path:
 
 
 def open_buses(
-    loaded: LoadedRig, runtime: Path, guard: Guard, *, strict: bool, note: Callable[[str], None], later: Closer
+    loaded: LoadedRig,
+    runtime: Path,
+    guard: Guard,
+    *,
+    seed: int,
+    strict: bool,
+    note: Callable[[str], None],
+    later: Closer,
 ) -> tuple[dict[str, dict[str, Any]], str]:
     """(bus name -> arguments of `can.buses.open_bus`, what they are in words). Hubs that are needed run afterwards.
 
@@ -61,10 +68,12 @@ def open_buses(
             chosen[name] = {"interface": "socketcan", "channel": bus.channel, **common[name]}
             words.append(f"{where}SocketCAN {bus.channel}")
             continue
-        hub = HubProcess(runtime / ("bus" if name == "main" else f"bus.{name}"), guard.lifeline)
+        wire = WireSettings(bus.bitrate, bus.data_bitrate, bus.cable_m, seed) if bus.physics else None
+        hub = HubProcess(runtime / ("bus" if name == "main" else f"bus.{name}"), wire, guard.lifeline)
         hub.start()
         later(f"userland bus hub {name}".removesuffix(" main"), hub.stop)
         guard.tell("child", pid=hub.pid)
         chosen[name] = {"interface": "v2g_userland", "channel": hub.path, **common[name]}
-        words.append(f"{where}userland bus, {'CAN FD' if bus.fd else 'classic CAN'}")
+        kind = "CAN FD" if bus.fd else "classic CAN"
+        words.append(f"{where}userland bus, {kind}{', with physics' if bus.physics else ''}")
     return chosen, "; ".join(words)

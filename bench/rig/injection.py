@@ -8,9 +8,10 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from v2g_bench.errors import BenchError, NotApplicable
-from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault
+from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation, WireFault
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.trace import Stamp
 from v2g_bench.rig.traffic import bms_frames, window
@@ -48,11 +49,12 @@ class Injector:
         if parts.loaded.rig.has_gateway and not fault.on_the_bus():
             raise NotApplicable(f"{fault.kind} changes nothing on the bus: no gateway can produce it before a real BMS")
         before = parts.latest_all()
+        wire = parts.plant.client.wire() if isinstance(fault.readback(), WireExpectation) else {}
         asked_s = parts.clock.now_s()
         with self._silence(isinstance(fault, BmsSilence)):
             injection = faults.inject(fault, at_s=asked_s + phase_s)
             try:
-                yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s))
+                yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s, wire))
             finally:
                 faults.clear(injection)
         parts.require_buses()
@@ -70,11 +72,15 @@ class Injector:
         finally:
             self._parts.allow_silence(False)
 
-    def _proof(self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float) -> Stamp:
+    def _proof(
+        self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float, wire: dict[str, Any]
+    ) -> Stamp:
         expected = fault.readback()
         bound_s = READBACK_S + fault.settle_s(before) + max(0.0, from_s - asked_s)
         if isinstance(expected, BusExpectation):
             return self._traffic_proof(fault, expected, from_s, bound_s)
+        if isinstance(expected, WireExpectation):
+            return self._wire_proof(fault, expected, wire, from_s + bound_s)
         expected = expected.at_resolution(self._parts.db.resolution(expected.role))
         roles = expected.roles()
         if expected.met_by(before, before):
@@ -92,6 +98,21 @@ class Injector:
         known = {role: before[role] for role in roles if role in before}
         shown = json.dumps({**asdict(expected), "before": known, "asked_s": asked_s})
         return replace(self._parts.stamp(frame.stamp_s), shown=shown)
+
+    def _wire_proof(self, fault: Fault, expected: WireExpectation, before: dict[str, Any], until_s: float) -> Stamp:
+        """Wait until the counters of the wire's nodes show it."""
+        parts = self._parts
+        assert parts.plant is not None
+        while not expected.met_by(before, now := parts.plant.client.wire()):
+            if parts.clock.now_s() >= until_s:
+                raise BenchError(f"fault {fault.kind}", f"not seen within {READBACK_S:g} s {expected}", f"seen: {now}")
+            parts.pause(POLL_S)
+        if not isinstance(fault, WireFault) or not fault.silences:
+            return parts.stamp(parts.clock.now_s())
+        heard = bms_frames(parts.db, parts.capture.frames(since_s=until_s - 2 * READBACK_S))
+        if not len(heard):
+            raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
+        return replace(parts.stamp(float(heard.stamp_s[-1]) + 1e-6), shown='{"silence": true}')
 
     def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Stamp:
         """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""
@@ -120,6 +141,8 @@ class Injector:
     def _wait_for_health(self, fault: Fault, before: dict[str, float]) -> None:
         """After the fault: until the bus no longer shows it; BenchError if it stays."""
         expected, cleared_s = fault.readback(), self._parts.clock.now_s()
+        if isinstance(expected, WireExpectation) and not self._bms_heard(cleared_s):
+            raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS is not heard for {HEALTHY_S:g} s")
         if not isinstance(expected, Expectation):
             return
         gone = self._parts.wait_for(
@@ -131,3 +154,6 @@ class Injector:
             raise BenchError(
                 f"fault {fault.kind}", f"still on the bus {HEALTHY_S:g} s after it was taken back: {expected}"
             )
+
+    def _bms_heard(self, since_s: float) -> bool:
+        return self._parts.wait_for(lambda seen: "contactor_state" in seen, since_s, HEALTHY_S) is not None

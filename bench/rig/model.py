@@ -27,6 +27,16 @@ class Bus(Part):
     fd: bool = True
     bitrate: int = 500_000
     data_bitrate: int = 2_000_000
+    physics: bool = False  # bits, arbitration, error counters and EMI on a modelled wire
+    cable_m: Positive = 5.0  # of that wire
+
+    @model_validator(mode="after")
+    def _physics_needs_the_benchs_own_bus(self) -> "Bus":
+        if self.physics and self.interface == "socketcan":
+            raise ValueError("physics = true is for the bench's own bus: interface = userland or sim")
+        if not self.physics and "cable_m" in self.model_fields_set:
+            raise ValueError("cable_m is for a bus with physics = true")
+        return self
 
     @model_validator(mode="after")
     def _socketcan_needs_a_channel(self) -> "Bus":
@@ -287,6 +297,11 @@ class Rig(Part):
     def simulated(self) -> bool:
         """One process under a simulated clock."""
         return self.evidence == "simulated"
+
+    @property
+    def physics(self) -> bool:
+        """The bus has a modelled wire, which faults of the wire can disturb."""
+        return any(bus.physics for bus in self.bus.values())
 
     def emulated_parts(self) -> list[str]:
         """The names of the parts that are not hardware."""

@@ -43,7 +43,7 @@ from v2g_bench.rig.exchanges import Exchanges
 from v2g_bench.rig.guard import Guard
 from v2g_bench.rig.load import LoadedRig
 from v2g_bench.rig.lock import shared, take
-from v2g_bench.rig.parts import plant_config
+from v2g_bench.rig.parts import emi_mark, plant_config
 from v2g_bench.rig.safestate import stop_inverter
 from v2g_bench.rig.sync import EmulatedSync, NoSync
 from v2g_bench.rig.trace import Stamp, SyncLine
@@ -336,8 +336,15 @@ class OpenRig:
     def _open_hub(self) -> str:
         """Choose how every node of this run opens its bus; `_bus_choice` is the controller's."""
         self.runtime = runtime_folder(self.guard, self._later)
+        self._note(emi_mark(self.loaded.rig))
         self._buses, words = open_buses(
-            self.loaded, self.runtime, self.guard, strict=self._strict, note=self._note, later=self._later
+            self.loaded,
+            self.runtime,
+            self.guard,
+            seed=self.seed,
+            strict=self._strict,
+            note=self._note,
+            later=self._later,
         )
         self._bus_choice = self._buses.get("main") or self._buses["ems"]
         return words
@@ -347,7 +354,7 @@ class OpenRig:
         dbc = self.loaded.resolve(rig.bms.dbc, "bms.dbc")
         config = plant_config(rig, self.seed, dbc, self.roles)
         if rig.bms.kind == "emulated":
-            config["bus"] = self._buses.get("main") or self._buses["bms"]
+            config["bus"] = (self._buses.get("main") or self._buses["bms"]) | {"physics": rig.physics}
         config["control"] = str(self.runtime / "plant")
         config |= {"truth": str(self.folder / "truth.csv")} if rig.record_truth else {}
         self.plant = PlantProcess(config, self.folder, self.guard.lifeline)
@@ -379,7 +386,7 @@ class OpenRig:
         self._note(self.gateway.account())
 
     def _open_capture(self) -> str:
-        self.bus = open_bus(**self._bus_choice)
+        self.bus = open_bus(**self._bus_choice, name="bench")
         self._later("bus", self.bus.shutdown)
         self.capture = Capture(self.bus, self.folder / "main.blf")
         self.capture.start()
@@ -412,7 +419,8 @@ class OpenRig:
     def _stamped_by(self) -> str:
         """What stamps the frames of the controller's bus, in words."""
         if self._bus_choice["interface"] == "v2g_userland":
-            return "kernel stamp at the sender's send(), userland bus"
+            wire = "end of the frame on the modelled wire, from the " if self.loaded.rig.physics else ""
+            return f"{wire}kernel stamp at the sender's send(), userland bus"
         hardware = getattr(self.bus, "stamp_source", "") == "hardware"
         return ("hardware stamp, joined to the bench clock" if hardware else "kernel stamp at receive") + ", SocketCAN"
 

@@ -191,6 +191,14 @@ def open_parts(
     return OpenRig(loaded, folder, seed, strict=strict, note=note, temporary=temporary)
 
 
+def emi_mark(rig: Rig) -> str:
+    """For the report: what stands for interference on this rig's bus."""
+    if rig.physics:
+        bus = next(bus for bus in rig.bus.values() if bus.physics)
+        return f"EMI by physics: bits on a modelled wire ({bus.cable_m:g} m) and by frame-level faults at the BMS"
+    return "EMI by frame-level faults at the BMS: frames lost, damaged or late; no bits, no bus errors"
+
+
 def plant_config(rig: Rig, seed: int, dbc: Path, roles: Mapping[str, Any]) -> dict[str, Any]:
     """What the emulated world of this rig is told, without its bus and its control socket; see `plant.settings`."""
     meters = {

@@ -8,5 +8,6 @@ Modelled: the time a CAN frame takes on the wire and that frames wait for each o
 the meters' apertures, grids, noise and update intervals; the power stage, contactors and pack.
 Not modelled: the time a program computes (it is zero), the machine's scheduling, arbitration by identifier, bus errors
 and retransmissions, stuff bits, transit jitter, the transit of SCPI and of operator commands. A latency found here is
-that of the design, never of an implementation: evidence "simulated", clock "virtual", never certified.
+that of the design, never of an implementation: evidence "simulated", clock "virtual", never certified. A rig with
+`physics = true` (sim-wire) has arbitration, stuff bits, bus errors and retransmissions as well: `wirebus`.
 """

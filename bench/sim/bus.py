@@ -47,8 +47,8 @@ class SimBus:
         self._free_s = float("-inf")
         self.log = FrameStore()
 
-    def join(self, node: object, hears: Hears) -> None:
-        """A node that hears all frames but its own."""
+    def join(self, node: object, hears: Hears, name: str = "ems") -> None:
+        """A node that hears all frames but its own; `name` tells it from others where the bus has physics."""
         self._nodes.append((node, hears))
 
     def leave(self, node: object) -> None:

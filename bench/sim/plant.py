@@ -23,6 +23,7 @@ from v2g_bench.plant.world import World
 from v2g_bench.sim.bus import SimBus
 from v2g_bench.sim.loop import SimLoop
 from v2g_bench.sim.timeline import Event, Timeline
+from v2g_bench.sim.wirebus import SimWireBus
 
 SAMPLE_S = 0.01  # the simulated BMS looks at its sensors this often, as real ones do; the emulated one for every frame
 
@@ -61,7 +62,8 @@ class SimPlant:
             where = f"meters.{name}"
             self.meters[name] = emulate(meter.driver, where=where, probe=probe, clock=timeline, **options)
         timeout_s = settings.bms.command_timeout_s
-        self.world = World(self.plant, db, settings.seed, now_s, timeout_s, sample_s=SAMPLE_S)
+        wire = bus if isinstance(bus, SimWireBus) else None
+        self.world = World(self.plant, db, settings.seed, now_s, timeout_s, sample_s=SAMPLE_S, wire=wire)
         self.client = DirectClient(
             Operations(
                 self.world,
@@ -81,7 +83,7 @@ class SimPlant:
     def open(self) -> None:
         """Join the bus, serve Modbus, begin to send."""
         self.modbus_port = self._loop.complete(self._server.start(), 1.0)
-        self._bus.join(self, self._hear)
+        self._bus.join(self, self._hear, "bms")
         self._arm()
 
     def close(self) -> None:

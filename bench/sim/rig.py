@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from v2g_bench.can.columns import Frame
 from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.physics.timing import BitTiming
 from v2g_bench.can.roles import read_roles
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
@@ -24,7 +25,7 @@ from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.load import LoadedRig
 from v2g_bench.rig.open import FIRST_FRAME_S, NEEDED_ROLES, Step
-from v2g_bench.rig.parts import plant_config
+from v2g_bench.rig.parts import emi_mark, plant_config
 from v2g_bench.rig.sync import EmulatedSync
 from v2g_bench.rig.trace import Edge, Stamp
 from v2g_bench.rig.traffic import newest, sound
@@ -36,6 +37,7 @@ from v2g_bench.sim.meters import connect
 from v2g_bench.sim.network import TRANSIT_S, Network
 from v2g_bench.sim.plant import SimPlant
 from v2g_bench.sim.timeline import WALL_EPOCH_S, Timeline
+from v2g_bench.sim.wirebus import SimWireBus
 
 START_S = 1000.0  # where the simulated clock begins: far from zero, so that nothing takes it for a duration
 SYNC_ANSWER_S = 50e-6  # from the edge on the sync line until the bench is told when it was
@@ -215,8 +217,12 @@ class SimRig:
     def _open_bus(self) -> str:
         bus = self.loaded.rig.bus["main"]
         self.bus = SimBus(self.timeline, bus.bitrate, bus.data_bitrate)
-        self._note(MARK)
-        return f"simulated bus, {'CAN FD' if bus.fd else 'classic CAN'}"
+        if bus.physics:
+            timing = BitTiming(bus.bitrate, bus.data_bitrate)
+            self.bus = SimWireBus(self.timeline, timing, length_m=bus.cable_m, seed=self.seed)
+        self._note(MARK.replace("no bus arbitration or errors, ", "") if bus.physics else MARK)
+        self._note(emi_mark(self.loaded.rig))
+        return f"simulated bus, {'CAN FD' if bus.fd else 'classic CAN'}{', with physics' if bus.physics else ''}"
 
     def _open_plant(self) -> str:
         rig = self.loaded.rig

@@ -2,25 +2,46 @@ import json
 
 import pytest
 
+from v2g_bench.can.physics.condition import Condition
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import (
     FAULTS,
     KINDS,
+    BabblingNode,
     BmsSilence,
     BusExpectation,
     CellImbalance,
     CellVoltage,
+    DominantShort,
     EmiNoise,
     Expectation,
     Fault,
+    MissingTerminator,
+    OpenWire,
     OverCurrent,
     OverTemperature,
+    SickTransceiver,
     SocDivergence,
     StringVoltageDifference,
+    SwitchingNoise,
     ThermalGradient,
+    WireBitErrors,
+    WireBursts,
+    WireExpectation,
+    WireFault,
+    WrongSamplePoint,
     from_dict,
 )
 
+NODE = {"state": "active", "tec": 0, "errors": 0, "attempts": 0, "restarts": 0}
+UNTOUCHED = {
+    "time_s": 1.0,
+    "load_pct": 7.0,
+    "ohm": 60.0,
+    "frames": 100,
+    "destroyed": 0,
+    "nodes": dict.fromkeys(("bms", "ems", "bench"), NODE),
+}
 ONE_OF_EACH = [
     BmsSilence(),
     CellImbalance(),
@@ -31,6 +52,15 @@ ONE_OF_EACH = [
     SocDivergence(by_pct=-7, ramp_pct_per_s=1.0),
     StringVoltageDifference(to_mv=320, ramp_mv_per_s=50),
     ThermalGradient(to_k=9.5, module=3, ramp_k_per_s=1.0),
+    BabblingNode(load_pct=60, frame_id=0x7FF, length=64),
+    DominantShort(),
+    MissingTerminator(missing=1, length_m=40),
+    OpenWire(node="ems"),
+    SickTransceiver(share_pct=20),
+    SwitchingNoise(volts=0.5, ring_us=1.5),
+    WireBitErrors(rate=1e-4),
+    WireBursts(burst_ms=1, gap_ms=10),
+    WrongSamplePoint(at_pct=12),
 ]
 
 
@@ -49,9 +79,20 @@ def test_each_fault_can_be_proved_and_is_not_proved_by_nothing(fault: Fault):
     expected = fault.readback()
     if isinstance(expected, Expectation):
         assert not expected.met_by({})
+    elif isinstance(fault, WireFault):
+        assert isinstance(expected, WireExpectation)
+        assert not expected.met_by(UNTOUCHED, UNTOUCHED)
     else:
         assert isinstance(expected, BusExpectation)
-    assert bool(fault.senses(0.0, {})) != (fault.transmit() is not None)
+    ways = [bool(fault.senses(0.0, {})), fault.transmit() is not None, fault.wire() is not None]
+    assert sum(ways) == 1
+
+
+@pytest.mark.parametrize("fault", [f for f in ONE_OF_EACH if isinstance(f, WireFault)], ids=lambda fault: fault.kind)
+def test_a_condition_comes_back_from_json(fault: WireFault):
+    condition = fault.condition()
+    assert condition != Condition()
+    assert Condition.from_dict(json.loads(json.dumps(condition.to_dict()))) == condition
 
 
 SENSED = [fault for fault in ONE_OF_EACH if isinstance(fault.readback(), Expectation)]

@@ -8,7 +8,7 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
-from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature
+from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature, SwitchingNoise
 from v2g_bench.plant.config import PlantConfig
 from v2g_bench.plant.model import Plant
 from v2g_bench.plant.world import World
@@ -151,3 +151,41 @@ def test_a_bms_that_samples_its_sensors_looks_no_more_often_and_a_fault_is_sense
     frames = [(at_s, sent) for at_s, sent in run(world, 1.2) if role in db.decode(sent.frame)]
     first_s = next(at_s for at_s, sent in frames if db.decode(sent.frame)[role] > 45.0)
     assert first_s == min(at_s for at_s, _ in frames if at_s >= 1.0033)
+
+
+class HeardWire:
+    """A wire that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.conditions, self.powers_w = [], []
+
+    def set(self, conditions):
+        self.conditions.append(conditions)
+
+    def power(self, power_w):
+        self.powers_w.append(power_w)
+
+    def status(self):
+        return {}
+
+
+def test_the_wire_hears_of_its_faults_and_of_the_power_while_one_acts_whoever_moves_the_plant():
+    wire = HeardWire()
+    plant = Plant(PlantConfig(), seed=1, now_s=0.0)
+    world = World(plant, load("v2g_bms_fd"), seed=1, now_s=0.0, wire=wire)
+    run(world, 0.2)
+    assert (wire.conditions, wire.powers_w) == ([], [])
+    number = world.injector.inject(SwitchingNoise(volts=1.0), 0.2, 0.2)
+    for step in range(100):  # a meter that looks every ms keeps the plant up to date
+        now_s = 0.2 + step * 1e-3
+        plant.step(now_s)
+        world.advance(now_s)
+    assert wire.conditions == [[SwitchingNoise(volts=1.0).condition()]]
+    assert 9 <= len(wire.powers_w) <= 11
+    world.injector.clear(number, 0.4)
+    assert wire.conditions[-1] == []
+
+
+def test_a_bus_without_physics_has_no_wire_to_disturb(world):
+    with pytest.raises(BenchError, match="no wire that could be disturbed"):
+        world.injector.inject(SwitchingNoise(volts=1.0), 0.0, 0.0)

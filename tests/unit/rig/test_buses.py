@@ -23,7 +23,10 @@ def opened():
     def opened(rig, strict=False):
         guard = Guard()  # not started: nobody listens
         runtime = runtime_folder(guard, later)
-        return (*open_buses(load_rig(rig), runtime, guard, strict=strict, note=notes.append, later=later), notes)
+        return (
+            *open_buses(load_rig(rig), runtime, guard, seed=1, strict=strict, note=notes.append, later=later),
+            notes,
+        )
 
     opened.names = lambda: [name for name, _ in closers]
     yield opened

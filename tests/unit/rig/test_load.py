@@ -145,3 +145,24 @@ def test_two_buses_put_the_gateway_between(write):
 def test_two_buses_that_cannot_be(write, old, new, words):
     with pytest.raises(BenchError, match=words):
         load_rig(write(GOOD.replace('[bus.main]\ninterface = "userland"\n', TWO.replace(old, new))))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ('interface = "socketcan"\nchannel = "can0"\nphysics = true', "physics = true is for the bench's own bus"),
+        ('interface = "userland"\ncable_m = 3.0', "cable_m is for a bus with physics"),
+    ],
+)
+def test_physics_is_for_the_benchs_own_bus_and_its_cable_for_physics(tmp_path, change, said):
+    text = load_rig("virtual").text.replace('interface = "userland"', change)
+    path = tmp_path / "rig.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BenchError, match=said):
+        load_rig(str(path))
+
+
+def test_the_rigs_with_a_wire_say_so():
+    assert load_rig("wire").rig.physics
+    assert load_rig("sim-wire").rig.physics
+    assert not load_rig("virtual").rig.physics

@@ -10,7 +10,7 @@ from v2g_bench.rig.check import check_rig
 from v2g_bench.rig.load import load_rig
 from v2g_bench.rig.model import Rig
 from v2g_bench.rig.open import OpenRig
-from v2g_bench.rig.parts import open_parts
+from v2g_bench.rig.parts import emi_mark, open_parts
 from v2g_bench.sim.rig import MARK, SimRig
 
 
@@ -61,7 +61,7 @@ def test_a_strangers_database_in_a_simulation(tmp_path):
 def test_it_says_what_it_is(tmp_path):
     said = []
     with SimRig(load_rig("sim"), tmp_path, seed=1, note=said.append):
-        assert said == [MARK]
+        assert said == [MARK, emi_mark(load_rig("sim").rig)]
 
 
 def test_check_finds_every_part_in_order():

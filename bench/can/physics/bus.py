@@ -1,0 +1,441 @@
+"""The medium: nodes that compete, frames that take their bits' time, errors and their repetition. No I/O, no clock.
+
+    bus = Wire(BitTiming(), seed=1)
+    bms, ems = bus.join("bms"), bus.join("ems")
+    bus.submit(bms, WireFrame(0x80, data), at_s=0.0)
+    for event in bus.advance(until_s=1.0): ...          # Delivered and Trouble, in order of their times
+
+Between two frames the wire is idle. When it is, all nodes with a frame begin together and the lowest arbitration field
+wins; the others wait for the end. A frame that meets no hit costs a table look-up; one that does is judged on its true
+bits (`outcome`). A frame is delivered at the end of its EOF. Times are seconds on whatever clock the caller has.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from v2g_bench.can.physics.confinement import RECOVERY_BITS, WARNING
+from v2g_bench.can.physics.encode import INTERMISSION
+from v2g_bench.can.physics.errors import Trouble
+from v2g_bench.can.physics.frame import WireFrame
+from v2g_bench.can.physics.interference import Interference
+from v2g_bench.can.physics.length import frame_bits
+from v2g_bench.can.physics.load import Load
+from v2g_bench.can.physics.node import NEVER_S, Item, Node
+from v2g_bench.can.physics.outcome import FLAG, Outcome, encoded, judge
+from v2g_bench.can.physics.timing import BitTiming
+
+DELIMITER = 8  # of an error frame
+SUSPEND = 8  # bits that an error-passive transmitter waits longer
+MOST_FLAGS = 32  # hits inside one error frame; after so many it ends all the same
+
+
+class Delivered(NamedTuple):
+    """A frame was complete. token: what its sender gave with it; others: receivers that saw something else (another
+    frame that passed their checks, or None: they have not got it). All other nodes that take part have it.
+    again: its sender has not seen it through and will repeat it.
+    """
+
+    at_s: float
+    sender: Node
+    frame: WireFrame
+    token: Any
+    others: dict[Node, WireFrame | None]
+    again: bool = False
+
+
+Event = Delivered | Trouble
+Level = tuple[str, bool]  # state, and whether a counter has reached the warning level
+_NOTHING: dict[Node, WireFrame | None] = {}
+
+
+class Wire:
+    """One CAN bus. `interference` is what disturbs all nodes, `own` a node's own (a wrong sample point)."""
+
+    def __init__(self, timing: BitTiming, seed: int = 0) -> None:
+        self.timing = timing
+        self.nodes: list[Node] = []
+        self.interference = Interference(timing, seed)
+        self.own: dict[Node, Interference] = {}
+        self.load = Load()
+        self.frames = self.destroyed = 0
+        self._free_s = float("-inf")
+        self._idle_from_s = float("-inf")  # where the counting of 11 recessive bits goes on
+        self._short_since_s: float | None = None
+        self._sick = 0
+        self._now: deque[Event] = deque()
+        self._troubled = False  # a counter is not zero, or a node is off
+        self._alone = False  # a node is cut off
+
+    # Nodes and their frames
+
+    def join(self, name: str) -> Node:
+        """A new node; its name is numbered if it is taken."""
+        names = {node.name for node in self.nodes}
+        number, free = 1, name
+        while free in names:
+            number += 1
+            free = f"{name}-{number}"
+        node = Node(free)
+        self.nodes.append(node)
+        return node
+
+    def leave(self, node: Node) -> None:
+        """It is unplugged. A frame of it that is on the wire now is still delivered."""
+        self.nodes = [known for known in self.nodes if known is not node]
+        self.own.pop(node, None)
+
+    def submit(self, node: Node, frame: WireFrame, at_s: float, token: Any = None) -> bool:
+        """Queue a frame from `at_s` on; False if the node drops it (bus off, or its queue is full)."""
+        return node.put(Item(frame, at_s, token))
+
+    def babble(self, node: Node, frame: WireFrame, period_s: float, at_s: float) -> None:
+        """From now on the node wants to begin this frame once in every period, whatever the others do."""
+        node.period_s, node.source = period_s, frame
+        node.put(Item(frame, at_s, None))
+
+    def node(self, name: str) -> Node:
+        """The node of that name; KeyError."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    # What is wrong with the wires
+
+    def short(self, on: bool, at_s: float) -> None:
+        """The line is held dominant from now on, or no longer."""
+        if on and self._short_since_s is None:
+            self._short_since_s = at_s
+            self._hold_dominant(at_s)
+        elif not on and self._short_since_s is not None:
+            self._short_since_s = None
+            # Error delimiter and intermission, and everybody begins anew.
+            self._free_s = self._idle_from_s = max(self._free_s, at_s + (DELIMITER + INTERMISSION) * self.timing.bit_s)
+
+    def cut(self, node: Node, off: bool, at_s: float) -> None:
+        """Its wires are open from now on (it is alone), or whole again."""
+        node.attached, node.free_s = not off, at_s
+        self._alone = any(not known.attached for known in self.nodes)
+        node.next_at(at_s)
+
+    def make_sick(self, node: Node, share: float) -> None:
+        """That share of its own frames has a wrong bit that it sends itself; 0: it is sound."""
+        node.sick_share = share
+        self._sick = sum(known.sick_share > 0 for known in self.nodes)
+
+    # Time
+
+    @property
+    def next_s(self) -> float:
+        """When `advance` has something to do or to tell again; inf if nothing will happen."""
+        if self._now:
+            return self._now[0].at_s
+        return min(self._start_s(), self._recovery_s())
+
+    def advance(self, until_s: float) -> list[Event]:
+        """Everything up to and at `until_s`, in order."""
+        told: list[Event] = []
+        waiting = self._now
+        while True:
+            while waiting and waiting[0].at_s <= until_s:
+                told.append(waiting.popleft())
+            if waiting:
+                return told
+            begin_s = self._start_s()
+            if self._troubled and (recovery_s := self._recovery_s()) <= min(begin_s, until_s):
+                self._recover(recovery_s)
+            elif begin_s <= until_s:
+                self._attempt(begin_s)
+            else:
+                return told
+
+    def _start_s(self) -> float:
+        if self._short_since_s is not None:
+            return NEVER_S
+        ready_s = NEVER_S
+        for node in self.nodes:
+            if node.ready_s < ready_s:
+                ready_s = node.ready_s
+        if self._alone:
+            return self._start_with_lonely_s()
+        return ready_s if ready_s > self._free_s else self._free_s if ready_s < NEVER_S else NEVER_S
+
+    def _start_with_lonely_s(self) -> float:
+        return min(
+            (
+                max(node.ready_s, self._free_s if node.attached else node.free_s)
+                for node in self.nodes
+                if node.ready_s < NEVER_S
+            ),
+            default=NEVER_S,
+        )
+
+    def _attempt(self, begin_s: float) -> None:
+        """All that are ready begin; the frame of one of them is on the wire, or is destroyed."""
+        if self._alone and self._lonely(begin_s):
+            return
+        senders = [node for node in self.nodes if node.ready_s <= begin_s and node.attached]
+        sender = senders[0]
+        clash: dict[Node, list[int]] = {}
+        if len(senders) > 1:
+            sender, senders, clash = self._arbitrate(senders)
+        sender.attempts += 1
+        item = sender.queue[0]
+        frame = item.frame
+        bits = frame_bits(frame)
+        self._count_idle(begin_s)
+        total = bits.nominal + bits.data
+        if not self._sick and not self.own and not clash and self.interference.passes(total):
+            others = [node for node in self.nodes if node is not sender and node.attached]
+            if any(node.counters.state != "off" for node in others):
+                self._complete(sender, item, senders, begin_s + self.timing.duration_s(*bits[:2]), _NOTHING)
+                return
+        self._judge(begin_s, sender, senders, clash)
+
+    def _arbitrate(self, ready: list[Node]) -> tuple[Node, list[Node], dict[Node, list[int]]]:
+        """The winner, all that send its very bits or clash with it, and where those that clash find out."""
+        best = min(node.queue[0].frame.priority for node in ready)
+        winners = [node for node in ready if node.queue[0].frame.priority == best]
+        for node in ready:
+            node.lost_arbitration += node not in winners
+        frames = [encoded(node.queue[0].frame).bits for node in winners]
+        winner = winners[0]
+        clash: dict[Node, list[int]] = {}
+        if len(set(frames)) > 1:
+            # The first bit in which two differ is dominant on the wire: whoever sent it recessive knows.
+            winner = winners[frames.index(min(frames))]
+            clash = {
+                node: [next(at for at, (mine, wire) in enumerate(zip(bits, min(frames), strict=False)) if mine != wire)]
+                for node, bits in zip(winners, frames, strict=True)
+                if bits != min(frames)
+            }
+        return winner, winners, clash
+
+    def _complete(
+        self,
+        sender: Node,
+        item: Item,
+        senders: Sequence[Node],
+        end_s: float,
+        others: dict[Node, WireFrame | None],
+    ) -> None:
+        """The frame reached its end."""
+        self.frames += 1
+        bit_s = self.timing.bit_s
+        free_s = self._free_s = self._idle_from_s = end_s + INTERMISSION * bit_s
+        duration_s = self._free_s - self._begin_s
+        self.load.busy(self._begin_s, duration_s)
+        for node in senders:
+            node.done(free_s)
+        self._now.append(Delivered(end_s, sender, item.frame, item.token, others))
+        if self._troubled:
+            self._settle(senders, others, end_s)
+
+    def _settle(self, senders: Sequence[Node], others: dict[Node, WireFrame | None], end_s: float) -> None:
+        """Counters after a good frame; an error-passive sender waits longer."""
+        for node in self.nodes:
+            if not node.takes_part:
+                continue
+            before = self._level(node)
+            if node in senders:
+                node.counters.transmitted()
+                if node.counters.state == "passive":
+                    node.next_at(self._free_s + SUSPEND * self.timing.bit_s)
+            elif others.get(node, node) is not None:
+                node.counters.received()
+            self._tell_level(node, before, end_s)
+        self._recover_by(1, self._free_s)
+        self._troubled = any(not node.counters.quiet or node.counters.state != "active" for node in self.nodes)
+
+    def _judge(self, begin_s: float, sender: Node, senders: list[Node], clash: dict[Node, list[int]]) -> None:
+        """The frame meets a hit, a clash, or nobody who acknowledges it."""
+        item = sender.queue[0]
+        code = encoded(item.frame)
+        receivers = [node for node in self.nodes if node.takes_part and node not in senders]
+        common, local = self._hits(begin_s, sender, senders, receivers, clash)
+        outcome = judge(item.frame, senders, receivers, common, local)
+        others: dict[Node, WireFrame | None] = {
+            node: outcome.accepted.get(node) for node in receivers if outcome.accepted.get(node) != item.frame
+        }
+        end_s = begin_s + self.timing.end_s(code, len(code.bits) - 1)
+        if outcome.ok and outcome.flags_end < 0:
+            self._blame(outcome, senders, end_s)
+            self._complete(sender, item, senders, end_s, others)
+            return
+        known_s = begin_s + self.timing.end_s(code, outcome.last)
+        before = {node: self._level(node) for node in outcome.found}
+        over_s = self._error_frame(outcome, senders, known_s)
+        self._blame(outcome, senders, known_s, before)
+        if outcome.accepted:
+            self._now.append(Delivered(end_s, sender, item.frame, item.token, others, again=not outcome.ok))
+        bit_s = self.timing.bit_s
+        self._free_s = self._idle_from_s = over_s + INTERMISSION * bit_s
+        self.load.busy(begin_s, self._free_s - begin_s)
+        if outcome.ok:
+            self.frames += 1
+        else:
+            self.destroyed += 1
+        for node in senders:
+            if outcome.ok:
+                node.done(self._free_s)
+            else:
+                node.next_at(self._free_s + (SUSPEND * bit_s if node.counters.state == "passive" else 0.0))
+        self._recover_by(1, self._free_s)
+
+    def _hits(
+        self,
+        begin_s: float,
+        sender: Node,
+        senders: list[Node],
+        receivers: list[Node],
+        clash: dict[Node, list[int]],
+    ) -> tuple[int | None, dict[Node, list[int]]]:
+        """The bits that are wrong: the first for all, and those of single nodes."""
+        noise, local, common = self.interference, {node: list(at) for node, at in clash.items()}, None
+        code = encoded(sender.queue[0].frame)
+        everybody = [*senders, *receivers]
+        for at in noise.hits(code, begin_s):
+            if not noise.local():
+                common = at
+                break
+            local.setdefault(everybody[noise.choose(len(everybody))], []).append(at)
+        for node, own in self.own.items():
+            if node in everybody and (wrong := own.hits(code, begin_s)):
+                local[node] = sorted({*local.get(node, ()), *wrong})
+        for node in senders:
+            if node.sick_share and noise.chance(node.sick_share):
+                # Its transceiver sends the first bit after the arbitration wrong: all see it, itself included.
+                common = min(code.arbitration_end, len(code.bits) if common is None else common)
+        return common, local
+
+    def _error_frame(self, outcome: Outcome, senders: Sequence[Node], known_s: float) -> float:
+        """When flags and delimiter are over; a hit in them makes another flag, and counts."""
+        bit_s, noise = self.timing.bit_s, self.interference
+        flags = max(FLAG, outcome.flags_end - outcome.last)
+        over_s = known_s + (flags + DELIMITER) * bit_s
+        begin_s, parts = known_s, [(flags, True), (DELIMITER, False)]
+        for _ in range(MOST_FLAGS):
+            if noise.quiet:
+                break
+            wrong = None
+            for bits, dominant in parts:
+                wrong = noise.next_wrong(begin_s, bits, dominant)
+                if wrong is not None:
+                    begin_s += (wrong + 1) * bit_s
+                    break
+                begin_s += bits * bit_s
+            if wrong is None:
+                break
+            for node in outcome.found:
+                if node in senders and node not in outcome.lost:
+                    node.counters.transmit_error()
+                else:
+                    node.counters.receive_error(heavy=dominant)
+            over_s = begin_s + (FLAG + DELIMITER) * bit_s
+            parts = [(FLAG, True), (DELIMITER, False)]
+        return over_s
+
+    def _blame(
+        self, outcome: Outcome, senders: Sequence[Node], at_s: float, levels: Mapping[Node, Level] | None = None
+    ) -> None:
+        """Counters and reports of all that found something, by the rules of the standard. levels: those before it."""
+        heard_flag = any(node.counters.state == "active" for node in outcome.found if node not in senders)
+        for node, (at, kind) in outcome.found.items():
+            before = levels[node] if levels else self._level(node)
+            node.errors += 1
+            transmits = node in senders and node not in outcome.lost
+            if not transmits:
+                node.counters.receive_error()
+                if 0 <= at + FLAG < outcome.flags_end:
+                    node.counters.receive_error(heavy=True)
+            elif kind != "ack" or node.counters.state == "active" or heard_flag:
+                # A passive transmitter that nobody acknowledges, and that hears no flag, does not count further.
+                node.counters.transmit_error()
+            self._troubled = True
+            self._now.append(self._trouble(at_s, node, kind, transmits))
+            self._tell_level(node, before, at_s)
+
+    def _lonely(self, begin_s: float) -> bool:
+        """The attempt of a node that is cut off: nobody acknowledges. False if none of them begins now."""
+        for node in self.nodes:
+            if node.attached or max(node.ready_s, node.free_s) > begin_s:
+                continue
+            node.attempts += 1
+            code = encoded(node.queue[0].frame)
+            known_s = begin_s + self.timing.end_s(code, code.ack)
+            self._blame(Outcome(False, code.ack, code.ack + FLAG, {node: (code.ack, "ack")}), [node], known_s)
+            wait = FLAG + DELIMITER + INTERMISSION + (SUSPEND if node.counters.state == "passive" else 0)
+            node.free_s = known_s + wait * self.timing.bit_s
+            node.next_at(node.free_s)
+            return True
+        return False
+
+    def _hold_dominant(self, at_s: float) -> None:
+        """What a line that stays dominant does to the counters: a sender in mid-frame goes off, the others get passive."""
+        cut_off = [event for event in self._now if isinstance(event, Delivered) and event.at_s > at_s]
+        for event in cut_off:
+            self._now.remove(event)
+            sender = event.sender
+            if not event.again:  # it was counted when it began
+                self.frames, sender.sent, sender.dropped = self.frames - 1, sender.sent - 1, sender.dropped + 1
+            while sender.counters.state != "off":  # 8 more for each 8 further dominant bits
+                sender.counters.transmit_error()
+            self._gone_off(sender, at_s)
+        for node in self.nodes:
+            before = self._level(node)
+            while node.takes_part and node.counters.state == "active":
+                node.counters.receive_error(heavy=True)
+            self._troubled = True
+            self._tell_level(node, before, at_s)
+
+    # Levels and recovery
+
+    def _level(self, node: Node) -> Level:
+        return node.counters.state, max(node.counters.tec, node.counters.rec) >= WARNING
+
+    def _tell_level(self, node: Node, before: Level, at_s: float) -> None:
+        after = self._level(node)
+        if after == before:
+            return
+        if after[0] == "off" and before[0] != "off":
+            self._gone_off(node, at_s)
+        else:
+            self._now.append(self._trouble(at_s, node, "state", False))
+
+    def _gone_off(self, node: Node, at_s: float) -> None:
+        node.forget()
+        self._troubled = True
+        self._now.append(self._trouble(at_s, node, "bus off", True))
+
+    def _trouble(self, at_s: float, node: Node, kind: str, transmits: bool) -> Trouble:
+        counters = node.counters
+        return Trouble(at_s, node, kind, counters.tec, counters.rec, counters.state, transmits)
+
+    def _recovery_s(self) -> float:
+        """When the first node that is off would have counted enough recessive bits if nothing more happens."""
+        if not self._troubled or self._short_since_s is not None:
+            return NEVER_S
+        left = [node.counters.sequences_left for node in self.nodes if node.counters.state == "off"]
+        return self._idle_from_s + min(left) * RECOVERY_BITS * self.timing.bit_s if left else NEVER_S
+
+    def _recover(self, at_s: float) -> None:
+        sequences = round((at_s - self._idle_from_s) / (RECOVERY_BITS * self.timing.bit_s))
+        self._idle_from_s = at_s
+        self._recover_by(sequences, at_s)
+
+    def _recover_by(self, sequences: int, at_s: float) -> None:
+        if not sequences:
+            return
+        for node in self.nodes:
+            if node.counters.heard_recessive(sequences):
+                if node.source is not None:
+                    node.put(Item(node.source, at_s, None))
+                self._now.append(self._trouble(at_s, node, "restarted", False))
+
+    def _count_idle(self, begin_s: float) -> None:
+        """A frame begins: the idle time before it counts for those that are off."""
+        if self._troubled and any(node.counters.state == "off" for node in self.nodes):
+            passed_s = max(0.0, begin_s - self._idle_from_s)
+            self._recover_by(int(passed_s / (RECOVERY_BITS * self.timing.bit_s)), begin_s)
+        self._begin_s = begin_s

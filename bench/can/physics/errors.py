@@ -1,0 +1,63 @@
+"""What a controller reports of an error, as SocketCAN words it (linux/can/error.h).
+
+>>> error_message(Trouble(1.0, Node("bms"), "bus off")).data[6:]
+bytearray(b'\\x00\\x00')
+"""
+
+from typing import NamedTuple
+
+import can
+
+from v2g_bench.can.physics.confinement import WARNING
+from v2g_bench.can.physics.node import Node
+
+CONTROLLER, PROTOCOL, NO_ACK, BUS_OFF, BUS_ERROR, RESTARTED, COUNTERS = 0x04, 0x08, 0x20, 0x40, 0x80, 0x100, 0x200
+RX_WARNING, TX_WARNING, RX_PASSIVE, TX_PASSIVE, ACTIVE = 0x04, 0x08, 0x10, 0x20, 0x40
+_TYPES = {"bit": 0x01, "form": 0x02, "stuff": 0x04, "crc": 0x00, "ack": 0x00}
+_TYPE_TX = 0x80
+_LOCATION_CRC, _LOCATION_ACK = 0x08, 0x19
+_MOST = 255
+
+
+class Trouble(NamedTuple):
+    """One node found an error, or its state changed. kind: an error (bit, stuff, form, crc, ack) or "state", "bus off",
+    "restarted". tec, rec, state: of the node after it.
+    """
+
+    at_s: float
+    node: Node
+    kind: str
+    tec: int = 0
+    rec: int = 0
+    state: str = "active"
+    as_transmitter: bool = False
+
+
+def error_message(trouble: Trouble) -> can.Message:
+    """The error frame that this node's interface delivers to its own programs."""
+    data = bytearray(8)
+    data[6], data[7] = min(trouble.tec, _MOST), min(trouble.rec, _MOST)
+    error_id = COUNTERS
+    if trouble.kind == "bus off":
+        error_id |= BUS_OFF
+    elif trouble.kind == "restarted":
+        error_id |= RESTARTED
+    elif trouble.kind == "state":
+        error_id |= CONTROLLER
+        data[1] = _controller_state(trouble)
+    elif trouble.kind == "ack":
+        error_id |= NO_ACK | BUS_ERROR
+        data[3] = _LOCATION_ACK
+    else:
+        error_id |= PROTOCOL | BUS_ERROR
+        data[2] = _TYPES[trouble.kind] | (_TYPE_TX if trouble.as_transmitter else 0)
+        data[3] = _LOCATION_CRC if trouble.kind == "crc" else 0
+    return can.Message(arbitration_id=error_id, is_error_frame=True, is_extended_id=True, data=data, dlc=8)
+
+
+def _controller_state(trouble: Trouble) -> int:
+    if trouble.state == "passive":
+        return (TX_PASSIVE if trouble.tec > 127 else 0) | (RX_PASSIVE if trouble.rec > 127 else 0)
+    if max(trouble.tec, trouble.rec) >= WARNING:
+        return (TX_WARNING if trouble.tec >= WARNING else 0) | (RX_WARNING if trouble.rec >= WARNING else 0)
+    return ACTIVE
