@@ -49,7 +49,11 @@ class Injector:
         if parts.loaded.rig.has_gateway and not fault.on_the_bus():
             raise NotApplicable(f"{fault.kind} changes nothing on the bus: no gateway can produce it before a real BMS")
         before = parts.latest_all()
-        wire = parts.plant.client.wire() if isinstance(fault.readback(), WireExpectation) else {}
+        wire: dict[str, Any] = {}
+        if isinstance(fault.readback(), WireExpectation):
+            if parts.plant is None:
+                raise NotApplicable(f"{fault.kind} is a fault of the modelled wire, and this rig has none")
+            wire = parts.plant.client.wire()
         asked_s = parts.clock.now_s()
         with self._silence(isinstance(fault, BmsSilence)):
             injection = faults.inject(fault, at_s=asked_s + phase_s)
