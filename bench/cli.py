@@ -4,6 +4,7 @@ v2g-bench rigs
 v2g-bench check --rig=vcan0
 v2g-bench qualify --rig=vcan0
 v2g-bench calibrate --rig=vcan0
+v2g-bench campaign shutdown --trials 20000 --workers 2
 v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
 v2g-bench verify reports/2026-11-23T01-00-00-vcan0
 """
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from v2g_bench import __version__
+from v2g_bench.campaign.command import configure as configure_campaign
 from v2g_bench.errors import BenchError
 from v2g_bench.kernel.command import configure as configure_kernel
 from v2g_bench.qualification.command import configure_calibrate, configure_qualify
@@ -44,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     configure_kernel(
         commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel")
     )
+    configure_campaign(commands.add_parser("campaign", help="thousands of generated scenarios on the simulation"))
     configure_reports(commands)
     return parser
 
