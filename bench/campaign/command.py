@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     print(_said(summary, resumed, ran, cpu_s, took_s))
     failures = [row for row in rows if row["failed"]]
     for scenario, said in _shrunk(job, failures, folder):
-        print(f"FAIL  {said}\n      pytest --rig=sim --scenario {scenario}")
+        print(f"FAIL  {said}\n      pytest --rig=sim --scenario={scenario}")
     print(f"{folder / 'results.parquet'}   {folder / 'coverage.svg'}")
     return 1 if failures else 0
 

@@ -23,6 +23,7 @@ from v2g_bench.can.e2e import COUNTER_BYTE, check
 
 TRIP_C, TRIP_STRINGS_V = 45.0, 0.3  # V2G manual, Admin Desk, emergency shutdown
 ROUNDING = 1e-6
+SAME_S = 1e-4  # a log's stamps are rounded
 MOST_LOST = 3
 TEMPERATURES = ("cell_temperature", "module_temperature")
 TRIP_CODE, TIMEOUT_CODE, NOISE_CODE, SOC_CODE = "EMERGENCY_SHUTDOWN", "ERR_BMS_TIMEOUT", "0x0B22", "0x09BD"
@@ -272,7 +273,7 @@ def _no_trip(played: Played, seen: Seen, limits: Limits) -> Found:
     said_s = [at_s for at_s, code, _ in played.log if code == TRIP_CODE and at_s >= played.start_s]
     latched_s = [at_s for at_s, latched in seen.trips if latched]
     first_s = min(said_s + latched_s, default=math.inf)
-    if first_s < seen.may_trip_s:
+    if first_s < seen.may_trip_s - SAME_S:
         yield "no-trip", first_s, "a trip, and nothing on the bus was above 45 °C or 300 mV"
     if _excused(seen, limits) or not abs(played.before_a):
         return

@@ -193,9 +193,9 @@ class PlantClient:
         """Take all injections back."""
         self.call("clear_all")
 
-    def reset(self, soc_pct: float | None = None) -> None:
-        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off."""
-        self.call("reset", soc_pct=soc_pct)
+    def reset(self, soc_pct: float | None = None, temperature_c: float | None = None) -> None:
+        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off. None: as configured."""
+        self.call("reset", soc_pct=soc_pct, temperature_c=temperature_c)
 
     def sync_pulse(self, meter: str = "all", marker_a: float = 0.0) -> SyncPulse:
         """One edge on the sync line, to one meter's external trigger or to all that have one.

@@ -126,6 +126,10 @@ class Trace:
             self._waveform = self._digitizer.fetch(self.edge.time_s)
         return self._waveform
 
+    def zero_offset_a(self) -> float:
+        """How far from zero the digitizer may be when nothing flows (A)."""
+        return self._digitizer.timing().offset_a
+
     def isolation(self, after: Stamp) -> Isolation:
         """When the current fell below the rig's fraction of its value before `after`, and stayed there."""
         waveform = self.waveform
