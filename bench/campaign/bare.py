@@ -17,8 +17,8 @@ import can
 import numpy as np
 from numpy.typing import NDArray
 
-from v2g_bench.can.database import BusDatabase
 from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario, Stand
+from v2g_bench.can.database import BusDatabase
 from v2g_bench.ems.actions import (
     Action,
     Frame,
@@ -366,4 +366,3 @@ def _play(world: BareWorld, scenario: Scenario) -> Played:
     return Played(
         scenario, start_s, before_a, times_s, current_a, world.bus.wire.frames, world.log, answer, world.crash
     )
-

@@ -20,13 +20,20 @@ MOST_SHRUNK = 5
 def configure(parser: argparse.ArgumentParser) -> None:
     """Give `campaign` its arguments."""
     parser.add_argument("file", metavar="FILE", help="a campaign file, or one of: benign, fallbacks, shutdown")
-    parser.add_argument("--trials", type=_whole, default=None, metavar="N", help="how many scenarios (default: the file's)")
+    parser.add_argument(
+        "--trials", type=_whole, default=None, metavar="N", help="how many scenarios (default: the file's)"
+    )
     parser.add_argument("--seed", type=int, default=None, metavar="N", help="another campaign of the same file")
     parser.add_argument("--workers", type=_whole, default=1, metavar="N", help="processes on this machine (default 1)")
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="run on the workers of this Dask scheduler")
+    parser.add_argument("--no-shrink", action="store_true", help="write no small scenario files for failures")
     parser.add_argument("--rig", default="sim", metavar="NAME|PATH", help="a simulated rig (default: sim)")
-    parser.add_argument("--core", default="", metavar="FILE:FACTORY", help="a controller core in place of the reference")
-    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="default: reports/campaign-NAME-SEED-TRIALS")
+    parser.add_argument(
+        "--core", default="", metavar="FILE:FACTORY", help="a controller core in place of the reference"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=None, metavar="DIR", help="default: reports/campaign-NAME-SEED-TRIALS"
+    )
     parser.set_defaults(run=run)
 
 
@@ -56,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     _leave(folder, rows, summary)
     print(_said(summary, resumed, ran, cpu_s, took_s))
     failures = [row for row in rows if row["failed"]]
-    for scenario, said in _shrunk(job, failures, folder):
+    for scenario, said in [] if options.no_shrink else _shrunk(job, failures, folder):
         print(f"FAIL  {said}\n      pytest --rig=sim --scenario={scenario}")
     print(f"{folder / 'results.parquet'}   {folder / 'coverage.svg'}")
     return 1 if failures else 0
@@ -69,6 +76,7 @@ def summary_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "scenarios": len(rows),
         "failed": sum(bool(row["failed"]) for row in rows),
         "by_invariant": dict(Counter(name for row in rows for name in row["failed"].split())),
+        "first": {name: row["said"] for row in reversed(rows) for name in row["failed"].split()},
         "shutdown_due": sum(row["due"] for row in rows),
         "tripped": sum(row["tripped"] for row in rows),
         "simulated_s": round(sum(row["end_s"] for row in rows), 3),
@@ -103,7 +111,9 @@ def _with_progress(work: Any, options: argparse.Namespace) -> tuple[Any, float, 
 def _leave(folder: Path, rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:
     from v2g_bench.campaign.coverage import svg
 
-    title = f"{summary['campaign']}, seed {summary['seed']}: {summary['scenarios']} scenarios, {summary['failed']} failed"
+    title = (
+        f"{summary['campaign']}, seed {summary['seed']}: {summary['scenarios']} scenarios, {summary['failed']} failed"
+    )
     try:
         (folder / "coverage.svg").write_text(svg(rows, title), "utf-8")
         (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
@@ -117,7 +127,11 @@ def _said(summary: dict[str, Any], resumed: int, ran: int, cpu_s: float, took_s:
         f"{summary['scenarios']} scenarios of {summary['campaign']}, seed {summary['seed']}, core {summary['core']}: "
         f"{summary['failed']} failed",
         f"shutdown due in {summary['shutdown_due']}, tripped in {summary['tripped']}"
-        + (f"; latency median {latency['median']:.2f} ms, slowest {latency['slowest']:.2f} ms" if latency["count"] else ""),
+        + (
+            f"; latency median {latency['median']:.2f} ms, slowest {latency['slowest']:.2f} ms"
+            if latency["count"]
+            else ""
+        ),
     ]
     if summary["by_invariant"]:
         lines.append(", ".join(f"{name} {count}" for name, count in sorted(summary["by_invariant"].items())))

@@ -107,12 +107,16 @@ def _panel(plane: Plane, x: int, y: int) -> list[str]:
     limit = LIMITS.get(plane.field)
     if limit is not None and low_x < limit < low_x + span_x:
         at = x + WIDE * (limit - low_x) / span_x
-        parts.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{y}" y2="{y + HIGH}" stroke="#cc3311" stroke-dasharray="4"/>')
+        parts.append(
+            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{y}" y2="{y + HIGH}" stroke="#cc3311" stroke-dasharray="4"/>'
+        )
     step = -(-len(plane.dots) // MOST_DOTS)  # the failed ones are all drawn, and last
     drawn = [dot for place, dot in enumerate(plane.dots) if place % step == 0 and not dot[2]]
     for value, at_ms, bad in drawn + [dot for dot in plane.dots if dot[2]]:
         cx, cy = x + WIDE * (value - low_x) / span_x, y + HIGH * (1 - (at_ms - low_y) / span_y)
-        parts.append(f'<circle class="{"bad" if bad else "ok"}" cx="{cx:.1f}" cy="{cy:.1f}" r="{2.5 if bad else 1.3}"/>')
+        parts.append(
+            f'<circle class="{"bad" if bad else "ok"}" cx="{cx:.1f}" cy="{cy:.1f}" r="{2.5 if bad else 1.3}"/>'
+        )
     return parts
 
 

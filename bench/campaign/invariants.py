@@ -5,7 +5,8 @@ and its counter follows the last sound one by one to three; what a sound but une
 and need not be.
 
     dangerous      a temperature above 45 °C, or strings more than 300 mV apart: isolation is due 50 ms later
-    silent         no frame of the BMS at all: isolation is due `silence_ms` after the last one
+    silent         no frame of the BMS that is news (sound, its counter moved on; any, where none is protected): isolation
+                   is due `silence_ms` after the last one
     inside limits  nothing that could excuse a stop: the current must flow on, and nobody may speak of a trip
 """
 
@@ -99,9 +100,8 @@ class Judge:
         self.limits = limits or Limits()
         self._bms = {(spec.frame_id, spec.is_extended): spec for spec in db.senders("BMS") if spec.cycle_s > 0}
         # Cell voltages decide nothing here, and are most of the traffic.
-        self._read = {
-            key for key, spec in self._bms.items() if any(_weighs(role) for role in db.roles_of(spec.name))
-        }
+        self._read = {key for key, spec in self._bms.items() if any(_weighs(role) for role in db.roles_of(spec.name))}
+        self._protected = any(spec.e2e for spec in self._bms.values())
         self._ems = {(spec.frame_id, spec.is_extended) for spec in db.senders("EMS")}
         self._watched = {key for key, spec in self._bms.items() if spec.cycle_s <= 0.02}
 
@@ -131,9 +131,6 @@ class Judge:
             spec = self._bms.get(key)
             if spec is None:
                 continue
-            if at_s >= start_s:
-                self._silence(seen, heard_s, at_s)
-                heard_s = at_s
             follows = True
             if spec.e2e is not None:
                 if not check(message.data[: spec.length], spec.e2e.data_id):
@@ -144,6 +141,9 @@ class Judge:
                 counters[key] = counter
                 follows = 1 <= delta <= MOST_LOST
                 seen.disturbed |= delta != 1
+            if follows and at_s >= start_s and (spec.e2e is not None or not self._protected):
+                self._silence(seen, heard_s, at_s)
+                heard_s = at_s
             if follows and key in self._watched:
                 if key in sound_s:
                     seen.longest_gap_s = max(seen.longest_gap_s, at_s - sound_s[key])
@@ -173,9 +173,7 @@ class Judge:
             seen.closed.append(at_s)
 
     @staticmethod
-    def _of_the_battery(
-        seen: Seen, at_s: float, values: dict[str, float], first_soc: float, *, follows: bool
-    ) -> None:
+    def _of_the_battery(seen: Seen, at_s: float, values: dict[str, float], first_soc: float, *, follows: bool) -> None:
         for role, value in values.items():
             if role.startswith(TEMPERATURES):
                 danger = value > TRIP_C + ROUNDING
@@ -324,7 +322,9 @@ def _no_discharge(played: Played, seen: Seen, limits: Limits) -> Found:
 def _log(played: Played, seen: Seen, limits: Limits) -> Found:
     end_s = played.start_s + played.scenario.end_s
     due_s, why = _due_s(seen, limits)
-    said = [(at_s, code, text) for at_s, code, text in played.log if at_s >= played.start_s and "over after" not in text]
+    said = [
+        (at_s, code, text) for at_s, code, text in played.log if at_s >= played.start_s and "over after" not in text
+    ]
     trips = [(at_s, text) for at_s, code, text in said if code == TRIP_CODE]
     if seen.must_trip_s + limits.isolation_ms / 1e3 < end_s and not played.crash:
         deadline_s = seen.must_trip_s + limits.isolation_ms / 1e3
@@ -370,12 +370,19 @@ def latency_ms(played: Played, seen: Seen, limits: Limits) -> float:
     if not len(above) or above[-1] + 1 >= len(times_s):
         return math.nan
     place = int(above[-1])
-    return 1e3 * (_fell_s(times_s, current_a, place, limits.isolation_fraction * abs(played.before_a)) - seen.must_trip_s)
+    return 1e3 * (
+        _fell_s(times_s, current_a, place, limits.isolation_fraction * abs(played.before_a)) - seen.must_trip_s
+    )
 
 
 def _fell_s(times_s: Floats, current_a: Floats, place: int, level_a: float) -> float:
     """When the current fell through the level between two ends: exact for a step, else by an exponential between them."""
-    t0, t1, a0, a1 = float(times_s[place]), float(times_s[place + 1]), float(current_a[place]), float(current_a[place + 1])
+    t0, t1, a0, a1 = (
+        float(times_s[place]),
+        float(times_s[place + 1]),
+        float(current_a[place]),
+        float(current_a[place + 1]),
+    )
     if t1 <= t0 or a1 <= 0 or a0 <= a1:
         return t1
     return t0 + (t1 - t0) * math.log(a0 / level_a) / math.log(a0 / a1)

@@ -111,7 +111,8 @@ def row_of(index: int, played: Played, judge: Judge) -> Row:
         "faults": json.dumps(data["faults"]),
         "clear_s": scenario.clear_s,
         "end_s": scenario.end_s,
-        "tripped": any(latched for _, latched in seen.trips) or any(code == "EMERGENCY_SHUTDOWN" for _, code, _ in played.log),
+        "tripped": any(latched for _, latched in seen.trips)
+        or any(code == "EMERGENCY_SHUTDOWN" for _, code, _ in played.log),
         "due": seen.must_trip_s < float("inf"),
         "latency_ms": latency_ms(played, seen, judge.limits),
         "failed": " ".join(dict.fromkeys(one.invariant for one in violations)),
@@ -146,7 +147,9 @@ class Campaign:
         """The folder is this job's; BenchError where it holds another one's."""
         path, text = self.folder / "job.json", json.dumps(asdict(self.job) | {"program": program()}, indent=1)
         if path.exists() and path.read_text("utf-8") != text:
-            mend = "name another --out, or delete it: the bench, the file, its trials, its seed or the controller differ"
+            mend = (
+                "name another --out, or delete it: the bench, the file, its trials, its seed or the controller differ"
+            )
             raise BenchError(str(self.folder), "holds another campaign", mend)
         path.write_text(text, "utf-8")
 
@@ -154,7 +157,9 @@ class Campaign:
         """The stands that are finished."""
         return {int(path.stem) for path in self._parts.glob("*.parquet")}
 
-    def run(self, workers: int = 1, scheduler: str = "", show: Callable[[Stood], None] = lambda stood: None) -> pa.Table:
+    def run(
+        self, workers: int = 1, scheduler: str = "", show: Callable[[Stood], None] = lambda stood: None
+    ) -> pa.Table:
         """Do what is left, and join everything."""
         left = [place for place in range(self.plan.stands) if place not in self.done()]
         if scheduler:

@@ -36,8 +36,17 @@ class _Frame:
         self.spec, self.base, self.codecs = spec, base, codecs
         self.by_key = {codec.key: codec for codec in codecs}
         self.readers = tuple(
-            (c.key, c.big_endian, c.shift, (1 << c.length) - 1, c.length - 1 if c.signed else c.length)
-            + (c.numerator, c.offset, c.denominator, c.not_available)
+            (
+                c.key,
+                c.big_endian,
+                c.shift,
+                (1 << c.length) - 1,
+                c.length - 1 if c.signed else c.length,
+                c.numerator,
+                c.offset,
+                c.denominator,
+                c.not_available,
+            )
             for c in codecs
         )
         self.writers = {
@@ -82,9 +91,7 @@ class BusDatabase:
                 codecs[message.name].append(
                     signal_codec(signal, specs[message.name], entry.role, key, entry.invert, where)
                 )
-        frames = {
-            name: _Frame(specs[name], _base(message), tuple(codecs[name])) for name, message in messages.items()
-        }
+        frames = {name: _Frame(specs[name], _base(message), tuple(codecs[name])) for name, message in messages.items()}
         return cls(path, sha256, frames)
 
     def require(self, roles: Iterable[str]) -> None:

@@ -21,6 +21,7 @@ To add a fault:
 """
 
 from v2g_bench.faults.base import Fault
+from v2g_bench.faults.bms_frozen import BmsFrozen
 from v2g_bench.faults.bms_silence import BmsSilence
 from v2g_bench.faults.cell_imbalance import CellImbalance
 from v2g_bench.faults.cell_voltage import CellVoltage
@@ -36,6 +37,7 @@ from v2g_bench.faults.thermal_gradient import ThermalGradient
 __all__ = [
     "FAULTS",
     "KINDS",
+    "BmsFrozen",
     "BmsSilence",
     "BusExpectation",
     "BusWindow",

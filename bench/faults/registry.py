@@ -6,6 +6,7 @@ from typing import Any
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault
+from v2g_bench.faults.bms_frozen import BmsFrozen
 from v2g_bench.faults.bms_silence import BmsSilence
 from v2g_bench.faults.cell_imbalance import CellImbalance
 from v2g_bench.faults.cell_voltage import CellVoltage
@@ -17,6 +18,7 @@ from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
 from v2g_bench.faults.thermal_gradient import ThermalGradient
 
 FAULTS: tuple[type[Fault], ...] = (
+    BmsFrozen,
     BmsSilence,
     CellImbalance,
     CellVoltage,
