@@ -11,15 +11,17 @@ import re
 import numpy as np
 
 from v2g_bench.campaign.bare import Played
-from v2g_bench.campaign.invariants import BLOCKING, TIMEOUT_CODE, TRIP_CODE, Limits
+from v2g_bench.campaign.invariants import BLOCKING, TIMEOUT_CODE, TRIP_CODE
 from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario
+from v2g_bench.campaign.witness import Limits
 from v2g_bench.errors import BenchError
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.bench import Bench
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.trace import SMOOTHING_S as SMOOTH_S
 
-FAST_HZ, SLOW_HZ, FAST_S = 20_000.0, 2_000.0, 2.0
+# Neither is a whole part of a usual switching frequency: ripple sampled in step with itself would look like a current.
+FAST_HZ, SLOW_HZ, FAST_S = 50_000.0, 6_250.0, 2.0
 PAST_S = 0.25  # of the bus before the scenario: a counter is judged by the frame before
 MARGIN_S = 0.3  # recorded beyond the end: a command takes its time on a real rig
 SETTLE_S = 0.05  # until the capture has everything

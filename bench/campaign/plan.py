@@ -17,7 +17,7 @@
     hold_s = [0.1, 0.16]                # from the full fault until it is taken back
     tail_s = 0.06                       # and from then to the end
 
-    [limits]                            # see `invariants.Limits`
+    [limits]                            # see `witness.Limits`
     isolation_ms = 50
 
     [[fault]]
@@ -41,8 +41,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy.stats import qmc
 
-from v2g_bench.campaign.invariants import Limits
 from v2g_bench.campaign.scenario import Scenario, Stand, Timed
+from v2g_bench.campaign.witness import Limits
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import KINDS, from_dict
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from v2g_bench.campaign.invariants import INVARIANTS, Judge, Limits, latency_ms
+from v2g_bench.campaign.invariants import INVARIANTS, Judge, latency_ms
 from v2g_bench.campaign.onrig import play_on
 from v2g_bench.campaign.scenario import Scenario, read_scenario
+from v2g_bench.campaign.witness import Limits
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.reading import Reading
 
