@@ -246,5 +246,5 @@ def _by_dask(job: Job, places: list[int], address: str) -> Iterator[Stood]:
         if not client.scheduler_info()["workers"]:
             raise BenchError(f"--scheduler {address}", "has no workers", f"start some: dask worker {address}")
         # pure=False: a row is never taken from another campaign's cache
-        for future in as_completed(client.map(run_stand, [job] * len(places), places, pure=False)):
+        for future in as_completed(client.map(run_stand, [job] * len(places), places, pure=False), loop=client.loop):
             yield future.result()
