@@ -71,6 +71,7 @@ class World:
         else:
             plant.request_contactors(True, now_s)
         self._waiting: list[tuple[float, int, Sent]] = []
+        self._advanced_s = float("-inf")  # nothing is due before the latest `advance`
         self._order = 0
         self._kept: dict[tuple[int, bool], deque[HandedOver]] = {}
         self.frames_sent, self.frames_refused, self.late_wakes, self.latest_wake_s = 0, 0, 0, 0.0
@@ -85,10 +86,10 @@ class World:
 
     def advance(self, now_s: float) -> list[Sent]:
         """Bring everything to `now_s`; the frames to hand to the bus now, in order."""
-        late_s = now_s - self.next_due_s
-        if late_s > LATE_S:
+        if now_s - self._advanced_s > LATE_S and (late_s := now_s - self.next_due_s) > LATE_S:
             self.late_wakes += 1
             self.latest_wake_s = max(self.latest_wake_s, late_s)
+        self._advanced_s = now_s
         self.injector.update(now_s)
         if now_s >= self.plant.now_s + STEP_S:
             self.plant.step(now_s)

@@ -189,7 +189,7 @@ PARTS = (
     _part(
         "digitizer with a wrong time base",
         "ERROR",
-        "readings came",
+        "two edges of the sync line are|readings came",
         HOT,
         (DIGITIZER, {"time_base": 0.5}, "start"),
         core="hot_cell_in_70_ms",

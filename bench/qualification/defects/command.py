@@ -31,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run_defects(options: argparse.Namespace) -> int:
     """0 when every defect was found by its check, for its reason, and the unbroken controller passed; else 1."""
     from v2g_bench.qualification.defects.run import Bench, chosen, matrix, run_all
+    from v2g_bench.qualification.result import this_bench
 
     suite = options.suite or _suite()
     if not suite.is_dir():
@@ -41,7 +42,7 @@ def run_defects(options: argparse.Namespace) -> int:
         raise BenchError("--only", f"no defect has {' or '.join(options.only)} in its name")
     print(f"rig {options.rig}: {len(defects)} defects, each against its check", flush=True)
     found = run_all(bench, defects, max(1, options.workers), _show)
-    result = matrix(found) | {"rig": options.rig, "seed": bench.seed, "date": _now(), "bench": v2g_bench.__version__}
+    result = matrix(found) | {"rig": options.rig, "seed": bench.seed, "date": _now(), "made_by": this_bench()}
     path = _keep(result, options.rig)
     print("\n" + table(found))
     print(
@@ -91,13 +92,34 @@ def _suite() -> Path:
 
 
 def _keep(result: dict[str, Any], rig: str) -> Path:
-    path = Path("reports") / f"defects-{Path(rig).stem}.json"
+    """Beside the qualifications; whoever certifies takes it from there into the run folder (`evidence`)."""
+    from v2g_bench.qualification.result import state_folder
+
+    path = state_folder() / f"defects-{Path(rig).stem}.json"
+    part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        part.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        part.replace(path)
     except OSError as error:
         raise BenchError(str(path), f"cannot be written: {error.strerror}") from None
     return path
+
+
+def evidence(folder: Path | None = None) -> dict[str, str]:
+    """File name -> text of every matrix that this very bench has made, for the folder of a run; empty if there is none."""
+    from v2g_bench.qualification.result import state_folder, this_bench
+
+    found, here = {}, this_bench()
+    for path in sorted((folder or state_folder()).glob("defects-*.json")):
+        try:
+            text = path.read_text("utf-8")
+            made_by = json.loads(text).get("made_by")
+        except (OSError, ValueError):
+            continue  # a file that cannot be read proves nothing
+        if made_by == here:
+            found[path.name] = text
+    return found
 
 
 def _now() -> str:

@@ -6,6 +6,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults import (
     FAULTS,
     KINDS,
+    BmsFrozen,
     BmsSilence,
     BusExpectation,
     CellImbalance,
@@ -22,6 +23,7 @@ from v2g_bench.faults import (
 )
 
 ONE_OF_EACH = [
+    BmsFrozen(),
     BmsSilence(),
     CellImbalance(),
     CellVoltage(cell=96, to_v=4.2),
