@@ -21,7 +21,8 @@ from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.trace import SMOOTHING_S as SMOOTH_S
 
 # Neither is a whole part of a usual switching frequency: ripple sampled in step with itself would look like a current.
-FAST_HZ, SLOW_HZ, FAST_S = 50_000.0, 6_250.0, 2.0
+FAST_HZ, SLOW_HZ = 50_000.0, 6_250.0
+MOST_SAMPLES = 45_000  # what a bench multimeter has memory for
 PAST_S = 0.25  # of the bus before the scenario: a counter is judged by the frame before
 MARGIN_S = 0.3  # recorded beyond the end: a command takes its time on a real rig
 SETTLE_S = 0.05  # until the capture has everything
@@ -36,7 +37,7 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
     client, clock, stand = parts.plant.client, parts.clock, scenario.stand
     _stand_up(parts, bench, scenario)
     with bench.asking(stand.power_w):
-        rate_hz = FAST_HZ if scenario.end_s <= FAST_S else SLOW_HZ
+        rate_hz = FAST_HZ if FAST_HZ * (scenario.end_s + 2 * MARGIN_S) <= MOST_SAMPLES else SLOW_HZ
         with bench.recording(rate_hz=rate_hz, after_s=scenario.end_s + MARGIN_S) as trace:
             parts.controller.log.mark()
             client.seed(stand.seed)
