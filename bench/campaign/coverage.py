@@ -12,7 +12,7 @@ from itertools import combinations_with_replacement
 from typing import Any
 
 GRID = 10
-WIDE, HIGH, EDGE, ACROSS = 230, 150, 34, 3
+WIDE, HIGH, EDGE, ACROSS = 270, 150, 34, 3
 MOST_DOTS = 2500
 LIMITS = {"to_c": 45.0, "to_mv": 300.0}
 STYLE = "text{font:11px sans-serif;fill:#333}.t{font-weight:bold}.ok{fill:#4477aa;fill-opacity:.35}.bad{fill:#cc3311}"
@@ -99,9 +99,9 @@ def _panel(plane: Plane, x: int, y: int) -> list[str]:
     parts = [
         f'<text class="t" x="{x}" y="{y - 6}">{escape(said)}</text>',
         f'<rect x="{x}" y="{y}" width="{WIDE}" height="{HIGH}" fill="none" stroke="#999"/>',
-        f'<text x="{x}" y="{y + HIGH + 13}">{low_x:g}</text>',
-        f'<text x="{x + WIDE}" y="{y + HIGH + 13}" text-anchor="end">{low_x + span_x:g}</text>',
-        f'<text x="{x + WIDE / 2}" y="{y + HIGH + 13}" text-anchor="middle">{escape(plane.field or "-")}</text>',
+        f'<text x="{x}" y="{y + HIGH + 13}">{low_x:.4g}</text>',
+        f'<text x="{x + WIDE}" y="{y + HIGH + 13}" text-anchor="end">{low_x + span_x:.4g}</text>',
+        f'<text x="{x + WIDE / 2}" y="{y + HIGH + 13}" text-anchor="middle">{escape(plane.field or "has no amount")}</text>',
         f'<text x="{x + 3}" y="{y + 12}">began {low_y:.0f} to {low_y + span_y:.0f} ms</text>',
     ]
     limit = LIMITS.get(plane.field)
@@ -124,7 +124,9 @@ def _matrix(kinds: Sequence[str], counts: dict[tuple[str, str], int], x: int, y:
     parts = [f'<text class="t" x="{x}" y="{y}">scenarios with two faults, by their kinds</text>']
     most = max(counts.values(), default=1)
     for row, kind in enumerate(kinds):
-        parts.append(f'<text x="{x}" y="{y + 20 * (row + 1) + 14}">{escape(kind)}</text>')
+        parts.append(f'<text x="{x}" y="{y + 20 * (row + 1) + 14}">{row + 1} {escape(kind)}</text>')
+        below = y + 20 * (len(kinds) + 1) + 14
+        parts.append(f'<text x="{x + 191 + 44 * row}" y="{below}" text-anchor="middle">{row + 1}</text>')
     for one, other in combinations_with_replacement(range(len(kinds)), 2):
         count = counts.get((kinds[one], kinds[other]), 0)
         left, top = x + 170 + 44 * one, y + 20 * (other + 1)
