@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     failures = [row for row in rows if row["failed"]]
     for scenario, said in [] if options.no_shrink else _shrunk(job, failures, folder):
         print(f"FAIL  {said}\n      pytest --rig=sim --scenario={scenario}")
-    print(f"{folder / 'results.parquet'}   {folder / 'coverage.svg'}")
+    print(f"{folder / 'results.parquet'}   {folder / 'report.html'}")
     return 1 if failures else 0
 
 
@@ -110,12 +110,14 @@ def _with_progress(work: Any, options: argparse.Namespace) -> tuple[Any, float, 
 
 def _leave(folder: Path, rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:
     from v2g_bench.campaign.coverage import svg
+    from v2g_bench.campaign.page import page
 
     title = (
         f"{summary['campaign']}, seed {summary['seed']}: {summary['scenarios']} scenarios, {summary['failed']} failed"
     )
     try:
         (folder / "coverage.svg").write_text(svg(rows, title), "utf-8")
+        (folder / "report.html").write_text(page(rows, summary), "utf-8")
         (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
     except OSError as error:
         raise BenchError(str(folder), f"cannot be written: {error.strerror}") from None

@@ -19,7 +19,7 @@ def test_a_good_campaign_ends_with_0_and_leaves_its_results(tmp_path, capsys):
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["scenarios"], summary["failed"]) == (10, 0)
     assert summary["sha256"] in capsys.readouterr().out
-    assert {"results.parquet", "coverage.svg", "summary.json", "job.json", "parts"} == {
+    assert {"results.parquet", "report.html", "coverage.svg", "summary.json", "job.json", "parts"} == {
         path.name for path in (tmp_path / "out").iterdir()
     }
 
