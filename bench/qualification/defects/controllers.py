@@ -506,8 +506,8 @@ class _SoonGood(Ems):
     """The noise latch falls off by itself once the line is good."""
 
     def tick(self, now_s: float) -> list[Action]:
-        if self.parts.signal.noisy is not None and self.parts.signal.still_noisy() is None:
-            self.parts.signal.noisy = None
+        if self.parts.signal.noisy is not None:
+            self.parts.signal.reset()  # refused while the line is noisy
         return super().tick(now_s)
 
 
