@@ -118,7 +118,7 @@ def _roles(loaded: Any) -> dict[str, Any]:
 
     roles = loaded.rig.bms.roles
     if isinstance(roles, str):
-        return cast(dict[str, Any], read_roles(loaded.resolve(roles, "bms.roles")))
+        return read_roles(loaded.resolve(roles, "bms.roles"))
     return {role: one if isinstance(one, str) else one.model_dump() for role, one in roles.items()}
 
 

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from v2g_bench.campaign.bare import Played
+from v2g_bench.campaign.bare import Floats, Played
 from v2g_bench.campaign.invariants import BLOCKING, TIMEOUT_CODE, TRIP_CODE
 from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario
 from v2g_bench.campaign.witness import Limits
@@ -90,11 +90,12 @@ def said(log: str, start_s: float) -> list[tuple[float, str, str]]:
 def _stand_up(parts: Parts, bench: Bench, scenario: Scenario) -> None:
     """The pack as the scenario has it, and a controller that has never seen another one."""
     assert parts.plant is not None
-    stand = scenario.stand
-    parts.controller.stop()
-    parts.plant.client.reset(soc_pct=stand.soc_pct, temperature_c=stand.temperature_c)
-    parts.controller.forget()
-    parts.controller.start()
+    stand, client = scenario.stand, parts.plant.client
+    client.rest = stand.soc_pct, stand.temperature_c
+    try:
+        parts.fresh_controller()
+    finally:
+        client.rest = None, None
     asked = f"{stand.power_w:.0f}"
     if not bench.wait_until(
         lambda: parts.controller.run("set_power", power_w=asked).status == 0, bench.rig.dut.ready_s, 0.1
@@ -102,7 +103,7 @@ def _stand_up(parts: Parts, bench: Bench, scenario: Scenario) -> None:
         raise BenchError(f"scenario {scenario.name}", f"the controller does not take {asked} W before any fault")
 
 
-def _smoothed(waveform: Waveform) -> tuple[np.ndarray, np.ndarray, float]:  # type: ignore[type-arg]
+def _smoothed(waveform: Waveform) -> tuple[Floats, Floats, float]:
     """Times (s), 2 ms means (A), and the standard deviation that noise leaves in them."""
     width = max(1, round(SMOOTH_S / waveform.dt_s))
     smooth = np.convolve(waveform.samples, np.full(width, 1.0 / width), mode="valid")

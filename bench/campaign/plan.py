@@ -208,6 +208,7 @@ def _at(span: Any, share: float, key: str = "") -> float:
             return 0.0
         share = 2 * share - 1
     low, high = span[0], span[1]
+    value: float
     value = low + share * (high - low)
     if len(span) == 3:
         steps = round((high - low) / span[2])

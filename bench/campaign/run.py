@@ -239,12 +239,13 @@ def _by_dask(job: Job, places: list[int], address: str) -> Iterator[Stood]:
     except ImportError:
         raise BenchError("--scheduler", "Dask is not installed", "pip install 'v2g-bench[dask]'") from None
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call,unused-ignore]
     except (OSError, ValueError) as error:
         raise BenchError(f"--scheduler {address}", f"no Dask scheduler answers: {error}") from None
     with client:
         if not client.scheduler_info()["workers"]:
             raise BenchError(f"--scheduler {address}", "has no workers", f"start some: dask worker {address}")
         # pure=False: a row is never taken from another campaign's cache
-        for future in as_completed(client.map(run_stand, [job] * len(places), places, pure=False), loop=client.loop):
+        futures = client.map(run_stand, [job] * len(places), places, pure=False)
+        for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call,unused-ignore]
             yield future.result()

@@ -122,6 +122,9 @@ class SyncPulse:
 class PlantClient:
     """The test's hand on the emulated world. Every method raises BenchError when the plant refuses or is gone."""
 
+    # Where `reset` brings the pack when it is not told: SoC (%), temperature (°C); None: as configured.
+    rest: tuple[float | None, float | None] = (None, None)
+
     def __init__(self, path: Path | str, timeout_s: float = 5.0) -> None:
         self._path, self._timeout_s = Path(path), timeout_s
         self._lock = threading.Lock()
@@ -194,8 +197,13 @@ class PlantClient:
         self.call("clear_all")
 
     def reset(self, soc_pct: float | None = None, temperature_c: float | None = None) -> None:
-        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off. None: as configured."""
-        self.call("reset", soc_pct=soc_pct, temperature_c=temperature_c)
+        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off. None: as `rest` says."""
+        rest_soc_pct, rest_temperature_c = self.rest
+        self.call(
+            "reset",
+            soc_pct=rest_soc_pct if soc_pct is None else soc_pct,
+            temperature_c=rest_temperature_c if temperature_c is None else temperature_c,
+        )
 
     def sync_pulse(self, meter: str = "all", marker_a: float = 0.0) -> SyncPulse:
         """One edge on the sync line, to one meter's external trigger or to all that have one.

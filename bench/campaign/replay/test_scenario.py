@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from v2g_bench.campaign.invariants import INVARIANTS, Judge, latency_ms
+from v2g_bench.campaign.invariants import INVARIANTS, latency_ms
+from v2g_bench.campaign.invariants import Judge as Auditor
 from v2g_bench.campaign.onrig import play_on
 from v2g_bench.campaign.scenario import Scenario, read_scenario
 from v2g_bench.campaign.witness import Limits
 from v2g_bench.errors import BenchError
+from v2g_bench.fixtures.judge import Judge
+from v2g_bench.rig.bench import Bench
+from v2g_bench.rig.parts import Parts
 
 
-def pytest_generate_tests(metafunc):
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test a file; a wrong file ends the run before anything starts."""
     files = [Path(name) for name in metafunc.config.getoption("--scenario") or []]
     try:
@@ -23,7 +27,7 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.mark.req("SCN-01")
-def test_invariants_hold(open_rig, bench, judge, scenario: Scenario):
+def test_invariants_hold(open_rig: Parts, bench: Bench, judge: Judge, scenario: Scenario) -> None:
     """Every invariant of the campaigns holds at every instant of this scenario."""
     thresholds, judging = bench.rig.dut.thresholds, bench.judging
     limits = Limits(
@@ -35,7 +39,7 @@ def test_invariants_hold(open_rig, bench, judge, scenario: Scenario):
         soc_step_pct=thresholds.soc_divergence_pct,
     )
     played, limits = play_on(open_rig, bench, scenario, limits)
-    auditor = Judge(open_rig.db, limits)
+    auditor = Auditor(open_rig.db, limits)
     seen = auditor.look(played)
     violations = auditor.judge(played, seen)
     for name, statement in INVARIANTS.items():

@@ -19,6 +19,7 @@ import pytest
 from v2g_bench.can.columns import Columns
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.fixtures.trials import Trials
+from v2g_bench.metrology import crossing as crossing_module
 from v2g_bench.metrology.budget import Budget
 from v2g_bench.metrology.decision import Decision, DecisionRule
 from v2g_bench.metrology.verdict import Verdict
@@ -138,7 +139,7 @@ def _all_pass(patch: pytest.MonkeyPatch) -> None:
 
 def _early_crossing(patch: pytest.MonkeyPatch) -> None:
     """The estimator finds the current gone 30 ms before it is."""
-    sound = trace_module.isolation
+    sound = crossing_module.isolation
 
     def isolation(*given: Any) -> Any:
         crossing = sound(*given)
@@ -162,8 +163,7 @@ def _nothing_taken_back(patch: pytest.MonkeyPatch) -> None:
 
 def _nothing_recorded(patch: pytest.MonkeyPatch) -> None:
     """A digitizer's record of zeros, whatever flows."""
-    sound = Trace.waveform.fget
-    assert sound is not None
+    sound: Callable[[Trace], Any] = vars(Trace)["waveform"].fget
 
     def waveform(self: Trace) -> Any:
         whole = sound(self)
