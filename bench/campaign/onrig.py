@@ -6,6 +6,7 @@ tests, not here.
 """
 
 import dataclasses
+import math
 import re
 
 import numpy as np
@@ -106,7 +107,7 @@ def _stand_up(parts: Parts, bench: Bench, scenario: Scenario) -> None:
 def _smoothed(waveform: Waveform) -> tuple[Floats, Floats, float]:
     """Times (s), 2 ms means (A), and the standard deviation that noise leaves in them."""
     width = max(1, round(SMOOTH_S / waveform.dt_s))
-    smooth = np.convolve(waveform.samples, np.full(width, 1.0 / width), mode="valid")
-    times_s = waveform.start_s + (width - 1) / 2 * waveform.dt_s + waveform.dt_s * np.arange(len(smooth))
+    smooth: Floats = np.asarray(np.convolve(waveform.samples, np.full(width, 1.0 / width), mode="valid"), np.float64)
+    times_s: Floats = waveform.start_s + (width - 1) / 2 * waveform.dt_s + waveform.dt_s * np.arange(len(smooth))
     last = waveform.samples[-width:]
-    return times_s, smooth, float(np.std(last)) / width**0.5
+    return times_s, smooth, float(np.std(last)) / math.sqrt(width)

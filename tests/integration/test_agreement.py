@@ -20,9 +20,8 @@ from v2g_bench.kernel import images
 
 PROJECT = Path(__file__).parents[2]
 BOUND_S = 500.0
-# The wire time of a frame (0.26 ms), the Modbus transit (0.1 ms each way), and up to 1 ms by which a 2 ms mean of the
-# current is off, on both sides.
-LATENCY_MS = 2.5
+# The wire time of a frame (0.26 ms), the Modbus transit (0.1 ms each way), and the 2 ms mean of the current on both sides.
+LATENCY_MS = 1.0
 
 SCENARIOS = {
     "hot": ((OverTemperature(cell=17, to_c=45.5),), -3000.0, 0.15),
