@@ -108,6 +108,7 @@ def _smoothed(waveform: Waveform) -> tuple[Floats, Floats, float]:
     """Times (s), 2 ms means (A), and the standard deviation that noise leaves in them."""
     width = max(1, round(SMOOTH_S / waveform.dt_s))
     smooth: Floats = np.asarray(np.convolve(waveform.samples, np.full(width, 1.0 / width), mode="valid"), np.float64)
-    times_s: Floats = waveform.start_s + (width - 1) / 2 * waveform.dt_s + waveform.dt_s * np.arange(len(smooth))
+    first_s = float(waveform.start_s + (width - 1) / 2 * waveform.dt_s)
+    times_s: Floats = np.asarray(first_s + waveform.dt_s * np.arange(len(smooth)), np.float64)
     last = waveform.samples[-width:]
     return times_s, smooth, float(np.std(last)) / math.sqrt(width)
