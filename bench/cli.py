@@ -4,6 +4,7 @@ v2g-bench rigs
 v2g-bench check --rig=vcan0
 v2g-bench qualify --rig=vcan0
 v2g-bench calibrate --rig=vcan0
+v2g-bench campaign shutdown --trials 20000 --workers 2
 v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
 v2g-bench export reports/2026-11-23T01-00-00-vcan0
 v2g-bench verify reports/2026-11-23T01-00-00-vcan0
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from v2g_bench import __version__
+from v2g_bench.campaign.command import configure as configure_campaign
 from v2g_bench.errors import BenchError
 from v2g_bench.kernel.command import configure as configure_kernel
 from v2g_bench.qualification.command import configure_calibrate, configure_qualify
@@ -49,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="a run's captures as MF4 and Parquet, also of a run that was killed")
     export.add_argument("folder", type=Path, metavar="RUN")
     export.set_defaults(run=_export)
+    configure_campaign(commands.add_parser("campaign", help="thousands of generated scenarios on the simulation"))
     configure_reports(commands)
     return parser
 

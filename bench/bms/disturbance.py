@@ -29,7 +29,8 @@ class DisturbanceSettings:
 
     loss_pct: frames that never appear; flip_pct: frames with one to three flipped payload bits; burst_frames: how many
     frames in a row one loss or flip hits; jitter_ms: each frame is delayed by 0 to this much, evenly distributed, the
-    frames of one identifier keep their order; duplicate_pct: frames that appear twice; silent: nothing appears.
+    frames of one identifier keep their order; duplicate_pct: frames that appear twice; silent: nothing appears; frozen:
+    every frame is the last one of its identifier again.
     """
 
     loss_pct: float = 0.0
@@ -38,6 +39,7 @@ class DisturbanceSettings:
     jitter_ms: float = 0.0
     duplicate_pct: float = 0.0
     silent: bool = False
+    frozen: bool = False
 
     def joined(self, other: "DisturbanceSettings") -> "DisturbanceSettings":
         """Both at once: independent losses combine, the longer burst and the larger jitter count."""
@@ -52,6 +54,7 @@ class DisturbanceSettings:
             jitter_ms=max(self.jitter_ms, other.jitter_ms),
             duplicate_pct=both(self.duplicate_pct, other.duplicate_pct),
             silent=self.silent or other.silent,
+            frozen=self.frozen or other.frozen,
         )
 
 
@@ -116,6 +119,7 @@ class Disturbance:
         self._rng = random.Random(seed)
         self._loss, self._flip = _Burst(self._rng), _Burst(self._rng)
         self._last_s: dict[tuple[int, bool], float] = {}
+        self._newest: dict[tuple[int, bool], can.Message] = {}
 
     @property
     def idle(self) -> bool:
@@ -126,6 +130,10 @@ class Disturbance:
         """The frames that leave because `frame` was handed over at `now_s`: none, one, or two (a duplicate)."""
         settings, counters = self.settings, self.counters
         counters.offered += 1
+        key = (frame.arbitration_id, frame.is_extended_id)
+        if settings.frozen:
+            frame = self._newest.get(key, frame)
+        self._newest[key] = frame
         if self.idle:
             counters.passed_clean += 1
             return [Sent(now_s, frame)]

@@ -44,11 +44,11 @@ class _Cyclic:
 
     def __init__(self, db: BusDatabase, spec: MessageSpec, base_s: float, counter: int) -> None:
         self.spec, self.base_s, self.counter, self.slot = spec, base_s, counter, 0
-        self.limits = {}
+        self.limits = []
         for role in db.roles_of(spec.name):
             codec = db.codec(role)
             ends = sorted((codec.value(codec.raw_min), codec.value(codec.raw_max)))
-            self.limits[role] = (ends[0], ends[1])
+            self.limits.append((role, ends[0], ends[1]))
         self.due_s = base_s
 
     def skip_to(self, now_s: float) -> int:
@@ -60,7 +60,11 @@ class _Cyclic:
 
     def values(self, sensed: Mapping[str, float]) -> dict[str, float]:
         """This message's roles, each brought into the range that its signal can carry, as a real sender saturates."""
-        return {role: min(max(sensed[role], low), high) for role, (low, high) in self.limits.items() if role in sensed}
+        values = {}
+        for role, low, high in self.limits:
+            if (value := sensed.get(role)) is not None:
+                values[role] = low if value < low else high if value > high else value
+        return values
 
 
 class BmsEmulator:
@@ -89,6 +93,7 @@ class BmsEmulator:
             _Cyclic(db, spec, start_s + phase_s + shortest_s * place / len(cyclic), rng.randrange(256))
             for place, spec in enumerate(cyclic)
         ]
+        self._next_s = min((cyclic.due_s for cyclic in self._cyclic), default=float("inf"))
         self._receivers: dict[tuple[int, bool], E2EReceiver | None] = {}
         for role in ("contactor_request", "cooling_request"):
             if db.has(role):
@@ -103,8 +108,7 @@ class BmsEmulator:
     @property
     def next_due_s(self) -> float:
         """When `due` has something to do again."""
-        next_s = min((cyclic.due_s for cyclic in self._cyclic), default=float("inf"))
-        return next_s if self._heard_s is None else min(next_s, self._heard_s + self._timeout_s)
+        return self._next_s if self._heard_s is None else min(self._next_s, self._heard_s + self._timeout_s)
 
     @property
     def commanded(self) -> bool:
@@ -114,9 +118,9 @@ class BmsEmulator:
     def due(self, now_s: float) -> list[can.Message]:
         """The frames that are due by `now_s`, in the order of their slots, with what is sensed at `now_s`."""
         self._watch(now_s)
-        ready = [cyclic for cyclic in self._cyclic if cyclic.due_s <= now_s]
-        if not ready:
+        if now_s < self._next_s:
             return []
+        ready = [cyclic for cyclic in self._cyclic if cyclic.due_s <= now_s]
         ready.sort(key=lambda cyclic: cyclic.due_s)
         sensed = self._sense(now_s)
         frames = []
@@ -124,6 +128,7 @@ class BmsEmulator:
             frames.append(self._db.encode(cyclic.spec.name, cyclic.values(sensed), cyclic.counter))
             cyclic.counter = (cyclic.counter + 1) & 0xFF
             self.missed += cyclic.skip_to(now_s)
+        self._next_s = min(cyclic.due_s for cyclic in self._cyclic)
         self.sent += len(frames)
         return frames
 

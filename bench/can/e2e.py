@@ -45,6 +45,9 @@ class E2EStatus(StrEnum):
         return self in (E2EStatus.OK, E2EStatus.OK_SOME_LOST)
 
 
+_GOOD = frozenset(status for status in E2EStatus if status.good)
+
+
 class E2EState(StrEnum):
     """What the stream of frames is worth."""
 
@@ -98,18 +101,25 @@ class E2EReceiver:
         self.counts: dict[E2EStatus, int] = dict.fromkeys(E2EStatus, 0)
         self._counter: int | None = None
         self._window: deque[bool] = deque(maxlen=self.config.window)
+        self._good = 0
 
     def hear(self, data: bytes | bytearray) -> E2EStatus:
         """Judge one frame and move the state."""
         status = self._judge(data)
         self.counts[status] += 1
-        self._window.append(status.good)
-        self._move()
+        self._note(status in _GOOD)
         return status
 
     def silence(self) -> None:
         """A cycle went by without a frame: it takes a place in the window and is not good."""
-        self._window.append(False)
+        self._note(False)
+
+    def _note(self, good: bool) -> None:
+        """One more place of the window; `_good` is its sum."""
+        if len(self._window) == self.config.window:
+            self._good -= self._window[0]
+        self._window.append(good)
+        self._good += good
         self._move()
 
     def reset(self) -> None:
@@ -117,6 +127,7 @@ class E2EReceiver:
         self.state = E2EState.INIT
         self._counter = None
         self._window.clear()
+        self._good = 0
 
     def _judge(self, data: bytes | bytearray) -> E2EStatus:
         if not check(data, self.data_id):
@@ -134,7 +145,7 @@ class E2EReceiver:
         return E2EStatus.OK if delta == 1 else E2EStatus.OK_SOME_LOST
 
     def _move(self) -> None:
-        good = sum(self._window)
+        good = self._good
         errors = len(self._window) - good
         enough = good >= self.config.min_ok and errors <= self.config.max_errors
         if enough:

@@ -9,7 +9,6 @@ its last five: one or two spoiled frames change nothing, a true change arrives t
 [25.0, 25.0, 25.0, 25.0, 25.0, 26.0, 26.0]
 """
 
-from collections import deque
 from collections.abc import Collection, Mapping
 
 _FRAMES = 5
@@ -20,7 +19,7 @@ class MedianOfFive:
 
     def __init__(self, messages: Collection[str]) -> None:
         self._messages = frozenset(messages)
-        self._last: dict[str, deque[float]] = {}
+        self._last: dict[str, list[float]] = {}
 
     def settle(self, message: str, values: Mapping[str, float]) -> Mapping[str, float]:
         """The values to go on with. The first frame is taken as it is."""
@@ -31,7 +30,8 @@ class MedianOfFive:
     def _median(self, role: str, value: float) -> float:
         last = self._last.get(role)
         if last is None:
-            last = self._last[role] = deque([value] * _FRAMES, maxlen=_FRAMES)
+            last = self._last[role] = [value] * _FRAMES
         else:
+            del last[0]
             last.append(value)
         return sorted(last)[_FRAMES // 2]

@@ -24,6 +24,7 @@ To add a fault:
 from v2g_bench.faults.babbling_node import BabblingNode
 from v2g_bench.faults.base import Fault
 from v2g_bench.faults.bit_errors import WireBitErrors
+from v2g_bench.faults.bms_frozen import BmsFrozen
 from v2g_bench.faults.bms_silence import BmsSilence
 from v2g_bench.faults.burst_errors import WireBursts
 from v2g_bench.faults.cell_imbalance import CellImbalance
@@ -48,6 +49,7 @@ __all__ = [
     "FAULTS",
     "KINDS",
     "BabblingNode",
+    "BmsFrozen",
     "BmsSilence",
     "BusExpectation",
     "BusWindow",

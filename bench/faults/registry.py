@@ -8,6 +8,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults.babbling_node import BabblingNode
 from v2g_bench.faults.base import Fault
 from v2g_bench.faults.bit_errors import WireBitErrors
+from v2g_bench.faults.bms_frozen import BmsFrozen
 from v2g_bench.faults.bms_silence import BmsSilence
 from v2g_bench.faults.burst_errors import WireBursts
 from v2g_bench.faults.cell_imbalance import CellImbalance
@@ -26,6 +27,7 @@ from v2g_bench.faults.thermal_gradient import ThermalGradient
 from v2g_bench.faults.wrong_sample_point import WrongSamplePoint
 
 FAULTS: tuple[type[Fault], ...] = (
+    BmsFrozen,
     BmsSilence,
     CellImbalance,
     CellVoltage,

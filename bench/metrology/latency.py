@@ -17,6 +17,8 @@ from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.crossing import Crossing
 
 MS = 1000.0
+# What no budget of a latency may lack, whatever the instrument.
+TERMS = ("crossing in the record", "frame stamp", "clock link", "trigger of the record", "time base")
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,9 @@ class PlantClient:
     part: who is at the other end; a gateway understands the methods about faults, `status`, `truth_frame` and `shutdown`.
     """
 
+    # Where `reset` brings the pack when it is not told: SoC (%), temperature (°C); None: as configured.
+    rest: tuple[float | None, float | None] = (None, None)
+
     def __init__(self, path: Path | str, timeout_s: float = 5.0, part: str = "plant") -> None:
         self._path, self._timeout_s, self._part = Path(path), timeout_s, part
         self._lock = threading.Lock()
@@ -198,9 +201,14 @@ class PlantClient:
         """Take all injections back."""
         self.call("clear_all")
 
-    def reset(self, soc_pct: float | None = None) -> None:
-        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off."""
-        self.call("reset", soc_pct=soc_pct)
+    def reset(self, soc_pct: float | None = None, temperature_c: float | None = None) -> None:
+        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off. None: as `rest` says."""
+        rest_soc_pct, rest_temperature_c = self.rest
+        self.call(
+            "reset",
+            soc_pct=rest_soc_pct if soc_pct is None else soc_pct,
+            temperature_c=rest_temperature_c if temperature_c is None else temperature_c,
+        )
 
     def sync_pulse(self, meter: str = "all", marker_a: float = 0.0) -> SyncPulse:
         """One edge on the sync line, to one meter's external trigger or to all that have one.

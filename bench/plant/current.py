@@ -57,10 +57,10 @@ class History:
     has to step the plant up to the end of the window first.
     """
 
-    def __init__(self, keep_s: float) -> None:
+    def __init__(self, keep_s: float, capacity: int = FIRST_CAPACITY) -> None:
         self._keep_s = keep_s
         self._forgotten = False
-        self._table: Floats = np.zeros((FIRST_CAPACITY, 11))
+        self._table: Floats = np.zeros((capacity, 11))
         self._count = 0
 
     @property
@@ -74,6 +74,28 @@ class History:
             self._make_room(segment.end_s)
         self._table[self._count] = segment
         self._count += 1
+
+    def last(self, count: int) -> "History":
+        """A history of its own that knows the last `count` segments alone, with a little room."""
+        short = History(self._keep_s, 8 * count)
+        kept = self.rows[-count:]
+        short._table[: len(kept)], short._count = kept, len(kept)
+        short._forgotten = self._forgotten or self._count > count
+        return short
+
+    def current_ends(self, since_s: float) -> tuple[Floats, Floats]:
+        """Times (s) and currents (A) of both ends of every segment that ends after `since_s`, in order.
+
+        Within a segment the current is monotonous: no instant between two ends lies outside of them.
+        """
+        rows = self.rows
+        rows = rows[int(np.searchsorted(rows[:, END], since_s, "right")) :]
+        length = rows[:, END] - rows[:, START]
+        decays = rows[:, TAU] > 0
+        left = np.exp(-length / np.where(decays, rows[:, TAU], 1.0))
+        line, decay = rows[:, I0] + rows[:, I_SLOPE] * length, rows[:, I_REST] + (rows[:, I0] - rows[:, I_REST]) * left
+        times = np.column_stack((rows[:, START], rows[:, END])).ravel()
+        return times, np.column_stack((rows[:, I0], np.where(decays, decay, line))).ravel()
 
     def current_a(self, t: Floats) -> Floats:
         """DC current (A, + charge, no ripple) at the times t (s; any order, 1-D)."""

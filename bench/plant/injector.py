@@ -71,6 +71,8 @@ class Injector:
     @property
     def next_due_s(self) -> float:
         """When `update` has something to do again: an injection begins, or a ramp moves on; inf if nothing will."""
+        if not self._injections:
+            return float("inf")
         next_s = min((one.at_s for one in self._injections.values() if not one.active), default=float("inf"))
         if self._updated_s < self._ramps_until_s:
             next_s = min(next_s, self._updated_s + RAMP_STEP_S)
@@ -107,6 +109,8 @@ class Injector:
 
     def update(self, now_s: float) -> None:
         """Begin what is due, and move ramps on."""
+        if not self._injections and self._updated_s >= self._ramps_until_s:
+            return
         begun = [one for one in self._injections.values() if not one.active and one.at_s <= now_s]
         if begun:
             seen = dict(self._seen())

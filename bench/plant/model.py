@@ -237,6 +237,18 @@ class Plant:
         """Voltage at the pack's terminals at the times t, V, without ripple; otherwise like `dc_current`."""
         return self._circuit.history.voltage_v(t)
 
+    def current_ends(self, since_s: float) -> tuple[Floats, Floats]:
+        """Both ends of every piece of the mean DC current that ends after `since_s`: times (s), currents (A)."""
+        return self._circuit.history.current_ends(since_s)
+
+    def forget_past(self, segments: int) -> None:
+        """Keep the last `segments` pieces of the history alone: a plant that is to be copied should be small."""
+        self._circuit.history = self._circuit.history.last(segments)
+
+    def constants(self) -> list[Floats]:
+        """The large arrays that never change; copies of a plant may share them."""
+        return self._sensors.noise_tables()
+
     def ac(self, t_from_s: float, t_to_s: float) -> AcQuantities:
         """AC quantities over the window t_from_s..t_to_s, at unity power factor; limits of time as for `dc_current`.
 

@@ -116,11 +116,13 @@ class Operations:
         self._world.injector.clear_all(self._clock.now_s())
         self._changed()
 
-    def reset(self, soc_pct: float | None = None) -> None:
+    def reset(self, soc_pct: float | None = None, temperature_c: float | None = None) -> None:
         """No fault and no defect anywhere, the pack at rest and healthy. Commands of the controller stay."""
         if soc_pct is not None and not 0 <= soc_pct <= 100:
             raise BenchError("reset", f"soc_pct={soc_pct:g} is out of range", "use 0 to 100")
-        self._world.reset(self._clock.now_s(), soc_pct)
+        if temperature_c is not None and not -40 <= temperature_c <= 60:
+            raise BenchError("reset", f"temperature_c={temperature_c:g} is out of range", "use -40 to 60")
+        self._world.reset(self._clock.now_s(), soc_pct, temperature_c)
         if self._inverter is not None:
             self._inverter.heal()
         for meter in self._meters.values():

@@ -186,7 +186,7 @@ class SensorOverrides:
             raise BenchError(f"sensor override {name}", f"has no index, got {index}", "leave the index away")
         if count and (index is None or not 1 <= index <= count):
             raise BenchError(f"sensor override {name}", f"index {index} is outside 1..{count}", "cells count from 1")
-        return name, index
+        return name, None if index is None else int(index)
 
 
 CELL_NOISE_V, TEMPERATURE_NOISE_K, CURRENT_NOISE_A = 0.000_3, 0.05, 0.02
@@ -209,6 +209,10 @@ class PackSensors:
         self._cell_noise_k: Floats = rng.standard_normal((NOISE_ROWS, config.cells)) * TEMPERATURE_NOISE_K
         self._module_noise_k: Floats = rng.standard_normal((NOISE_ROWS, config.modules)) * TEMPERATURE_NOISE_K
         self._current_noise_a: Floats = rng.standard_normal(NOISE_ROWS) * CURRENT_NOISE_A
+
+    def noise_tables(self) -> list[Floats]:
+        """The noise, which never changes."""
+        return [self._cell_noise_v, self._cell_noise_k, self._module_noise_k, self._current_noise_a]
 
     def read(self, now_s: float, current_a: float, contactor_state: int, energy_throughput_kwh: float) -> PackReading:
         """Sense the pack at now_s while current_a flows."""

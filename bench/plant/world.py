@@ -75,6 +75,7 @@ class World:
         else:
             plant.request_contactors(True, now_s)
         self._waiting: list[tuple[float, int, Sent]] = []
+        self._advanced_s = float("-inf")  # nothing is due before the latest `advance`
         self._order = 0
         self._kept: dict[tuple[int, bool], deque[HandedOver]] = {}
         self.frames_sent, self.frames_refused, self.late_wakes, self.latest_wake_s = 0, 0, 0, 0.0
@@ -89,10 +90,10 @@ class World:
 
     def advance(self, now_s: float) -> list[Sent]:
         """Bring everything to `now_s`; the frames to hand to the bus now, in order."""
-        late_s = now_s - self.next_due_s
-        if late_s > LATE_S:
+        if now_s - self._advanced_s > LATE_S and (late_s := now_s - self.next_due_s) > LATE_S:
             self.late_wakes += 1
             self.latest_wake_s = max(self.latest_wake_s, late_s)
+        self._advanced_s = now_s
         self.injector.update(now_s)
         if now_s >= self.plant.now_s + STEP_S:
             self.plant.step(now_s)
@@ -131,10 +132,10 @@ class World:
                 return one
         return None
 
-    def reset(self, now_s: float, soc_pct: float | None = None) -> None:
+    def reset(self, now_s: float, soc_pct: float | None = None, temperature_c: float | None = None) -> None:
         """All faults and defects taken back, the pack at rest. What the controller commands stays commanded."""
         self.injector.clear_all(now_s)
-        self.plant.reset(now_s, soc_pct)
+        self.plant.reset(now_s, soc_pct, temperature_c)
 
     def _sense(self, now_s: float) -> Mapping[str, float]:
         sampled_s, version = self._sampled

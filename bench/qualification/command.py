@@ -1,6 +1,7 @@
 """The subcommands `v2g-bench qualify` and `v2g-bench calibrate`: their arguments, and what they print.
 
 v2g-bench qualify --rig=virtual --trials 5
+v2g-bench qualify --rig=sim --defects
 v2g-bench calibrate --rig=virtual --pulses 100
 """
 
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
+from v2g_bench.qualification.defects.command import configure as configure_defects
 
 
 def configure_qualify(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +24,7 @@ def configure_qualify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--delays", type=_delays, default=None, metavar="MS,MS...", help="delays of the responder, ms")
     parser.add_argument("--seed", type=int, default=None, metavar="N", help="of order and phases (default: random)")
     parser.add_argument("--keep", type=Path, default=None, metavar="DIR", help="keep capture and logs in this folder")
+    configure_defects(parser)
     parser.add_argument("--check", action="store_true", help="do not qualify: say whether the last result still counts")
     parser.set_defaults(run=run_qualify)
 
@@ -37,6 +40,10 @@ def configure_calibrate(parser: argparse.ArgumentParser) -> None:
 
 def run_qualify(options: argparse.Namespace) -> int:
     """0 when the bench is qualified, 1 when it is not."""
+    if options.defects:
+        from v2g_bench.qualification.defects.command import run_defects
+
+        return run_defects(options)
     from v2g_bench.qualification.result import fresh
     from v2g_bench.qualification.run import DELAYS_MS, Plan, qualify
     from v2g_bench.rig.load import load_rig

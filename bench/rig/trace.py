@@ -18,7 +18,7 @@ from v2g_bench.meters.protocols import CurrentDigitizer
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.crossing import Crossing, NoCrossing, NoCurrent, RecordTooShort, Undecided, isolation
 from v2g_bench.metrology.extremes import least_mean, least_share
-from v2g_bench.metrology.latency import ClockLink, RecordTiming, latency_budget
+from v2g_bench.metrology.latency import TERMS, ClockLink, RecordTiming, latency_budget
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.reading import Reading
@@ -126,6 +126,10 @@ class Trace:
             self._waveform = self._digitizer.fetch(self.edge.time_s)
         return self._waveform
 
+    def zero_offset_a(self) -> float:
+        """How far from zero the digitizer may be when nothing flows (A)."""
+        return self._digitizer.timing().offset_a
+
     def isolation(self, after: Stamp) -> Isolation:
         """When the current fell below the rig's fraction of its value before `after`, and stayed there."""
         waveform = self.waveform
@@ -136,6 +140,8 @@ class Trace:
         except NoCrossing as error:  # it never went, or it came back
             return self._none(after, failed=str(error))
         budget = self._budget(crossing, after)
+        if lacking := set(TERMS) - {part.name for part in budget.components}:
+            raise BenchError("budget of the latency", f"lacks {', '.join(sorted(lacking))}", "it would be too small")
         value_ms = 1000.0 * (crossing.time_s - after.time_s)
         reading = Reading("time to isolation", value_ms, "ms", budget)
         return Isolation(Latency(reading, after, crossing.time_s, waveform, crossing.before, crossing.level))

@@ -6,7 +6,7 @@ bit, and nobody ever fails to acknowledge.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import can
@@ -60,7 +60,7 @@ class SimBus:
         begin_s = max(self._timeline.now_s(), self._free_s)
         extended, is_fd = message.is_extended_id, message.is_fd
         self._free_s = complete_s = begin_s + wire_time_s(len(message.data), is_fd, extended, *self._rates)
-        self._timeline.at(complete_s, lambda: self._complete(node, message))
+        self._timeline.at(complete_s, partial(self._complete, node, message))
 
     def _complete(self, node: object, message: can.Message) -> None:
         flags = (wire.EXTENDED if message.is_extended_id else 0) | (wire.FD if message.is_fd else 0)

@@ -21,6 +21,7 @@ from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import (
+    BmsFrozen,
     BmsSilence,
     BusExpectation,
     CellImbalance,
@@ -165,6 +166,7 @@ def test_each_sensed_fault_is_on_the_bus_and_gone_after_it_is_cleared(setup: Set
 @pytest.mark.parametrize(
     "fault",
     [
+        BmsFrozen(),
         BmsSilence(),
         EmiNoise(loss_pct=30),
         EmiNoise(flip_pct=30, burst_frames=3),

@@ -115,3 +115,15 @@ def test_two_disturbances_join():
     joined = DisturbanceSettings(loss_pct=50, burst_frames=2).joined(DisturbanceSettings(loss_pct=50, jitter_ms=4))
     assert joined == DisturbanceSettings(loss_pct=75, burst_frames=2, jitter_ms=4)
     assert QUIET.joined(DisturbanceSettings(silent=True)).silent
+
+
+def test_a_frozen_sender_repeats_the_last_frame_of_each_identifier():
+    path = Disturbance(1)
+    path.transmit(frame(1), 0.0)
+    path.transmit(frame(2), 0.01)
+    path.settings = DisturbanceSettings(frozen=True)
+    sent = [one for number in range(3, 8) for one in path.transmit(frame(number), number * 0.01)]
+    assert [one.frame.data for one in sent] == [frame(2).data] * 5
+    assert [one.at_s for one in sent] == [number * 0.01 for number in range(3, 8)]
+    path.settings = QUIET
+    assert path.transmit(frame(9), 0.09)[0].frame.data == frame(9).data

@@ -8,6 +8,7 @@ from v2g_bench.faults import (
     FAULTS,
     KINDS,
     BabblingNode,
+    BmsFrozen,
     BmsSilence,
     BusExpectation,
     CellImbalance,
@@ -43,6 +44,7 @@ UNTOUCHED = {
     "nodes": dict.fromkeys(("bms", "ems", "bench"), NODE),
 }
 ONE_OF_EACH = [
+    BmsFrozen(),
     BmsSilence(),
     CellImbalance(),
     CellVoltage(cell=96, to_v=4.2),

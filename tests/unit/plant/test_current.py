@@ -86,3 +86,35 @@ def test_fast_stepping_grows_the_table_instead_of_forgetting():
     for n in range(3 * FIRST_CAPACITY):
         past.append(Segment(n * 0.001, (n + 1) * 0.001, float(n)))
     assert past.current_a(np.array([0.0005])).tolist() == [0.0]
+
+
+def test_both_ends_of_every_piece():
+    times, current = history().current_ends(0.0)
+    assert times.tolist() == [0.0, 1.0, 1.0, 2.0]
+    assert current == pytest.approx([0.0, 10.0, 10.0, -0.05])
+    times, current = history().current_ends(1.5)
+    assert times.tolist() == [1.0, 2.0]
+
+
+@given(at=st.floats(0.0, 2.0))
+def test_no_instant_lies_outside_of_the_ends_of_its_piece(at):
+    times, current = history().current_ends(0.0)
+    value = float(history().current_a(np.array([at]))[0])
+    piece = [
+        (min(a, b), max(a, b))
+        for (t0, a), (t1, b) in zip(
+            zip(times[::2], current[::2], strict=True), zip(times[1::2], current[1::2], strict=True), strict=True
+        )
+        if t0 <= at <= t1
+    ]
+    assert any(low - 1e-9 <= value <= high + 1e-9 for low, high in piece)
+
+
+def test_a_short_history_knows_its_last_pieces_alone():
+    whole = history()
+    short = whole.last(1)
+    assert short.current_a(np.array([1.5])) == whole.current_a(np.array([1.5]))
+    with pytest.raises(BenchError, match="only the last"):
+        short.current_a(np.array([0.5]))
+    short.append(Segment(2.0, 3.0, -0.05))
+    assert len(whole.rows) == 2

@@ -145,3 +145,13 @@ def test_a_small_pack_of_one_string_and_one_module():
     assert reading.string_voltage_difference_v == 0.4
     assert reading.string_voltages_v.sum() == pytest.approx(8 * 3.694, abs=0.05)
     assert reading.module_temps_c[0] == pytest.approx(30.0, abs=0.7)
+
+
+def test_a_cell_may_be_named_by_a_whole_float():
+    """As it comes out of a file in which every number is one."""
+    plant = Plant(PlantConfig(), seed=1, now_s=0.0)
+    plant.sensors_override.set("cell_temperature", 45.5, index=17.0)
+    plant.step(0.1)
+    assert plant.sensors.cell_temperatures_c[16] == 45.5
+    plant.sensors_override.clear("cell_temperature", index=17)
+    assert not list(plant.sensors_override)

@@ -104,6 +104,15 @@ def test_a_reset_keeps_the_commands_and_takes_the_faults(world, db):
     assert world.plant.soc_pct == pytest.approx(30, abs=0.1)
 
 
+def test_a_reset_brings_the_pack_to_a_temperature(world):
+    world.reset(0.5, soc_pct=40, temperature_c=31.0)
+    world.plant.step(0.6)
+    assert world.plant.sensors.cell_temperatures_c == pytest.approx(31.0, abs=1.5)
+    world.reset(0.7)
+    world.plant.step(0.8)
+    assert world.plant.sensors.cell_temperatures_c == pytest.approx(25.0, abs=1.5)
+
+
 def test_a_silent_controller_opens_the_contactors(world, db):
     command = db.message_of("contactor_request").name
     world.hear(db.encode(command, {"contactor_request": 1.0}, 0), 0.0)

@@ -1,0 +1,368 @@
+"""The bare simulated world: plant, BMS, faults, bus and controller core, and the power stage behind a fixed transit.
+
+It is `v2g_bench.sim` without asyncio, Modbus registers and meters, so that all of it can be copied in a moment:
+`Standing` brings it to its power once, `play` starts from a copy. Left out against `--rig=sim`: the inverter's own
+timers (reversion, enter service), its register scaling, its heartbeat, the discovery.
+"""
+
+import io
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import can
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario, Stand
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.ems.actions import (
+    Action,
+    Frame,
+    InverterReading,
+    LogLine,
+    SendFrame,
+    SetInverterPower,
+    StopInverter,
+)
+from v2g_bench.ems.busplan import plan_bus
+from v2g_bench.ems.commands import SetPower
+from v2g_bench.ems.config import BusConfig, Thresholds
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.daemon import core_factory
+from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.errors import BenchError
+from v2g_bench.plant.config import PlantConfig
+from v2g_bench.plant.faces import PlantStage
+from v2g_bench.plant.model import Plant
+from v2g_bench.plant.world import World
+from v2g_bench.sim.bus import SimBus
+from v2g_bench.sim.controller import SimCanPort
+from v2g_bench.sim.network import TRANSIT_S
+from v2g_bench.sim.plant import SAMPLE_S
+from v2g_bench.sim.timeline import Timeline
+
+START_S = 1000.0
+POLL_S = 0.2  # the reference controller's poll of its inverter
+READY_S, STEADY_S, BOUND_S = 0.05, 0.3, 8.0
+RUNNING, STANDBY = 3, 7  # SunSpec 701.InvSt
+HISTORY_SEGMENTS = 16
+LEAD_S = 0.005  # of the past that a scenario's record keeps
+
+Floats = NDArray[np.float64]
+Factory = Callable[[EmsSettings], Ems]
+
+
+@dataclass
+class Wire:
+    """Every frame of a scenario, in order: when it was complete, and the frame."""
+
+    frames: list[tuple[float, can.Message]] = field(default_factory=list)
+
+
+class TappedBus(SimBus):
+    """The simulated bus with a plain list as its log."""
+
+    def __init__(self, timeline: Timeline, bitrate: int, data_bitrate: int) -> None:
+        super().__init__(timeline, bitrate, data_bitrate)
+        self.wire = Wire()
+
+    def _complete(self, node: object, message: can.Message) -> None:
+        self.wire.frames.append((self._timeline.now_s(), message))
+        for known, hears in self._nodes:
+            if known is not node:
+                hears(message)
+
+
+class BarePort(SimCanPort):
+    """The controller's CAN face; no loop runs here."""
+
+    def send(self, frame: SendFrame) -> None:
+        counter = self._counters[frame.message] = (self._counters.get(frame.message, -1) + 1) & 0xFF
+        assert self._bus is not None
+        self._bus.send(self._db.encode(frame.message, frame.values, counter))
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all scenarios of a campaign share: the database, the plant's ratings, the controller."""
+
+    db: BusDatabase
+    plant: PlantConfig
+    thresholds: Thresholds
+    bitrate: int
+    data_bitrate: int
+    factory: Factory
+
+    @classmethod
+    def of_rig(cls, rig: str | Path = "sim", core: str = "") -> "Setup":
+        """As the rig file says; `core` FILE:FACTORY takes the place of the reference controller."""
+        from v2g_bench.rig.load import load_rig
+
+        loaded = load_rig(str(rig))
+        if not loaded.rig.simulated:
+            raise BenchError(f"rig {loaded.rig.name}", "is no simulation", "campaigns run on a rig like sim")
+        db = BusDatabase.load(loaded.resolve(loaded.rig.bms.dbc, "bms.dbc"), _roles(loaded))
+        rated_w = loaded.rig.inverter.rated_power_w
+        plant = PlantConfig.model_validate(loaded.rig.plant.model_dump() | {"rated_power_w": rated_w})
+        thresholds = Thresholds(**loaded.rig.dut.thresholds.model_dump(), rated_power_w=rated_w)
+        bus = loaded.rig.bus["main"]
+        return cls(db, plant, thresholds, bus.bitrate, bus.data_bitrate, core_factory(core) if core else Ems)
+
+
+def _roles(loaded: Any) -> dict[str, Any]:
+    from v2g_bench.can.roles import read_roles
+
+    roles = loaded.rig.bms.roles
+    if isinstance(roles, str):
+        return read_roles(loaded.resolve(roles, "bms.roles"))
+    return {role: one if isinstance(one, str) else one.model_dump() for role, one in roles.items()}
+
+
+@dataclass(frozen=True)
+class Played:
+    """What happened in one scenario. Times on the simulated clock, s; current in A, + = charge.
+
+    times_s and current_a: the ends of every piece of the DC current; between two the current is monotonous.
+    answer: (accepted, text) of the power asked for again. log: (time, code, text).
+    """
+
+    scenario: Scenario
+    start_s: float
+    before_a: float
+    times_s: Floats
+    current_a: Floats
+    frames: list[tuple[float, can.Message]]
+    log: list[tuple[float, str, str]]
+    answer: tuple[bool, str]
+    crash: str = ""
+
+
+class BareWorld:
+    """All parts of the world and the controller, on one timeline."""
+
+    def __init__(self, setup: Setup, stand: Stand) -> None:
+        self.setup, self.stand = setup, stand
+        self.timeline = timeline = Timeline(START_S)
+        self.bus = TappedBus(timeline, setup.bitrate, setup.data_bitrate)
+        ambient = {"temperature_c": stand.temperature_c, "ambient_c": stand.temperature_c, "soc_pct": stand.soc_pct}
+        config = setup.plant.model_copy(update=ambient)
+        self.plant = Plant(config, stand.seed, START_S)
+        self.world = World(self.plant, setup.db, stand.seed, START_S, sample_s=SAMPLE_S)
+        self.stage = PlantStage(self.plant, timeline)
+        plan = plan_bus(setup.db, setup.thresholds.bms_timeout_s)
+        self.ems = setup.factory(EmsSettings(plan, setup.thresholds))
+        self.port = BarePort(BusConfig(), setup.db, self._hear, self._lose, self._say)
+        self.log: list[tuple[float, str, str]] = []
+        self.crash = ""
+        self._orders = 0
+        self._event = timeline.at(START_S, self._wake)
+        self.bus.join(self.world, self._to_world)
+        self.port.join(self.bus)
+        timeline.at(START_S, self._tick)
+        timeline.at(START_S, self._poll)
+
+    # The world's side
+
+    def _to_world(self, message: can.Message) -> None:
+        self.world.hear(message, self.timeline.now_s())
+
+    def _wake(self) -> None:
+        now_s = self.timeline.now_s()
+        for sent in self.world.advance(now_s):
+            self.bus.send(self.world, sent.frame)
+        self._event = self.timeline.at(self.world.next_due_s, self._wake)
+
+    def rearm(self) -> None:
+        """The world has been changed: when it is due next has to be asked anew."""
+        self._event.cancel()
+        self._event = self.timeline.at(self.world.next_due_s, self._wake)
+
+    # The controller's side
+
+    def _hear(self, frame: Frame) -> None:
+        self._guarded(self.ems.hear, frame)
+
+    def _lose(self, why: str) -> None:
+        self._guarded(self.ems.lose_bus, why)
+
+    def _say(self, line: LogLine) -> None:
+        self.log.append((self.timeline.now_s(), line.code, line.text))
+
+    def _tick(self) -> None:
+        now_s = self.timeline.now_s()
+        self._guarded(self.ems.tick)
+        if not self.crash:
+            self.timeline.at(max(self.ems.next_due_s(now_s), now_s + 0.0005), self._tick)
+
+    def _poll(self) -> None:
+        if not self.crash:
+            now_s = self.timeline.now_s()
+            self.timeline.at(now_s + 2 * TRANSIT_S, self._answer)
+            self.timeline.at(now_s + POLL_S, self._poll)
+
+    def _answer(self) -> None:
+        reading = self.stage.measure()
+        state = RUNNING if reading.running else STANDBY
+        self._guarded(self.ems.hear_inverter, InverterReading(float(round(reading.ac_power_w)), state))
+
+    def command(self, power_w: float) -> tuple[bool, str]:
+        """Ask for a power; whether it was taken, and what was said."""
+        if self.crash:
+            return False, "the controller has crashed"
+        try:
+            reply = self.ems.command(SetPower(power_w), self.timeline.now_s())
+        except Exception as error:  # noqa: BLE001  (whatever a core under test raises is its crash)
+            self._crashed(error)
+            return False, self.crash
+        self._act(reply.actions)
+        return reply.ok, reply.text
+
+    def _guarded(self, work: Callable[..., list[Action]], *given: Any) -> None:
+        if self.crash:
+            return
+        try:
+            self._act(work(*given, self.timeline.now_s()))
+        except Exception as error:  # noqa: BLE001  (whatever a core under test raises is its crash)
+            self._crashed(error)
+
+    def _crashed(self, error: Exception) -> None:
+        self.crash = f"{type(error).__name__}: {error}"
+        self._order(None)
+        self.port.leave(self.bus)
+
+    def _act(self, actions: Any) -> None:
+        for action in actions:
+            if isinstance(action, SendFrame):
+                self.port.send(action)
+            elif isinstance(action, LogLine):
+                self._say(action)
+            elif isinstance(action, StopInverter):
+                self._order(None)
+            elif isinstance(action, SetInverterPower):
+                self._order(action.power_w)
+
+    def _order(self, power_w: float | None) -> None:
+        self._orders += 1
+        at_s = self.timeline.now_s() + TRANSIT_S
+        self.timeline.at(at_s, partial(self._carry_out, self._orders, power_w))
+
+    def _carry_out(self, order: int, power_w: float | None) -> None:
+        """A stop overtakes every power before it; an overtaken power is not carried out."""
+        now_s = self.timeline.now_s()
+        if power_w is None:
+            self.plant.enable_bridge(False, now_s)
+            self.plant.set_ac_power(0.0, now_s)
+        elif order == self._orders:
+            self.plant.set_ac_power(float(int(power_w)), now_s)
+            if not self.plant.bridge_commanded:
+                self.timeline.at(now_s + 2 * TRANSIT_S, partial(self._start, order))
+
+    def _start(self, order: int) -> None:
+        if order == self._orders:
+            self.plant.enable_bridge(True, self.timeline.now_s())
+
+
+class Standing:
+    """The world at its power, and any number of copies of it.
+
+    A core whose parts cannot be pickled is brought to its power anew for each scenario: slower, with the same results.
+    """
+
+    def __init__(self, setup: Setup, stand: Stand) -> None:
+        self._setup, self._stand = setup, stand
+        world = _at_power(setup, stand)
+        shared = [setup, setup.db, setup.plant, setup.thresholds, world.plant.config, world.ems.settings]
+        shared += world.plant.constants()
+        self._shared = shared
+        places = {id(one): place for place, one in enumerate(shared)}
+        held = io.BytesIO()
+        try:
+            _Pickler(held, places).dump(world)
+            self._held: bytes | None = held.getvalue()
+        except (pickle.PicklingError, AttributeError, TypeError):
+            self._held = None
+
+    def copy(self) -> BareWorld:
+        """A world of one's own."""
+        if self._held is None:
+            return _at_power(self._setup, self._stand)
+        return cast(BareWorld, _Unpickler(io.BytesIO(self._held), self._shared).load())
+
+    def play(self, scenario: Scenario) -> Played:
+        """What happens in this scenario."""
+        if scenario.stand != self._stand:
+            raise BenchError(f"scenario {scenario.name}", "belongs to another stand")
+        return _play(self.copy(), scenario)
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: io.BytesIO, places: dict[int, int]) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._places = places
+
+    def persistent_id(self, obj: Any) -> int | None:
+        """The place of what all copies share."""
+        return self._places.get(id(obj))
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, shared: list[Any]) -> None:
+        super().__init__(file)
+        self._shared = shared
+
+    def persistent_load(self, pid: Any) -> Any:
+        """What all copies share."""
+        return self._shared[pid]
+
+
+def play(setup: Setup, scenario: Scenario) -> Played:
+    """One scenario, from nothing."""
+    return Standing(setup, scenario.stand).play(scenario)
+
+
+def _at_power(setup: Setup, stand: Stand) -> BareWorld:
+    """The world with its power standing, or standing still elsewhere."""
+    world = BareWorld(setup, stand)
+    timeline = world.timeline
+    timeline.pause(READY_S)
+    until_s = timeline.now_s() + BOUND_S
+    while not world.command(stand.power_w)[0] and not world.crash and timeline.now_s() < until_s:
+        timeline.pause(READY_S)
+    still_since_s, anchor_w = timeline.now_s(), float("inf")
+    while timeline.now_s() < until_s and timeline.now_s() - still_since_s < STEADY_S:
+        timeline.pause(READY_S)
+        world.plant.step(timeline.now_s())
+        if abs(world.plant.ac_power_w - anchor_w) > 20.0:
+            still_since_s, anchor_w = timeline.now_s(), world.plant.ac_power_w
+    world.plant.forget_past(HISTORY_SEGMENTS)
+    world.log.clear()
+    # A frame's counter is judged by the one before it, so the last frame of each message stays.
+    last = {message.arbitration_id: (at_s, message) for at_s, message in world.bus.wire.frames}
+    world.bus.wire.frames = sorted(last.values(), key=lambda one: one[0])
+    return world
+
+
+def _play(world: BareWorld, scenario: Scenario) -> Played:
+    timeline, plant = world.timeline, world.plant
+    start_s = timeline.now_s()
+    plant.step(start_s)
+    before_a = plant.dc_current_a
+    world.world.path.reseed(scenario.stand.seed)
+    for timed in scenario.faults:
+        world.world.injector.inject(timed.fault, start_s + timed.at_s, timeline.now_s())
+    world.rearm()
+    timeline.run_until(start_s + scenario.clear_s)
+    world.world.injector.clear_all(timeline.now_s())
+    world.rearm()
+    timeline.run_until(start_s + scenario.clear_s + ASK_AGAIN_S)
+    answer = world.command(scenario.stand.power_w)
+    timeline.run_until(start_s + scenario.end_s)
+    plant.step(timeline.now_s())
+    times_s, current_a = plant.current_ends(start_s - LEAD_S)
+    return Played(
+        scenario, start_s, before_a, times_s, current_a, world.bus.wire.frames, world.log, answer, world.crash
+    )

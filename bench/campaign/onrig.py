@@ -1,0 +1,114 @@
+"""One scenario on an open rig, whatever rig it is: what `bare.play` does in its own world, with wires and meters.
+
+The current is the digitizer's record, averaged over 2 ms (ripple and noise are no current), so times are known to about
+a millisecond: this shows whether a finding of a campaign is one on the rig. Latencies are measured by the conformance
+tests, not here.
+"""
+
+import dataclasses
+import math
+import re
+
+import numpy as np
+
+from v2g_bench.campaign.bare import Floats, Played
+from v2g_bench.campaign.invariants import BLOCKING, TIMEOUT_CODE, TRIP_CODE
+from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario
+from v2g_bench.campaign.witness import Limits
+from v2g_bench.errors import BenchError
+from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.rig.bench import Bench
+from v2g_bench.rig.parts import Parts
+from v2g_bench.rig.trace import SMOOTHING_S as SMOOTH_S
+
+# Neither is a whole part of a usual switching frequency: ripple sampled in step with itself would look like a current.
+FAST_HZ, SLOW_HZ = 50_000.0, 6_250.0
+MOST_SAMPLES = 45_000  # what a bench multimeter has memory for
+PAST_S = 0.25  # of the bus before the scenario: a counter is judged by the frame before
+MARGIN_S = 0.3  # recorded beyond the end: a command takes its time on a real rig
+SETTLE_S = 0.05  # until the capture has everything
+LINE = re.compile(r"^\S+ (?P<at_s>\d+\.\d+) \w+ (?P<code>\S+) (?P<text>.*)$")
+CODES = (TRIP_CODE, TIMEOUT_CODE, *BLOCKING)
+
+
+def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> tuple[Played, Limits]:
+    """What happened, and the limits with what this record leaves uncertain. BenchError where the rig has no plant."""
+    if parts.plant is None:
+        raise BenchError(f"scenario {scenario.name}", "this rig has no emulated battery to play it on")
+    client, clock, stand = parts.plant.client, parts.clock, scenario.stand
+    _stand_up(parts, bench, scenario)
+    with bench.asking(stand.power_w):
+        rate_hz = FAST_HZ if FAST_HZ * (scenario.end_s + 2 * MARGIN_S) <= MOST_SAMPLES else SLOW_HZ
+        with bench.recording(rate_hz=rate_hz, after_s=scenario.end_s + MARGIN_S) as trace:
+            parts.controller.log.mark()
+            client.seed(stand.seed)
+            start_s = clock.now_s()
+            try:
+                for timed in scenario.faults:
+                    client.inject(timed.fault, at_s=start_s + timed.at_s)
+                parts.pause(max(0.0, start_s + scenario.clear_s - clock.now_s()))
+            finally:
+                client.clear_all()
+            clear_s = clock.now_s() - start_s
+            parts.pause(ASK_AGAIN_S)
+            reply = parts.controller.run("set_power", power_w=f"{stand.power_w:.0f}")
+            parts.pause(max(0.0, start_s + scenario.end_s - clock.now_s()))
+            end_s = clock.now_s()
+            parts.pause(SETTLE_S)
+            waveform = trace.waveform
+    crash = "" if parts.controller.alive() else "the controller has ended"
+    columns = parts.capture.frames(since_s=start_s - PAST_S)
+    frames = [columns.frame(place) for place in range(len(columns))]
+    times_s, current_a, noise_a = _smoothed(waveform)
+    inside = times_s <= end_s
+    before_a = float(np.mean(current_a[times_s < start_s]))
+    played = Played(
+        scenario=dataclasses.replace(scenario, clear_s=clear_s, end_s=end_s - start_s),
+        start_s=start_s,
+        before_a=before_a,
+        times_s=times_s[inside],
+        current_a=current_a[inside],
+        frames=[(one.stamp_s, one.message()) for one in frames if one.stamp_s <= end_s and not one.is_own],
+        log=said(parts.controller.log.since_mark(), start_s),
+        answer=(reply.status == 0, (reply.out + reply.err).strip()),
+        crash=crash,
+    )
+    slack_a = trace.zero_offset_a() + 4 * noise_a
+    return played, dataclasses.replace(limits, slack_ms=limits.slack_ms + 1e3 * SMOOTH_S, slack_a=slack_a)
+
+
+def said(log: str, start_s: float) -> list[tuple[float, str, str]]:
+    """(time, code, text) of a controller's log. A line that is not in the reference's form has no time of its own."""
+    lines = []
+    for line in log.splitlines():
+        if found := LINE.match(line):
+            lines.append((float(found["at_s"]), found["code"], found["text"]))
+        elif line.strip():
+            lines.append((start_s, next((code for code in CODES if code in line), "-"), line))
+    return lines
+
+
+def _stand_up(parts: Parts, bench: Bench, scenario: Scenario) -> None:
+    """The pack as the scenario has it, and a controller that has never seen another one."""
+    assert parts.plant is not None
+    stand, client = scenario.stand, parts.plant.client
+    client.rest = stand.soc_pct, stand.temperature_c
+    try:
+        parts.fresh_controller()
+    finally:
+        client.rest = None, None
+    asked = f"{stand.power_w:.0f}"
+    if not bench.wait_until(
+        lambda: parts.controller.run("set_power", power_w=asked).status == 0, bench.rig.dut.ready_s, 0.1
+    ):
+        raise BenchError(f"scenario {scenario.name}", f"the controller does not take {asked} W before any fault")
+
+
+def _smoothed(waveform: Waveform) -> tuple[Floats, Floats, float]:
+    """Times (s), 2 ms means (A), and the standard deviation that noise leaves in them."""
+    width = max(1, round(SMOOTH_S / waveform.dt_s))
+    smooth: Floats = np.asarray(np.convolve(waveform.samples, np.full(width, 1.0 / width), mode="valid"), np.float64)
+    first_s = float(waveform.start_s + (width - 1) / 2 * waveform.dt_s)
+    times_s: Floats = np.asarray(first_s + waveform.dt_s * np.arange(len(smooth)), np.float64)
+    last = waveform.samples[-width:]
+    return times_s, smooth, float(np.std(last)) / math.sqrt(width)

@@ -1,0 +1,143 @@
+"""One scenario as data, and its file: a pack, a power, faults with their times, and what is asked for at the end.
+
+    name = "shutdown-000017"
+    seed = 17
+    soc_pct = 50.0
+    temperature_c = 25.0
+    power_w = -3000.0
+    clear_s = 0.2
+    end_s = 0.26
+
+    [[faults]]
+    kind = "over_temperature"
+    cell = 17
+    to_c = 45.5
+    at_s = 0.013
+
+Times count from the scenario's beginning, with the power standing. At `clear_s` all faults are taken back; 10 ms later
+the same power is asked for again, which a latched controller must refuse. At `end_s` the scenario is over.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from v2g_bench.errors import BenchError
+from v2g_bench.faults import Fault, from_dict
+
+ASK_AGAIN_S = 0.01
+LONGEST_S = 600.0
+_NUMBERS = {
+    "soc_pct": (0.0, 100.0),
+    "temperature_c": (-40.0, 60.0),
+    "power_w": (-1e6, 1e6),
+    "clear_s": (0.0, LONGEST_S),
+    "end_s": (0.0, LONGEST_S),
+}
+
+
+@dataclass(frozen=True)
+class Stand:
+    """From where a scenario starts: the pack at rest at this charge and temperature, then this AC power (+ = charge)."""
+
+    seed: int
+    soc_pct: float
+    temperature_c: float
+    power_w: float
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A fault and when it begins, s after the scenario's beginning."""
+
+    at_s: float
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """See the module's text. `name` is for people; the rest decides everything that happens."""
+
+    name: str
+    stand: Stand
+    faults: tuple[Timed, ...]
+    clear_s: float
+    end_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, in the order of the file."""
+        stand = self.stand
+        return {
+            "name": self.name,
+            "seed": stand.seed,
+            "soc_pct": stand.soc_pct,
+            "temperature_c": stand.temperature_c,
+            "power_w": stand.power_w,
+            "clear_s": self.clear_s,
+            "end_s": self.end_s,
+            "faults": [one.fault.to_dict() | {"at_s": one.at_s} for one in self.faults],
+        }
+
+    def to_toml(self) -> str:
+        """The file's text."""
+        data = self.to_dict()
+        faults = data.pop("faults")
+        lines = [f"{key} = {json.dumps(value)}" for key, value in data.items()]
+        for fault in faults:
+            lines += ["", "[[faults]]", *(f"{key} = {json.dumps(value)}" for key, value in fault.items())]
+        return "\n".join(lines) + "\n"
+
+
+def scenario_of(data: Mapping[str, Any], where: str) -> Scenario:
+    """The scenario in plain data; BenchError that names what is missing, unknown, or not a number in range."""
+    known = {"name", "seed", *_NUMBERS, "faults"}
+    for key in data:
+        if key not in known:
+            raise BenchError(f"{where}: {key}", "unknown key", f"known: {', '.join(sorted(known))}")
+    for key in sorted(known - {"faults"}):
+        if key not in data:
+            raise BenchError(f"{where}: {key}", "is missing")
+    if not isinstance(data["seed"], int) or isinstance(data["seed"], bool) or data["seed"] < 0:
+        raise BenchError(f"{where}: seed", f"{data['seed']!r} is not a whole number from 0 on")
+    numbers = {key: _number(data[key], f"{where}: {key}", *limits) for key, limits in _NUMBERS.items()}
+    listed = data.get("faults", [])
+    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
+        raise BenchError(f"{where}: faults", "is not a list of tables", "write each fault below a line [[faults]]")
+    faults = tuple(_timed(one, f"{where}: faults[{place}]") for place, one in enumerate(listed))
+    if numbers["end_s"] < numbers["clear_s"] + 2 * ASK_AGAIN_S:
+        raise BenchError(f"{where}: end_s", f"leaves no {2 * ASK_AGAIN_S:g} s after clear_s", "make it later")
+    for timed in faults:
+        if timed.at_s >= numbers["clear_s"]:
+            raise BenchError(f"{where}: faults", f"one begins at {timed.at_s:g} s, when all are taken back")
+    stand = Stand(data["seed"], numbers["soc_pct"], numbers["temperature_c"], numbers["power_w"])
+    return Scenario(str(data["name"]), stand, faults, numbers["clear_s"], numbers["end_s"])
+
+
+def read_scenario(path: Path) -> Scenario:
+    """The scenario of a file; BenchError with file and key for whatever is wrong in it."""
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BenchError(str(path), f"cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError(str(path), f"is not TOML: {error}") from None
+    return scenario_of(data, str(path))
+
+
+def _timed(data: Mapping[str, Any], where: str) -> Timed:
+    if "at_s" not in data:
+        raise BenchError(f"{where}: at_s", "is missing")
+    at_s = _number(data["at_s"], f"{where}: at_s", 0.0, LONGEST_S)
+    try:
+        return Timed(at_s, from_dict({key: value for key, value in data.items() if key != "at_s"}))
+    except BenchError as error:
+        raise BenchError(f"{where}: {error.where}", error.what, error.mend) from None
+
+
+def _number(value: Any, where: str, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise BenchError(where, f"{value!r} is not a number from {low:g} to {high:g}")
+    return float(value)

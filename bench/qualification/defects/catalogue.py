@@ -1,0 +1,221 @@
+"""What is broken on purpose, as data: each defect with the check that has to notice it, and the words it has to use.
+
+check: a requirement ("SAF-01"), a campaign ("campaign shutdown"), or "verify" (the recomputation of a run's evidence).
+verdict: of the requirement, or the invariants of the campaign that must fail, or "wrong" for verify.
+reason: a regular expression that must be found in what the check said. tests: as for pytest -k.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+CONTROLLERS = "v2g_bench.qualification.defects.controllers"
+Kind = Literal["controller", "part", "bench"]
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One thing that is broken; see the module's text. near_miss: inside the limit by little, and must pass.
+
+    core: the factory in `controllers`; parts and bench: what `plugin` breaks; tamper: a file of the run that is changed
+    afterwards. emulated: also run on the emulated rigs.
+    """
+
+    name: str
+    kind: Kind
+    check: str
+    verdict: str
+    reason: str
+    tests: str = ""
+    core: str = ""
+    parts: tuple[tuple[str, dict[str, Any], str], ...] = field(default=(), hash=False)
+    bench: str = ""
+    tamper: str = ""
+    near_miss: bool = False
+    emulated: bool = False
+
+    @property
+    def reference(self) -> str:
+        """MODULE:FACTORY of its controller; "" for the sound one."""
+        return f"{CONTROLLERS}:{self.core}" if self.core else ""
+
+
+HOT, HOT_CHARGING = "hot_cell_isolates and discharging-3kW", "hot_cell_isolates and charging-3kW and not discharging"
+STRINGS, AT_LIMIT = "diverging_strings_isolate and discharging-3kW", "no_trip_at_the_limit"
+SILENCE, GRADIENT = "bms_silence_stops_the_transfer and discharging", "thermal_gradient_derates"
+DIVERGENCE, CALIBRATION = "soc_divergence_blocks_v2g", "calibration_charge_gives_v2g_back"
+LOST, DAMAGED, BURSTS = (f"emi_leaves_charge_only and {one}" for one in ("lost", "damaged", "bursts"))
+DISCHARGE = "set_power_is_the_power and discharging"
+CHARGE = "set_power_is_the_power and charging and not discharging"
+SHUTDOWN, FALLBACKS = "campaign shutdown", "campaign fallbacks"
+TIME, STAYS = r"{} ms ± .* limit <= 50 ms", "does not stay below the threshold"
+AMPERES = r"\d\.\d+ A ± .* limit <= 0\.\d+ A"
+
+
+def _core(name: str, check: str, verdict: str, reason: str, tests: str = "", **more: Any) -> Defect:
+    return Defect(name.replace("_", " "), "controller", check, verdict, reason, tests, core=name, **more)
+
+
+def _fails(name: str, check: str, reason: str, tests: str, **more: Any) -> Defect:
+    return _core(name, check, "FAIL", reason, tests, **more)
+
+
+def _part(name: str, verdict: str, reason: str, tests: str, *parts: Any, core: str = "", **more: Any) -> Defect:
+    check = {DISCHARGE: "LIM-04", GRADIENT: "SAF-08", LOST: "SAF-11"}.get(tests, "SAF-01")
+    return Defect(name, "part", check, verdict, reason, tests, core=core, parts=parts, **more)
+
+
+def _bench(name: str, check: str, verdict: str, reason: str, tests: str = HOT, **more: Any) -> Defect:
+    return Defect(more.pop("title", name.replace("_", " ")), "bench", check, verdict, reason, tests, bench=name, **more)
+
+
+TRIPS = (
+    _fails("hot_cell_ignored", "SAF-01", STAYS, HOT, emulated=True),
+    _fails("strings_ignored", "SAF-02", STAYS, STRINGS),
+    _fails("hot_cell_in_51_ms", "SAF-01", TIME.format(r"5[01]\.\d+"), HOT),
+    _fails("hot_cell_in_55_ms", "SAF-01", TIME.format(r"5[45]\.\d+"), HOT),
+    _fails("hot_cell_in_70_ms", "SAF-01", TIME.format(r"(69|70)\.\d+"), HOT, emulated=True),
+    _fails("strings_in_51_ms", "SAF-02", TIME.format(r"5[01]\.\d+"), STRINGS),
+    _fails("strings_in_55_ms", "SAF-02", TIME.format(r"5[45]\.\d+"), STRINGS),
+    _fails("strings_in_70_ms", "SAF-02", TIME.format(r"(69|70)\.\d+"), STRINGS),
+    _core("hot_cell_in_45_ms", "SAF-01", "PASS", "", HOT, near_miss=True),
+    _core("hot_cell_in_49_ms", "SAF-01", "PASS", "", HOT, near_miss=True),
+    _core("strings_in_49_ms", "SAF-02", "PASS", "", STRINGS, near_miss=True),
+    _fails("hot_limit_50", "SAF-01", STAYS, HOT),
+    _fails("hot_limit_in_volts", "SAF-01", STAYS, HOT),
+    _fails("strings_limit_500_mv", "SAF-02", STAYS, STRINGS),
+    _core("hot_limit_one_bit_high", SHUTDOWN, "isolation", "A flows later"),
+    _core("strings_limit_one_bit_high", SHUTDOWN, "isolation", "A flows later"),
+    _fails("hot_limit_one_bit_low", "SAF-03", "reports no trip: no", AT_LIMIT),
+    _fails("strings_limit_one_bit_low", "SAF-03", "reports no trip: no", AT_LIMIT, emulated=True),
+    _fails("hot_cell_averaged", "SAF-01", r"limit <= 50 ms", HOT),
+    _fails("six_frames_wanted", "SAF-01", TIME.format(r"5\d\.\d+"), HOT),
+    _core("polls_every_100_ms", SHUTDOWN, "isolation", "A flows later"),
+    _fails("blind_while_charging", "SAF-01", STAYS, HOT_CHARGING),
+    _fails("blind_while_discharging", "SAF-01", STAYS, HOT),
+    _core("trip_does_not_latch", SHUTDOWN, "latch", "the trip was taken back|was accepted after a trip"),
+    _core("power_accepted_after_trip", SHUTDOWN, "latch", "was accepted after a trip"),
+    _core("contactors_stay_closed", SHUTDOWN, "contactors", "closed contactors are asked for"),
+    _core("inverter_not_stopped", SHUTDOWN, "isolation", "A flows later"),
+    _core("crashes_on_danger", "SAF-01", "ERROR", "internal error|is not running|index out of range", HOT),
+)
+
+WORDS = (
+    _core("trip_not_logged", SHUTDOWN, "log", "no EMERGENCY_SHUTDOWN in the log"),
+    _core("log_names_another_cause", SHUTDOWN, "log", "a cause that was not on the bus"),
+    _core("log_invents_a_timeout", SHUTDOWN, "log", "ERR_BMS_TIMEOUT in the log, and no gap"),
+    _fails("silence_not_logged", "SAF-05", "no ERR_BMS_TIMEOUT in the log", SILENCE),
+    _fails("gradient_not_logged", "SAF-08", "no 0x01A2 in the log", GRADIENT),
+    _fails("divergence_not_logged", "SAF-09", "no 0x09BD in the log", DIVERGENCE),
+    _fails("noise_not_logged", "SAF-11", "no 0x0B22 in the log", LOST),
+)
+
+POWERS = (
+    _fails("power_sign_wrong", "LIM-04", r"(29|30)\d\d\.\d W ± .* limit -3060 to -2940 W|asked for", DISCHARGE),
+    _fails("power_5_pct_high", "LIM-04", r"-31\d\d\.\d W ± .* limit -3060 to -2940 W", DISCHARGE, emulated=True),
+    _fails("power_3_pct_low", "LIM-04", r"-2[89]\d\d\.\d W ± .* limit -3060 to -2940 W", DISCHARGE),
+    _fails("power_100_w_off", "LIM-04", r"-3[01]\d\d\.\d W ± .* limit -3060 to -2940 W", DISCHARGE),
+    _fails("charge_power_5_pct_low", "LIM-04", r"28\d\d\.\d W ± .* limit 2940 to 3060 W", CHARGE),
+    _core("accepts_and_does_nothing", "SAF-01", "INCONCLUSIVE", "asked for -3000 W", HOT),
+)
+
+FALLING_BACK = (
+    _fails("stale_data_used", "SAF-05", STAYS, SILENCE, emulated=True),
+    _fails("silence_after_a_second", "SAF-05", r"limit <= 500 ms|" + STAYS, SILENCE),
+    _fails("checksum_unchecked", "SAF-11", "no 0x0B22 in the log", DAMAGED),
+    _core("counter_unchecked", "campaign frozen", "isolation", "A flows later"),
+    _fails("gradient_not_derated", "SAF-08", "limit <= 90 %", GRADIENT),
+    _fails("gradient_derated_5_pct", "SAF-08", r"9\d\.\d+ % ± .* limit <= 90 %", GRADIENT),
+    _fails("gradient_limit_20_k", "SAF-08", "no 0x01A2 in the log", GRADIENT),
+    _fails("divergence_limit_20_pct", "SAF-09", "no 0x09BD in the log", DIVERGENCE),
+    _fails("divergence_keeps_discharging", "SAF-09", AMPERES, DIVERGENCE),
+    _fails("divergence_forgotten", "SAF-09", AMPERES, DIVERGENCE),
+    _fails("calibration_not_wanted", "SAF-09", "refused before the calibration charge: no", CALIBRATION),
+    _core("calibration_never_done", "SAF-09", "ERROR", "calibration charge .* is not complete", CALIBRATION),
+    _fails("noise_limit_60_pct", "SAF-11", "no 0x0B22 in the log", LOST),
+    _fails("noise_keeps_discharging", "SAF-11", AMPERES, LOST, emulated=True),
+    _fails("recovers_too_soon", "SAF-11", AMPERES, LOST),
+    _fails("charge_only_leaks_60_w", "SAF-11", AMPERES, LOST, emulated=True),
+    _fails("charge_only_forbids_charging", "SAF-11", r"limit 1960 to 2040 W", BURSTS),
+    _core("imbalance_ignored", FALLBACKS, "no-discharge", "the BMS has reported cell imbalance"),
+    _core("imbalance_forgotten", FALLBACKS, "no-discharge", "the BMS has reported cell imbalance"),
+)
+
+DIGITIZER, ANALYZER = "meters.dc_current", "meters.ac_power"
+CONTRADICTION = "contradict each other: "
+PARTS = (
+    _part(
+        "contactor welded and inverter that acknowledges and does not act",
+        "FAIL",
+        STAYS,
+        HOT,
+        ("plant", {"weld_contactor": True, "ignore_stop": True}, "power"),
+        emulated=True,
+    ),
+    _part("contactor welded", "ERROR", "reports a welded contactor", HOT, ("plant", {"weld_contactor": True}, "power")),
+    _part(
+        "contactor and bridge 100 ms slow",
+        "FAIL",
+        TIME.format(r"1\d\d\.\d+"),
+        HOT,
+        ("plant", {"contactor_open_extra_s": 0.1, "bridge_stop_extra_s": 0.1}, "start"),
+    ),
+    _part(
+        "inverter that ignores its setpoint",
+        "INCONCLUSIVE",
+        "asked for -3000 W",
+        HOT,
+        ("plant", {"ignore_setpoint": True}, "start"),
+    ),
+    _part(
+        "inverter that gives 10 % more",
+        "FAIL",
+        r"-3[23]\d\d\.\d W ± .* limit -3060",
+        DISCHARGE,
+        ("plant", {"power_gain": 1.1}, "start"),
+    ),
+    _part("meter stuck", "ERROR", "the reading is stuck", HOT, (DIGITIZER, {"stuck": True}, "start"), emulated=True),
+    _part(
+        "meter scaled to a thousandth over a forbidden discharge",
+        "ERROR",
+        CONTRADICTION,
+        LOST,
+        (DIGITIZER, {"scale": 0.001}, "start"),
+        core="noise_keeps_discharging",
+    ),
+    _part("meter scaled by a half", "ERROR", CONTRADICTION, HOT, (DIGITIZER, {"scale": 0.5}, "start"), emulated=True),
+    _part("meter 20 % high", "ERROR", CONTRADICTION, HOT, (DIGITIZER, {"scale": 1.2}, "start")),
+    _part("meter with its leads swapped", "ERROR", CONTRADICTION, HOT, (DIGITIZER, {"scale": -1.0}, "start")),
+    _part("meter that does not answer", "ERROR", "no answer", HOT, (DIGITIZER, {"hang": True}, "power")),
+    _part(
+        "digitizer with a wrong time base",
+        "ERROR",
+        "two edges of the sync line are|readings came",
+        HOT,
+        (DIGITIZER, {"time_base": 0.5}, "start"),
+        core="hot_cell_in_70_ms",
+    ),
+    _part("half of a block", "ERROR", r"meters\.dc_current", HOT, (DIGITIZER, {"truncated_block": True}, "power")),
+    _part("analyzer that shows a half", "ERROR", CONTRADICTION, GRADIENT, (ANALYZER, {"scale": 0.5}, "start")),
+    _part("analyzer with its sign turned", "ERROR", CONTRADICTION, DISCHARGE, (ANALYZER, {"scale": -1.0}, "start")),
+    _part("analyzer that stands still", "ERROR", "no answer", GRADIENT, (ANALYZER, {"stuck": True}, "power")),
+)
+
+BENCH = (
+    _bench("empty_capture", "SAF-01", "ERROR", "not seen on the bus|no frame|came during the last second"),
+    _bench("wrong_database", "SAF-01", "ERROR", "not seen on the bus", title="wrong DBC"),
+    _bench("nothing_injected", "SAF-01", "ERROR", "not seen on the bus"),
+    _bench("nothing_taken_back", "SAF-01", "ERROR", "still on the bus"),
+    _bench("no_trials", "SAF-01", "INCONCLUSIVE", "nothing was judged"),
+    _bench("nothing_recorded", "SAF-01", "ERROR", CONTRADICTION),
+    _bench("t0_from_the_call", "verify", "wrong", "t0", title="verdict from the time of the call"),
+    _bench("t0_is_late", "verify", "wrong", "t0", title="verdict from a time after the frame"),
+    _bench("budget_without_clock_link", "SAF-01", "ERROR", "lacks clock link"),
+    _bench("budget_without_the_record", "SAF-01", "ERROR", "lacks crossing in the record"),
+    _bench("everything_passes", "verify", "wrong", "recomputed: FAIL", core="hot_cell_in_70_ms"),
+    _bench("crossing_too_early", "verify", "wrong", "recomputed", core="hot_cell_in_70_ms"),
+    _bench("", "verify", "wrong", "results.json", title="a verdict edited afterwards", tamper="results.json"),
+    _bench("", "verify", "wrong", "waveforms", title="a waveform edited afterwards", tamper="waveforms"),
+    _bench("", "verify", "wrong", "main.blf", title="a capture edited afterwards", tamper="main.blf"),
+)
+
+CATALOGUE: tuple[Defect, ...] = (*TRIPS, *WORDS, *POWERS, *FALLING_BACK, *PARTS, *BENCH)

@@ -1,0 +1,71 @@
+"""How many shutdown scenarios a campaign does in a minute, and where the time of one goes. Figures, not a test.
+
+    .venv/bin/python tests/benchmarks/bench_campaign.py [--trials 400]
+
+CPU time of this process, the best of five rounds: what a busy machine adds is left out as far as that goes.
+"""
+
+import argparse
+import gc
+import time
+
+from v2g_bench.campaign.bare import Standing
+from v2g_bench.campaign.plan import Plan, campaign_path, parse_campaign
+from v2g_bench.campaign.run import Job, opened, row_of
+
+ROUNDS = 5
+CORES = 2
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=400)
+    trials = parser.parse_args().trials
+    text = campaign_path("shutdown").read_text("utf-8")
+    plan, setup, judge = opened(Job(text, trials, 1))
+    began = time.process_time()
+    standings = [Standing(setup, plan.stand(place)) for place in range(plan.stands)]
+    stands = time.process_time() - began
+    parts = dict.fromkeys(("generate", "copy", "play and copy", "judge and digest"), float("inf"))
+    gc.disable()
+    for _ in range(ROUNDS):
+        for name, spent in one_round(plan, standings, judge).items():
+            parts[name] = min(parts[name], spent)
+    for name, spent in parts.items():
+        print(f"{name:18} {1e3 * spent / trials:7.2f} ms a scenario")
+    full = parse_campaign(text, "shutdown").per_stand
+    per_stand = stands / plan.stands
+    print(f"{'stand':18} {1e3 * per_stand / full:7.2f} ms a scenario ({1e3 * per_stand:.0f} ms for {full})")
+    whole = (parts["generate"] + parts["play and copy"] + parts["judge and digest"]) / trials + per_stand / full
+    simulated = sum(plan.scenario(index).end_s for index in range(trials)) / trials
+    print(
+        f"{'whole':18} {1e3 * whole:7.2f} ms a scenario of {simulated:.3f} s: {simulated / whole:.0f} times real time"
+    )
+    print(f"{CORES} cores would do {CORES * 60 / whole:.0f} a minute")
+
+
+def one_round(plan: Plan, standings: list[Standing], judge: object) -> dict[str, float]:
+    """CPU seconds of each part over all scenarios."""
+    spent = dict.fromkeys(("generate", "copy", "play and copy", "judge and digest"), 0.0)
+    clock = time.process_time
+    for place, standing in enumerate(standings):
+        for index in plan.members(place):
+            begin = clock()
+            scenario = plan.scenario(index)
+            made = clock()
+            standing.copy()
+            copied = clock()
+            played = standing.play(scenario)
+            over = clock()
+            row_of(index, played, judge)  # type: ignore[arg-type]
+            spent["generate"] += made - begin
+            spent["copy"] += copied - made
+            spent["play and copy"] += over - copied
+            spent["judge and digest"] += clock() - over
+    gc.collect()
+    return spent
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+import pytest
+
+from v2g_bench.campaign.bare import Standing, play
+from v2g_bench.campaign.run import digest_of
+from v2g_bench.campaign.scenario import Stand
+from v2g_bench.errors import BenchError
+from v2g_bench.faults import EmiNoise, OverTemperature
+
+HOT = OverTemperature(cell=17, to_c=45.5)
+
+
+def test_the_power_stands_before_the_scenario_begins(standing, told):
+    played = standing.play(told())
+    assert played.before_a == pytest.approx(-8.78, abs=0.05)
+    assert played.times_s[-1] == pytest.approx(played.start_s + 0.3)
+    assert played.current_a.max() < -8.5
+    assert played.answer[0]
+
+
+def test_a_hot_cell_ends_the_current(standing, told):
+    played = standing.play(told(HOT))
+    assert abs(played.current_a[-1]) < 0.01
+    assert [code for _, code, _ in played.log if code != "-"] == ["EMERGENCY_SHUTDOWN"]
+    assert not played.answer[0]
+
+
+def test_no_scenario_knows_of_another(setup, standing, told):
+    """After others, alone, and from nothing: the same bytes."""
+    noisy, hot = told(EmiNoise(loss_pct=20.0, jitter_ms=2.0)), told(HOT)
+    first = digest_of(standing.play(noisy))
+    standing.play(hot)
+    assert digest_of(standing.play(noisy)) == first == digest_of(play(setup, noisy))
+    assert digest_of(standing.play(hot)) != first
+
+
+def test_a_core_that_cannot_be_copied_is_built_anew(setup, told):
+    """Slower, and the same."""
+
+    def factory(settings):
+        ems = setup.factory(settings)
+        ems.uncopied = lambda: None
+        return ems
+
+    import dataclasses
+
+    odd = dataclasses.replace(setup, factory=factory)
+    standing = Standing(odd, told().stand)
+    assert standing._held is None
+    assert digest_of(standing.play(told(HOT))) == digest_of(play(setup, told(HOT)))
+
+
+def test_a_scenario_of_another_stand_is_refused(standing, told):
+    with pytest.raises(BenchError, match="belongs to another stand"):
+        standing.play(told(stand=Stand(2, 50.0, 25.0, -3000.0)))
+
+
+def test_a_core_that_raises_has_crashed(broken):
+    played, violations = broken("crashes_on_danger", HOT)
+    assert played.crash == "RuntimeError: index out of range"
+    assert {"alive"} <= {one.invariant for one in violations}

@@ -1,0 +1,106 @@
+"""Every invariant can fail: each for a controller that breaks it; the sound controller keeps all in the same scenario."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from v2g_bench.campaign.invariants import INVARIANTS, latency_ms
+from v2g_bench.faults import (
+    BmsFrozen,
+    BmsSilence,
+    CellImbalance,
+    EmiNoise,
+    OverCurrent,
+    OverTemperature,
+    SocDivergence,
+    StringVoltageDifference,
+    ThermalGradient,
+)
+
+HOT, AT_45 = OverTemperature(cell=17, to_c=45.5), OverTemperature(cell=17, to_c=45.0)
+LONG = {"clear_s": 1.0, "end_s": 1.6}
+SILENT = {"clear_s": 0.3, "end_s": 0.36}
+
+BROKEN = [
+    ("hot_cell_ignored", HOT, {}, {"isolation", "contactors", "latch", "log"}),
+    ("hot_cell_in_55_ms", HOT, {}, {"isolation"}),
+    ("hot_limit_one_bit_high", OverTemperature(cell=3, to_c=45.1), {}, {"isolation", "contactors", "latch", "log"}),
+    ("strings_limit_one_bit_high", StringVoltageDifference(to_mv=301), {}, {"isolation", "contactors", "latch", "log"}),
+    ("hot_limit_one_bit_low", AT_45, {}, {"no-trip", "log"}),
+    ("trip_does_not_latch", HOT, {}, {"contactors", "latch"}),
+    ("power_accepted_after_trip", HOT, {}, {"contactors", "latch"}),
+    ("contactors_stay_closed", HOT, {}, {"contactors"}),
+    ("crashes_on_danger", HOT, {}, {"alive"}),
+    ("power_sign_wrong", HOT, {}, {"direction"}),
+    ("trip_not_logged", HOT, {}, {"log"}),
+    ("log_names_another_cause", HOT, {}, {"log"}),
+    ("log_invents_a_timeout", HOT, {}, {"log"}),
+    ("stale_data_used", BmsSilence(), SILENT, {"isolation", "log"}),
+    ("counter_unchecked", BmsFrozen(), SILENT, {"isolation", "log"}),
+    ("imbalance_ignored", CellImbalance(), LONG, {"no-discharge"}),
+    ("charge_only_leaks_60_w", CellImbalance(), LONG, {"no-discharge"}),
+    ("divergence_keeps_discharging", SocDivergence(by_pct=8), LONG, {"no-discharge"}),
+]
+
+
+@pytest.mark.parametrize(("core", "fault", "times", "wanted"), BROKEN, ids=[one[0] for one in BROKEN])
+def test_a_broken_controller_breaks_its_invariants(broken, standing, judge, told, core, fault, times, wanted):
+    _, violations = broken(core, fault, **times)
+    assert wanted <= {one.invariant for one in violations}
+    assert judge.judge(standing.play(told(fault, **times))) == []
+
+
+def test_every_invariant_is_broken_by_somebody():
+    assert set.union(*(wanted for *_, wanted in BROKEN)) == set(INVARIANTS)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        (),
+        (AT_45,),
+        (StringVoltageDifference(to_mv=300),),
+        (ThermalGradient(to_k=25),),
+        (OverCurrent(),),
+        (EmiNoise(loss_pct=30, flip_pct=30, burst_frames=4, jitter_ms=5, duplicate_pct=20), HOT),
+        (BmsSilence(), HOT),
+    ],
+    ids=str,
+)
+def test_the_sound_controller_keeps_all(standing, judge, told, faults):
+    assert judge.judge(standing.play(told(*faults, clear_s=0.3, end_s=0.5))) == []
+
+
+def test_a_damaged_frame_proves_nothing(standing, judge, told):
+    """All frames damaged: what they say is neither a danger nor a sign of life."""
+    played = standing.play(told(EmiNoise(flip_pct=100), HOT, clear_s=0.3, end_s=0.36))
+    seen = judge.look(played)
+    assert seen.disturbed
+    assert seen.must_trip_s == seen.may_trip_s == float("inf")
+    assert seen.silent_s == pytest.approx(played.start_s + 0.013, abs=0.011)
+
+
+def test_the_latency_is_that_of_the_plant(standing, judge, told):
+    """The last instant at which the current was above 5 %: a pure decay, found exactly between two ends."""
+    played = standing.play(told(HOT))
+    seen = judge.look(played)
+    found_s = seen.must_trip_s + latency_ms(played, seen, judge.limits) / 1e3
+    place = int(np.searchsorted(played.times_s, found_s)) - 1
+    assert abs(played.current_a[place]) >= 0.05 * abs(played.before_a) >= abs(played.current_a[place + 1])
+    assert 5 < latency_ms(played, seen, judge.limits) < 12
+
+
+def test_the_record_of_a_rig_gets_its_slack(standing, judge, told):
+    """A current that ends 1 ms late is forgiven where the record is only that good."""
+    from v2g_bench.campaign.invariants import Judge
+
+    played = standing.play(told(HOT))
+    due_s = judge.look(played).must_trip_s + 0.05
+    late = dataclasses.replace(
+        played,
+        times_s=np.append(played.times_s[played.times_s < due_s], [due_s + 0.001, due_s + 0.002]),
+        current_a=np.append(played.current_a[played.times_s < due_s], [played.before_a, 0.0]),
+    )
+    assert [one.invariant for one in judge.judge(late)] == ["isolation"]
+    assert Judge(judge.look.__self__._db, dataclasses.replace(judge.limits, slack_ms=1.5)).judge(late) == []
