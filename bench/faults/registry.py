@@ -9,23 +9,31 @@ from v2g_bench.faults.base import Fault
 from v2g_bench.faults.bms_silence import BmsSilence
 from v2g_bench.faults.cell_imbalance import CellImbalance
 from v2g_bench.faults.cell_voltage import CellVoltage
+from v2g_bench.faults.continuous_rating import ContinuousRating
 from v2g_bench.faults.emi_noise import EmiNoise
 from v2g_bench.faults.over_current import OverCurrent
 from v2g_bench.faults.over_temperature import OverTemperature
+from v2g_bench.faults.pack_temperature import PackTemperature
 from v2g_bench.faults.soc_divergence import SocDivergence
+from v2g_bench.faults.state_of_charge import StateOfCharge
 from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
 from v2g_bench.faults.thermal_gradient import ThermalGradient
+from v2g_bench.faults.worn_battery import WornBattery
 
 FAULTS: tuple[type[Fault], ...] = (
     BmsSilence,
     CellImbalance,
     CellVoltage,
+    ContinuousRating,
     EmiNoise,
     OverCurrent,
     OverTemperature,
+    PackTemperature,
     SocDivergence,
+    StateOfCharge,
     StringVoltageDifference,
     ThermalGradient,
+    WornBattery,
 )
 KINDS: dict[str, type[Fault]] = {fault.kind: fault for fault in FAULTS}
 

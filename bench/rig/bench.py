@@ -9,7 +9,7 @@ Whatever a block changed is put back when the block is left, also when it is lef
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 import numpy as np
@@ -17,14 +17,16 @@ import numpy as np
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import Fault
+from v2g_bench.inverter.server_faults import ServerFault
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut import Controller
 from v2g_bench.rig.injection import Active, Injector
 from v2g_bench.rig.model import Judging, Rig
+from v2g_bench.rig.operator import NotApplicable, Operator
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
-from v2g_bench.rig.trace import RATE_HZ, Edge, Trace
+from v2g_bench.rig.trace import RATE_HZ, Edge, Stamp, Trace
 from v2g_bench.rig.witness import (
     LEAD_S,
     MEND,
@@ -53,10 +55,6 @@ WELDED = 3  # role contactor_state
 T = TypeVar("T")
 
 
-class NotApplicable(Exception):
-    """This rig has nothing that the test could be about."""
-
-
 class NotAtPower(Exception):
     """The controller does not bring the rig to the power that a test starts from."""
 
@@ -76,6 +74,7 @@ class Bench:
         self.judging: Judging = self.rig.judging
         self.clock: Clock = parts.clock
         self.controller: Controller = parts.controller
+        self.operator = Operator(parts)
         self._injector = Injector(parts)
         self._witnessed = False
         self._faults = 0
@@ -147,6 +146,31 @@ class Bench:
         finally:
             self._faults -= 1
 
+    @contextmanager
+    def starting(self, *faults: Fault) -> Iterator[None]:
+        """A controller that is started, without a past, while these faults are in force: it knows nothing else."""
+        with ExitStack() as injected:
+            for fault in faults:
+                injected.enter_context(self.inject(fault))
+            self._parts.fresh_controller(heal=False)
+            yield
+
+    @contextmanager
+    def silent_inverter(self) -> Iterator[Stamp]:
+        """An inverter that answers nobody; from when on. BenchError where its server does not confirm the silence."""
+        plant = self._parts.plant
+        if plant is None or self.rig.inverter.kind != "emulated":
+            raise NotApplicable("this rig cannot take the inverter off the network")
+        self.controller.log.mark()
+        before = plant.client.set_defects("inverter")
+        silence = ServerFault("silence").to_dict()
+        try:
+            if plant.client.set_defects("inverter", faults=[silence])["faults"] != [silence]:
+                raise BenchError("inverter", "its emulator did not fall silent")
+            yield self._parts.stamp(self.clock.now_s())
+        finally:
+            plant.client.set_defects("inverter", faults=before["faults"])
+
     def settle(self) -> None:
         """Wait the time that the rig grants a fallback, then until the power stands still."""
         until_s = self.clock.now_s() + self.judging.fallback_s
@@ -189,6 +213,11 @@ class Bench:
     def latched(self) -> bool:
         """True while the controller reports a trip or a charge-only latch that an authorised reset releases."""
         return self.tripped() or (self._parts.db.has("charge_only") and bool(self.signal("charge_only")))
+
+    def needs(self, *roles: str) -> None:
+        """NotApplicable where the BMS's database has not all of these signal roles."""
+        if missing := [role for role in roles if not self._parts.db.has(role)]:
+            raise NotApplicable(f"{self._parts.db.path.name} has no signal for {', '.join(missing)}")
 
     def needs_protected_frames(self) -> None:
         """NotApplicable where the BMS's database has no end-to-end protection: nobody could tell a damaged frame there."""

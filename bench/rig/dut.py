@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from v2g_bench.errors import BenchError
 from v2g_bench.priority import favoured
@@ -130,6 +130,12 @@ class Controller:
                     f"is dut.log the file it writes? {self._last_words() or 'it said nothing'}",
                 )
             time.sleep(0.01)
+
+    def file(self, name: Literal["limits", "thermal_policy"]) -> Path:
+        """One of [dut.files]; BenchError if the rig has no such file."""
+        if name not in self.dut.files:
+            raise BenchError(f"dut.files.{name}", "the rig names no such file", "add it to [dut.files]")
+        return Path(self._fill(self.dut.files[name]))
 
     def alive(self) -> bool:
         """True while the controller runs; an external one is taken to."""

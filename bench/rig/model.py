@@ -110,12 +110,30 @@ class Thresholds(Part):
     noise_window_s: Positive = 1.0
 
 
+CommandName = Literal[
+    "set_power",
+    "status",
+    "reset_trip",
+    "reset_soc_offset",
+    "reload",
+    "restart",
+    "health",
+    "force_limit",
+    "departure",
+    "v2g_window",
+    "audit",
+    "thermal",
+]
+
+
 class Dut(Part):
     """The controller under test.
 
     `command` and the entries of `commands` may use {config}, {socket}, {log}, {folder}, {channel}, {interface},
-    {inverter_host}, {inverter_port} and (set_power) {power_w}; {config} is a file that the bench writes for the reference
-    EMS.
+    {inverter_host}, {inverter_port} and what the command is about: set_power {power_w}, force_limit {value}, departure
+    {time} and {soc_pct}, v2g_window {start} and {end}; {config} is a file that the bench writes for the reference EMS.
+    `files`: what the bench edits before a reload. `supports`: what the maker claims (PICS); the names are those of the
+    requirements' `needs`.
     """
 
     kind: Literal["process", "external", "core"]  # core: the reference controller's core inside a simulation
@@ -123,15 +141,34 @@ class Dut(Part):
     command: list[str] = ["v2g-daemon", "--config", "{config}"]
     log: str = "{folder}/v2g-main.log"
     ready_s: Positive = 10.0
-    commands: dict[Literal["set_power", "status", "reset_trip", "reset_soc_offset", "reload", "health"], list[str]] = {
+    files: dict[Literal["limits", "thermal_policy"], str] = {
+        "limits": "{folder}/limits.conf",
+        "thermal_policy": "{folder}/thermal-policy.json",
+    }
+    commands: dict[CommandName, list[str]] = {
         "set_power": ["v2g-ctrl", "--socket", "{socket}", "--set-power", "{power_w}"],
         "status": ["v2g-ctrl", "--socket", "{socket}", "--status", "--json"],
         "reset_trip": ["v2g-ctrl", "--socket", "{socket}", "--reset-trip"],
         "reset_soc_offset": ["v2g-ctrl", "--socket", "{socket}", "--reset-soc-offset"],
         "reload": ["v2g-daemon", "--config", "{config}", "--reload"],
         "health": ["v2g-health", "--socket", "{socket}", "--status", "--json"],
+        "force_limit": ["v2g-ctrl", "--socket", "{socket}", "--force-limit", "{value}"],
+        "departure": ["v2g-ctrl", "--socket", "{socket}", "--departure", "{time}", "--departure-soc", "{soc_pct}"],
+        "v2g_window": ["v2g-ctrl", "--socket", "{socket}", "--v2g-window", "{start}", "{end}"],
+        "audit": ["v2g-ctrl", "audit", "--verify", "--socket", "{socket}"],
+        "thermal": ["v2g-thermal-monitor", "--once", "--socket", "{socket}"],
     }
-    supports: dict[str, bool | str] = {"bidirectional": True}
+    supports: dict[str, bool | str] = {
+        "bidirectional": True,
+        "cooling": True,
+        "departure": True,
+        "force_limit": True,
+        "health": True,
+        "precooling": True,
+        "reload": True,
+        "restart": True,
+        "thermal_log": True,
+    }
     thresholds: Thresholds = Thresholds()
 
 
@@ -149,6 +186,7 @@ class Judging(Part):
     isolation_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     power_tolerance_pct: Positive = 2.0
     silence_limit_ms: Positive = 500.0  # BMS silence: the manual names the error, not its time
+    offline_limit_ms: Positive = 3000.0  # the same for an inverter that does not answer
     derated_below_pct: Positive = 90.0  # a derated discharge is at most this share of the power before
     no_discharge_w: Positive = 50.0  # less than this is a controller's own consumption, not V2G
     fallback_s: Positive = 0.5  # from the log line to the fallback being in force

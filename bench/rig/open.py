@@ -129,12 +129,15 @@ class OpenRig:
         """The capture's file has stamps of the wall clock: this much ahead of the bench clock, now."""
         return wall_offset_ns() / 1e9
 
-    def fresh_controller(self) -> None:
-        """A healthy pack at rest, and the controller started anew without a past (an external one is only reset)."""
+    def fresh_controller(self, *, heal: bool = True) -> None:
+        """A healthy pack at rest (heal False: as it is), and the controller started anew without a past.
+
+        An external one is only reset.
+        """
         if self._controllers:
             self.controller.stop()
         self._controllers += 1
-        if self.plant is not None:
+        if self.plant is not None and heal:
             self.plant.client.reset()
         shutil.rmtree(self.runtime / "state", ignore_errors=True)
         self.controller.start()

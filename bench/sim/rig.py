@@ -123,9 +123,10 @@ class SimRig:
     def wall_minus_bench_s(self) -> float:
         return WALL_EPOCH_S
 
-    def fresh_controller(self) -> None:
+    def fresh_controller(self, *, heal: bool = True) -> None:
         self.controller.stop()
-        self.plant.client.reset()
+        if heal:
+            self.plant.client.reset()
         self.controller.forget()
         self.controller.start()
 

@@ -25,14 +25,18 @@ from v2g_bench.faults import (
     BusExpectation,
     CellImbalance,
     CellVoltage,
+    ContinuousRating,
     EmiNoise,
     Expectation,
     Fault,
     OverCurrent,
     OverTemperature,
+    PackTemperature,
     SocDivergence,
+    StateOfCharge,
     StringVoltageDifference,
     ThermalGradient,
+    WornBattery,
     spread_ms,
 )
 from v2g_bench.inverter.client import InverterClient
@@ -133,12 +137,16 @@ def quiet(request: pytest.FixtureRequest) -> None:
 SENSED = [
     CellImbalance(),
     CellVoltage(cell=96, to_v=4.2),
+    ContinuousRating(to_w=1000),
     OverCurrent(),
     OverTemperature(cell=17, to_c=45.5),
     OverTemperature(cell=1, to_c=40.0, ramp_k_per_s=100.0),
+    PackTemperature(to_c=40),
     SocDivergence(by_pct=-7),
+    StateOfCharge(to_pct=25),
     StringVoltageDifference(to_mv=320),
     ThermalGradient(to_k=9.5, module=3),
+    WornBattery(soh_pct=79.9),
 ]
 
 

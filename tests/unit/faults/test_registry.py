@@ -10,14 +10,18 @@ from v2g_bench.faults import (
     BusExpectation,
     CellImbalance,
     CellVoltage,
+    ContinuousRating,
     EmiNoise,
     Expectation,
     Fault,
     OverCurrent,
     OverTemperature,
+    PackTemperature,
     SocDivergence,
+    StateOfCharge,
     StringVoltageDifference,
     ThermalGradient,
+    WornBattery,
     from_dict,
 )
 
@@ -25,12 +29,16 @@ ONE_OF_EACH = [
     BmsSilence(),
     CellImbalance(),
     CellVoltage(cell=96, to_v=4.2),
+    ContinuousRating(to_w=1000),
     EmiNoise(loss_pct=20, flip_pct=5, burst_frames=3, jitter_ms=2, duplicate_pct=1),
     OverCurrent(),
     OverTemperature(cell=17, to_c=45.5, ramp_k_per_s=2.0),
+    PackTemperature(to_c=40),
     SocDivergence(by_pct=-7, ramp_pct_per_s=1.0),
+    StateOfCharge(to_pct=25),
     StringVoltageDifference(to_mv=320, ramp_mv_per_s=50),
     ThermalGradient(to_k=9.5, module=3, ramp_k_per_s=1.0),
+    WornBattery(soh_pct=79.9),
 ]
 
 
@@ -69,6 +77,8 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         "over_current": 0.0,
         "cell_imbalance": 0.0,
         "cell_voltage[96]": 3.69,
+        "soh": 96.0,
+        "discharge_power_continuous": 27_000.0,
     }
     assert expected.met_by({**healthy, **fault.signals(healthy)}, before=healthy)
     assert not expected.met_by(healthy, before=healthy)
