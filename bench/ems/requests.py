@@ -203,7 +203,7 @@ class Requests:
         return SetDeparture(Departure(at_s, float(wanted), label)), {"departure": {"at": label, "soc_pct": wanted}}
 
     def _v2g_window(self, times: list[str]) -> tuple[Command, dict[str, Any]]:
-        if times == ["none"]:
+        if times[0] == "none":
             return SetV2gWindow(None), {"v2g_window": None}
         if len(times) != 2:
             raise ValueError("a V2G window is START END, or none")

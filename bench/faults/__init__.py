@@ -24,6 +24,7 @@ from v2g_bench.faults.base import Fault
 from v2g_bench.faults.bms_silence import BmsSilence
 from v2g_bench.faults.cell_imbalance import CellImbalance
 from v2g_bench.faults.cell_voltage import CellVoltage
+from v2g_bench.faults.cell_voltages import CellVoltages
 from v2g_bench.faults.continuous_rating import ContinuousRating
 from v2g_bench.faults.emi_noise import EmiNoise
 from v2g_bench.faults.expectation import BusExpectation, BusWindow, Expectation, spread_ms
@@ -45,6 +46,7 @@ __all__ = [
     "BusWindow",
     "CellImbalance",
     "CellVoltage",
+    "CellVoltages",
     "ContinuousRating",
     "EmiNoise",
     "Expectation",

@@ -20,13 +20,14 @@ from v2g_bench.faults import Fault
 from v2g_bench.inverter.server_faults import ServerFault
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.waveform import Waveform
-from v2g_bench.rig.dut import Controller
+from v2g_bench.rig.dut import Controller, Reply
 from v2g_bench.rig.injection import Active, Injector
 from v2g_bench.rig.model import Judging, Rig
 from v2g_bench.rig.operator import NotApplicable, Operator
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
 from v2g_bench.rig.trace import RATE_HZ, Edge, Stamp, Trace
+from v2g_bench.rig.traffic import protection
 from v2g_bench.rig.witness import (
     LEAD_S,
     MEND,
@@ -46,6 +47,7 @@ POWER_WAIT_S = 8.0
 COMMAND_POLL_S = 0.1
 PROBE_W = 200.0
 NEARLY_FULL_PCT = 99.946  # where an emulated pack begins its calibration charge: a few seconds before it shows 100 %
+NEARLY_FULL_SHOWN_PCT = 99.0
 FULL_CHARGE_S = 12 * 3600.0
 AC_READINGS = 5
 WITNESSES = 3  # comparisons of the instruments that a stall of the machine may spoil
@@ -103,19 +105,33 @@ class Bench:
             yield
 
     @contextmanager
-    def asking(self, power_w: float) -> Iterator[str]:
+    def asking(self, power_w: float, within_s: float = 0.0) -> Iterator[str]:
         """Ask the controller for this power; the block runs when it is there, or stands still elsewhere.
 
-        Gives what the controller answered; asks for zero at the end.
+        Gives what the controller answered; asks for zero at the end. within_s: ask again for so long while it refuses,
+        as one that has just been started does until it has heard BMS and inverter.
         """
         target_w = self._within_rating(power_w)
-        reply = self.controller.run("set_power", power_w=f"{target_w:.0f}")
+        replies: list[Reply] = []
+
+        def takes() -> bool:
+            replies.append(self.controller.run("set_power", power_w=f"{target_w:.0f}"))
+            return replies[-1].status == 0
+
+        self.wait_until(takes, within_s, COMMAND_POLL_S)
+        reply = replies[-1]
         try:
             self._wait_for_power(target_w)
             self._hear_witnesses(target_w)
             yield " ".join((reply.out + reply.err).split())
         finally:
             self.controller.run("set_power", power_w="0")
+
+    def insist(self, power_w: float, for_s: float) -> None:
+        """Ask for this power again and again, whatever the answer."""
+        self.wait_until(
+            lambda: self.controller.run("set_power", power_w=f"{power_w:.0f}") is None, for_s, COMMAND_POLL_S
+        )
 
     def recording(
         self, *, rate_hz: float = RATE_HZ, before_s: float = 0.05, after_s: float = 0.35, seen: bool = False
@@ -135,13 +151,19 @@ class Bench:
         )
 
     @contextmanager
-    def inject(self, fault: Fault, phase_s: float = 0.0) -> Iterator[Active]:
-        """The fault, from `phase_s` from now on; proven on the bus before the block runs, taken back after it."""
-        self._check_envelope(fault)
+    def inject(
+        self, *faults: Fault, phase_s: float = 0.0, meanwhile: Callable[[], object] | None = None
+    ) -> Iterator[Active]:
+        """These faults, all from `phase_s` from now on; proven on the bus before the block runs, taken back after it.
+
+        meanwhile: done once the faults are on their way, so that they come while it runs.
+        """
+        for fault in faults:
+            self._check_envelope(fault)
         self.controller.log.mark()  # what it said of an earlier fault is no answer to this one
         self._faults += 1
         try:
-            with self._injector.active(fault, phase_s) as active:
+            with self._injector.active(faults, phase_s, meanwhile) as active:
                 yield active
         finally:
             self._faults -= 1
@@ -190,6 +212,29 @@ class Bench:
         ]
         return Reading("AC power", mean_w, "W", Budget("AC power", "W", parts))
 
+    def pack_power(self, over_s: float = 0.1) -> Reading:
+        """DC power at the pack (W, charge positive): the digitizer's mean current at the voltage that the BMS reports."""
+        with self.recording(before_s=over_s / 10, after_s=over_s) as trace:
+            current = trace.mean()
+        volts = self.signal("pack_voltage")
+        spread_v = self._parts.db.resolution("pack_voltage") / 2 + 0.01 * volts
+        assert current.value is not None
+        assert current.uncertainty is not None
+        parts = [
+            Component("current", "normal", current.uncertainty.u, volts, source="digitizer", unit="A"),
+            Component.rectangular("voltage", spread_v, current.value, "BMS, taken as 1 % accurate", "V"),
+        ]
+        return Reading("DC power", current.value * volts, "W", Budget("DC power", "W", parts))
+
+    def unprotected_commands(self, over_s: float) -> tuple[int, list[str]]:
+        """How many protected frames the controller sent in that time from now, and what was wrong with which."""
+        specs = [spec for spec in self._parts.db.senders("EMS") if spec.e2e is not None]
+        if not specs:
+            raise NotApplicable(f"{self._parts.db.path.name} protects no frame of the controller")
+        since_s = self.clock.now_s()
+        self._parts.pause(over_s)
+        return protection(self._parts.capture.frames(since_s=since_s), specs)
+
     def inverter_power(self) -> Reading:
         """AC power as the inverter itself reports it (W, charge positive)."""
         value_w = self._parts.inverter.reading().ac_power_w
@@ -202,6 +247,15 @@ class Bench:
     def signal(self, role: str) -> float:
         """The latest value of a signal role; BenchError where the bus is silent."""
         return self._parts.latest(role)
+
+    def resolution(self, role: str) -> float:
+        """How far apart two values of a signal role are at least."""
+        return self._parts.db.resolution(role)
+
+    @property
+    def rated_w(self) -> float:
+        """The most power that this rig allows (W): what RATED_W stands for."""
+        return self._within_rating(math.inf)
 
     def tripped(self) -> bool:
         """True while the controller reports a latched trip on the bus; by its status where the database has no signal."""
@@ -230,9 +284,15 @@ class Bench:
         """The DC current (A) of the power that is not yet a discharge."""
         return self.judging.no_discharge_w / self.signal("pack_voltage")
 
+    def nearly_full(self) -> None:
+        """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""
+        if self._parts.plant is not None:
+            self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+            self._parts.fresh_controller(heal=False)
+
     def charge_to_full(self) -> None:
         """A calibration charge: charge until the BMS says 100 %."""
-        if self._parts.plant is not None:
+        if self._parts.plant is not None and self.signal("soc") < NEARLY_FULL_SHOWN_PCT:
             self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
         with self.asking(2000):
             if not self.wait_until(lambda: self.signal("soc") >= 99.95, FULL_CHARGE_S):

@@ -5,7 +5,7 @@ moment at which somebody asked for the fault.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
@@ -35,19 +35,30 @@ class Injector:
         self._parts = parts
 
     @contextmanager
-    def active(self, fault: Fault, phase_s: float) -> Iterator[Active]:
-        """The fault, proven by readback, while the block runs. BenchError if it does not reach the bus in time."""
+    def active(
+        self, faults: Sequence[Fault], phase_s: float, meanwhile: Callable[[], object] | None = None
+    ) -> Iterator[Active]:
+        """The faults, all at once, each proven by readback, while the block runs; see `Bench.inject`.
+
+        BenchError if one of them does not reach the bus in time. Of several the first on the bus counts.
+        """
         parts = self._parts
         if parts.plant is None:
-            raise BenchError(f"fault {fault.kind}", "this rig has no emulated BMS and no gateway to inject it through")
+            kinds = ", ".join(fault.kind for fault in faults)
+            raise BenchError(f"fault {kinds}", "this rig has no emulated BMS and no gateway to inject it through")
         before = parts.latest_all()
         asked_s = parts.clock.now_s()
-        injection = parts.plant.client.inject(fault, at_s=asked_s + phase_s)
+        injections = [parts.plant.client.inject(fault, at_s=asked_s + phase_s) for fault in faults]
         try:
-            yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s))
+            if meanwhile is not None:
+                meanwhile()
+            proofs = [Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s)) for fault in faults]
+            yield min(proofs, key=lambda active: active.on_bus.time_s)
         finally:
-            parts.plant.client.clear(injection)
-        self._wait_for_health(fault, before)
+            for injection in reversed(injections):
+                parts.plant.client.clear(injection)
+        for fault in faults:
+            self._wait_for_health(fault, before)
 
     def _proof(self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float) -> Stamp:
         expected = fault.readback()
@@ -99,6 +110,12 @@ class Injector:
     def _wait_for_health(self, fault: Fault, before: dict[str, float]) -> None:
         """After the fault: until the bus no longer shows it; BenchError if it stays."""
         expected, cleared_s = fault.readback(), self._parts.clock.now_s()
+        if isinstance(fault, BmsSilence):
+            if self._parts.wait_for(lambda seen: "pack_voltage" in seen, cleared_s, HEALTHY_S) is None:
+                raise BenchError(
+                    f"fault {fault.kind}", f"the BMS is still silent {HEALTHY_S:g} s after it was taken back"
+                )
+            return
         if not isinstance(expected, Expectation):
             return
         gone = self._parts.wait_for(

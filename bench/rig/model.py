@@ -158,6 +158,8 @@ class Dut(Part):
         "audit": ["v2g-ctrl", "audit", "--verify", "--socket", "{socket}"],
         "thermal": ["v2g-thermal-monitor", "--once", "--socket", "{socket}"],
     }
+    derating_told: str = r"derated='"  # a regular expression: how `thermal` says that the power is held down
+    review_told: str = r'"review": true'  # and how `health` asks for a review
     supports: dict[str, bool | str] = {
         "bidirectional": True,
         "cooling": True,
@@ -189,6 +191,7 @@ class Judging(Part):
     offline_limit_ms: Positive = 3000.0  # the same for an inverter that does not answer
     derated_below_pct: Positive = 90.0  # a derated discharge is at most this share of the power before
     no_discharge_w: Positive = 50.0  # less than this is a controller's own consumption, not V2G
+    low_soc_pct: Positive = 27.0  # where "the SoC is too low" for full power; above MIN_SOC
     fallback_s: Positive = 0.5  # from the log line to the fallback being in force
     trials: Annotated[int, Field(ge=1)] = 5
     max_voids: Annotated[int, Field(ge=0)] = 20

@@ -83,6 +83,16 @@ class Operator:
             run.run("departure", time="none", soc_pct=f"{soc_pct:g}")
 
     @contextmanager
+    def v2g_window(self, in_s: float, for_s: float) -> Iterator[None]:
+        """Grid service is planned that long from now, for that long."""
+        run = self._parts.controller
+        accepted(run.run("v2g_window", start=self.wall(in_s), end=self.wall(in_s + for_s)))
+        try:
+            yield
+        finally:
+            run.run("v2g_window", start="none", end="none")
+
+    @contextmanager
     def forced_limit(self, value: str) -> Iterator[None]:
         """The SoC limits overridden, as `--force-limit VALUE`."""
         accepted(self._parts.controller.run("force_limit", value=value))

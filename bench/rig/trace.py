@@ -126,6 +126,10 @@ class Trace:
             self._waveform = self._digitizer.fetch(self.edge.time_s)
         return self._waveform
 
+    def complete(self) -> None:
+        """Wait until all samples are there, for a trace that is judged after its block."""
+        self.waveform  # noqa: B018
+
     def isolation(self, after: Stamp) -> Isolation:
         """When the current fell below the rig's fraction of its value before `after`, and stayed there."""
         waveform = self.waveform
@@ -165,16 +169,36 @@ class Trace:
 
     def worst_discharge(self) -> tuple[Reading, Waveform]:
         """The largest discharge current (A, positive) anywhere in the recording, and the recording."""
-        worst = least_mean(self.waveform)
-        timing = self._digitizer.timing()
+        return self._worst("discharge current", self.waveform), self.waveform
+
+    def worst_charge(self) -> tuple[Reading, Waveform]:
+        """The largest charge current (A, positive) anywhere in the recording, and the recording."""
+        seen = self.waveform
+        return self._worst("charge current", Waveform(seen.start_s, seen.dt_s, -seen.samples)), seen
+
+    def mean(self) -> Reading:
+        """The mean current of the recording (A, charge positive)."""
+        samples = self.waveform.samples
         parts = [
-            Component("noise of the mean", "normal", worst.u, source="this recording"),
-            Component.rectangular("zero offset", timing.offset_a, source=timing.source),
-            Component.rectangular("gain", timing.gain_rel * abs(worst.value), source=timing.source),
-            *self._calibrated.components(worst.value),
+            Component(
+                "noise of the mean", "normal", float(np.std(samples)) / len(samples) ** 0.5, source="this recording"
+            ),
+            *self._accuracy(float(np.mean(samples))),
         ]
-        reading = Reading("discharge current", -worst.value, "A", Budget("discharge current", "A", parts))
-        return reading, self.waveform
+        return Reading("DC current", float(np.mean(samples)), "A", Budget("DC current", "A", parts))
+
+    def _worst(self, name: str, waveform: Waveform) -> Reading:
+        worst = least_mean(waveform)
+        noise = Component("noise of the mean", "normal", worst.u, source="this recording")
+        return Reading(name, -worst.value, "A", Budget(name, "A", [noise, *self._accuracy(worst.value)]))
+
+    def _accuracy(self, value_a: float) -> list[Component]:
+        timing = self._digitizer.timing()
+        return [
+            Component.rectangular("zero offset", timing.offset_a, source=timing.source),
+            Component.rectangular("gain", timing.gain_rel * abs(value_a), source=timing.source),
+            *self._calibrated.components(value_a),
+        ]
 
     def _budget(self, crossing: Crossing, after: Stamp) -> Budget:
         """The budget of the latency, in ms."""

@@ -25,6 +25,7 @@ from v2g_bench.faults import (
     BusExpectation,
     CellImbalance,
     CellVoltage,
+    CellVoltages,
     ContinuousRating,
     EmiNoise,
     Expectation,
@@ -137,6 +138,7 @@ def quiet(request: pytest.FixtureRequest) -> None:
 SENSED = [
     CellImbalance(),
     CellVoltage(cell=96, to_v=4.2),
+    CellVoltages(to_v=4.11),
     ContinuousRating(to_w=1000),
     OverCurrent(),
     OverTemperature(cell=17, to_c=45.5),

@@ -10,6 +10,7 @@ from v2g_bench.faults import (
     BusExpectation,
     CellImbalance,
     CellVoltage,
+    CellVoltages,
     ContinuousRating,
     EmiNoise,
     Expectation,
@@ -29,6 +30,7 @@ ONE_OF_EACH = [
     BmsSilence(),
     CellImbalance(),
     CellVoltage(cell=96, to_v=4.2),
+    CellVoltages(to_v=4.11),
     ContinuousRating(to_w=1000),
     EmiNoise(loss_pct=20, flip_pct=5, burst_frames=3, jitter_ms=2, duplicate_pct=1),
     OverCurrent(),
@@ -77,6 +79,7 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         "over_current": 0.0,
         "cell_imbalance": 0.0,
         "cell_voltage[96]": 3.69,
+        "cell_voltage_max": 3.69,
         "soh": 96.0,
         "discharge_power_continuous": 27_000.0,
     }

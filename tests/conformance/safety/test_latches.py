@@ -1,0 +1,70 @@
+"""What a trip or a fallback leaves behind: it holds until somebody who may releases it, and over a restart as well."""
+
+import pytest
+
+from v2g_bench.faults import CellImbalance, OverTemperature
+
+NO_FLOW_S = 1.5
+HOT = OverTemperature(cell=17, to_c=45.5)
+
+
+@pytest.mark.req("SAF-04")
+def test_trip_latches_until_an_authorised_reset(bench, judge):
+    """A tripped controller moves nothing though the pack is safe again; the reset is refused before, and works after."""
+    with bench.at_power(-3000):
+        with bench.inject(HOT):
+            judge.holds("a trip is reported", bench.wait_until(bench.tripped, within_s=1))
+            reply = bench.controller.run("reset_trip")
+            judge.holds("the reset is refused while the cell is hot", reply.status != 0, reply.out + reply.err)
+        with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+            bench.insist(-3000, for_s=NO_FLOW_S - 0.3)
+            judge.never_flows("with the pack safe again", trace)
+        judge.holds("the trip still stands", bench.tripped())
+        bench.controller.must("reset_trip")
+    with bench.asking(-3000):
+        judge.power("discharge after the reset", bench.ac_power(), is_w=-3000)
+
+
+@pytest.mark.req("SAF-12")
+@pytest.mark.parametrize("again", ["restart", "reload"])
+def test_trip_outlives(bench, judge, again):
+    """Neither a restart nor a reload releases a trip, though the pack is safe meanwhile."""
+    with bench.at_power(-3000), bench.inject(HOT):
+        judge.holds("a trip is reported", bench.wait_until(bench.tripped, within_s=1))
+    if again == "restart":
+        bench.operator.restart()
+        bench.wait_until(lambda: bench.controller.run("set_power", power_w="0").status == 0, bench.rig.dut.ready_s)
+    else:
+        bench.controller.must("reload")
+    with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+        bench.insist(-3000, for_s=NO_FLOW_S - 0.3)
+        judge.never_flows(f"after the {again}", trace)
+    judge.holds(f"the trip stands after the {again}", bench.tripped())
+
+
+@pytest.mark.req("SAF-12")
+def test_charge_only_outlives_a_restart(bench, judge):
+    """A restart does not release the charge-only mode: the pack is not discharged, and it can be charged."""
+    with bench.at_power(-3000), bench.inject(CellImbalance()):
+        bench.settle()
+    bench.operator.restart()
+    with bench.asking(2000, within_s=bench.rig.dut.ready_s):
+        judge.power("charging after the restart", bench.ac_power(), is_w=2000)
+    with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+        judge.never_discharges("after the restart", trace)
+
+
+@pytest.mark.req("SAF-10")
+def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge):
+    """Cells out of balance: no discharge, also when the BMS takes it back; after a charge to 100 % V2G returns."""
+    bench.nearly_full()
+    with bench.at_power(-1000):
+        with bench.inject(CellImbalance()):
+            bench.settle()
+            with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+                judge.never_discharges("while the BMS reports imbalance", trace)
+        with bench.asking(-1000), bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+            judge.never_discharges("before the balancing charge", trace)
+    bench.charge_to_full()
+    with bench.asking(-3000):
+        judge.power("discharge after the balancing charge", bench.ac_power(), is_w=-3000)
