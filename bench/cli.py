@@ -1,6 +1,7 @@
 """The command `v2g-bench`: what rigs there are, and whether one is in order.
 
 v2g-bench rigs
+v2g-bench requirements
 v2g-bench check --rig=vcan0
 v2g-bench qualify --rig=vcan0
 v2g-bench calibrate --rig=vcan0
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 
 from v2g_bench import __version__
 from v2g_bench.errors import BenchError
+from v2g_bench.fixtures.claims import configure as configure_claims
 from v2g_bench.kernel.command import configure as configure_kernel
 from v2g_bench.qualification.command import configure_calibrate, configure_qualify
 from v2g_bench.reports.command import configure as configure_reports
@@ -44,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     configure_kernel(
         commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel")
     )
+    configure_claims(commands.add_parser("requirements", help="every requirement, and the tests that claim it"))
     configure_reports(commands)
     return parser
 

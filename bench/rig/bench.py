@@ -23,7 +23,7 @@ from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut import Controller, Reply
 from v2g_bench.rig.injection import Active, Injector
 from v2g_bench.rig.model import Judging, Rig
-from v2g_bench.rig.operator import NotApplicable, Operator
+from v2g_bench.rig.operator import NoStart, NotApplicable, Operator
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
 from v2g_bench.rig.trace import RATE_HZ, Edge, Stamp, Trace
@@ -57,7 +57,7 @@ WELDED = 3  # role contactor_state
 T = TypeVar("T")
 
 
-class NotAtPower(Exception):
+class NotAtPower(NoStart):
     """The controller does not bring the rig to the power that a test starts from."""
 
     def __init__(self, asked_w: float, found_w: float, said: str) -> None:
@@ -267,6 +267,12 @@ class Bench:
     def latched(self) -> bool:
         """True while the controller reports a trip or a charge-only latch that an authorised reset releases."""
         return self.tripped() or (self._parts.db.has("charge_only") and bool(self.signal("charge_only")))
+
+    def require(self, condition: object, what: str) -> None:
+        """NoStart where what a test stands on, and does not judge, is not there."""
+        if not condition:
+            self.controller.require_alive()
+            raise NoStart(f"the test cannot start: {what}")
 
     def needs(self, *roles: str) -> None:
         """NotApplicable where the BMS's database has not all of these signal roles."""

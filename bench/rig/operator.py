@@ -19,6 +19,10 @@ class NotApplicable(Exception):
     """This rig has nothing that the test could be about."""
 
 
+class NoStart(Exception):
+    """The controller does not bring the rig to where a test starts from: the bench cannot tell."""
+
+
 class Operator:
     """The person at the controller, as far as the rig's [dut.files] and [dut.commands] let them."""
 

@@ -37,7 +37,7 @@ def test_no_charge_above_4_1_v(bench, judge):
     with bench.at_power(3000):
         with bench.inject(CellVoltages(to_v=4.09)):
             bench.settle()
-            judge.power("charging at 4.09 V", bench.ac_power(), is_w=3000)
+            judge.flows("charging at 4.09 V", bench.ac_power(), is_w=3000)
         with bench.inject(CellVoltages(to_v=4.11)):
             bench.settle()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
@@ -51,7 +51,7 @@ def test_no_discharge_below_3_2_v(bench, judge):
     with bench.at_power(-3000):
         with bench.inject(CellVoltages(to_v=3.21)):
             bench.settle()
-            judge.power("discharge at 3.21 V", bench.ac_power(), is_w=-3000)
+            judge.flows("discharge at 3.21 V", bench.ac_power(), is_w=-3000)
         with bench.inject(CellVoltages(to_v=3.19)):
             bench.settle()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:

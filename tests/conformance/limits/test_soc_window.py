@@ -13,7 +13,7 @@ def test_no_discharge_at_min_soc(bench, judge):
     """At 25 % the pack is not discharged, and can be charged."""
     with bench.starting(StateOfCharge(to_pct=25.0)):
         with bench.asking(2000, within_s=bench.rig.dut.ready_s):
-            judge.power("charging at MIN_SOC", bench.ac_power(), is_w=2000)
+            judge.flows("charging at MIN_SOC", bench.ac_power(), is_w=2000)
         with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
             judge.never_discharges("at MIN_SOC", trace)
 
@@ -22,7 +22,7 @@ def test_no_discharge_at_min_soc(bench, judge):
 def test_discharge_above_min_soc(bench, judge):
     """One step above 25 % the pack is discharged as asked."""
     with bench.starting(StateOfCharge(to_pct=25.5)), bench.asking(-3000, within_s=bench.rig.dut.ready_s):
-        judge.power("discharge above MIN_SOC", bench.ac_power(), is_w=-3000)
+        judge.flows("discharge above MIN_SOC", bench.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("LIM-02")
@@ -30,7 +30,7 @@ def test_no_charge_at_max_soc(bench, judge):
     """At 75 % the pack is not charged, and can be discharged."""
     with bench.starting(StateOfCharge(to_pct=75.0)):
         with bench.asking(-2000, within_s=bench.rig.dut.ready_s):
-            judge.power("discharge at MAX_SOC", bench.ac_power(), is_w=-2000)
+            judge.flows("discharge at MAX_SOC", bench.ac_power(), is_w=-2000)
         with bench.asking(3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
             judge.never_charges("at MAX_SOC", trace)
 
@@ -39,7 +39,7 @@ def test_no_charge_at_max_soc(bench, judge):
 def test_charge_below_max_soc(bench, judge):
     """One step below 75 % the pack is charged as asked."""
     with bench.starting(StateOfCharge(to_pct=74.5)), bench.asking(3000, within_s=bench.rig.dut.ready_s):
-        judge.power("charging below MAX_SOC", bench.ac_power(), is_w=3000)
+        judge.flows("charging below MAX_SOC", bench.ac_power(), is_w=3000)
 
 
 @pytest.mark.req("LIM-03")
@@ -52,7 +52,7 @@ def test_reload_puts_new_limits_into_force(bench, judge):
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
                 judge.never_discharges("with the new MIN_SOC", trace)
         bench.settle()
-        judge.power("discharge with the old MIN_SOC", bench.ac_power(), is_w=-3000)
+        judge.flows("discharge with the old MIN_SOC", bench.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("LIM-03")
@@ -75,9 +75,9 @@ def test_window_narrows_before_a_departure(bench, judge):
         with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
             judge.never_discharges("shortly before the departure", trace)
         with bench.asking(2000):
-            judge.power("charging shortly before the departure", bench.ac_power(), is_w=2000)
+            judge.flows("charging shortly before the departure", bench.ac_power(), is_w=2000)
     with bench.operator.departure(in_s=LATER_S, soc_pct=wanted_pct), bench.asking(-3000):
-        judge.power("discharge hours before the departure", bench.ac_power(), is_w=-3000)
+        judge.flows("discharge hours before the departure", bench.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("LIM-12")
@@ -85,7 +85,9 @@ def test_override_replaces_the_soc_limit(bench, judge):
     """--force-limit lets the discharge go on below MIN_SOC, and only as long as it is in force."""
     soc_pct = bench.signal("soc")
     with bench.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
+        with bench.asking(-3000):
+            bench.require(abs(bench.inverter_power().value) < 1000, "the limit to override does not hold")
         with bench.operator.forced_limit("30"), bench.asking(-3000):
-            judge.power("discharge with the limit overridden", bench.ac_power(), is_w=-3000)
+            judge.flows("discharge with the limit overridden", bench.ac_power(), is_w=-3000)
         with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
             judge.never_discharges("after the override", trace)

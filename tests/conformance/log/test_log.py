@@ -15,7 +15,7 @@ def test_no_code_without_a_fault(bench, judge):
     """Started, charged and discharged in good health: none of the fault codes is in the log."""
     for power_w in (-3000, 3000):
         with bench.at_power(power_w):
-            judge.power("power", bench.ac_power(), is_w=power_w)
+            judge.flows("power", bench.ac_power(), is_w=power_w)
     log = bench.controller.log.since_mark()
     found = sorted(set(re.findall(CODES, log)))
     judge.holds("the log was written", bool(log.strip()))

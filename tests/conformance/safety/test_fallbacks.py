@@ -42,7 +42,7 @@ def test_calibration_charge_gives_v2g_back(bench, judge):
     bench.charge_to_full()
     bench.controller.must("reset_soc_offset")
     with bench.asking(-3000):
-        judge.power("discharge after the calibration", bench.ac_power(), is_w=-3000)
+        judge.flows("discharge after the calibration", bench.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("SAF-11")
@@ -64,4 +64,4 @@ def test_emi_leaves_charge_only(bench, judge, noise):
         with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
             judge.never_discharges("after the noise", trace)
         with bench.asking(2000):
-            judge.power("charging still works", bench.ac_power(), is_w=2000)
+            judge.flows("charging still works", bench.ac_power(), is_w=2000)

@@ -48,5 +48,7 @@ def test_thermal_log_tells_of_derating(bench, judge):
         judge.holds("no derating told at 25 °C", not told.search(cool), cool)
         with bench.inject(PackTemperature(to_c=42.0)):
             bench.settle()
+            derated_w = -bench.rated_w * bench.judging.derated_below_pct / 100
+            bench.require(bench.inverter_power().value > derated_w, "the power is not held down at 42 °C")
             hot = bench.controller.must("thermal").out
             judge.holds("derating told at 42 °C", bool(told.search(hot)), hot)
