@@ -46,9 +46,10 @@ STEADY_S = 1.0  # and how long anywhere else: longer than precharge and the clos
 POWER_WAIT_S = 8.0
 COMMAND_POLL_S = 0.1
 PROBE_W = 200.0
-NEARLY_FULL_PCT = 99.946  # where an emulated pack begins its calibration charge: a few seconds before it shows 100 %
+NEARLY_FULL_PCT = 99.948  # where an emulated pack begins its calibration charge: seconds before it shows 100 %
 NEARLY_FULL_SHOWN_PCT = 99.0
 FULL_CHARGE_S = 12 * 3600.0
+CHARGE_PATIENCE_S = 10.0
 AC_READINGS = 5
 WITNESSES = 3  # comparisons of the instruments that a stall of the machine may spoil
 
@@ -106,7 +107,7 @@ class Bench:
 
     @contextmanager
     def asking(self, power_w: float, within_s: float = 0.0) -> Iterator[str]:
-        """Ask the controller for this power; the block runs when it is there, or stands still elsewhere.
+        """Ask the controller for this power; the block runs when it is there or stands still elsewhere, at once if refused.
 
         Gives what the controller answered; asks for zero at the end. within_s: ask again for so long while it refuses,
         as one that has just been started does until it has heard BMS and inverter.
@@ -121,8 +122,9 @@ class Bench:
         self.wait_until(takes, within_s, COMMAND_POLL_S)
         reply = replies[-1]
         try:
-            self._wait_for_power(target_w)
-            self._hear_witnesses(target_w)
+            if reply.status == 0:
+                self._wait_for_power(target_w)
+                self._hear_witnesses(target_w)
             yield " ".join((reply.out + reply.err).split())
         finally:
             self.controller.run("set_power", power_w="0")
@@ -194,10 +196,10 @@ class Bench:
             plant.client.set_defects("inverter", faults=before["faults"])
 
     def settle(self) -> None:
-        """Wait the time that the rig grants a fallback, then until the power stands still."""
+        """Wait the time that the rig grants a fallback, and until the power stands still."""
         until_s = self.clock.now_s() + self.judging.fallback_s
-        self.wait_until(lambda: self.clock.now_s() >= until_s, self.judging.fallback_s + 1.0)
         self._wait_for_power()
+        self.wait_until(lambda: self.clock.now_s() >= until_s, self.judging.fallback_s + 1.0)
 
     def ac_power(self) -> Reading:
         """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
@@ -296,15 +298,26 @@ class Bench:
             self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
             self._parts.fresh_controller(heal=False)
 
-    def charge_to_full(self) -> None:
-        """A calibration charge: charge until the BMS says 100 %."""
+    def charge_to_full(self) -> bool:
+        """A calibration charge: charge until the BMS says 100 %; False where the controller lets nothing flow."""
         if self._parts.plant is not None and self.signal("soc") < NEARLY_FULL_SHOWN_PCT:
             self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
         with self.asking(2000):
-            if not self.wait_until(lambda: self.signal("soc") >= 99.95, FULL_CHARGE_S):
-                raise BenchError("calibration charge", f"SoC stands at {self.signal('soc'):.1f} %, not at 100 %")
-            # A controller counts the charge as full when it has seen it, not in the same instant.
-            self.settle()
+            flowed_s = self.clock.now_s()
+
+            def done() -> bool:
+                nonlocal flowed_s
+                now_s = self.clock.now_s()
+                if self._parts.inverter.reading().ac_power_w > self.judging.no_discharge_w:
+                    flowed_s = now_s
+                return self.signal("soc") >= 99.95 or now_s - flowed_s > CHARGE_PATIENCE_S
+
+            self.wait_until(done, FULL_CHARGE_S)
+            full = self.signal("soc") >= 99.95
+            if full:
+                # A controller counts the charge as full when it has seen it, not in the same instant.
+                self.settle()
+        return full
 
     def wall_minus_bench_s(self) -> float:
         """The stamps in the capture's file minus the bench clock, now (s)."""

@@ -56,8 +56,9 @@ class _LateAtFullPower(EmergencyTrip):
 
     def hear(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
         delay_s = 0.060 if abs(self.ems.request_w) > 5000 else 0.0
-        self._waiting.append((now_s, values))
-        tripped = False
+        heat = {role: value for role, value in values.items() if "temperature" in role}
+        self._waiting.append((now_s, heat))
+        tripped = super().hear({role: value for role, value in values.items() if role not in heat}, now_s)
         while self._waiting and self._waiting[0][0] <= now_s - delay_s:
             tripped |= super().hear(self._waiting.popleft()[1], now_s)
         return tripped

@@ -4,7 +4,7 @@ import pytest
 
 from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
 
-NO_DISCHARGE_S = 3.0
+NO_DISCHARGE_S = 2.0
 
 
 @pytest.mark.req("SAF-08")
@@ -39,7 +39,7 @@ def test_calibration_charge_gives_v2g_back(bench, judge):
         judge.logged(r"0x09BD", within_s=10)
     reply = bench.controller.run("reset_soc_offset")
     judge.holds("the reset is refused before the calibration charge", reply.status != 0, reply.err or reply.out)
-    bench.charge_to_full()
+    judge.holds("the calibration charge reaches 100 %", bench.charge_to_full())
     bench.controller.must("reset_soc_offset")
     with bench.asking(-3000):
         judge.flows("discharge after the calibration", bench.ac_power(), is_w=-3000)

@@ -4,7 +4,8 @@ import pytest
 
 from v2g_bench.faults import CellImbalance, OverTemperature
 
-NO_FLOW_S = 1.5
+NO_FLOW_S = 1.2
+STATUS_S = 0.3  # some cycles of the frame in which the controller reports its latches
 HOT = OverTemperature(cell=17, to_c=45.5)
 
 
@@ -31,7 +32,7 @@ def test_trip_outlives(bench, judge, again):
     """Neither a restart nor a reload releases a trip, though the pack is safe meanwhile."""
     with bench.at_power(-3000), bench.inject(HOT):
         bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
-    bench.require(bench.tripped(), "the trip releases itself")
+    bench.require(not bench.wait_until(lambda: not bench.tripped(), within_s=STATUS_S), "the trip releases itself")
     if again == "restart":
         bench.operator.restart()
         bench.wait_until(lambda: bench.controller.run("set_power", power_w="0").status == 0, bench.rig.dut.ready_s)
@@ -48,7 +49,8 @@ def test_charge_only_outlives_a_restart(bench, judge):
     """A restart does not release the charge-only mode: the pack is not discharged, and it can be charged."""
     with bench.at_power(-3000), bench.inject(CellImbalance()):
         bench.settle()
-    bench.require(bench.latched(), "nothing keeps V2G off")
+    released = bench.wait_until(lambda: not bench.latched(), within_s=STATUS_S)
+    bench.require(not released, "nothing keeps V2G off")
     bench.operator.restart()
     with bench.asking(2000, within_s=bench.rig.dut.ready_s):
         judge.flows("charging after the restart", bench.ac_power(), is_w=2000)
@@ -67,6 +69,6 @@ def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge):
                 judge.never_discharges("while the BMS reports imbalance", trace)
         with bench.asking(-1000), bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
             judge.never_discharges("before the balancing charge", trace)
-    bench.charge_to_full()
+    judge.holds("the balancing charge reaches 100 %", bench.charge_to_full())
     with bench.asking(-3000):
         judge.flows("discharge after the balancing charge", bench.ac_power(), is_w=-3000)
