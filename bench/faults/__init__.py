@@ -28,6 +28,7 @@ from v2g_bench.faults.cell_voltages import CellVoltages
 from v2g_bench.faults.continuous_rating import ContinuousRating
 from v2g_bench.faults.emi_noise import EmiNoise
 from v2g_bench.faults.expectation import BusExpectation, BusWindow, Expectation, spread_ms
+from v2g_bench.faults.imbalance_code import ImbalanceCode
 from v2g_bench.faults.over_current import OverCurrent
 from v2g_bench.faults.over_temperature import OverTemperature
 from v2g_bench.faults.pack_temperature import PackTemperature
@@ -51,6 +52,7 @@ __all__ = [
     "EmiNoise",
     "Expectation",
     "Fault",
+    "ImbalanceCode",
     "OverCurrent",
     "OverTemperature",
     "PackTemperature",

@@ -12,6 +12,7 @@ from v2g_bench.faults.cell_voltage import CellVoltage
 from v2g_bench.faults.cell_voltages import CellVoltages
 from v2g_bench.faults.continuous_rating import ContinuousRating
 from v2g_bench.faults.emi_noise import EmiNoise
+from v2g_bench.faults.imbalance_code import ImbalanceCode
 from v2g_bench.faults.over_current import OverCurrent
 from v2g_bench.faults.over_temperature import OverTemperature
 from v2g_bench.faults.pack_temperature import PackTemperature
@@ -28,6 +29,7 @@ FAULTS: tuple[type[Fault], ...] = (
     CellVoltages,
     ContinuousRating,
     EmiNoise,
+    ImbalanceCode,
     OverCurrent,
     OverTemperature,
     PackTemperature,

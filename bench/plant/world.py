@@ -66,7 +66,13 @@ class World:
         self.bms: BmsEmulator | None = None
         if db is not None:
             self.bms = BmsEmulator(
-                db, self._sense, plant, seed=seed, start_s=now_s, command_timeout_s=command_timeout_s
+                db,
+                self._sense,
+                plant,
+                seed=seed,
+                start_s=now_s,
+                command_timeout_s=command_timeout_s,
+                codes=lambda: plant.sensors.trouble_codes,
             )
         else:
             plant.request_contactors(True, now_s)

@@ -164,6 +164,7 @@ class Dut(Part):
         "bidirectional": True,
         "cooling": True,
         "departure": True,
+        "diagnosis": True,
         "force_limit": True,
         "health": True,
         "precooling": True,
@@ -188,6 +189,7 @@ class Judging(Part):
     isolation_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     power_tolerance_pct: Positive = 2.0
     silence_limit_ms: Positive = 500.0  # BMS silence: the manual names the error, not its time
+    diagnosis_s: Positive = 15.0  # from a trouble code in the BMS to V2G being off
     offline_limit_ms: Positive = 3000.0  # the same for an inverter that does not answer
     derated_below_pct: Positive = 90.0  # a derated discharge is at most this share of the power before
     no_discharge_w: Positive = 50.0  # less than this is a controller's own consumption, not V2G

@@ -1,9 +1,11 @@
 """The reference controller in a simulation: its core, its CAN face and its Modbus side as they are, no process.
 
 What is left out of its shell: the process and its start time, the control socket (the command lines are parsed and
-answered as they stand, see `desk`), the state file (kept in memory), peers and diagnosis. Its computing takes no time.
+answered as they stand, see `desk`), the state file (kept in memory), the process that reads trouble codes (see
+`diagnosis`), and peers. Its computing takes no time.
 """
 
+import asyncio
 import hashlib
 import shutil
 from collections.abc import Sequence
@@ -41,6 +43,7 @@ from v2g_bench.rig.dut import Controller, Reply
 from v2g_bench.rig.model import Dut
 from v2g_bench.sim.bus import SimBus
 from v2g_bench.sim.desk import SimDesk, SimKeeper
+from v2g_bench.sim.diagnosis import SimDiagnosis
 from v2g_bench.sim.loop import SimLoop
 from v2g_bench.sim.timeline import WALL_EPOCH_S, Event, Timeline
 
@@ -97,6 +100,9 @@ class SimEms:
         with loop.entered():
             self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
         self._desk = SimDesk(config, ems, timeline, self.keeper, self._act, self._say)
+        self._diagnosis = SimDiagnosis(config.bus, config.diagnosis, ems, timeline.now_s, self._act, self._say, bus)
+        self._desk.codes = lambda: self._diagnosis.latest
+        self._reading: asyncio.Task[None] | None = None
         self._event: Event | None = None
         self.crash = ""
 
@@ -106,6 +112,7 @@ class SimEms:
         with self._loop.entered():
             self._inverter.start()
             self._can.join(self._bus)
+            self._reading = self._loop.create_task(self._diagnosis.run())
             self._tick()
 
     def stop(self) -> None:
@@ -167,6 +174,8 @@ class SimEms:
     def _end(self) -> None:
         if self._event is not None:
             self._event.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
         self._can.leave(self._bus)
 
     def _act(self, actions: Sequence[Action]) -> None:

@@ -63,6 +63,15 @@ class SimDesk:
         self._requests = _Requests(config, ems, timeline, keeper, act, said, wall)
         self._requests.restore_plans(keeper.kept.get("plans") or {})
 
+    @property
+    def codes(self) -> Callable[[], dict[str, Any]]:
+        """What the last readout of trouble codes said."""
+        return self._requests.codes
+
+    @codes.setter
+    def codes(self, codes: Callable[[], dict[str, Any]]) -> None:
+        self._requests.codes = codes
+
     def run(self, command: list[str]) -> Reply:
         """Answer one command line; BenchError for a program that is not simulated."""
         match command:

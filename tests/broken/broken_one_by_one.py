@@ -153,6 +153,16 @@ def imbalance_forgotten(settings: EmsSettings) -> Ems:
     return _with(settings, balance=_Forgetful())
 
 
+class _ReadsNothing(Ems):
+    def hear_codes(self, code: str, now_s: float, *, stored: bool, active: bool) -> list[Action]:
+        return []
+
+
+def trouble_codes_ignored(settings: EmsSettings) -> Ems:
+    """Reads the trouble codes of the BMS and does nothing about them."""
+    return _ReadsNothing(settings)
+
+
 class _Amnesiac(Ems):
     def restore(self, latches: Mapping[str, object]) -> None:
         return
@@ -191,7 +201,7 @@ def trip_asleep_in_charge_only(settings: EmsSettings) -> Ems:
 
 
 class _SecondThoughts(EmergencyTrip):
-    """Takes a trip back whose danger is over within 100 ms: it must have been a disturbance."""
+    """Takes a trip back whose danger is over within 150 ms: it must have been a disturbance."""
 
     since_s = float("-inf")
 
@@ -199,19 +209,19 @@ class _SecondThoughts(EmergencyTrip):
         tripped = super().hear(values, now_s)
         if tripped:
             self.since_s = now_s
-        elif self.cause is not None and self.unsafe() is None and now_s - self.since_s < 0.1:
+        elif self.cause is not None and self.unsafe() is None and now_s - self.since_s < 0.15:
             self.cause = None
         return tripped
 
 
 def short_trip_taken_back(settings: EmsSettings) -> Ems:
-    """A danger that is over within 100 ms counts as none."""
+    """A danger that is over within 150 ms counts as none."""
     return _with(settings, trip=_SecondThoughts(_limits(settings)))
 
 
-class _CountsAndBelieves(Ems):
+class _BelievesWhileCharging(Ems):
     def hear(self, frame: Frame, now_s: float) -> list[Action]:
-        if frame.quality is not Quality.BAD:
+        if frame.quality is not Quality.BAD or self.request_w <= 0:
             return super().hear(frame, now_s)
         signal, self.parts.signal = self.parts.signal, _Deaf(self.settings.plan.expected)
         try:
@@ -226,9 +236,9 @@ class _Deaf(SignalQuality):
         return
 
 
-def damaged_frames_counted_and_believed(settings: EmsSettings) -> Ems:
-    """Counts frames with a wrong checksum as lost, and acts on what they say."""
-    return _CountsAndBelieves(settings)
+def damage_believed_while_charging(settings: EmsSettings) -> Ems:
+    """Counts frames with a wrong checksum as lost, and acts on what they say while it charges."""
+    return _BelievesWhileCharging(settings)
 
 
 class _Spoiler:
@@ -494,11 +504,12 @@ FACTORIES: dict[str, Callable[[EmsSettings], Ems]] = {
         starts_blind,
         soc_divergence_discharges,
         imbalance_forgotten,
+        trouble_codes_ignored,
         restart_releases_latches,
         reload_releases_trip,
         trip_asleep_in_charge_only,
         short_trip_taken_back,
-        damaged_frames_counted_and_believed,
+        damage_believed_while_charging,
         commands_spoiled,
         discharges_at_min_soc,
         charges_at_max_soc,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from v2g_bench.faults import CellImbalance, OverTemperature
+from v2g_bench.faults import CellImbalance, ImbalanceCode, OverTemperature
 
 NO_FLOW_S = 1.2
 STATUS_S = 0.3  # some cycles of the frame in which the controller reports its latches
@@ -15,6 +15,7 @@ def test_trip_latches_until_an_authorised_reset(bench, judge):
     with bench.at_power(-3000):
         with bench.inject(HOT):
             bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
+            bench.insist(-3000, for_s=STATUS_S)
             reply = bench.controller.run("reset_trip")
             judge.holds("the reset is refused while the cell is hot", reply.status != 0, reply.out + reply.err)
         with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
@@ -32,6 +33,7 @@ def test_trip_outlives(bench, judge, again):
     """Neither a restart nor a reload releases a trip, though the pack is safe meanwhile."""
     with bench.at_power(-3000), bench.inject(HOT):
         bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
+        bench.insist(-3000, for_s=STATUS_S)
     bench.require(not bench.wait_until(lambda: not bench.tripped(), within_s=STATUS_S), "the trip releases itself")
     if again == "restart":
         bench.operator.restart()
@@ -72,3 +74,19 @@ def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge):
     judge.holds("the balancing charge reaches 100 %", bench.charge_to_full())
     with bench.asking(-3000):
         judge.flows("discharge after the balancing charge", bench.ac_power(), is_w=-3000)
+
+
+@pytest.mark.req("SAF-17")
+def test_trouble_code_alone_keeps_v2g_off(bench, judge):
+    """The BMS holds a code for cell imbalance and no flag says so: it is read in time, and then nothing is discharged."""
+    bench.needs("dtc_count")
+    with bench.at_power(-3000):
+        with bench.inject(ImbalanceCode()):
+            none_w = -bench.judging.no_discharge_w
+            ended = bench.wait_until(lambda: bench.inverter_power().value > none_w, bench.judging.diagnosis_s)
+            judge.holds(f"the discharge ends within {bench.judging.diagnosis_s:g} s", ended)
+            with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+                bench.insist(-3000, for_s=NO_FLOW_S - 0.3)
+                judge.never_discharges("while the code is stored", trace)
+        with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+            judge.never_discharges("before the balancing charge", trace)
