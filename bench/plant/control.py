@@ -193,9 +193,12 @@ class PlantClient:
         """Take all injections back."""
         self.call("clear_all")
 
-    def reset(self, soc_pct: float | None = None) -> None:
-        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off."""
-        self.call("reset", soc_pct=soc_pct)
+    def reset(self, soc_pct: float | None = None, capacity_ah: float | None = None) -> None:
+        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off.
+
+        capacity_ah: the pack's until the next reset; None: as configured.
+        """
+        self.call("reset", soc_pct=soc_pct, capacity_ah=capacity_ah)
 
     def sync_pulse(self, meter: str = "all", marker_a: float = 0.0) -> SyncPulse:
         """One edge on the sync line, to one meter's external trigger or to all that have one.

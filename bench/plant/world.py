@@ -130,10 +130,10 @@ class World:
                 return one
         return None
 
-    def reset(self, now_s: float, soc_pct: float | None = None) -> None:
+    def reset(self, now_s: float, soc_pct: float | None = None, capacity_ah: float | None = None) -> None:
         """All faults and defects taken back, the pack at rest. What the controller commands stays commanded."""
         self.injector.clear_all(now_s)
-        self.plant.reset(now_s, soc_pct)
+        self.plant.reset(now_s, soc_pct, capacity_ah=capacity_ah)
 
     def _sense(self, now_s: float) -> Mapping[str, float]:
         sampled_s, version = self._sampled

@@ -29,6 +29,8 @@ from v2g_bench.rig.reading import Reading
 from v2g_bench.rig.trace import RATE_HZ, Edge, Stamp, Trace
 from v2g_bench.rig.traffic import protection
 from v2g_bench.rig.witness import (
+    BMS_A,
+    BMS_SHARE,
     LEAD_S,
     MEND,
     SPAN_S,
@@ -228,6 +230,14 @@ class Bench:
         ]
         return Reading("DC power", current.value * volts, "W", Budget("DC power", "W", parts))
 
+    def bms_current(self) -> Reading:
+        """The pack's current as the BMS reports it (A, charge positive)."""
+        value_a = self.signal("pack_current")
+        part = Component.rectangular(
+            "accuracy", BMS_SHARE * abs(value_a) + BMS_A, source="assumed of a BMS: 5 % + 0.5 A"
+        )
+        return Reading("DC current by the BMS", value_a, "A", Budget("DC current by the BMS", "A", [part]))
+
     def unprotected_commands(self, over_s: float) -> tuple[int, list[str]]:
         """How many protected frames the controller sent in that time from now, and what was wrong with which."""
         specs = [spec for spec in self._parts.db.senders("EMS") if spec.e2e is not None]
@@ -291,6 +301,13 @@ class Bench:
     def no_discharge_limit_a(self) -> float:
         """The DC current (A) of the power that is not yet a discharge."""
         return self.judging.no_discharge_w / self.signal("pack_voltage")
+
+    def small_pack(self, capacity_ah: float) -> None:
+        """A pack of this capacity, and a controller that knows no other; NoStart where the rig cannot emulate one."""
+        self.require(self._parts.plant is not None and self.rig.bms.kind == "emulated", "with this pack it takes hours")
+        assert self._parts.plant is not None
+        self._parts.plant.client.reset(capacity_ah=capacity_ah)
+        self._parts.fresh_controller(heal=False)
 
     def nearly_full(self) -> None:
         """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""

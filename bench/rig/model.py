@@ -108,6 +108,7 @@ class Thresholds(Part):
     soc_divergence_pct: Positive = 5.0
     packet_loss_pct: Annotated[float, Field(gt=0, le=100)] = 10.0
     noise_window_s: Positive = 1.0
+    micro_cycle_pct: Positive = 10.0
 
 
 CommandName = Literal[
@@ -167,6 +168,7 @@ class Dut(Part):
         "diagnosis": True,
         "force_limit": True,
         "health": True,
+        "micro_cycles": True,
         "precooling": True,
         "reload": True,
         "restart": True,

@@ -3,8 +3,11 @@
 import pytest
 
 from v2g_bench.faults import StateOfCharge
+from v2g_bench.rig.bench import RATED_W
 
 WATCHED_S = 1.0
+SMALL_AH = 1.0  # of the pack that gives a micro-cycle in seconds
+DEPTH_PCT = 1.0  # what the controller's count may differ from the BMS's
 SOON_S, LATER_S = 600.0, 4 * 3600.0
 
 
@@ -91,3 +94,21 @@ def test_override_replaces_the_soc_limit(bench, judge):
             judge.flows("discharge with the limit overridden", bench.ac_power(), is_w=-3000)
         with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
             judge.never_discharges("after the override", trace)
+
+
+@pytest.mark.req("LIM-11")
+def test_micro_cycles_stay_shallow(bench, judge):
+    """Discharged on and on at full power, the pack gives no more than a micro-cycle, far above MIN_SOC."""
+    limit_pct = bench.rig.dut.thresholds.micro_cycle_pct
+    bench.small_pack(capacity_ah=SMALL_AH)
+    with bench.asking(-RATED_W, within_s=bench.rig.dut.ready_s):
+        before_pct, none_w = bench.signal("soc"), -bench.judging.no_discharge_w
+        full_s = 3600 * SMALL_AH * bench.signal("pack_voltage") * limit_pct / 100 / bench.rated_w
+        ended = bench.wait_until(lambda: bench.inverter_power().value > none_w, within_s=1.5 * full_s)
+        judge.holds("the discharge ends", ended)
+        given_pct = before_pct - bench.signal("soc")
+        judge.holds(f"after {limit_pct:g} % at the most", given_pct <= limit_pct + DEPTH_PCT, f"{given_pct:.1f} %")
+        judge.holds("and not at once", given_pct >= limit_pct / 2, f"{given_pct:.1f} %")
+        with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+            bench.insist(-3000, for_s=WATCHED_S - 0.3)
+            judge.never_discharges("after the micro-cycle", trace)

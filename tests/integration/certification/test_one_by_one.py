@@ -63,6 +63,7 @@ MUTANTS = [
     Mutant("cells_discharged_too_low", "LIM-08", r"\d A ± .* limit <= 0\.\d+ A"),
     Mutant("low_soc_not_derated", "LIM-09", r"W ± .* limit >= -9900 W"),
     Mutant("departure_ignored", "LIM-10", r"\d A ± .* limit <= 0\.\d+ A", EMS),
+    Mutant("micro_cycle_ignored", "LIM-11", r"the discharge ends: no", EMS),
     Mutant("override_ignored", "LIM-12", r"W ± .* limit -3600 to -2400 W"),
     Mutant("cooling_one_kelvin_early", "THM-01", r"no cooling at 31\.5 °C: no"),
     Mutant("policy_forgotten", "THM-02", r"cooling at 29 °C: no"),
