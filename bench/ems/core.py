@@ -41,7 +41,7 @@ _STEP_W = 1.0  # smaller changes of the setpoint are not worth a write
 _RISE_EVERY_S = 0.1  # a setpoint that climbs in small steps is written so often,
 _RISE_SHARE = 0.05  # unless the step is a larger share of the rating than this: then somebody asked for it
 _CLOSED = 2
-_DECIDE_EVERY_S = 0.02
+_DECIDE_EVERY_S, _EARLY_S = 0.02, 0.001
 
 
 class Mode(IntEnum):
@@ -78,7 +78,7 @@ class Ems:
         self.request_w = 0.0
         self.decision = Decision(False, None, Setpoint(0.0), Mode.STANDBY)
         self._issued_w: float | None = None
-        self._issued_s = float("-inf")
+        self._issued_s = self._decided_s = float("-inf")
         self._stopped = False  # whether the inverter has been told to stop since the last power
         self._linger_until_s = float("-inf")
         self._shut_down = False
@@ -157,14 +157,19 @@ class Ems:
         return self.settle(now_s)
 
     def tick(self, now_s: float) -> list[Action]:
-        """Judge the silences and send what is due. To be called at `next_due_s`."""
+        """Judge the silences, decide when it is time, and send what is due. To be called at `next_due_s`."""
         parts = self.parts
+        before = parts.watchdog.alive, parts.inverter.online
         parts.watchdog.tick(now_s)
         parts.inverter.tick(now_s)
         self.pack.expire(now_s)
-        parts.precool.hear(self.pack, now_s)
-        parts.review = self._review()
-        actions = self.settle(now_s)
+        actions: list[Action] = []
+        # A frame is due each 10 ms; deciding for each of them would be half of what an idle controller computes.
+        lost = before != (parts.watchdog.alive, parts.inverter.online)
+        if lost or now_s - self._decided_s >= _DECIDE_EVERY_S - _EARLY_S:
+            parts.precool.hear(self.pack, now_s)
+            parts.review = self._review()
+            actions = self.settle(now_s)
         sent = {action.message for action in actions if isinstance(action, SendFrame)}
         for message in self.cyclic.due(now_s):
             if message not in sent:
@@ -243,7 +248,7 @@ class Ems:
     def settle(self, now_s: float) -> list[Action]:
         """Decide anew and return what has to change: first the inverter, then the contactors, then the book-keeping."""
         before, decision = self.decision, self.decide(now_s)
-        self.decision = decision
+        self.decision, self._decided_s = decision, now_s
         actions: list[Action] = []
         lines: list[LogLine] = []
         if decision.power_w is None:
