@@ -54,6 +54,7 @@ FULL_CHARGE_S = 12 * 3600.0
 CHARGE_PATIENCE_S = 10.0
 AC_READINGS = 5
 WITNESSES = 3  # comparisons of the instruments that a stall of the machine may spoil
+BMS_VOLTAGE_SHARE = 0.005
 
 WELDED = 3  # role contactor_state
 
@@ -221,12 +222,14 @@ class Bench:
         with self.recording(before_s=over_s / 10, after_s=over_s) as trace:
             current = trace.mean()
         volts = self.signal("pack_voltage")
-        spread_v = self._parts.db.resolution("pack_voltage") / 2 + 0.01 * volts
+        spread_v = self._parts.db.resolution("pack_voltage") / 2 + BMS_VOLTAGE_SHARE * volts
         assert current.value is not None
         assert current.uncertainty is not None
         parts = [
             Component("current", "normal", current.uncertainty.u, volts, source="digitizer", unit="A"),
-            Component.rectangular("voltage", spread_v, current.value, "BMS, taken as 1 % accurate", "V"),
+            Component.rectangular(
+                "voltage", spread_v, current.value, f"BMS, taken as {100 * BMS_VOLTAGE_SHARE:g} % accurate", "V"
+            ),
         ]
         return Reading("DC power", current.value * volts, "W", Budget("DC power", "W", parts))
 

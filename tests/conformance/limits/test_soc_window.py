@@ -6,7 +6,7 @@ from v2g_bench.faults import StateOfCharge
 from v2g_bench.rig.bench import RATED_W
 
 WATCHED_S = 1.0
-SMALL_AH = 1.0  # of the pack that gives a micro-cycle in seconds
+SMALL_AH = 0.5  # of the pack that gives a micro-cycle in seconds
 DEPTH_PCT = 1.0  # what the controller's count may differ from the BMS's
 SOON_S, LATER_S = 600.0, 4 * 3600.0
 
