@@ -145,7 +145,10 @@ def soc_divergence_discharges(settings: EmsSettings) -> Ems:
 
 class _Forgetful(CellImbalance):
     def _judge(self, flag: bool, *, full: bool) -> None:
-        self.latched = flag
+        if self.cause.startswith("trouble code"):
+            super()._judge(flag, full=full)
+        else:
+            self.latched = flag
 
 
 def imbalance_forgotten(settings: EmsSettings) -> Ems:
