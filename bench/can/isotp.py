@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 CLASSIC_BYTES, FD_BYTES = 8, 64
+LENGTHS: tuple[int, ...] = (*range(9), 12, 16, 20, 24, 32, 48, 64)  # that a frame can have, ISO 11898-1
 LONGEST = 0xFFF
 FLOW_CONTROL = bytes((0x30, 0, 0))
 FLOW_TIMEOUT_S = 1.0  # N_Bs, ISO 15765-2 table 21
@@ -23,7 +24,7 @@ FLOW_TIMEOUT_S = 1.0  # N_Bs, ISO 15765-2 table 21
 
 def padded_length(length: int) -> int:
     """The next length that a CAN frame can have."""
-    return next(step for step in (*range(9), 12, 16, 20, 24, 32, 48, 64) if step >= length)
+    return min(step for step in LENGTHS if step >= length)
 
 
 def single_frame(payload: bytes, frame_bytes: int) -> bytes | None:
