@@ -323,6 +323,21 @@ def broken_limits_become_defaults(settings: EmsSettings) -> Ems:
     return Ems(settings)
 
 
+class _OffNear3Kw(Ems):
+    def settle(self, now_s: float) -> list[Action]:
+        return [
+            replace(action, power_w=action.power_w * 1.03)
+            if isinstance(action, SetInverterPower) and 2900 <= abs(action.power_w) <= 3100
+            else action
+            for action in super().settle(now_s)
+        ]
+
+
+def power_off_3pct_near_3kw(settings: EmsSettings) -> Ems:
+    """The inverter is told 3 % more than was asked for, around the manual's 3 kW."""
+    return _OffNear3Kw(settings)
+
+
 class _NoHold(OverCurrentHold):
     def hear(self, flag: bool) -> None:
         return
@@ -518,6 +533,7 @@ FACTORIES: dict[str, Callable[[EmsSettings], Ems]] = {
         charges_at_max_soc,
         reload_ignored,
         broken_limits_become_defaults,
+        power_off_3pct_near_3kw,
         over_current_ignored,
         cells_charged_too_high,
         cells_discharged_too_low,

@@ -56,7 +56,7 @@ MUTANTS = [
     Mutant("discharges_at_min_soc", "LIM-01", r"\d A ± .* limit <= 0\.\d+ A"),
     Mutant("charges_at_max_soc", "LIM-02", r"\d A ± .* limit <= 0\.\d+ A"),
     Mutant("broken_limits_become_defaults", "LIM-03", r"is refused: no"),
-    Mutant("power_scaled_5pct", "LIM-04", r"-31\d\d\.\d W ± .* limit -3060 to -2940 W", EMS),
+    Mutant("power_off_3pct_near_3kw", "LIM-04", r"-30\d\d\.\d W ± .* limit -3060 to -2940 W"),
     Mutant("over_current_ignored", "LIM-05", r"\d A ± .* limit <= 0\.\d+ A"),
     Mutant("continuous_rating_ignored", "LIM-06", r"W ± .* limit >= -2000 W", EMS),
     Mutant("cells_charged_too_high", "LIM-07", r"\d A ± .* limit <= 0\.\d+ A"),
