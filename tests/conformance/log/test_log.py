@@ -34,6 +34,7 @@ def test_no_code_without_a_fault(bench, judge):
 )
 def test_code_stands_beside_its_description(bench, judge, fault, line):
     """The line with the code says in words what it means, and no other code is there."""
+    bench.settle()  # until the controller knows the healthy pack
     with bench.inject(fault):
         judge.logged(line, within_s=10)
         code = line[:6]
