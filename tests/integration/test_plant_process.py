@@ -166,7 +166,8 @@ def test_each_sensed_fault_is_on_the_bus_and_gone_after_it_is_cleared(setup: Set
     number = setup.client.inject(fault)
     after = eventually(lambda: expected.met_by(seen := setup.roles(injected_s), before) and seen)
     for role, value in fault.signals(before).items():
-        assert after[role] == pytest.approx(value, abs=0.31 if role == "soc" else setup.db.resolution(role) + 0.1)
+        margin = max(expected.tolerance + 0.01, setup.db.resolution(role) + 0.1)
+        assert after[role] == pytest.approx(value, abs=margin)
 
     setup.client.clear(number)
     cleared_s = time.monotonic()
