@@ -9,6 +9,7 @@ raw samples or the raw readings and uses the same estimators as the run.
 | share       | `value` and `reference`, each a basis of its own: the one in percent of the other |
 | least share | a waveform: the least current from `since_s` on, in percent of that before        |
 | discharge   | a waveform: its largest discharge current over any 20 ms                          |
+| charge      | a waveform: its largest charge current over any 20 ms                             |
 | stated      | `value`: what an instrument said of itself                                        |
 
 `parts`: the components of the budget, as `audit.basis_marks` keeps them. Times are bench-clock seconds.
@@ -29,14 +30,14 @@ from v2g_bench.errors import BenchError
 from v2g_bench.metrology.agree import agree
 from v2g_bench.metrology.budget import Budget, Component, Uncertainty
 from v2g_bench.metrology.decision import DecisionRule, RuleKind, p_conform
-from v2g_bench.metrology.extremes import least_mean, least_share
+from v2g_bench.metrology.extremes import least_mean, least_share, turned
 from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.metrology.waveform import Waveform
 
 Basis = Mapping[str, Any]
 REPEATABILITY = "repeatability"
 NOISE, ZERO, GAIN = "noise of the mean", "zero offset", "gain"
-FROM_WAVEFORM = ("least share", "discharge")
+FROM_WAVEFORM = ("least share", "discharge", "charge")
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def again(basis: Basis, record: Waveform | None = None) -> Again:
         raise BenchError("basis", f"is of an unknown kind: {kind!r}", "was it written by another version of the bench?")
     if record is None:
         raise BenchError("basis", f"a {kind} is of a waveform, and there is none")
-    if kind == "discharge":
-        worst = least_mean(record)
+    if kind in ("discharge", "charge"):
+        worst = least_mean(record if kind == "discharge" else turned(record))
         fresh = [replace(p, u=worst.u) if p.name == NOISE else p for p in parts]
         return _said(-worst.value, fresh)
     found = least_share(record, float(basis["since_s"]))

@@ -1,6 +1,7 @@
 """The command `v2g-bench`: what rigs there are, and whether one is in order.
 
 v2g-bench rigs
+v2g-bench requirements
 v2g-bench check --rig=vcan0
 v2g-bench qualify --rig=vcan0
 v2g-bench calibrate --rig=vcan0
@@ -18,6 +19,7 @@ from pathlib import Path
 from v2g_bench import __version__
 from v2g_bench.campaign.command import configure as configure_campaign
 from v2g_bench.errors import BenchError
+from v2g_bench.fixtures.claims import configure as configure_claims
 from v2g_bench.kernel.command import configure as configure_kernel
 from v2g_bench.qualification.command import configure_calibrate, configure_qualify
 from v2g_bench.reports.command import configure as configure_reports
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("folder", type=Path, metavar="RUN")
     export.set_defaults(run=_export)
     configure_campaign(commands.add_parser("campaign", help="thousands of generated scenarios on the simulation"))
+    configure_claims(commands.add_parser("requirements", help="every requirement, and the tests that claim it"))
     configure_reports(commands)
     return parser
 

@@ -21,7 +21,7 @@ View = dict[str, Any]
 _YES_NO = {"True": "yes", "False": "no"}
 # Which instruments stand behind a basis (`v2g_bench.basis`); a latency is the digitizer's.
 _PARTS_OF = {
-    **dict.fromkeys(("latency", "least share", "discharge"), ("meters.dc_current",)),
+    **dict.fromkeys(("latency", "least share", "discharge", "charge"), ("meters.dc_current",)),
     **dict.fromkeys(("mean", "share"), ("meters.ac_power",)),
     "witnesses": ("meters.ac_power", "inverter"),
 }

@@ -22,6 +22,7 @@ from typing import Protocol
 
 import can
 
+from v2g_bench.bms.diagnostics import Codes, Diagnostics
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.can.e2e import E2EReceiver
@@ -68,9 +69,10 @@ class _Cyclic:
 
 
 class BmsEmulator:
-    """Sends what `sense(now_s)` (role -> value) reports, and moves `actuators` as the EMS commands.
+    """Sends what `sense(now_s)` (role -> value) reports, moves `actuators` as the EMS commands, and answers a tester.
 
     seed: the phase of the schedule against the clock and the first counters. start_s: no frame before this time.
+    codes: the trouble codes of the moment, for `diagnostics`.
     """
 
     def __init__(
@@ -82,7 +84,9 @@ class BmsEmulator:
         seed: int = 0,
         start_s: float = 0.0,
         command_timeout_s: float = COMMAND_TIMEOUT_S,
+        codes: Callable[[], Codes] = tuple,
     ) -> None:
+        self.diagnostics = Diagnostics(codes)
         self._db, self._sense, self._actuators = db, sense, actuators
         self._timeout_s = command_timeout_s
         rng = random.Random(seed)
@@ -108,7 +112,8 @@ class BmsEmulator:
     @property
     def next_due_s(self) -> float:
         """When `due` has something to do again."""
-        return self._next_s if self._heard_s is None else min(self._next_s, self._heard_s + self._timeout_s)
+        next_s = min(self._next_s, self.diagnostics.next_due_s)
+        return next_s if self._heard_s is None else min(next_s, self._heard_s + self._timeout_s)
 
     @property
     def commanded(self) -> bool:
@@ -116,10 +121,14 @@ class BmsEmulator:
         return self._heard_s is not None
 
     def due(self, now_s: float) -> list[can.Message]:
-        """The frames that are due by `now_s`, in the order of their slots, with what is sensed at `now_s`."""
+        """The frames that are due by `now_s`, in the order of their slots, with what is sensed at `now_s`.
+
+        Diagnostic answers come last: they have the lowest priority on the bus.
+        """
         self._watch(now_s)
+        answers = self.diagnostics.due(now_s)
         if now_s < self._next_s:
-            return []
+            return answers
         ready = [cyclic for cyclic in self._cyclic if cyclic.due_s <= now_s]
         ready.sort(key=lambda cyclic: cyclic.due_s)
         sensed = self._sense(now_s)
@@ -130,10 +139,12 @@ class BmsEmulator:
             self.missed += cyclic.skip_to(now_s)
         self._next_s = min(cyclic.due_s for cyclic in self._cyclic)
         self.sent += len(frames)
-        return frames
+        return frames + answers
 
     def hear(self, msg: can.Message, now_s: float) -> bool:
         """Take one frame from the bus; True if it was a command that is obeyed."""
+        if self.diagnostics.hear(msg, now_s):
+            return False
         key = (msg.arbitration_id, msg.is_extended_id)
         if key not in self._receivers:
             return False

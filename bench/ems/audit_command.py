@@ -24,19 +24,26 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
     parser.add_argument("--socket", metavar="PATH", help="default: V2G_SOCKET, else /run/v2g/ems.sock")
     args = parser.parse_args(argv)
-    path = args.file or _of_the_daemon(args.socket)
+    status, out, err = findings(args.file or _of_the_daemon(args.socket), as_json=args.json)
+    if err:
+        print(err, file=sys.stderr)
+    if out:
+        print(out)
+    return status
+
+
+def findings(path: Path, *, as_json: bool = False) -> tuple[int, str, str]:
+    """Exit status, and what stands on standard output and standard error."""
     try:
         entries, problems = verify_file(path)
     except OSError as error:
-        print(f"v2g-ctrl: {path}: cannot be read: {error.strerror}\n  give the trail with --file", file=sys.stderr)
-        return 2
-    if args.json:
-        print(json.dumps({"ok": not problems, "file": str(path), "entries": entries, "problems": problems}))
-    elif problems:
-        print("\n".join(f"{path}: {problem}" for problem in problems), file=sys.stderr)
-    else:
-        print(f"{path}: {entries} entries, whole")
-    return 1 if problems else 0
+        return 2, "", f"v2g-ctrl: {path}: cannot be read: {error.strerror}\n  give the trail with --file"
+    status = 1 if problems else 0
+    if as_json:
+        return status, json.dumps({"ok": not problems, "file": str(path), "entries": entries, "problems": problems}), ""
+    if problems:
+        return status, "", "\n".join(f"{path}: {problem}" for problem in problems)
+    return status, f"{path}: {entries} entries, whole", ""
 
 
 def _of_the_daemon(socket: str | None) -> Path:

@@ -38,8 +38,10 @@ from v2g_bench.ems.setpoint import Setpoint
 from v2g_bench.ems.window import charging_pace
 
 _STEP_W = 1.0  # smaller changes of the setpoint are not worth a write
+_RISE_EVERY_S = 0.1  # a setpoint that climbs in small steps is written so often,
+_RISE_SHARE = 0.05  # unless the step is a larger share of the rating than this: then somebody asked for it
 _CLOSED = 2
-_DECIDE_EVERY_S = 0.02
+_DECIDE_EVERY_S, _EARLY_S = 0.02, 0.001
 
 
 class Mode(IntEnum):
@@ -76,6 +78,7 @@ class Ems:
         self.request_w = 0.0
         self.decision = Decision(False, None, Setpoint(0.0), Mode.STANDBY)
         self._issued_w: float | None = None
+        self._issued_s = self._decided_s = float("-inf")
         self._stopped = False  # whether the inverter has been told to stop since the last power
         self._linger_until_s = float("-inf")
         self._shut_down = False
@@ -154,14 +157,19 @@ class Ems:
         return self.settle(now_s)
 
     def tick(self, now_s: float) -> list[Action]:
-        """Judge the silences and send what is due. To be called at `next_due_s`."""
+        """Judge the silences, decide when it is time, and send what is due. To be called at `next_due_s`."""
         parts = self.parts
+        before = parts.watchdog.alive, parts.inverter.online
         parts.watchdog.tick(now_s)
         parts.inverter.tick(now_s)
         self.pack.expire(now_s)
-        parts.precool.hear(self.pack, now_s)
-        parts.review = self._review()
-        actions = self.settle(now_s)
+        actions: list[Action] = []
+        # A frame is due each 10 ms; deciding for each of them would be half of what an idle controller computes.
+        lost = before != (parts.watchdog.alive, parts.inverter.online)
+        if lost or now_s - self._decided_s >= _DECIDE_EVERY_S - _EARLY_S:
+            parts.precool.hear(self.pack, now_s)
+            parts.review = self._review()
+            actions = self.settle(now_s)
         sent = {action.message for action in actions if isinstance(action, SendFrame)}
         for message in self.cyclic.due(now_s):
             if message not in sent:
@@ -240,7 +248,7 @@ class Ems:
     def settle(self, now_s: float) -> list[Action]:
         """Decide anew and return what has to change: first the inverter, then the contactors, then the book-keeping."""
         before, decision = self.decision, self.decide(now_s)
-        self.decision = decision
+        self.decision, self._decided_s = decision, now_s
         actions: list[Action] = []
         lines: list[LogLine] = []
         if decision.power_w is None:
@@ -248,8 +256,8 @@ class Ems:
                 self._stopped, self._issued_w = True, None
                 actions.append(StopInverter(decision.stop_reason))
                 lines.append(LogLine(Level.INFO, "-", f"inverter stop: {decision.stop_reason}"))
-        elif self._worth_a_write(decision.power_w):
-            self._stopped, self._issued_w = False, decision.power_w
+        elif self._worth_a_write(decision.power_w, now_s):
+            self._stopped, self._issued_w, self._issued_s = False, decision.power_w, now_s
             actions.append(SetInverterPower(decision.power_w))
         if decision.contactors != before.contactors:
             actions.append(self._send(self.settings.plan.command))
@@ -261,12 +269,19 @@ class Ems:
             actions.append(SaveState(latches))
         return actions
 
-    def _worth_a_write(self, power_w: float) -> bool:
-        """A step up below `_STEP_W` is not; anything that lowers the power or turns it round is."""
+    def _worth_a_write(self, power_w: float, now_s: float) -> bool:
+        """Anything that lowers the power or turns it round is, at once; a step up is when it is large or the time has come."""
         issued_w = self._issued_w
-        if issued_w is None or abs(power_w - issued_w) >= _STEP_W:
+        if issued_w is None:
             return True
-        return power_w != issued_w and (abs(power_w) < abs(issued_w) or power_w * issued_w <= 0)
+        if power_w == issued_w:
+            return False
+        if abs(power_w) < abs(issued_w) or power_w * issued_w <= 0:
+            return True
+        step_w = abs(power_w - issued_w)
+        if step_w >= _RISE_SHARE * self.thresholds.rated_power_w:
+            return True
+        return step_w >= _STEP_W and now_s - self._issued_s >= _RISE_EVERY_S
 
     def outputs(self) -> dict[str, float]:
         """Role -> value of everything that the controller sends."""

@@ -29,9 +29,9 @@ def main(argv: list[str] | None = None) -> int:
         from v2g_bench.ems import audit_command
 
         return audit_command.main(words[1:])
-    args = _parser().parse_args(words)
+    args = parser().parse_args(words)
     try:
-        answer = ControlClient(socket_path(args.socket)).ask(_request(args))
+        answer = ControlClient(socket_path(args.socket)).ask(request_of(args))
     except ControlError as error:
         print(f"v2g-ctrl: {error}", file=sys.stderr)
         return 2
@@ -44,7 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if answer["ok"] else 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What v2g-ctrl understands, without `audit`."""
     parser = argparse.ArgumentParser("v2g-ctrl", description="Control the V2G energy management system.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--set-power", type=_watts, metavar="WATTS", help="AC power; negative discharges (V2G)")
@@ -74,7 +75,8 @@ def _percent(text: str) -> float:
     return value
 
 
-def _request(args: argparse.Namespace) -> dict[str, Any]:
+def request_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What the daemon is asked on its control socket."""
     if args.set_power is not None:
         return {"cmd": "set_power", "power_w": args.set_power}
     if args.force_limit is not None:

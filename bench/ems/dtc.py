@@ -62,6 +62,23 @@ def decode_mode_03(answer: bytes) -> list[dict[str, Any]]:
     return [{"code": code_name(*pair), "failure": "", "stored": True, "active": False} for pair in pairs]
 
 
+def decode_by_status_mask(answer: bytes) -> list[dict[str, Any]]:
+    """The codes of a positive response to UDS 0x19 02: four bytes each. Raises: ValueError if it is none.
+
+    >>> decode_by_status_mask(bytes.fromhex("59022f0bbd0009"))[0]["active"]
+    True
+    """
+    if answer[:2] != b"\x59\x02" or len(answer) % 4 != 3:
+        raise ValueError(f"not an answer to 0x19 02: {answer.hex()}")
+    records = [answer[start : start + 4] for start in range(3, len(answer), 4)]
+    return [_record(code_name(high, middle), low, status) for high, middle, low, status in records]
+
+
+def _record(code: str, failure: int, status: int) -> dict[str, Any]:
+    stored = bool(status & (CONFIRMED | TEST_FAILED))
+    return {"code": code, "failure": f"{failure:02X}", "stored": stored, "active": bool(status & TEST_FAILED)}
+
+
 def read_codes(options: dict[str, Any]) -> dict[str, Any]:
     """Ask the BMS; what it answered, or the problem. Raises: BenchError when the bus cannot be opened."""
     fd, timeout_s = bool(options.get("fd", True)), float(options.get("timeout_s", 1.0))
@@ -105,12 +122,7 @@ def _by_uds(connection: PythonIsoTpConnection, timeout_s: float) -> Iterator[dic
         raise ValueError("no answer")
     for dtc in response.service_data.dtcs:
         status = dtc.status.get_byte_as_int()
-        yield {
-            "code": code_name(dtc.id >> 16, dtc.id >> 8 & 0xFF),
-            "failure": f"{dtc.id & 0xFF:02X}",
-            "stored": bool(status & (CONFIRMED | TEST_FAILED)),
-            "active": bool(status & TEST_FAILED),
-        }
+        yield _record(code_name(dtc.id >> 16, dtc.id >> 8 & 0xFF), dtc.id & 0xFF, status)
 
 
 def _by_obd(connection: PythonIsoTpConnection, timeout_s: float) -> Iterator[dict[str, Any]]:

@@ -18,8 +18,9 @@ class PackState:
         self._expiry_s = expiry_s
         self._expire_at_s = 0.0
         self._values: dict[str, float] = {}
-        self._temperatures: dict[str, tuple[float, float]] = {}  # role -> value, time
-        self._cell_voltages: dict[str, tuple[float, float]] = {}
+        self._temperatures: dict[str, float] = {}
+        self._cell_voltages: dict[str, float] = {}
+        self._heard_s: dict[str, float] = {}  # of both
         self.hottest_c: float | None = None
         self.coldest_c: float | None = None
         self.cell_v_max: float | None = None
@@ -32,10 +33,10 @@ class PackState:
             if not math.isfinite(value):
                 continue
             if role.startswith(("cell_temperature", "module_temperature")):
-                self._temperatures[role] = (value, now_s)
+                self._temperatures[role], self._heard_s[role] = value, now_s
                 temperatures = True
             elif role.startswith("cell_voltage"):
-                self._cell_voltages[role] = (value, now_s)
+                self._cell_voltages[role], self._heard_s[role] = value, now_s
                 voltages = True
             self._values[role] = value
         if temperatures:
@@ -49,7 +50,7 @@ class PackState:
             return
         self._expire_at_s = now_s + _EXPIRE_EVERY_S
         for values in (self._temperatures, self._cell_voltages):
-            for role in [role for role, (_, at_s) in values.items() if now_s - at_s > self._expiry_s]:
+            for role in [role for role in values if now_s - self._heard_s[role] > self._expiry_s]:
                 del values[role]
         self.coldest_c, self.hottest_c = _extremes(self._temperatures)
         self.cell_v_min, self.cell_v_max = _extremes(self._cell_voltages)
@@ -70,8 +71,8 @@ class PackState:
         return self.hottest_c - self.coldest_c
 
 
-def _extremes(values: Mapping[str, tuple[float, float]]) -> tuple[float, float] | tuple[None, None]:
+def _extremes(values: Mapping[str, float]) -> tuple[float, float] | tuple[None, None]:
     """Lowest and highest value; None without any."""
     if not values:
         return None, None
-    return min(values.values())[0], max(values.values())[0]
+    return min(values.values()), max(values.values())

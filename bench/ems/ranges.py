@@ -48,7 +48,7 @@ RANGES: Mapping[str, Range] = {
     "soh": Range(0.0, 120.0),
     "cycle_count": Range(0.0, 1e6),
     "energy_throughput": Range(0.0, 1e9),
-    "capacity": Range(1.0, 5000.0),
+    "capacity": Range(0.1, 5000.0),
     "charge_power_limit": _POWER_LIMIT,
     "discharge_power_limit": _POWER_LIMIT,
     "discharge_power_continuous": _POWER_LIMIT,

@@ -8,11 +8,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from v2g_bench.clock import Clock
 from v2g_bench.ems.actions import Action, Level, LogLine
-from v2g_bench.ems.audit import AuditTrail
+from v2g_bench.ems.audit import AuditTrail, Head
 from v2g_bench.ems.commands import (
     Command,
     ForceLimit,
@@ -26,7 +26,6 @@ from v2g_bench.ems.commands import (
 from v2g_bench.ems.config import EmsConfig
 from v2g_bench.ems.control import Request, Who
 from v2g_bench.ems.core import Ems
-from v2g_bench.ems.keeper import Keeper
 from v2g_bench.ems.limits import SocLimits, load_limits
 from v2g_bench.ems.precool import V2gWindow
 from v2g_bench.ems.schedule import label_of, on_bench_clock, parse_time
@@ -45,18 +44,33 @@ def load_files(config: EmsConfig) -> tuple[SocLimits, ThermalPolicy]:
     )
 
 
+class KeepsState(Protocol):
+    """Where plans are kept over a restart; `Keeper` is it."""
+
+    @property
+    def run(self) -> dict[str, Any]: ...
+
+    def keep(self, **changes: Any) -> None: ...
+
+
+def _wall() -> datetime:
+    return datetime.fromtimestamp(time.time()).astimezone()
+
+
 class Requests:
-    """Answers the requests of operators. act: carries out actions; said: for the log."""
+    """Answers the requests of operators. act: carries out actions; said: for the log; wall: the wall clock, aware."""
 
     def __init__(
         self,
         config: EmsConfig,
         ems: Ems,
         clock: Clock,
-        keeper: Keeper,
+        keeper: KeepsState,
         act: Callable[[list[Action]], None],
         said: Callable[[LogLine], None],
+        wall: Callable[[], datetime] = _wall,
     ) -> None:
+        self._wall = wall
         self._config, self._ems, self._clock, self._keeper = config, ems, clock, keeper
         self._act, self._said = act, said
         path = config.files.audit_trail
@@ -133,7 +147,7 @@ class Requests:
         if trail is None:
             return False
         entry = {
-            "time": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "time": self._wall().astimezone(UTC).isoformat(timespec="microseconds"),
             "bench_s": round(self._clock.now_s(), 6),
             "who": who,
             "what": what,
@@ -144,12 +158,16 @@ class Requests:
         }
         async with self._recording:
             try:
-                number, digest = await asyncio.to_thread(trail.append, entry)
+                number, digest = await self._append(trail, entry)
             except OSError as error:
                 self._said(LogLine(Level.ERROR, "-", f"{trail.path}: {what} could not be recorded: {error}"))
                 return False
         self._said(LogLine(Level.INFO, "-", f"audit entry {number}: {what} by {who.get('user', '?')}, {digest}"))
         return True
+
+    async def _append(self, trail: AuditTrail, entry: dict[str, Any]) -> Head:
+        """In a thread: the disk may take its time."""
+        return await asyncio.to_thread(trail.append, entry)
 
     # Plans
 
@@ -178,24 +196,20 @@ class Requests:
         wanted = self._ems.thresholds.departure_soc_pct if soc_pct is None else soc_pct
         if isinstance(wanted, bool) or not isinstance(wanted, float | int):
             raise ValueError(f"not a state of charge in percent: {wanted!r}")
-        now = _wall()
+        now = self._wall()
         when = parse_time(at, now)
         label = label_of(when)
         at_s = on_bench_clock(when, now, self._clock.now_s())
         return SetDeparture(Departure(at_s, float(wanted), label)), {"departure": {"at": label, "soc_pct": wanted}}
 
     def _v2g_window(self, times: list[str]) -> tuple[Command, dict[str, Any]]:
-        if times == ["none"]:
+        if times[0] == "none":
             return SetV2gWindow(None), {"v2g_window": None}
         if len(times) != 2:
             raise ValueError("a V2G window is START END, or none")
-        now, now_s = _wall(), self._clock.now_s()
+        now, now_s = self._wall(), self._clock.now_s()
         start = parse_time(times[0], now)
         end = parse_time(times[1], start)
         labels = [label_of(start), label_of(end)]
         window = V2gWindow(on_bench_clock(start, now, now_s), on_bench_clock(end, now, now_s), " to ".join(labels))
         return SetV2gWindow(window), {"v2g_window": labels}
-
-
-def _wall() -> datetime:
-    return datetime.fromtimestamp(time.time()).astimezone()

@@ -29,20 +29,26 @@ from v2g_bench.faults.bms_silence import BmsSilence
 from v2g_bench.faults.burst_errors import WireBursts
 from v2g_bench.faults.cell_imbalance import CellImbalance
 from v2g_bench.faults.cell_voltage import CellVoltage
+from v2g_bench.faults.cell_voltages import CellVoltages
+from v2g_bench.faults.continuous_rating import ContinuousRating
 from v2g_bench.faults.dominant_short import DominantShort
 from v2g_bench.faults.emi_noise import EmiNoise
 from v2g_bench.faults.expectation import BusExpectation, BusWindow, Expectation, spread_ms
+from v2g_bench.faults.imbalance_code import ImbalanceCode
 from v2g_bench.faults.missing_terminator import MissingTerminator
 from v2g_bench.faults.open_wire import OpenWire
 from v2g_bench.faults.over_current import OverCurrent
 from v2g_bench.faults.over_temperature import OverTemperature
+from v2g_bench.faults.pack_temperature import PackTemperature
 from v2g_bench.faults.registry import FAULTS, KINDS, from_dict
 from v2g_bench.faults.sick_transceiver import SickTransceiver
 from v2g_bench.faults.soc_divergence import SocDivergence
+from v2g_bench.faults.state_of_charge import StateOfCharge
 from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
 from v2g_bench.faults.switching_noise import SwitchingNoise
 from v2g_bench.faults.thermal_gradient import ThermalGradient
 from v2g_bench.faults.wire_fault import WireExpectation, WireFault
+from v2g_bench.faults.worn_battery import WornBattery
 from v2g_bench.faults.wrong_sample_point import WrongSamplePoint
 
 __all__ = [
@@ -55,16 +61,21 @@ __all__ = [
     "BusWindow",
     "CellImbalance",
     "CellVoltage",
+    "CellVoltages",
+    "ContinuousRating",
     "DominantShort",
     "EmiNoise",
     "Expectation",
     "Fault",
+    "ImbalanceCode",
     "MissingTerminator",
     "OpenWire",
     "OverCurrent",
     "OverTemperature",
+    "PackTemperature",
     "SickTransceiver",
     "SocDivergence",
+    "StateOfCharge",
     "StringVoltageDifference",
     "SwitchingNoise",
     "ThermalGradient",
@@ -72,6 +83,7 @@ __all__ = [
     "WireBursts",
     "WireExpectation",
     "WireFault",
+    "WornBattery",
     "WrongSamplePoint",
     "from_dict",
     "spread_ms",

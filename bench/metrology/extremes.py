@@ -10,7 +10,7 @@ windows of `window_s`, every start of a window counts, and the least mean is giv
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,3 +70,8 @@ def least_share(waveform: Waveform, since_s: float, smoothing_s: float = SMOOTHI
     if abs(level) <= 10 * sigma:  # also where both are nothing at all
         return None
     return LeastShare(float(np.min(after.samples / level)) * 100.0, sigma, 100.0 / abs(level), level)
+
+
+def turned(waveform: Waveform) -> Waveform:
+    """The same with the other sign, for who looks for the largest."""
+    return replace(waveform, samples=-waveform.samples)

@@ -43,11 +43,17 @@ class CellChain:
     ) -> None:
         rng = np.random.default_rng([seed, 0xCE11])
         self.capacity_ah: Floats = capacity_ah * (1.0 + CAPACITY_SPREAD * _bounded(rng, cells))
+        self._of_mean: Floats = self.capacity_ah / capacity_ah
         self._scale: Floats = 1.0 + RESISTANCE_SPREAD * _bounded(rng, cells)
         self._soc_offset = _string_offsets(rng, SOC_SPREAD * _bounded(rng, cells), strings, string_delta_v)
         self._per_coulomb: Floats = 1.0 / (3600.0 * self.capacity_ah)
         self.balancing = False
         self.rest(soc)
+
+    def resize(self, capacity_ah: float) -> None:
+        """Another capacity, with the same spread, voltages and resistances: a pack that is emptied in less time."""
+        self.capacity_ah = capacity_ah * self._of_mean
+        self._per_coulomb = 1.0 / (3600.0 * self.capacity_ah)
 
     def rest(self, soc: float) -> None:
         """A chain at rest at a mean SoC of `soc` (0..1), with its seeded spread."""

@@ -60,9 +60,10 @@ class Circuit:
             self._run(min(now_s, self.now_s + LONGEST_STEP_S, event_s))
             self.take_events()
 
-    def rest(self, soc: float, temperature_c: float) -> None:
-        """Put the pack at rest at a mean SoC of `soc` (0..1) and one temperature."""
+    def rest(self, soc: float, temperature_c: float, capacity_ah: float) -> None:
+        """Put the pack at rest at a mean SoC of `soc` (0..1), one temperature, and with this capacity."""
         self.thermal.rest(temperature_c)
+        self.chain.resize(capacity_ah)
         self.chain.rest(soc)
         self.chain.refresh_resistance(self.thermal.cells_c)
         self._thermal_due_s = 0.0

@@ -201,13 +201,19 @@ class PlantClient:
         """Take all injections back."""
         self.call("clear_all")
 
-    def reset(self, soc_pct: float | None = None, temperature_c: float | None = None) -> None:
-        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off. None: as `rest` says."""
+    def reset(
+        self, soc_pct: float | None = None, temperature_c: float | None = None, capacity_ah: float | None = None
+    ) -> None:
+        """A quiet, healthy pack at rest: no injection, no defect, contactors open, bridge off. None: as `rest` says.
+
+        capacity_ah: the pack's until the next reset; None: as configured.
+        """
         rest_soc_pct, rest_temperature_c = self.rest
         self.call(
             "reset",
             soc_pct=rest_soc_pct if soc_pct is None else soc_pct,
             temperature_c=rest_temperature_c if temperature_c is None else temperature_c,
+            capacity_ah=capacity_ah,
         )
 
     def sync_pulse(self, meter: str = "all", marker_a: float = 0.0) -> SyncPulse:

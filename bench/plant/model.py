@@ -96,8 +96,15 @@ class Plant:
         self.cooling_requested = on
         self._circuit.cooling = self.cooling_on
 
-    def reset(self, now_s: float, soc_pct: float | None = None, temperature_c: float | None = None) -> None:
-        """A quiet healthy pack again: at rest, at soc_pct and temperature_c (None: as configured), overrides cleared.
+    def reset(
+        self,
+        now_s: float,
+        soc_pct: float | None = None,
+        temperature_c: float | None = None,
+        capacity_ah: float | None = None,
+    ) -> None:
+        """A quiet healthy pack again: at rest, at soc_pct and temperature_c, with capacity_ah (None: as configured),
+        overrides cleared.
 
         Defects go back to those of the config, foreign heat and balancing end. The controller's commands are kept:
         contactor request, bridge, setpoint, cooling. What a defect kept from being done (a welded contactor that was
@@ -111,6 +118,7 @@ class Plant:
         self._circuit.rest(
             (self.config.soc_pct if soc_pct is None else soc_pct) / 100,
             self.config.temperature_c if temperature_c is None else temperature_c,
+            self.config.capacity_ah * self.config.soh_pct / 100 if capacity_ah is None else capacity_ah,
         )
         self._apply_defects()
         self._circuit.stage.recover(self.now_s)

@@ -116,13 +116,20 @@ class Operations:
         self._world.injector.clear_all(self._clock.now_s())
         self._changed()
 
-    def reset(self, soc_pct: float | None = None, temperature_c: float | None = None) -> None:
-        """No fault and no defect anywhere, the pack at rest and healthy. Commands of the controller stay."""
+    def reset(
+        self, soc_pct: float | None = None, temperature_c: float | None = None, capacity_ah: float | None = None
+    ) -> None:
+        """No fault and no defect anywhere, the pack at rest and healthy. Commands of the controller stay.
+
+        capacity_ah: of the pack until the next reset; None: as configured.
+        """
         if soc_pct is not None and not 0 <= soc_pct <= 100:
             raise BenchError("reset", f"soc_pct={soc_pct:g} is out of range", "use 0 to 100")
         if temperature_c is not None and not -40 <= temperature_c <= 60:
             raise BenchError("reset", f"temperature_c={temperature_c:g} is out of range", "use -40 to 60")
-        self._world.reset(self._clock.now_s(), soc_pct, temperature_c)
+        if capacity_ah is not None and not 0.1 <= capacity_ah <= 10_000:
+            raise BenchError("reset", f"capacity_ah={capacity_ah:g} is out of range", "use 0.1 to 10000")
+        self._world.reset(self._clock.now_s(), soc_pct, temperature_c, capacity_ah)
         if self._inverter is not None:
             self._inverter.heal()
         for meter in self._meters.values():

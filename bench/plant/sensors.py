@@ -8,6 +8,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_bench.bms.diagnostics import ACTIVE, CELL_IMBALANCE, OVER_CURRENT, STORED
 from v2g_bench.errors import BenchError
 from v2g_bench.pack.cells import CellChain
 from v2g_bench.pack.limits import PowerLimits, power_limits
@@ -44,6 +45,7 @@ class PackReading:
     cell_imbalance: bool
     dtc_count: int
     contactor_state: int
+    trouble_codes: tuple[tuple[int, int], ...] = ()
 
     @property
     def cell_temperature_max_c(self) -> float:
@@ -117,6 +119,7 @@ PLAIN_OVERRIDES = {
     "over_current": "flag, 0 or 1",
     "cell_imbalance": "flag, 0 or 1",
     "dtc_count": "trouble codes, exactly",
+    "imbalance_code": "trouble code of cell imbalance: 0 none, 1 stored, 2 active",
     "contactor_state": "0 open, 1 precharge, 2 closed, 3 welded",
 }
 CELL_OVERRIDES = {"cell_temperature": "°C, exactly", "cell_voltage": "V, exactly"}
@@ -229,6 +232,7 @@ class PackSensors:
         over = abs(pack_a) > 1.0 and abs(pack_a) * pack_v > allowed_w * OVER_CURRENT_MARGIN
         over_current = bool(forced.get("over_current", over))
         imbalance = bool(forced.get("cell_imbalance", float(np.ptp(cells_v)) > IMBALANCE_V))
+        codes = self._codes(over_current, imbalance)
         cycles = energy_throughput_kwh / (2 * self._config.nominal_energy_kwh)
         return PackReading(
             time_s=now_s,
@@ -249,7 +253,8 @@ class PackSensors:
             discharge_power_continuous_w=forced.get("discharge_power_continuous", limits.continuous_w),
             over_current=over_current,
             cell_imbalance=imbalance,
-            dtc_count=int(forced.get("dtc_count", over_current + imbalance)),
+            dtc_count=int(forced.get("dtc_count", len(codes))),
+            trouble_codes=codes,
             contactor_state=int(forced.get("contactor_state", contactor_state)),
         )
 
@@ -284,6 +289,12 @@ class PackSensors:
             for index, value in self.overrides.indexed("cell_voltage"):
                 cells_v[index] = value
         return cells_v, strings_v, difference_v
+
+    def _codes(self, over_current: bool, imbalance: bool) -> tuple[tuple[int, int], ...]:
+        """The trouble codes: (DTC, status)."""
+        state = round(self.overrides.get("imbalance_code", 2.0 if imbalance else 0.0))
+        codes = [(CELL_IMBALANCE, ACTIVE if state > 1 else STORED)] if state else []
+        return tuple(codes + ([(OVER_CURRENT, ACTIVE)] if over_current else []))
 
     def _temperatures(self, noise: int) -> tuple[Floats, Floats]:
         """Cells and modules, °C."""

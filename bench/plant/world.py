@@ -70,7 +70,13 @@ class World:
         self.bms: BmsEmulator | None = None
         if db is not None:
             self.bms = BmsEmulator(
-                db, self._sense, plant, seed=seed, start_s=now_s, command_timeout_s=command_timeout_s
+                db,
+                self._sense,
+                plant,
+                seed=seed,
+                start_s=now_s,
+                command_timeout_s=command_timeout_s,
+                codes=lambda: plant.sensors.trouble_codes,
             )
         else:
             plant.request_contactors(True, now_s)
@@ -132,10 +138,16 @@ class World:
                 return one
         return None
 
-    def reset(self, now_s: float, soc_pct: float | None = None, temperature_c: float | None = None) -> None:
+    def reset(
+        self,
+        now_s: float,
+        soc_pct: float | None = None,
+        temperature_c: float | None = None,
+        capacity_ah: float | None = None,
+    ) -> None:
         """All faults and defects taken back, the pack at rest. What the controller commands stays commanded."""
         self.injector.clear_all(now_s)
-        self.plant.reset(now_s, soc_pct, temperature_c)
+        self.plant.reset(now_s, soc_pct, temperature_c, capacity_ah)
 
     def _sense(self, now_s: float) -> Mapping[str, float]:
         sampled_s, version = self._sampled

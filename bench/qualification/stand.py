@@ -91,7 +91,8 @@ class Stand:
         self.link.ask("power", f"{power_w:.0f}", f"{delay_ms:.6g}")
         self._wait_for_power(power_w)
         asked_s = self.parts.clock.now_s()
-        with self.bench.recording() as trace, self.bench.inject(OverTemperature(CELL, INJECTED_C), phase_s) as fault:
+        hot = OverTemperature(CELL, INJECTED_C)
+        with self.bench.recording() as trace, self.bench.inject(hot, phase_s=phase_s) as fault:
             latency = trace.isolation(after=fault.on_bus).latency
             outcome = self._judged(latency, Outcome(delay_ms=delay_ms, power_w=power_w, phase_s=phase_s))
         return self._compared(latency, outcome, asked_s)

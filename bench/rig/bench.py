@@ -9,7 +9,7 @@ Whatever a block changed is put back when the block is left, also when it is lef
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,17 +20,21 @@ from v2g_bench.errors import BenchError
 from v2g_bench.errors import NotApplicable as NotApplicable  # the plugin and tests look for it here
 from v2g_bench.faults import BusWindow, Fault
 from v2g_bench.faults.base import HEALTHY
+from v2g_bench.inverter.server_faults import ServerFault
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.waveform import Waveform
-from v2g_bench.rig.dut import Controller
+from v2g_bench.rig.dut import Controller, Reply
 from v2g_bench.rig.envelope import Envelope
 from v2g_bench.rig.injection import Active, Injector
 from v2g_bench.rig.model import Judging, Rig
+from v2g_bench.rig.operator import NoStart, Operator
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
-from v2g_bench.rig.trace import RATE_HZ, Edge, Trace
-from v2g_bench.rig.traffic import window
+from v2g_bench.rig.trace import RATE_HZ, Edge, Stamp, Trace
+from v2g_bench.rig.traffic import protection, window
 from v2g_bench.rig.witness import (
+    BMS_A,
+    BMS_SHARE,
     LEAD_S,
     MEND,
     SPAN_S,
@@ -48,17 +52,20 @@ STEADY_S = 1.0  # and how long anywhere else: longer than precharge and the clos
 POWER_WAIT_S = 8.0
 COMMAND_POLL_S = 0.1
 PROBE_W = 200.0
-NEARLY_FULL_PCT = 99.946  # where an emulated pack begins its calibration charge: a few seconds before it shows 100 %
+NEARLY_FULL_PCT = 99.948  # where an emulated pack begins its calibration charge: seconds before it shows 100 %
+NEARLY_FULL_SHOWN_PCT = 99.0
 FULL_CHARGE_S = 12 * 3600.0
+CHARGE_PATIENCE_S = 10.0
 AC_READINGS = 5
 WITNESSES = 3  # comparisons of the instruments that a stall of the machine may spoil
+BMS_VOLTAGE_SHARE = 0.005
 
 WELDED = 3  # role contactor_state
 
 T = TypeVar("T")
 
 
-class NotAtPower(Exception):
+class NotAtPower(NoStart):
     """The controller does not bring the rig to the power that a test starts from."""
 
     def __init__(self, asked_w: float, found_w: float, said: str) -> None:
@@ -77,6 +84,7 @@ class Bench:
         self.judging: Judging = self.rig.judging
         self.clock: Clock = parts.clock
         self.controller: Controller = parts.controller
+        self.operator = Operator(parts)
         self._injector = Injector(parts)
         self._envelope = Envelope(self.rig.safety.model_dump())
         self._witnessed = False
@@ -107,20 +115,35 @@ class Bench:
             yield
 
     @contextmanager
-    def asking(self, power_w: float) -> Iterator[str]:
-        """Ask the controller for this power; the block runs when it is there, or stands still elsewhere.
+    def asking(self, power_w: float, within_s: float = 0.0) -> Iterator[str]:
+        """Ask the controller for this power; the block runs when it is there or stands still elsewhere, at once if refused.
 
-        Gives what the controller answered; asks for zero at the end.
+        Gives what the controller answered; asks for zero at the end. within_s: ask again for so long while it refuses,
+        as one that has just been started does until it has heard BMS and inverter.
         """
         target_w = self._within_rating(power_w)
-        reply = self.controller.run("set_power", power_w=f"{target_w:.0f}")
+        replies: list[Reply] = []
+
+        def takes() -> bool:
+            replies.append(self.controller.run("set_power", power_w=f"{target_w:.0f}"))
+            return replies[-1].status == 0
+
+        self.wait_until(takes, within_s, COMMAND_POLL_S)
+        reply = replies[-1]
         try:
-            self._wait_for_power(target_w)
-            self._hear_witnesses(target_w)
+            if reply.status == 0:
+                self._wait_for_power(target_w)
+                self._hear_witnesses(target_w)
             self._heard.clear()  # what was asked on the way is no part of what is judged
             yield " ".join((reply.out + reply.err).split())
         finally:
             self.controller.run("set_power", power_w="0")
+
+    def insist(self, power_w: float, for_s: float) -> None:
+        """Ask for this power again and again, whatever the answer."""
+        self.wait_until(
+            lambda: self.controller.run("set_power", power_w=f"{power_w:.0f}") is None, for_s, COMMAND_POLL_S
+        )
 
     def recording(
         self, *, rate_hz: float = RATE_HZ, before_s: float = 0.05, after_s: float = 0.35, seen: bool = False
@@ -140,22 +163,53 @@ class Bench:
         )
 
     @contextmanager
-    def inject(self, fault: Fault, phase_s: float = 0.0) -> Iterator[Active]:
-        """The fault, from `phase_s` from now on; proven on the bus before the block runs, taken back after it."""
-        self._check_envelope(fault)
+    def inject(
+        self, *faults: Fault, phase_s: float = 0.0, meanwhile: Callable[[], object] | None = None
+    ) -> Iterator[Active]:
+        """These faults, all from `phase_s` from now on; proven on the bus before the block runs, taken back after it.
+
+        meanwhile: done once the faults are on their way, so that they come while it runs.
+        """
+        for fault in faults:
+            self._check_envelope(fault)
         self.controller.log.mark()  # what it said of an earlier fault is no answer to this one
         self._faults += 1
         try:
-            with self._injector.active(fault, phase_s) as active:
+            with self._injector.active(faults, phase_s, meanwhile) as active:
                 yield active
         finally:
             self._faults -= 1
 
+    @contextmanager
+    def starting(self, *faults: Fault) -> Iterator[None]:
+        """A controller that is started, without a past, while these faults are in force: it knows nothing else."""
+        with ExitStack() as injected:
+            for fault in faults:
+                injected.enter_context(self.inject(fault))
+            self._parts.fresh_controller(heal=False)
+            yield
+
+    @contextmanager
+    def silent_inverter(self) -> Iterator[Stamp]:
+        """An inverter that answers nobody; from when on. BenchError where its server does not confirm the silence."""
+        plant = self._parts.plant
+        if plant is None or self.rig.inverter.kind != "emulated":
+            raise NotApplicable("this rig cannot take the inverter off the network")
+        self.controller.log.mark()
+        before = plant.client.set_defects("inverter")
+        silence = ServerFault("silence").to_dict()
+        try:
+            if plant.client.set_defects("inverter", faults=[silence])["faults"] != [silence]:
+                raise BenchError("inverter", "its emulator did not fall silent")
+            yield self._parts.stamp(self.clock.now_s())
+        finally:
+            plant.client.set_defects("inverter", faults=before["faults"])
+
     def settle(self) -> None:
-        """Wait the time that the rig grants a fallback, then until the power stands still."""
+        """Wait the time that the rig grants a fallback, and until the power stands still."""
         until_s = self.clock.now_s() + self.judging.fallback_s
-        self.wait_until(lambda: self.clock.now_s() >= until_s, self.judging.fallback_s + 1.0)
         self._wait_for_power()
+        self.wait_until(lambda: self.clock.now_s() >= until_s, self.judging.fallback_s + 1.0)
 
     def ac_power(self) -> Reading:
         """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
@@ -170,6 +224,42 @@ class Bench:
         ]
         budget = Budget("AC power", "W", parts)
         return Reading("AC power", mean_w, "W", budget, basis=mean_of(readings, budget))
+
+    def pack_power(self, over_s: float = 0.1) -> Reading:
+        """DC power at the pack (W, charge positive): the digitizer's mean current at the voltage that the BMS reports."""
+        with self.recording(before_s=over_s / 10, after_s=over_s) as trace:
+            current = trace.mean()
+        volts = self.signal("pack_voltage")
+        spread_v = self._parts.db.resolution("pack_voltage") / 2 + BMS_VOLTAGE_SHARE * volts
+        assert current.value is not None
+        assert current.uncertainty is not None
+        parts = [
+            Component("current", "normal", current.uncertainty.u, volts, source="digitizer", unit="A"),
+            Component.rectangular(
+                "voltage", spread_v, current.value, f"BMS, taken as {100 * BMS_VOLTAGE_SHARE:g} % accurate", "V"
+            ),
+        ]
+        budget = Budget("DC power", "W", parts)
+        value_w = current.value * volts
+        return Reading("DC power", value_w, "W", budget, basis=stated(value_w, budget))
+
+    def bms_current(self) -> Reading:
+        """The pack's current as the BMS reports it (A, charge positive)."""
+        value_a = self.signal("pack_current")
+        part = Component.rectangular(
+            "accuracy", BMS_SHARE * abs(value_a) + BMS_A, source="assumed of a BMS: 5 % + 0.5 A"
+        )
+        budget = Budget("DC current by the BMS", "A", [part])
+        return Reading("DC current by the BMS", value_a, "A", budget, basis=stated(value_a, budget))
+
+    def unprotected_commands(self, over_s: float) -> tuple[int, list[str]]:
+        """How many protected frames the controller sent in that time from now, and what was wrong with which."""
+        specs = [spec for spec in self._parts.db.senders("EMS") if spec.e2e is not None]
+        if not specs:
+            raise NotApplicable(f"{self._parts.db.path.name} protects no frame of the controller")
+        since_s = self.clock.now_s()
+        self._parts.pause(over_s)
+        return protection(self._parts.capture.frames(since_s=since_s), specs)
 
     def inverter_power(self) -> Reading:
         """AC power as the inverter itself reports it (W, charge positive)."""
@@ -192,6 +282,15 @@ class Bench:
         heard, self._heard = self._heard, {}
         return [(role, value, at_s) for role, (value, at_s) in heard.items()]
 
+    def resolution(self, role: str) -> float:
+        """How far apart two values of a signal role are at least."""
+        return self._parts.db.resolution(role)
+
+    @property
+    def rated_w(self) -> float:
+        """The most power that this rig allows (W): what RATED_W stands for."""
+        return self._within_rating(math.inf)
+
     def tripped(self) -> bool:
         """True while the controller reports a latched trip on the bus; by its status where the database has no signal."""
         self.controller.require_alive()
@@ -202,6 +301,17 @@ class Bench:
     def latched(self) -> bool:
         """True while the controller reports a trip or a charge-only latch that an authorised reset releases."""
         return self.tripped() or (self._parts.db.has("charge_only") and bool(self.signal("charge_only")))
+
+    def require(self, condition: object, what: str) -> None:
+        """NoStart where what a test stands on, and does not judge, is not there."""
+        if not condition:
+            self.controller.require_alive()
+            raise NoStart(f"the test cannot start: {what}")
+
+    def needs(self, *roles: str) -> None:
+        """NotApplicable where the BMS's database has not all of these signal roles."""
+        if missing := [role for role in roles if not self._parts.db.has(role)]:
+            raise NotApplicable(f"{self._parts.db.path.name} has no signal for {', '.join(missing)}")
 
     def needs_protected_frames(self) -> None:
         """NotApplicable where the BMS's database has no end-to-end protection: nobody could tell a damaged frame there."""
@@ -224,15 +334,39 @@ class Bench:
         """What came of the BMS's cyclic frames between these times (bench clock)."""
         return window(self._parts.db, self._parts.capture.frames(since_s=from_s - 1.0), from_s, to_s)
 
-    def charge_to_full(self) -> None:
-        """A calibration charge: charge until the BMS says 100 %."""
+    def small_pack(self, capacity_ah: float) -> None:
+        """A pack of this capacity, and a controller that knows no other; NoStart where the rig cannot emulate one."""
+        self.require(self._parts.plant is not None and self.rig.bms.kind == "emulated", "with this pack it takes hours")
+        assert self._parts.plant is not None
+        self._parts.plant.client.reset(capacity_ah=capacity_ah)
+        self._parts.fresh_controller(heal=False)
+
+    def nearly_full(self) -> None:
+        """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""
         if self._parts.plant is not None:
             self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+            self._parts.fresh_controller(heal=False)
+
+    def charge_to_full(self) -> bool:
+        """A calibration charge: charge until the BMS says 100 %; False where the controller lets nothing flow."""
+        if self._parts.plant is not None and self.signal("soc") < NEARLY_FULL_SHOWN_PCT:
+            self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
         with self.asking(2000):
-            if not self.wait_until(lambda: self.signal("soc") >= 99.95, FULL_CHARGE_S):
-                raise BenchError("calibration charge", f"SoC stands at {self.signal('soc'):.1f} %, not at 100 %")
-            # A controller counts the charge as full when it has seen it, not in the same instant.
-            self.settle()
+            flowed_s = self.clock.now_s()
+
+            def done() -> bool:
+                nonlocal flowed_s
+                now_s = self.clock.now_s()
+                if self._parts.inverter.reading().ac_power_w > self.judging.no_discharge_w:
+                    flowed_s = now_s
+                return self.signal("soc") >= 99.95 or now_s - flowed_s > CHARGE_PATIENCE_S
+
+            self.wait_until(done, FULL_CHARGE_S)
+            full = self.signal("soc") >= 99.95
+            if full:
+                # A controller counts the charge as full when it has seen it, not in the same instant.
+                self.settle()
+        return full
 
     def wall_minus_bench_s(self) -> float:
         """The stamps in the capture's file minus the bench clock, now (s)."""

@@ -19,6 +19,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from v2g_bench.errors import BenchError
 from v2g_bench.priority import favoured
@@ -113,6 +114,12 @@ class Controller:
             self._guard.watch(self._process.pid)
         if self._favoured and self._far is None:
             favoured(self._process.pid)
+
+    def file(self, name: Literal["limits", "thermal_policy"]) -> Path:
+        """One of [dut.files]; BenchError if the rig has no such file."""
+        if name not in self.dut.files:
+            raise BenchError(f"dut.files.{name}", "the rig names no such file", "add it to [dut.files]")
+        return Path(self._fill(self.dut.files[name]))
 
     def alive(self) -> bool:
         """True while the controller runs; one that the bench does not run is taken to."""

@@ -5,7 +5,7 @@ moment at which somebody asked for the fault.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -36,33 +36,48 @@ class Injector:
         self._parts = parts
 
     @contextmanager
-    def active(self, fault: Fault, phase_s: float) -> Iterator[Active]:
-        """The fault, proven by readback, while the block runs. BenchError if it does not reach the bus in time."""
+    def active(
+        self, faults: Sequence[Fault], phase_s: float, meanwhile: Callable[[], object] | None = None
+    ) -> Iterator[Active]:
+        """The faults, all at once, each proven by readback, while the block runs; see `Bench.inject`.
+
+        BenchError if one of them does not reach the bus in time. Of several the first on the bus counts.
+        """
         parts = self._parts
-        faults = parts.faults
-        if faults is None:
+        client = parts.faults
+        kinds = ", ".join(fault.kind for fault in faults)
+        if client is None:
             raise BenchError(
-                f"fault {fault.kind}",
+                f"fault {kinds}",
                 "this rig has no emulated BMS and no gateway to inject it through",
                 "put the BMS on [bus.bms] and the controller on [bus.ems]",
             )
-        if parts.loaded.rig.has_gateway and not fault.on_the_bus():
-            raise NotApplicable(f"{fault.kind} changes nothing on the bus: no gateway can produce it before a real BMS")
+        if parts.loaded.rig.has_gateway and not all(fault.on_the_bus() for fault in faults):
+            raise NotApplicable(
+                f"{kinds}: something changes nothing on the bus, no gateway can produce it before a real BMS"
+            )
         before = parts.latest_all()
         wire: dict[str, Any] = {}
-        if isinstance(fault.readback(), WireExpectation):
+        if any(isinstance(fault.readback(), WireExpectation) for fault in faults):
             if parts.plant is None:
-                raise NotApplicable(f"{fault.kind} is a fault of the modelled wire, and this rig has none")
+                raise NotApplicable(f"{kinds}: a fault of the modelled wire, and this rig has none")
             wire = parts.plant.client.wire()
         asked_s = parts.clock.now_s()
-        with self._silence(isinstance(fault, BmsSilence)):
-            injection = faults.inject(fault, at_s=asked_s + phase_s)
+        with self._silence(any(isinstance(fault, BmsSilence) for fault in faults)):
+            injections = [client.inject(fault, at_s=asked_s + phase_s) for fault in faults]
             try:
-                yield Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s, wire))
+                if meanwhile is not None:
+                    meanwhile()
+                proofs = [
+                    Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s, wire)) for fault in faults
+                ]
+                yield min(proofs, key=lambda active: active.on_bus.time_s)
             finally:
-                faults.clear(injection)
-        parts.require_buses()
-        self._wait_for_health(fault, before)
+                for injection in reversed(injections):
+                    client.clear(injection)
+            parts.require_buses()
+            for fault in faults:
+                self._wait_for_health(fault, before)
 
     @contextmanager
     def _silence(self, on_purpose: bool) -> Iterator[None]:
@@ -147,6 +162,12 @@ class Injector:
         expected, cleared_s = fault.readback(), self._parts.clock.now_s()
         if isinstance(expected, WireExpectation) and not self._bms_heard(cleared_s):
             raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS is not heard for {HEALTHY_S:g} s")
+        if isinstance(fault, BmsSilence):
+            if self._parts.wait_for(lambda seen: "pack_voltage" in seen, cleared_s, HEALTHY_S) is None:
+                raise BenchError(
+                    f"fault {fault.kind}", f"the BMS is still silent {HEALTHY_S:g} s after it was taken back"
+                )
+            return
         if not isinstance(expected, Expectation):
             return
         gone = self._parts.wait_for(

@@ -133,17 +133,36 @@ class Thresholds(Part):
     soc_divergence_pct: Positive = 5.0
     packet_loss_pct: Annotated[float, Field(gt=0, le=100)] = 10.0
     noise_window_s: Positive = 1.0
+    micro_cycle_pct: Positive = 10.0
 
 
-Command = Literal["set_power", "status", "reset_trip", "reset_soc_offset", "reload", "health", "start", "stop"]
+CommandName = Literal[
+    "set_power",
+    "status",
+    "reset_trip",
+    "reset_soc_offset",
+    "reload",
+    "start",
+    "stop",
+    "restart",
+    "health",
+    "force_limit",
+    "departure",
+    "v2g_window",
+    "audit",
+    "thermal",
+]
 
 
 class Dut(Part):
     """The controller under test.
 
     `command` and the entries of `commands` may use {config}, {socket}, {log}, {folder}, {channel}, {interface},
-    {inverter_host}, {inverter_port} and (set_power) {power_w}; {config} is a file that the bench writes for the reference
-    EMS. `log` is a file, or journal:UNIT. kind = "ssh": all of it is on `host`.
+    {inverter_host}, {inverter_port} and what the command is about: set_power {power_w}, force_limit {value}, departure
+    {time} and {soc_pct}, v2g_window {start} and {end}; {config} is a file that the bench writes for the reference EMS.
+    `files`: what the bench edits before a reload. `supports`: what the maker claims (PICS); the names are those of the
+    requirements' `needs`.
+    `log` is a file, or journal:UNIT. kind = "ssh": all of it is on `host`.
     """
 
     kind: Literal["process", "external", "ssh", "core"]  # core: the reference controller's core inside a simulation
@@ -153,15 +172,38 @@ class Dut(Part):
     command: list[str] = ["v2g-daemon", "--config", "{config}"]
     log: str = "{folder}/v2g-main.log"
     ready_s: Positive = 10.0
-    commands: dict[Command, list[str]] = {
+    files: dict[Literal["limits", "thermal_policy"], str] = {
+        "limits": "{folder}/limits.conf",
+        "thermal_policy": "{folder}/thermal-policy.json",
+    }
+    commands: dict[CommandName, list[str]] = {
         "set_power": ["v2g-ctrl", "--socket", "{socket}", "--set-power", "{power_w}"],
         "status": ["v2g-ctrl", "--socket", "{socket}", "--status", "--json"],
         "reset_trip": ["v2g-ctrl", "--socket", "{socket}", "--reset-trip"],
         "reset_soc_offset": ["v2g-ctrl", "--socket", "{socket}", "--reset-soc-offset"],
         "reload": ["v2g-daemon", "--config", "{config}", "--reload"],
         "health": ["v2g-health", "--socket", "{socket}", "--status", "--json"],
+        "force_limit": ["v2g-ctrl", "--socket", "{socket}", "--force-limit", "{value}"],
+        "departure": ["v2g-ctrl", "--socket", "{socket}", "--departure", "{time}", "--departure-soc", "{soc_pct}"],
+        "v2g_window": ["v2g-ctrl", "--socket", "{socket}", "--v2g-window", "{start}", "{end}"],
+        "audit": ["v2g-ctrl", "audit", "--verify", "--socket", "{socket}"],
+        "thermal": ["v2g-thermal-monitor", "--once", "--socket", "{socket}"],
     }
-    supports: dict[str, bool | str] = {"bidirectional": True}
+    derating_told: str = r"derated='"  # a regular expression: how `thermal` says that the power is held down
+    review_told: str = r'"review": true'  # and how `health` asks for a review
+    supports: dict[str, bool | str] = {
+        "bidirectional": True,
+        "cooling": True,
+        "departure": True,
+        "diagnosis": True,
+        "force_limit": True,
+        "health": True,
+        "micro_cycles": True,
+        "precooling": True,
+        "reload": True,
+        "restart": True,
+        "thermal_log": True,
+    }
     claims: list[str] | None = None  # the requirements that it claims at all; None: all of them
     thresholds: Thresholds = Thresholds()
 
@@ -215,8 +257,11 @@ class Judging(Part):
     isolation_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     power_tolerance_pct: Positive = 2.0
     silence_limit_ms: Positive = 500.0  # BMS silence: the manual names the error, not its time
+    diagnosis_s: Positive = 15.0  # from a trouble code in the BMS to V2G being off
+    offline_limit_ms: Positive = 3000.0  # the same for an inverter that does not answer
     derated_below_pct: Positive = 90.0  # a derated discharge is at most this share of the power before
     no_discharge_w: Positive = 50.0  # less than this is a controller's own consumption, not V2G
+    low_soc_pct: Positive = 27.0  # where "the SoC is too low" for full power; above MIN_SOC
     fallback_s: Positive = 0.5  # from the log line to the fallback being in force
     trials: Annotated[int, Field(ge=1)] = 5
     max_voids: Annotated[int, Field(ge=0)] = 20

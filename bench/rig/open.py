@@ -183,13 +183,16 @@ class OpenRig:
         """The capture's file has stamps of the wall clock: this much ahead of the bench clock, now."""
         return wall_offset_ns() / 1e9
 
-    def fresh_controller(self) -> None:
-        """A healthy pack at rest, and the controller started anew without a past (one that goes on is only reset)."""
+    def fresh_controller(self, *, heal: bool = True) -> None:
+        """A healthy pack at rest (heal False: as it is), and the controller started anew without a past.
+
+        One that goes on is only reset.
+        """
         self._test_began_s = self.clock.now_s()
         if self._controllers:
             self.controller.stop()
         self._controllers += 1
-        if self.plant is not None:
+        if self.plant is not None and heal:
             self.plant.client.reset()
         if self.gateway is not None:
             self.gateway.client.clear_all()

@@ -121,8 +121,8 @@ class Parts(Protocol):
         """The stamps in the capture's file minus the bench clock, now."""
         ...
 
-    def fresh_controller(self) -> None:
-        """A healthy pack at rest, and a controller without a past."""
+    def fresh_controller(self, *, heal: bool = True) -> None:
+        """A healthy pack at rest (heal False: as it is, faults included), and a controller without a past."""
         ...
 
     def latest(self, role: str) -> float:

@@ -11,13 +11,13 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from v2g_bench.basis import GAIN, NOISE, ZERO, of_waveform
+from v2g_bench.basis import GAIN, NOISE, ZERO, of_waveform, stated
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import CurrentDigitizer
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.crossing import Crossing, NoCrossing, NoCurrent, RecordTooShort, Undecided, isolation
-from v2g_bench.metrology.extremes import least_mean, least_share
+from v2g_bench.metrology.extremes import least_mean, least_share, turned
 from v2g_bench.metrology.latency import TERMS, ClockLink, RecordTiming, latency_budget
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
@@ -130,6 +130,10 @@ class Trace:
         """How far from zero the digitizer may be when nothing flows (A)."""
         return self._digitizer.timing().offset_a
 
+    def complete(self) -> None:
+        """Wait until all samples are there, for a trace that is judged after its block."""
+        self.waveform  # noqa: B018
+
     def isolation(self, after: Stamp) -> Isolation:
         """When the current fell below the rig's fraction of its value before `after`, and stayed there."""
         waveform = self.waveform
@@ -165,20 +169,36 @@ class Trace:
         basis = of_waveform("least share", budget, since_s=since.time_s)
         return Reading(name, found.share_pct, "%", budget, basis=basis, record=self.waveform)
 
-    def worst_discharge(self) -> tuple[Reading, Waveform]:
-        """The largest discharge current (A, positive) anywhere in the recording, and the recording."""
-        worst = least_mean(self.waveform)
+    def worst_discharge(self) -> Reading:
+        """The largest discharge current (A, positive) anywhere in the recording."""
+        return self._worst("discharge", self.waveform)
+
+    def worst_charge(self) -> Reading:
+        """The largest charge current (A, positive) anywhere in the recording."""
+        return self._worst("charge", turned(self.waveform))
+
+    def mean(self) -> Reading:
+        """The mean current of the recording (A, charge positive)."""
+        samples = self.waveform.samples
+        mean_a, noise_a = float(np.mean(samples)), float(np.std(samples)) / len(samples) ** 0.5
+        noise = Component(NOISE, "normal", noise_a, source="this recording")
+        budget = Budget("DC current", "A", [noise, *self._accuracy(mean_a)])
+        return Reading("DC current", mean_a, "A", budget, basis=stated(mean_a, budget))
+
+    def _worst(self, kind: str, waveform: Waveform) -> Reading:
+        worst = least_mean(waveform)
+        noise = Component(NOISE, "normal", worst.u, source="this recording")
+        name = f"{kind} current"
+        budget = Budget(name, "A", [noise, *self._accuracy(worst.value)])
+        return Reading(name, -worst.value, "A", budget, basis=of_waveform(kind, budget), record=self.waveform)
+
+    def _accuracy(self, value_a: float) -> list[Component]:
         timing = self._digitizer.timing()
-        parts = [
-            Component(NOISE, "normal", worst.u, source="this recording"),
+        return [
             Component.rectangular(ZERO, timing.offset_a, source=timing.source),
-            Component.rectangular(GAIN, timing.gain_rel * abs(worst.value), source=timing.source),
-            *self._calibrated.components(worst.value),
+            Component.rectangular(GAIN, timing.gain_rel * abs(value_a), source=timing.source),
+            *self._calibrated.components(value_a),
         ]
-        budget = Budget("discharge current", "A", parts)
-        basis = of_waveform("discharge", budget)
-        reading = Reading("discharge current", -worst.value, "A", budget, basis=basis, record=self.waveform)
-        return reading, self.waveform
 
     def _budget(self, crossing: Crossing, after: Stamp) -> Budget:
         """The budget of the latency, in ms."""

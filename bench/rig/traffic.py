@@ -1,9 +1,12 @@
 """What the bench's own node sees of the BMS's frames: the newest sound values, and measures of the traffic."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from v2g_bench.can.columns import Columns, Frame
 from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.can.e2e import COUNTER_BYTE, check
 from v2g_bench.faults import BusWindow, spread_ms
 
@@ -27,6 +30,25 @@ def newest(db: BusDatabase, columns: Columns) -> dict[str, float]:
                 values |= db.decode(frame.message())
                 break
     return values
+
+
+def protection(columns: Columns, specs: Sequence[MessageSpec]) -> tuple[int, list[str]]:
+    """How many of these frames are of the given protected messages; each that has a wrong checksum or counter."""
+    count, wrong = 0, []
+    for spec in specs:
+        assert spec.e2e is not None
+        frames = columns.of(spec.frame_id, spec.is_extended)
+        count += len(frames)
+        last: int | None = None
+        for position in range(len(frames)):
+            data = frames.data[position, : spec.length].tobytes()
+            where = f"{spec.name} at {float(frames.stamp_s[position]):.3f} s"
+            if not check(data, spec.e2e.data_id):
+                wrong.append(f"{where}: wrong checksum")
+            elif last is not None and data[COUNTER_BYTE] != (last + 1) % 256:
+                wrong.append(f"{where}: counter {data[COUNTER_BYTE]} after {last}")
+            last = data[COUNTER_BYTE]
+    return count, wrong
 
 
 def bms_frames(db: BusDatabase, columns: Columns) -> Columns:

@@ -1,13 +1,14 @@
 """The reference controller in a simulation: its core, its CAN face and its Modbus side as they are, no process.
 
-What is left out of its shell: the process and its start time, the control socket and the command line (commands are
-calls here, their answers worded as v2g-ctrl words them), the state file (kept in memory), the audit trail, peers and
-diagnosis. Its computing takes no time.
+What is left out of its shell: the process and its start time, the control socket (the command lines are parsed and
+answered as they stand, see `desk`), the state file (kept in memory), the process that reads trouble codes (see
+`diagnosis`), and peers. Its computing takes no time.
 """
 
+import asyncio
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -30,24 +31,24 @@ from v2g_bench.ems.actions import (
 )
 from v2g_bench.ems.busplan import plan_bus
 from v2g_bench.ems.canport import CanPort
-from v2g_bench.ems.commands import Command, Reload, ResetSocOffset, ResetTrip, SetPower, Shutdown
+from v2g_bench.ems.commands import Shutdown
 from v2g_bench.ems.config import EmsConfig, load_config
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.daemon import core_factory
 from v2g_bench.ems.inverter import InverterPort
-from v2g_bench.ems.limits import SocLimits, load_limits
 from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.status import health_of, status_of
-from v2g_bench.ems.thermal import ThermalPolicy, load_policy
+from v2g_bench.ems.requests import load_files
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.dut import Controller, Reply
 from v2g_bench.rig.model import Dut
 from v2g_bench.sim.bus import SimBus
+from v2g_bench.sim.desk import SimDesk, SimKeeper
+from v2g_bench.sim.diagnosis import SimDiagnosis
 from v2g_bench.sim.loop import SimLoop
 from v2g_bench.sim.timeline import WALL_EPOCH_S, Event, Timeline
 
 STOP_S = 0.7
-REFUSED, CRASHED = 1, 70
+GONE = 2
 NEVER_S = 3600.0  # a core that wants no tick is looked at again after this long
 
 
@@ -82,16 +83,27 @@ class SimEms:
     """
 
     def __init__(
-        self, config: EmsConfig, db: BusDatabase, ems: Ems, timeline: Timeline, loop: SimLoop, bus: SimBus
+        self,
+        config: EmsConfig,
+        db: BusDatabase,
+        ems: Ems,
+        timeline: Timeline,
+        loop: SimLoop,
+        bus: SimBus,
+        kept: dict[str, Any],
     ) -> None:
         self.ems = ems
+        self.keeper = SimKeeper(kept)
         self._config, self._timeline, self._loop, self._bus = config, timeline, loop, bus
         self._log = config.files.log.open("ab", buffering=0)
         self._can = SimCanPort(config.bus, db, self._hear, self._lose_bus, self._say)
         with loop.entered():
             self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
+        self._desk = SimDesk(config, ems, timeline, self.keeper, self._act, self._say)
+        self._diagnosis = SimDiagnosis(config.bus, config.diagnosis, ems, timeline.now_s, self._act, self._say, bus)
+        self._desk.codes = lambda: self._diagnosis.latest
+        self._reading: asyncio.Task[None] | None = None
         self._event: Event | None = None
-        self.kept: Mapping[str, Any] = {}
         self.crash = ""
 
     def start(self) -> None:
@@ -100,12 +112,13 @@ class SimEms:
         with self._loop.entered():
             self._inverter.start()
             self._can.join(self._bus)
+            self._reading = self._loop.create_task(self._diagnosis.run())
             self._tick()
 
     def stop(self) -> None:
         """Zero power, contactors asked open; then both faces are closed."""
         if not self.crash:
-            self.command(Shutdown())
+            self._guarded(lambda: self._act(self.ems.command(Shutdown(), self._timeline.now_s()).actions))
             self._guarded(self._inverter.stop)
             self._loop.complete(self._inverter.stopped(STOP_S), 2 * STOP_S)
             self._guarded(lambda: self._act(self.ems.tick(self._timeline.now_s())))
@@ -114,17 +127,11 @@ class SimEms:
         self._say(LogLine(Level.INFO, "-", "v2g-daemon ended"))
         self._log.close()
 
-    def command(self, command: Command) -> dict[str, Any]:
-        """An operator's command; what the control socket would answer."""
-        answer: dict[str, Any] = {"ok": False, "text": "the controller has crashed"}
-
-        def carry_out() -> None:
-            reply = self.ems.command(command, self._timeline.now_s())
-            self._act(reply.actions)
-            answer.update({"ok": reply.ok, "text": reply.text, **reply.data})
-
-        self._guarded(carry_out)
-        return answer
+    def order(self, command: list[str]) -> Reply:
+        """An operator's command line, and what the programs would answer."""
+        replies: list[Reply] = []
+        self._guarded(lambda: replies.append(self._desk.run(command)))
+        return replies[0] if replies else Reply(command, GONE, "", f"{command[0]}: the controller has crashed")
 
     def _hear(self, frame: Frame) -> None:
         if self.crash:
@@ -167,6 +174,8 @@ class SimEms:
     def _end(self) -> None:
         if self._event is not None:
             self._event.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
         self._can.leave(self._bus)
 
     def _act(self, actions: Sequence[Action]) -> None:
@@ -181,7 +190,7 @@ class SimEms:
                 case LogLine():
                     self._say(action)
                 case SaveState(latches):
-                    self.kept = latches
+                    self.keeper.keep(**latches)
 
     def _say(self, line: LogLine) -> None:
         """One line as v2g-main.log has them; with simulated times."""
@@ -210,21 +219,22 @@ class SimController(Controller):
         self._factory = core_factory(reference) if (reference := core_of(dut.command)) else Ems
         self._plan = plan_bus(db, self._config.thresholds.bms_timeout_s)
         self._shell: SimEms | None = None
-        self._kept: Mapping[str, Any] = {}
+        self._kept: dict[str, Any] = {}
 
     def start(self) -> None:
-        limits, policy = self._files()
+        limits, policy = load_files(self._config)
         settings = EmsSettings(self._plan, self._config.thresholds, limits, policy)
         ems = self._factory(settings)
         ems.restore(self._kept)
         self.log.mark()
-        self._shell = SimEms(self._config, self._db, ems, self._timeline, self._loop, self._bus)
+        self._shell = SimEms(self._config, self._db, ems, self._timeline, self._loop, self._bus, self._kept)
         self._shell.start()
         self.starts += 1
 
     def forget(self) -> None:
-        """No latch of the run before holds at the next start."""
+        """Nothing of the run before is there at the next start."""
         self._kept = {}
+        shutil.rmtree(self._folder / "state", ignore_errors=True)
 
     @property
     def ems(self) -> Ems:
@@ -243,17 +253,13 @@ class SimController(Controller):
             raise BenchError(f"dut.commands.{name}", "the rig names no such command", "add it to [dut.commands]")
         command = [self._fill(word, **values) for word in self.dut.commands[name]]
         if not self.alive():
-            return Reply(command, 2, "", f"{command[0]}: no daemon here")
-        answer = self._answer(name, values)
-        if not answer["ok"]:
-            return Reply(command, REFUSED, "", f"{command[0]}: refused: {answer['text']}\n")
-        return Reply(command, 0, (json.dumps(answer) if "--json" in command else str(answer["text"])) + "\n", "")
+            return Reply(command, GONE, "", f"{command[0]}: no daemon here")
+        return self._running().order(command)
 
     def stop(self) -> None:
         shell, self._shell = self._shell, None
         if shell is not None:
             shell.stop()
-            self._kept = shell.kept
 
     def program(self) -> tuple[str, str]:
         """The folder of the controller's sources, and the SHA-256 of all of them with the seeded core, if any."""
@@ -267,37 +273,6 @@ class SimController(Controller):
 
     def version(self) -> str:
         return __version__
-
-    def _answer(self, name: str, values: Mapping[str, str]) -> dict[str, Any]:
-        shell, now_s = self._running(), self._timeline.now_s()
-        match name:
-            case "status":
-                return {"ok": True, "text": "", **status_of(shell.ems, now_s)}
-            case "health":
-                return {"ok": True, "text": "", **health_of(shell.ems)}
-            case "set_power":
-                return shell.command(SetPower(float(values["power_w"])))
-            case "reset_trip":
-                return shell.command(ResetTrip())
-            case "reset_soc_offset":
-                return shell.command(ResetSocOffset())
-            case "reload":
-                return self._reload(shell)
-        raise BenchError(f"dut.commands.{name}", "the simulated controller knows no such command")
-
-    def _reload(self, shell: SimEms) -> dict[str, Any]:
-        try:
-            limits, policy = self._files()
-        except BenchError as error:
-            return {"ok": False, "text": str(error)}
-        return shell.command(Reload(limits, policy))
-
-    def _files(self) -> tuple[SocLimits, ThermalPolicy]:
-        limits, policy = self._config.files.limits, self._config.files.thermal_policy
-        return (
-            load_limits(limits) if limits.exists() else SocLimits(),
-            load_policy(policy) if policy.exists() else ThermalPolicy(),
-        )
 
     def _running(self) -> SimEms:
         if self._shell is None:

@@ -40,6 +40,7 @@ from v2g_bench.sim.timeline import WALL_EPOCH_S, Timeline
 from v2g_bench.sim.wirebus import SimWireBus
 
 START_S = 1000.0  # where the simulated clock begins: far from zero, so that nothing takes it for a duration
+IN_FLIGHT_S = 0.05
 SYNC_ANSWER_S = 50e-6  # from the edge on the sync line until the bench is told when it was
 MARK = (
     "simulated: virtual clock, computing takes no time, no scheduling, no bus arbitration or errors, "
@@ -146,10 +147,12 @@ class SimRig:
     def wall_minus_bench_s(self) -> float:
         return WALL_EPOCH_S
 
-    def fresh_controller(self) -> None:
+    def fresh_controller(self, *, heal: bool = True) -> None:
         self.controller.stop()
-        self.plant.client.reset()
+        if heal:
+            self.plant.client.reset()
         self.controller.forget()
+        self.pause(IN_FLIGHT_S)  # a process takes longer to start than a frame with the pack of before is on its way
         self.controller.start()
 
     def latest(self, role: str) -> float:

@@ -26,14 +26,20 @@ from v2g_bench.faults import (
     BusExpectation,
     CellImbalance,
     CellVoltage,
+    CellVoltages,
+    ContinuousRating,
     EmiNoise,
     Expectation,
     Fault,
+    ImbalanceCode,
     OverCurrent,
     OverTemperature,
+    PackTemperature,
     SocDivergence,
+    StateOfCharge,
     StringVoltageDifference,
     ThermalGradient,
+    WornBattery,
     spread_ms,
 )
 from v2g_bench.inverter.client import InverterClient
@@ -134,12 +140,18 @@ def quiet(request: pytest.FixtureRequest) -> None:
 SENSED = [
     CellImbalance(),
     CellVoltage(cell=96, to_v=4.2),
+    CellVoltages(to_v=4.11),
+    ContinuousRating(to_w=1000),
+    ImbalanceCode(),
     OverCurrent(),
     OverTemperature(cell=17, to_c=45.5),
     OverTemperature(cell=1, to_c=40.0, ramp_k_per_s=100.0),
+    PackTemperature(to_c=40),
     SocDivergence(by_pct=-7),
+    StateOfCharge(to_pct=25),
     StringVoltageDifference(to_mv=320),
     ThermalGradient(to_k=9.5, module=3),
+    WornBattery(soh_pct=79.9),
 ]
 
 
@@ -155,7 +167,8 @@ def test_each_sensed_fault_is_on_the_bus_and_gone_after_it_is_cleared(setup: Set
     number = setup.client.inject(fault)
     after = eventually(lambda: expected.met_by(seen := setup.roles(injected_s), before) and seen)
     for role, value in fault.signals(before).items():
-        assert after[role] == pytest.approx(value, abs=0.31 if role == "soc" else setup.db.resolution(role) + 0.1)
+        margin = max(expected.tolerance + 0.01, setup.db.resolution(role) + 0.1)
+        assert after[role] == pytest.approx(value, abs=margin)
 
     setup.client.clear(number)
     cleared_s = time.monotonic()

@@ -98,8 +98,8 @@ def _t0_from_the_call(patch: pytest.MonkeyPatch) -> None:
     """t0 is when the fault was asked for, not when the frame was on the bus."""
     sound = Injector._proof
 
-    def proof(self: Injector, fault: Any, before: Any, asked_s: float, from_s: float) -> Stamp:
-        return dataclasses.replace(sound(self, fault, before, asked_s, from_s), time_s=asked_s)
+    def proof(self: Injector, fault: Any, before: Any, asked_s: float, from_s: float, wire: Any) -> Stamp:
+        return dataclasses.replace(sound(self, fault, before, asked_s, from_s, wire), time_s=asked_s)
 
     patch.setattr(Injector, "_proof", proof)
 

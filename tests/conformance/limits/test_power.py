@@ -11,4 +11,6 @@ def test_set_power_is_the_power_at_the_terminals(bench, judge, power_w):
         meter = bench.ac_power()
         judge.power("AC power at the terminals", meter, is_w=power_w)
         judge.agree("meter and inverter", meter, bench.inverter_power())
+        with bench.recording(before_s=0.01, after_s=0.1) as trace:
+            judge.agree("meter and BMS", trace.mean(), bench.bms_current())
         judge.holds("no over-current flag from the BMS", not bench.signal("over_current"))

@@ -45,25 +45,34 @@ EVERYTHING = [
 
 @dataclass(frozen=True)
 class Mutant:
-    """A seeded defect. fails: requirement -> pattern of the reason; select: what is run, with something it does right."""
+    """A seeded defect. fails: requirement -> pattern of the reason; select: what is run, with something it does right.
+
+    real: on the emulated rig, with processes and wires; the others on the simulated one, which is cheap.
+    """
 
     factory: str
     fails: dict[str, str]
     select: list[str]
+    real: bool = False
 
 
 MUTANTS = [
     Mutant("hot_cell_ignored", {"SAF-01": r"does not stay below the threshold"}, [HOT, STRINGS]),
-    Mutant("hot_cell_late", {"SAF-01": r"^(6|7)\d\.\d+ ms ± .* limit <= 50 ms   FAIL"}, [HOT, AT_45_C]),
+    Mutant("hot_cell_late", {"SAF-01": r"^(6|7)\d\.\d+ ms ± .* limit <= 50 ms   FAIL"}, [HOT, AT_45_C], real=True),
     Mutant("strings_ignored", {"SAF-02": r"does not stay below the threshold"}, [HOT, STRINGS]),
-    Mutant("trips_at_limit", {"SAF-03": r"the controller reports no trip: no"}, [AT_45_C, AT_300_MV, HOT]),
-    Mutant("bms_silence_ignored", {"SAF-05": r"no ERR_BMS_TIMEOUT in the log"}, [SILENCE, HOT]),
+    Mutant("trips_at_limit", {"SAF-03": r"the controller reports no trip: no"}, [AT_45_C, AT_300_MV, HOT], real=True),
+    Mutant("bms_silence_ignored", {"SAF-05": r"no ERR_BMS_TIMEOUT in the log"}, [SILENCE, HOT], real=True),
     Mutant("gradient_not_derated", {"SAF-08": r"limit <= 90 %"}, [GRADIENT, DISCHARGE]),
     Mutant("soc_divergence_ignored", {"SAF-09": r"no 0x09BD in the log"}, [DIVERGENCE, DISCHARGE]),
     Mutant("emi_keeps_discharging", {"SAF-11": r"[78]\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DISCHARGE]),
-    Mutant("charge_only_leaks_50w", {"SAF-11": r"0\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DISCHARGE]),
+    Mutant("charge_only_leaks_50w", {"SAF-11": r"0\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DISCHARGE], real=True),
     Mutant("power_scaled_5pct", {"LIM-04": r"^-31\d\d\.\d W ± .* limit -3060 to -2940 W"}, [DISCHARGE, CHARGE, HOT]),
-    Mutant("power_sign_wrong", {"LIM-04": r"^(29|30)\d\d\.\d W ± .* limit -3060 to -2940 W"}, [DISCHARGE, AT_45_C]),
+    Mutant(
+        "power_sign_wrong",
+        {"LIM-04": r"^(29|30)\d\d\.\d W ± .* limit -3060 to -2940 W"},
+        [DISCHARGE, AT_45_C],
+        real=True,
+    ),
     Mutant(
         "code_not_logged",
         {"SAF-05": r"no ERR_BMS_TIMEOUT", "SAF-08": r"no 0x01A2", "SAF-11": r"no 0x0B22"},
@@ -75,7 +84,8 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.factory)
 def test_the_broken_requirement_fails_and_no_other(tmp_path, mutant):
-    rig = rig_file(tmp_path, {"dut.command": controller(mutant.factory)})
+    base = "virtual" if mutant.real else "sim"
+    rig = rig_file(tmp_path, {"dut.command": controller(mutant.factory)}, base=base)
     done = certify(tmp_path, rig, mutant.select)
     assert done.status == 1, done.out
     assert {key: verdict for key, verdict in done.tested().items() if verdict == "FAIL"} == dict.fromkeys(

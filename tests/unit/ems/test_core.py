@@ -320,6 +320,31 @@ def test_setpoint_is_not_written_without_need(driver: Driver) -> None:
     assert not [action for action in driver.run(2.0) if isinstance(action, SetInverterPower | StopInverter)]
 
 
+def test_a_power_that_comes_back_slowly_is_written_ten_times_a_second(driver: Driver) -> None:
+    """The map takes at once and gives back over seconds: the way down is one write, the way up no flood of them."""
+    driver.set(cell_temperature_max=44.0, cell_temperature_min=43.0)
+    driver.at_power(-11000)
+    low_w = driver.power_w
+    assert low_w is not None
+    assert low_w > -5000
+    driver.set(cell_temperature_max=25.5, cell_temperature_min=25.0)
+    writes = [action.power_w for action in driver.run(10.0) if isinstance(action, SetInverterPower)]
+    assert writes == sorted(writes, reverse=True)
+    assert writes[-1] == -11000
+    assert 50 <= len(writes) <= 75  # 6.6 s at 10 % of the rating a second
+    driver.set(cell_temperature_max=44.0, cell_temperature_min=43.0)
+    assert [action for action in driver.run(0.05) if isinstance(action, SetInverterPower)]
+
+
+def test_a_new_request_does_not_wait_for_the_next_slow_step(driver: Driver) -> None:
+    driver.at_power(-3000)
+    assert driver.command(SetPower(-3100)).ok
+    driver.run(0.12)
+    assert driver.power_w == -3100
+    driver.command(SetPower(-3050))
+    assert driver.power_w == -3050
+
+
 def test_one_vanished_message_is_a_timeout_and_loss(driver: Driver) -> None:
     driver.at_power(-3000)
     driver.mute = {"Safety"}

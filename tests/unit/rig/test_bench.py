@@ -207,7 +207,7 @@ def test_a_silent_bms_bears_no_witness(bench, parts):
 
 def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_on(bench, parts, monkeypatch):
     @contextmanager
-    def active(fault, phase_s):
+    def active(faults, phase_s, meanwhile):
         yield Stamp(100.0, 1e-4, "a stamp")
 
     monkeypatch.setattr(bench._injector, "active", active)

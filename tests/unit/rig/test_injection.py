@@ -29,7 +29,7 @@ class World:
         self.clock, self.db, self.store, self.ticks = SimClock(100.0), DB, FrameStore(), 0
         self.faults, self.capture = self, SimpleNamespace(frames=self.store_since)
         self.loaded = load_rig("virtual")
-        self.healthy = {"cell_temperature_max": 25.0, "cell_temperature_min": 24.0, "soc": 60.0}
+        self.healthy = {"cell_temperature_max": 25.0, "cell_temperature_min": 24.0, "soc": 60.0, "pack_voltage": 350.0}
         self.asked, self.cleared, self.in_force, self.counts = [], [], {}, 0.1
         self.silences = []  # what the supervisor was told
         self.late_s, self.ignores, self.sticks, self.silent, self.silent_after = 0.0, False, False, False, False
@@ -112,7 +112,7 @@ def world():
 def on_bus(world, fault, phase_s=0.0):
     """The stamp that the injector gives, and the time at which it was asked."""
     asked_s = world.clock.now_s()
-    with Injector(world).active(fault, phase_s) as active:
+    with Injector(world).active([fault], phase_s) as active:
         assert active.fault is fault
         return active.on_bus, asked_s
 
@@ -135,7 +135,7 @@ def temperatures(world):
 
 
 def test_the_fault_is_there_inside_and_gone_after(world):
-    with Injector(world).active(HOT, 0.0):
+    with Injector(world).active([HOT], 0.0):
         assert world.shows("cell_temperature_max") == 50
         assert world.cleared == []
     assert world.cleared == [1]
@@ -144,7 +144,7 @@ def test_the_fault_is_there_inside_and_gone_after(world):
 
 def test_it_is_taken_back_after_an_error_as_well_and_the_error_is_what_is_told(world):
     world.sticks = True
-    with pytest.raises(ZeroDivisionError), Injector(world).active(HOT, 0.0):
+    with pytest.raises(ZeroDivisionError), Injector(world).active([HOT], 0.0):
         raise ZeroDivisionError
     assert world.cleared == [1]
 
@@ -161,7 +161,7 @@ def test_what_never_comes_is_an_error_and_is_taken_back(world, fault):
     world.ignores = True
     with (
         pytest.raises(BenchError, match=rf"fault {fault.kind}: not seen on the bus within {READBACK_S:.1f} s"),
-        Injector(world).active(fault, 0.0),
+        Injector(world).active([fault], 0.0),
     ):
         pytest.fail("the test began")
     assert world.cleared == [1]
@@ -169,7 +169,7 @@ def test_what_never_comes_is_an_error_and_is_taken_back(world, fault):
 
 def test_a_fault_later_than_the_bound_is_not_waited_for(world):
     world.late_s = READBACK_S + 1.0
-    with pytest.raises(BenchError, match="not seen on the bus"), Injector(world).active(HOT, 0.0):
+    with pytest.raises(BenchError, match="not seen on the bus"), Injector(world).active([HOT], 0.0):
         pytest.fail("the test began")
     assert world.cleared == [1]
 
@@ -177,7 +177,7 @@ def test_a_fault_later_than_the_bound_is_not_waited_for(world):
 def test_less_than_asked_for_is_no_proof(world):
     world.healthy["cell_temperature_max"] = 49.8
     world.ignores = True
-    with pytest.raises(BenchError, match="cell_temperature_max >= 50"), Injector(world).active(HOT, 0.0):
+    with pytest.raises(BenchError, match="cell_temperature_max >= 50"), Injector(world).active([HOT], 0.0):
         pytest.fail("the test began")
 
 
@@ -229,8 +229,10 @@ def test_no_more_is_asked_of_a_signal_than_its_counts_can_show(world, monkeypatc
 def test_a_silence_counts_from_its_last_frame(world, late_s):
     world.late_s = late_s
     stamp, asked_s = on_bus(world, BmsSilence(), 0.2)
-    last_s = float(world.store.since(0.0).stamp_s[-1])
+    stamps_s = world.store.since(0.0).stamp_s
+    last_s = float(stamps_s[stamps_s <= stamp.time_s][-1])
     assert stamp.time_s == pytest.approx(last_s, abs=1e-5)
+    assert stamps_s[stamps_s > stamp.time_s][0] > last_s + 0.05  # then nothing for as long as the readback asks
     assert last_s == pytest.approx(asked_s + 0.2 + late_s - TICK_S, abs=0.6 * TICK_S)
     assert json.loads(stamp.shown) == {"silence": True}
     assert world.silences == [True, False]
@@ -239,7 +241,7 @@ def test_a_silence_counts_from_its_last_frame(world, late_s):
 def test_a_bms_that_was_silent_already_is_not_silenced(world):
     world.silent = True
     world.pause(2.0)
-    with pytest.raises(BenchError, match="silent before it was silenced"), Injector(world).active(BmsSilence(), 0.0):
+    with pytest.raises(BenchError, match="silent before it was silenced"), Injector(world).active([BmsSilence()], 0.0):
         pytest.fail("the test began")
     assert world.cleared == [1]
 
@@ -254,7 +256,7 @@ def test_noise_is_proven_by_the_traffic_from_the_injection_on(world):
 def test_too_little_noise_is_no_proof_and_what_was_seen_is_told(world):
     with (
         pytest.raises(BenchError, match="lost_pct in .*\n  what was seen: .*received="),
-        Injector(world).active(EmiNoise(loss_pct=90), 0.0),  # this world loses every second frame, whatever is asked
+        Injector(world).active([EmiNoise(loss_pct=90)], 0.0),  # this world loses every second frame, whatever is asked
     ):
         pytest.fail("the test began")
     assert world.cleared == [1]
@@ -264,7 +266,7 @@ def test_a_fault_that_stays_on_the_bus_is_an_error(world):
     world.sticks = True
     with (
         pytest.raises(BenchError, match=f"over_temperature: still on the bus {HEALTHY_S:g} s after it was taken back"),
-        Injector(world).active(HOT, 0.0),
+        Injector(world).active([HOT], 0.0),
     ):
         pass
 
@@ -273,13 +275,13 @@ def test_silence_after_a_fault_is_not_health(world):
     world.silent_after = True
     with (
         pytest.raises(BenchError, match="the BMS has sent no cell_temperature_max since"),
-        Injector(world).active(HOT, 0.0),
+        Injector(world).active([HOT], 0.0),
     ):
         pass
 
 
 def test_a_fault_that_is_gone_later_but_in_time_is_no_error(world, monkeypatch):
-    with Injector(world).active(HOT, 0.0):
+    with Injector(world).active([HOT], 0.0):
         world.sticks = True
         real, from_s = world.tick, world.clock.now_s()
 
@@ -294,7 +296,10 @@ def test_a_fault_that_is_gone_later_but_in_time_is_no_error(world, monkeypatch):
 
 def test_a_rig_without_anybody_to_inject_injects_nothing(world):
     client, world.faults = world.faults, None
-    with pytest.raises(BenchError, match="fault over_temperature: .*no emulated BMS"), Injector(world).active(HOT, 0.0):
+    with (
+        pytest.raises(BenchError, match="fault over_temperature: .*no emulated BMS"),
+        Injector(world).active([HOT], 0.0),
+    ):
         pytest.fail("the test began")
     assert (client.asked, client.cleared) == ([], [])
 
@@ -302,6 +307,32 @@ def test_a_rig_without_anybody_to_inject_injects_nothing(world):
 def test_what_the_bus_shows_already_cannot_be_injected(world):
     world.healthy["cell_temperature_max"] = 51.0
     world.pause(0.1)
-    with pytest.raises(BenchError, match="the bus shows it already"), Injector(world).active(HOT, 0.0):
+    with pytest.raises(BenchError, match="the bus shows it already"), Injector(world).active([HOT], 0.0):
         pytest.fail("the test began")
     assert world.cleared == [1]
+
+
+def test_a_bms_that_stays_silent_is_an_error(world):
+    world.silent_after = True
+    with (
+        pytest.raises(BenchError, match="the BMS is still silent 3 s after"),
+        Injector(world).active([BmsSilence()], 0.0),
+    ):
+        pass
+
+
+def test_of_two_faults_at_once_both_are_proven_and_the_first_frame_counts(world):
+    begun = []
+    both, done = (HOT, SocDivergence(by_pct=8)), lambda: begun.append(len(world.asked))
+    with Injector(world).active(both, 0.2, done) as active:
+        assert begun == [2]
+        assert world.shows("cell_temperature_max") == pytest.approx(50.0, abs=0.1)
+        assert active.on_bus.time_s <= world.clock.now_s()
+    assert sorted(world.cleared) == [1, 2]
+
+
+def test_a_second_fault_that_never_comes_is_an_error_and_both_are_taken_back(world):
+    world.ignores = True
+    with pytest.raises(BenchError, match="not seen on the bus"), Injector(world).active((HOT, HOT), 0.0):
+        pass
+    assert sorted(world.cleared) == [1, 2]

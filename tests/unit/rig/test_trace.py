@@ -89,9 +89,12 @@ def test_without_a_current_before_there_is_no_share():
 )
 def test_the_worst_discharge_of_a_trace(pieces, worst_a):
     with recorded(*pieces) as trace:
-        reading, waveform = trace.worst_discharge()
+        reading = trace.worst_discharge()
+        turned = recorded(*[(-amps, seconds) for amps, seconds in pieces])
+        with turned:
+            assert turned.worst_charge().value == pytest.approx(worst_a, abs=0.02)
     assert reading.value == pytest.approx(worst_a, abs=0.02)
-    assert len(waveform) == len(current(*pieces))
+    assert reading.record is trace.waveform
 
 
 def test_it_is_fetched_once_and_aborted_where_nobody_asked():

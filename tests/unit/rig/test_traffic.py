@@ -6,7 +6,7 @@ from v2g_bench.can.columns import FrameStore
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
-from v2g_bench.rig.traffic import bms_frames, newest, sound, window
+from v2g_bench.rig.traffic import bms_frames, newest, protection, sound, window
 
 DB = BusDatabase.load(dbc_path("v2g_bms_fd"), read_roles(roles_path("v2g_bms_fd")))
 SAFETY = DB.message_of("cell_temperature_max")
@@ -62,3 +62,16 @@ def test_silence_is_seen_as_silence(bus):
     seen = window(DB, bus.columns(), 1.01, 1.21)
     assert seen.received == 0
     assert seen.expected > 0
+
+
+def test_each_unprotected_frame_is_named(bus):
+    for stamp_s, counter, damaged in ((1.00, 254, False), (1.01, 255, False), (1.02, 0, False), (1.03, 2, False)):
+        bus(stamp_s, 30.0, counter, damaged)
+    bus(1.04, 30.0, 3, damaged=True)
+    count, wrong = protection(bus.columns(), [SAFETY])
+    assert count == 5
+    assert wrong == [f"{SAFETY.name} at 1.030 s: counter 2 after 0", f"{SAFETY.name} at 1.040 s: wrong checksum"]
+
+
+def test_no_frame_is_no_protection(bus):
+    assert protection(bus.columns(), [SAFETY]) == (0, [])

@@ -1,0 +1,31 @@
+"""All cells are at one voltage: a pack at the edge of its voltage window, in balance."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from v2g_bench.faults.base import CELLS, HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.expectation import Expectation
+
+
+@dataclass(frozen=True)
+class CellVoltages(Fault):
+    """Every cell reads `to_v` volts."""
+
+    to_v: float
+
+    kind: ClassVar[str] = "cell_voltages"
+
+    def __post_init__(self) -> None:
+        self._check("to_v", 0, 6)
+
+    def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
+        """The voltage, for each cell."""
+        return {("cell_voltage", cell): self.to_v for cell in range(1, CELLS + 1)}
+
+    def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
+        """Both extremes."""
+        return {"cell_voltage_max": self.to_v, "cell_voltage_min": self.to_v}
+
+    def readback(self) -> Expectation:
+        """The highest cell voltage is what was asked for."""
+        return Expectation("cell_voltage_max", "==", self.to_v, tolerance=0.000_5)

@@ -1,0 +1,73 @@
+"""The simulated controller reads trouble codes: the daemon's own times and judgement, a request and its answer as frames on
+the simulated bus, and no process. UDS 0x19 02 alone; the fall-back to OBD mode 03 is not simulated.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import can
+
+from v2g_bench.can.isotp import Reassembly
+from v2g_bench.ems.actions import Action, LogLine
+from v2g_bench.ems.config import BusConfig, DiagnosisConfig
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.diagnosis import Diagnosis
+from v2g_bench.ems.dtc import CONFIRMED, TEST_FAILED, decode_by_status_mask
+from v2g_bench.sim.bus import SimBus
+
+REQUEST = bytes((3, 0x19, 0x02, TEST_FAILED | CONFIRMED))  # a single frame
+
+
+class SimDiagnosis(Diagnosis):
+    """`Diagnosis` with another way to the BMS."""
+
+    def __init__(
+        self,
+        bus: BusConfig,
+        config: DiagnosisConfig,
+        ems: Ems,
+        now_s: Callable[[], float],
+        act: Callable[[list[Action]], None],
+        said: Callable[[LogLine], None],
+        wire: SimBus,
+    ) -> None:
+        super().__init__(bus, config, ems, now_s, act, said)
+        self._wire = wire
+
+    async def _ask(self) -> dict[str, Any]:
+        answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        node, incoming = object(), Reassembly()
+
+        def hears(message: can.Message) -> None:
+            if message.arbitration_id != self._config.response_id:
+                return
+            payload, flow = incoming.take(bytes(message.data))
+            if flow is not None:
+                self._wire.send(node, self._frame(flow))
+            if payload is not None and not answered.done():
+                answered.set_result(payload)
+
+        self._wire.join(node, hears)
+        try:
+            self._wire.send(node, self._frame(REQUEST))
+            async with asyncio.timeout(self._config.timeout_s):
+                return {"source": "uds", "problem": "", "codes": decode_by_status_mask(await answered)}
+        except TimeoutError:
+            problem = f"uds: no answer within {self._config.timeout_s:g} s"
+        except ValueError as error:
+            problem = f"uds: {error}"
+        finally:
+            self._wire.leave(node)
+        return {"source": None, "problem": problem, "codes": []}
+
+    def _frame(self, data: bytes) -> can.Message:
+        config = self._config
+        is_fd = self._bus.fd if config.fd is None else config.fd
+        return can.Message(
+            arbitration_id=config.request_id,
+            is_extended_id=config.request_id > 0x7FF,
+            is_fd=is_fd,
+            bitrate_switch=is_fd,
+            data=data.ljust(8, b"\xcc"),
+        )

@@ -1,0 +1,63 @@
+"""The log and the audit record: what they say of a fault and of an override, and that they say nothing without cause."""
+
+import re
+
+import pytest
+
+from v2g_bench.errors import NotApplicable
+from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
+
+CODES = r"ERR_BMS_TIMEOUT|FAULT_INVERTER_OFFLINE|0x01A2|0x05F1|0x09BD|0x0B22"
+
+
+@pytest.mark.req("LOG-01")
+def test_no_code_without_a_fault(bench, judge):
+    """Started, charged and discharged in good health: none of the fault codes is in the log."""
+    for power_w in (-3000, 3000):
+        with bench.at_power(power_w):
+            judge.flows("power", bench.ac_power(), is_w=power_w)
+    log = bench.controller.log.since_mark()
+    found = sorted(set(re.findall(CODES, log)))
+    judge.holds("the log was written", bool(log.strip()))
+    judge.holds("no fault code in it", not found, ", ".join(found))
+
+
+@pytest.mark.req("LOG-02")
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        (ThermalGradient(to_k=12), r"0x01A2.*(?i:High Thermal Gradient)"),
+        (SocDivergence(by_pct=8), r"0x09BD.*(?i:SoC Divergence)"),
+        (EmiNoise(loss_pct=25), r"0x0B22.*(?i:Signal Noise)"),
+    ],
+    ids=["0x01A2", "0x09BD", "0x0B22"],
+)
+def test_code_stands_beside_its_description(bench, judge, fault, line):
+    """The line with the code says in words what it means, and no other code is there."""
+    bench.settle()  # until the controller knows the healthy pack
+    with bench.inject(fault):
+        judge.logged(line, within_s=10)
+        code = line[:6]
+        others = sorted(set(re.findall(CODES, bench.controller.log.since_mark())) - {code})
+        judge.holds("no other code", not others, ", ".join(others))
+
+
+@pytest.mark.req("LOG-03")
+def test_override_is_logged(bench, judge):
+    """An override of the SoC limits is in the log, with its value."""
+    bench.controller.log.mark()
+    with bench.operator.forced_limit("15"):
+        judge.logged(r"(?i)force.?limit\b.*\b15\b", within_s=2)
+
+
+@pytest.mark.req("LOG-04")
+def test_audit_record_is_whole(bench, judge):
+    """After overrides the record of them verifies."""
+    if "audit" not in bench.rig.dut.commands:
+        raise NotApplicable("the rig names no [dut.commands] audit")
+    for value in ("15", "90"):
+        with bench.operator.forced_limit(value):
+            pass
+    reply = bench.controller.run("audit")
+    judge.holds("the record is whole", reply.status == 0, reply.out + reply.err)
+    judge.holds("it has an entry for each", any(number >= 4 for number in map(int, re.findall(r"\d+", reply.out))))

@@ -1,0 +1,104 @@
+"""The emergency shutdown and the fallbacks when something else is under way: start-up, reload, a latch, a second fault."""
+
+import pytest
+
+from v2g_bench.faults import BmsSilence, CellImbalance, EmiNoise, OverTemperature, StringVoltageDifference
+
+HOT = OverTemperature(cell=17, to_c=45.5)
+PULSE_S = 0.055  # one poll of 50 ms and a little
+QUIET_PCT = 90
+WATCHED_S = 1.5
+
+
+@pytest.mark.req("SAF-07")
+def test_nothing_flows_before_the_bms_is_heard(bench, judge):
+    """A controller that has never heard the BMS moves nothing, whatever is asked."""
+    with bench.starting(BmsSilence()), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+        for power_w in (3000, -3000):
+            bench.insist(power_w, for_s=(WATCHED_S - 0.3) / 2)
+        trace.complete()
+    judge.never_flows("before the first frame", trace)
+
+
+@pytest.mark.req("SAF-07")
+def test_nothing_flows_from_a_pack_that_is_hot_at_the_start(bench, judge):
+    """The very first frames report a hot cell: nothing flows, and the controller reports a trip."""
+    with bench.starting(HOT), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+        bench.insist(-3000, for_s=WATCHED_S - 0.3)
+        judge.never_flows("from the first frame on", trace)
+        judge.holds("a trip is reported", bench.tripped())
+
+
+@pytest.mark.req("SAF-13")
+def test_two_dangers_at_once_isolate(bench, trials):
+    """A hot cell and diverging strings in the same moment: isolated as fast as by one of them."""
+    both = (HOT, StringVoltageDifference(to_mv=320))
+    for trial in trials:
+        with bench.at_power(-3000), bench.recording() as trace, bench.inject(*both, phase_s=trial.phase_s) as fault:
+            isolation = trace.isolation(after=fault.on_bus)
+        trial.judge(isolation.latency, below_ms=50)
+
+
+@pytest.mark.req("SAF-13")
+def test_hot_cell_isolates_in_charge_only_mode(bench, trials):
+    """V2G is latched off and the pack is being charged: a hot cell isolates as fast as ever."""
+    with bench.inject(CellImbalance()):
+        bench.settle()
+        for trial in trials:
+            with bench.asking(3000), bench.recording() as trace, bench.inject(HOT, phase_s=trial.phase_s) as fault:
+                isolation = trace.isolation(after=fault.on_bus)
+            trial.judge(isolation.latency, below_ms=50)
+            bench.wait_until(lambda: bench.controller.run("reset_trip").status == 0, within_s=2)
+
+
+@pytest.mark.req("SAF-13")
+def test_hot_cell_isolates_during_a_reload(bench, trials):
+    """The limits are being reloaded when the cell gets hot: isolated as fast as ever."""
+    for trial in trials:
+        with bench.at_power(-3000), bench.recording(after_s=0.8) as trace:
+            reload = lambda: bench.controller.must("reload")  # noqa: E731
+            with bench.inject(HOT, phase_s=trial.phase_s, meanwhile=reload) as fault:
+                isolation = trace.isolation(after=fault.on_bus)
+        trial.judge(isolation.latency, below_ms=50)
+
+
+@pytest.mark.req("SAF-14")
+def test_danger_of_one_poll_is_not_missed(bench, trials, judge):
+    """A cell that is hot for one poll of 50 ms alone: isolated, and it stays so when the danger is over."""
+    for trial in trials:
+        with bench.at_power(3000), bench.recording(after_s=0.8) as trace:
+            with bench.inject(HOT, phase_s=trial.phase_s) as fault:
+                bench.wait_until(lambda: bench.clock.now_s() >= fault.on_bus.time_s + PULSE_S, within_s=1)
+            isolation = trace.isolation(after=fault.on_bus)
+            judge.holds("the trip is still reported", bench.tripped())
+        trial.judge(isolation.latency, below_ms=50)
+
+
+@pytest.mark.req("SAF-15")
+def test_damaged_data_are_not_believed(bench, judge):
+    """Frames with a wrong checksum, too few to be noise: no trip, and the power stands as before."""
+    bench.needs_protected_frames()
+    with bench.at_power(3000), bench.recording(rate_hz=1000, after_s=4.0) as trace:
+        with bench.inject(EmiNoise(flip_pct=bench.rig.dut.thresholds.packet_loss_pct / 2)) as noise:
+            least = trace.least_share(since=noise.on_bus)
+        judge.at_least("least current under damaged frames", least, above=QUIET_PCT)
+        judge.holds("the controller reports no trip", not bench.tripped())
+
+
+@pytest.mark.req("SAF-16")
+def test_own_commands_are_protected(bench, judge):
+    """Each command frame of the controller carries a checksum that fits and the next counter."""
+    with bench.at_power(-3000):
+        count, wrong = bench.unprotected_commands(over_s=1.5)
+    judge.holds("protected frames of the controller were seen", count >= 10, f"{count} frames")
+    judge.holds("every checksum and counter is right", not wrong, "; ".join(wrong[:3]))
+
+
+@pytest.mark.req("SAF-06")
+def test_silent_inverter_stops_the_transfer(bench, judge):
+    """The inverter answers nobody: FAULT_INVERTER_OFFLINE in the log, and the current is gone within the rig's time."""
+    limit_ms = bench.judging.offline_limit_ms
+    with bench.at_power(-3000), bench.recording(rate_hz=5000, after_s=limit_ms / 1000 + 0.5) as trace:
+        with bench.silent_inverter() as since:
+            judge.logged(r"FAULT_INVERTER_OFFLINE", within_s=limit_ms / 1000)
+            judge.latency("time to isolation", trace.isolation(after=since).latency, below_ms=limit_ms)

@@ -1,0 +1,92 @@
+"""What a trip or a fallback leaves behind: it holds until somebody who may releases it, and over a restart as well."""
+
+import pytest
+
+from v2g_bench.faults import CellImbalance, ImbalanceCode, OverTemperature
+
+NO_FLOW_S = 1.2
+STATUS_S = 0.3  # some cycles of the frame in which the controller reports its latches
+HOT = OverTemperature(cell=17, to_c=45.5)
+
+
+@pytest.mark.req("SAF-04")
+def test_trip_latches_until_an_authorised_reset(bench, judge):
+    """A tripped controller moves nothing though the pack is safe again; the reset is refused before, and works after."""
+    with bench.at_power(-3000):
+        with bench.inject(HOT):
+            bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
+            bench.insist(-3000, for_s=STATUS_S)
+            reply = bench.controller.run("reset_trip")
+            judge.holds("the reset is refused while the cell is hot", reply.status != 0, reply.out + reply.err)
+        with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+            bench.insist(-3000, for_s=NO_FLOW_S - 0.3)
+            judge.never_flows("with the pack safe again", trace)
+        judge.holds("the trip still stands", bench.tripped())
+        bench.controller.must("reset_trip")
+    with bench.asking(-3000):
+        judge.flows("discharge after the reset", bench.ac_power(), is_w=-3000)
+
+
+@pytest.mark.req("SAF-12")
+@pytest.mark.parametrize("again", ["restart", "reload"])
+def test_trip_outlives(bench, judge, again):
+    """Neither a restart nor a reload releases a trip, though the pack is safe meanwhile."""
+    with bench.at_power(-3000), bench.inject(HOT):
+        bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
+        bench.insist(-3000, for_s=STATUS_S)
+    bench.require(not bench.wait_until(lambda: not bench.tripped(), within_s=STATUS_S), "the trip releases itself")
+    if again == "restart":
+        bench.operator.restart()
+        bench.wait_until(lambda: bench.controller.run("set_power", power_w="0").status == 0, bench.rig.dut.ready_s)
+    else:
+        bench.controller.must("reload")
+    with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+        bench.insist(-3000, for_s=NO_FLOW_S - 0.3)
+        judge.never_flows(f"after the {again}", trace)
+    judge.holds(f"the trip stands after the {again}", bench.tripped())
+
+
+@pytest.mark.req("SAF-12")
+def test_charge_only_outlives_a_restart(bench, judge):
+    """A restart does not release the charge-only mode: the pack is not discharged, and it can be charged."""
+    with bench.at_power(-3000), bench.inject(CellImbalance()):
+        bench.settle()
+    released = bench.wait_until(lambda: not bench.latched(), within_s=STATUS_S)
+    bench.require(not released, "nothing keeps V2G off")
+    bench.operator.restart()
+    with bench.asking(2000, within_s=bench.rig.dut.ready_s):
+        judge.flows("charging after the restart", bench.ac_power(), is_w=2000)
+    with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+        judge.never_discharges("after the restart", trace)
+
+
+@pytest.mark.req("SAF-10")
+def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge):
+    """Cells out of balance: no discharge, also when the BMS takes it back; after a charge to 100 % V2G returns."""
+    bench.nearly_full()
+    with bench.at_power(-1000):
+        with bench.inject(CellImbalance()):
+            bench.settle()
+            with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+                judge.never_discharges("while the BMS reports imbalance", trace)
+        with bench.asking(-1000), bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+            judge.never_discharges("before the balancing charge", trace)
+    judge.holds("the balancing charge reaches 100 %", bench.charge_to_full())
+    with bench.asking(-3000):
+        judge.flows("discharge after the balancing charge", bench.ac_power(), is_w=-3000)
+
+
+@pytest.mark.req("SAF-17")
+def test_trouble_code_alone_keeps_v2g_off(bench, judge):
+    """The BMS holds a code for cell imbalance and no flag says so: it is read in time, and then nothing is discharged."""
+    bench.needs("dtc_count")
+    with bench.at_power(-3000):
+        with bench.inject(ImbalanceCode()):
+            none_w = -bench.judging.no_discharge_w
+            ended = bench.wait_until(lambda: bench.inverter_power().value > none_w, bench.judging.diagnosis_s)
+            judge.holds(f"the discharge ends within {bench.judging.diagnosis_s:g} s", ended)
+            with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+                bench.insist(-3000, for_s=NO_FLOW_S - 0.3)
+                judge.never_discharges("while the code is stored", trace)
+        with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+            judge.never_discharges("before the balancing charge", trace)
