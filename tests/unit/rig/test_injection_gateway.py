@@ -64,7 +64,7 @@ class Parts:
 def test_the_same_fault_goes_to_whoever_injects_on_this_rig(rig):
     desk = Desk()
     fault = OverTemperature(cell=17, to_c=45.5)
-    with Injector(Parts(rig, desk)).active(fault, 0.003) as active:
+    with Injector(Parts(rig, desk)).active([fault], 0.003) as active:
         assert desk.injected == [(fault, 100.003)]
         assert active.on_bus.time_s == 100.5
     assert desk.cleared == [1]
@@ -72,19 +72,19 @@ def test_the_same_fault_goes_to_whoever_injects_on_this_rig(rig):
 
 def test_no_gateway_can_weld_a_contactor():
     with pytest.raises(NotApplicable, match="weld changes nothing on the bus"):
-        with Injector(Parts("gateway", Desk())).active(Weld(), 0.0):
+        with Injector(Parts("gateway", Desk())).active([Weld()], 0.0):
             raise AssertionError("it must not run")
 
 
 def test_a_rig_without_either_says_how_to_get_one():
     with pytest.raises(BenchError, match=r"put the BMS on \[bus.bms\]"):
-        with Injector(Parts("virtual", None)).active(BmsSilence(), 0.0):
+        with Injector(Parts("virtual", None)).active([BmsSilence()], 0.0):
             raise AssertionError("it must not run")
 
 
 def test_a_bus_that_went_sick_meanwhile_is_no_pass():
     parts = Parts("virtual", Desk())
     with pytest.raises(BenchError, match="bus-off"):
-        with Injector(parts).active(OverTemperature(cell=17, to_c=45.5), 0.0):
+        with Injector(parts).active([OverTemperature(cell=17, to_c=45.5)], 0.0):
             parts.sick = BenchError("bus.main", "bus-off")
     assert parts.faults.cleared == [1]
