@@ -52,10 +52,9 @@ class Injector:
                 "this rig has no emulated BMS and no gateway to inject it through",
                 "put the BMS on [bus.bms] and the controller on [bus.ems]",
             )
-        if parts.loaded.rig.has_gateway and not all(fault.on_the_bus() for fault in faults):
-            raise NotApplicable(
-                f"{kinds}: something changes nothing on the bus, no gateway can produce it before a real BMS"
-            )
+        hidden = [fault.kind for fault in faults if not fault.on_the_bus()]
+        if parts.loaded.rig.has_gateway and hidden:
+            raise NotApplicable(f"{hidden[0]} changes nothing on the bus: no gateway can produce it before a real BMS")
         before = parts.latest_all()
         wire: dict[str, Any] = {}
         if any(isinstance(fault.readback(), WireExpectation) for fault in faults):
