@@ -8,6 +8,7 @@ death does too. What it does with the frames stands in `switchboard`; with WIRE,
 ...     bus = UserlandBus(hub.path)
 """
 
+import contextlib
 import dataclasses
 import gc
 import json
@@ -81,6 +82,9 @@ class HubProcess:
 
     def start(self) -> None:
         """Start the hub and wait until it listens; BenchError if it does not."""
+        # Here, and not in the hub: one whose bench was killed meanwhile would make a folder that nobody removes.
+        with contextlib.suppress(OSError):  # the hub says what is wrong
+            Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-m", "v2g_bench.can.hub", self.path]
         command += [json.dumps(dataclasses.asdict(self._wire))] if self._wire else []

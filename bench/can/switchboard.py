@@ -288,8 +288,6 @@ def _listen(path: Path) -> socket.socket:
     try:
         if path.exists():
             _remove_stale(path)
-        os.umask(0o077)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.umask(0o177)
         sock.bind(where)
     except OSError as error:

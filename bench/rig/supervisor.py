@@ -39,6 +39,7 @@ from v2g_bench.rig.safestate import GIVE_UP_S, POWER_ONLY_S, Outcome, Reach, Saf
 TICK_S = 0.01  # the bus is looked at so often, and not at every frame: the machine is a controller's as well
 ALIVE_S = 1.0
 WORLD_END_S = 5.0
+FOLDER_GONE_S = 5.0
 
 
 class Supervisor:
@@ -223,10 +224,19 @@ class Supervisor:
             os.close(self._lifeline)
         self._end_children()
         for folder in self._folders:  # also after a good end: the bench may have been killed before it removed them
-            shutil.rmtree(folder, ignore_errors=True)
+            self._remove(folder)
         if self._holding is not None:
             self._holding.release()
         return 0 if safe else 1
+
+    def _remove(self, folder: Path) -> None:
+        """Until it is gone: a part that was being started when the bench was killed may still put a socket into it."""
+        until_s = self._clock.now_s() + FOLDER_GONE_S
+        while folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            if self._clock.now_s() > until_s:
+                return
+            time.sleep(0.01)
 
     def _end_children(self) -> None:
         """The emulated world ends with its life line; what does not is ended."""

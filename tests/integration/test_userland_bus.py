@@ -246,10 +246,10 @@ def test_a_hub_on_a_life_line_ends_when_it_is_told_to_and_when_the_line_is_cut(t
     """The line outlives this process's interest in the hub: SIGTERM alone has to wake it."""
     lifeline, end = os.pipe()
     try:
-        told = HubProcess(tmp_path / "told", lifeline)
+        told = HubProcess(tmp_path / "told", lifeline=lifeline)
         told.start()
         told.stop()
-        cut = HubProcess(tmp_path / "cut", lifeline)
+        cut = HubProcess(tmp_path / "cut", lifeline=lifeline)
         cut.start()
         os.close(end)
         end = -1
@@ -283,7 +283,12 @@ def test_a_second_hub_is_refused(hub):
 def test_the_hub_without_a_path():
     command = [sys.executable, "-m", "v2g_bench.can.hub"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND_S, check=False)
-    assert (done.returncode, done.stderr) == (2, "usage: python -m v2g_bench.can.hub PATH\n")
+    assert (done.returncode, done.stderr) == (2, "usage: python -m v2g_bench.can.hub PATH [WIRE]\n")
+
+
+def test_the_folder_that_a_hub_needs_is_made_for_this_user_alone(tmp_path):
+    with HubProcess(tmp_path / "new" / "bus") as hub:
+        assert Path(hub.path).parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_capture_on_the_bus(hub, tmp_path):
