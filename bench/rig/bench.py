@@ -49,6 +49,7 @@ RATED_W = math.inf  # at_power: as much as the inverter is rated for
 
 AT_TARGET_S = 0.1  # how long the power has to stand where it was asked to before a test goes on,
 STEADY_S = 1.0  # and how long anywhere else: longer than precharge and the closing of the contactors
+START_S = 3.0  # and how long at nothing, where something was asked for and promised: a busy machine begins late
 POWER_WAIT_S = 8.0
 COMMAND_POLL_S = 0.1
 PROBE_W = 200.0
@@ -467,6 +468,7 @@ class Bench:
             if abs(power_w - anchor_w) > moved_w:
                 anchor_w, still_since_s = power_w, now_s
             there = target_w is not None and abs(power_w - target_w) <= max(0.02 * abs(target_w), moved_w)
-            return now_s - still_since_s >= (AT_TARGET_S if there else STEADY_S)
+            elsewhere_s = START_S if target_w and abs(power_w) <= moved_w else STEADY_S
+            return now_s - still_since_s >= (AT_TARGET_S if there else elsewhere_s)
 
         self.wait_until(standing, POWER_WAIT_S)
