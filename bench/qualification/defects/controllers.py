@@ -67,10 +67,12 @@ class _Late(Ems):
         )
 
     def tick(self, now_s: float) -> list[Action]:
+        actions: list[Action] = []
         while self._late and self._late[0][0] <= now_s + 1e-9:
             if self.parts.trip.hear(heapq.heappop(self._late)[2], now_s):
                 self.request_w = 0.0
-        return super().tick(now_s)
+                actions += self.settle(now_s)
+        return actions + super().tick(now_s)
 
     def next_due_s(self, now_s: float) -> float:
         due_s = super().next_due_s(now_s)
