@@ -40,7 +40,9 @@ def test_the_hot_cell_is_judged_with_any_digitizer(tmp_path, case):
     for test in tests:
         (measured,) = test.measurements
         assert 1 < measured.value < 50
-        assert 0 < measured.expanded < (10 if "scope" in case else 2)
+        # How wide U is depends on how well the fall of this trial can be fitted.
+        assert 0 < measured.expanded < 10
+        assert measured.value + measured.expanded < 50
 
 
 def test_an_option_that_the_driver_does_not_have_is_named(tmp_path):
