@@ -3,11 +3,13 @@
     python -m v2g_bench.sim.digest reports/2026-11-22T22-14-07-sim
 
 Left out, because it is about the machine and the moment and not about the simulation: when the run began and ended, how
-long each test took to compute, host, operator, commit, the captured output of the tests, and report files.
+long each test took to compute, host, operator, commit, the captured output of the tests, and report files. Also left out
+is where the run folder lies: its path in a controller's words, and the digests of audit entries that quote it.
 """
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import numpy as np
 
 from v2g_bench.errors import BenchError
 
+AUDITED = re.compile(rb"(audit entry \d+: [^\n]*, )[0-9a-f]{64}")
 OF_THE_MOMENT = frozenset(
     ("started", "ended", "host", "operator", "commit", "dirty", "lock_sha256", "duration_s", "log", "exit_status")
 )
@@ -26,10 +29,10 @@ def digest(folder: Path) -> dict[str, str]:
     try:
         results = json.loads((folder / "results.json").read_text("utf-8"))
         return {
-            "results": _sha(json.dumps(_lasting(results), sort_keys=True).encode()),
+            "results": _sha(_placeless(json.dumps(_lasting(results), sort_keys=True).encode(), folder)),
             "waveforms": _waveforms(folder / "waveforms"),
             "bus": _sha((folder / "main.blf").read_bytes()),
-            "log": _sha((folder / "v2g-main.log").read_bytes()),
+            "log": _sha(_placeless((folder / "v2g-main.log").read_bytes(), folder)),
         }
     except (OSError, ValueError) as error:
         raise BenchError(str(folder), f"not the folder of a simulated run: {error}") from error
@@ -38,6 +41,10 @@ def digest(folder: Path) -> dict[str, str]:
 def joined(parts: dict[str, str]) -> str:
     """One SHA-256 over all parts."""
     return _sha("".join(f"{name} {value}\n" for name, value in sorted(parts.items())).encode())
+
+
+def _placeless(text: bytes, folder: Path) -> bytes:
+    return AUDITED.sub(rb"\1", text.replace(str(folder.resolve()).encode(), b"{run}"))
 
 
 def _lasting(value: Any) -> Any:
