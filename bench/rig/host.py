@@ -68,7 +68,7 @@ class ThisMachine:
 class SshHost:
     """Another machine. Never asks: the key must be known to it, and its host key to this user.
 
-    options: further words for ssh, such as -p, 2222, -i, /root/.ssh/bench.
+    options: further words for ssh, such as -p, 2222, -i, /etc/v2g-bench/key.
     """
 
     def __init__(self, name: str, options: Sequence[str] = ()) -> None:
