@@ -6,7 +6,9 @@ its own. Where this user may (root, or CAP_SYS_NICE), the emulated world and its
 way, so that it sees what the controller sees. Elsewhere everything runs at normal priority, and more trials are void.
 """
 
+import contextlib
 import os
+from pathlib import Path
 
 FAVOURED_NICE = -15
 
@@ -24,9 +26,17 @@ def realtime(pid: int = 0) -> bool:
 
 
 def favoured(pid: int = 0) -> bool:
-    """Favour a process (0: this one) over ordinary work without ever starving it; False where that is not allowed."""
+    """Favour a process (0: this one) over ordinary work without ever starving it; False where that is not allowed.
+
+    It should lead a session of its own. Linux shares the processors among sessions first (sched(7), "The autogroup
+    feature"), and a nice value counts only inside one: a favoured process alone in its session was seen to get 1 % of a
+    processor beside a session with four busy processes, until its session was favoured too.
+    """
     try:
         os.setpriority(os.PRIO_PROCESS, pid, FAVOURED_NICE)
     except PermissionError:
         return False
+    if os.getsid(pid) == (pid or os.getpid()):
+        with contextlib.suppress(OSError):  # a kernel without autogroups has no such file, and no such trouble
+            Path(f"/proc/{pid or 'self'}/autogroup").write_text(str(FAVOURED_NICE), encoding="ascii")
     return True

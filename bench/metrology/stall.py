@@ -70,7 +70,11 @@ class StallMonitor:
         """Start watching; BenchError if the process does not come up."""
         command = [sys.executable, "-m", "v2g_bench.metrology.stall", str(self._file.fileno())]
         self._process = process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[self._file.fileno()]
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[self._file.fileno()],
+            start_new_session=True,  # as `favoured` wants it
         )
         assert process.stdout is not None
         if not select.select([process.stdout], [], [], START_S)[0] or process.stdout.readline().strip() != b"ready":
