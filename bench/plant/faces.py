@@ -1,5 +1,6 @@
 """How the inverter and the meters see the plant: brought up to this moment before it answers."""
 
+import math
 from collections import deque
 
 import numpy as np
@@ -53,19 +54,25 @@ class PlantProbe:
 
     def __init__(self, plant: Plant, clock: Clock) -> None:
         self._plant, self._clock = plant, clock
-        self._marks: deque[tuple[float, float]] = deque(maxlen=MOST_MARKS)
+        self._marks: deque[tuple[float, float, float]] = deque(maxlen=MOST_MARKS)
 
-    def mark(self, at_s: float, height_a: float) -> None:
-        """Let the meters see the sync line as well: a pulse of MARK_S from at_s on, on top of the current."""
-        self._marks.append((at_s, height_a))
+    def mark(self, at_s: float, height_a: float, lasts_s: float = MARK_S) -> None:
+        """Let the meters see the sync line's mark: a pulse from at_s on, on top of the current."""
+        self._marks.append((at_s, at_s + lasts_s, height_a))
+
+    def unmark(self, at_s: float) -> None:
+        """End a mark that was to last for ever."""
+        if self._marks and math.isinf(self._marks[-1][1]):
+            begun_s, _, height_a = self._marks.pop()
+            self._marks.append((begun_s, at_s, height_a))
 
     def dc_current(self, t: Samples) -> Samples:
         """DC current with ripple at the times t, A, + = charge."""
         self._plant.step(self._clock.now_s())
         current_a = self._plant.dc_current(t)
-        for at_s, height_a in self._marks:
-            if t[0] < at_s + MARK_S and at_s <= t[-1]:
-                current_a = current_a + height_a * ((t >= at_s) & (t < at_s + MARK_S))
+        for from_s, until_s, height_a in self._marks:
+            if t[0] < until_s and from_s <= t[-1]:
+                current_a = current_a + height_a * ((t >= from_s) & (t < until_s))
         return current_a
 
     def ac(self, t_from_s: float, t_to_s: float) -> AcQuantities:

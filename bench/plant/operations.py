@@ -7,7 +7,7 @@ import dataclasses
 import math
 import random
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -68,6 +68,14 @@ class InverterFace:
         return self._server.connections
 
 
+class MarkLine(Protocol):
+    """The sync line's second wire, to the meters' input: see `PlantProbe`."""
+
+    def mark(self, at_s: float, height_a: float, lasts_s: float = ...) -> None: ...
+
+    def unmark(self, at_s: float) -> None: ...
+
+
 class Operations:
     """The operations on one world, its inverter and its meters. `end` asks the process to end."""
 
@@ -82,7 +90,7 @@ class Operations:
         changed: Callable[[], None],
         sync_half_width_s: float = 0.0,
         seed: int = 0,
-        mark: Callable[[float, float], None] | None = None,
+        mark: MarkLine | None = None,
     ) -> None:
         self._world, self._clock, self._inverter, self._meters = world, clock, inverter, dict(meters)
         self._end, self._changed = end, changed
@@ -91,7 +99,7 @@ class Operations:
     def table(self) -> dict[str, Operation]:
         """Name -> operation, for the control server."""
         names = (
-            "inject clear clear_all reset sync_pulse set_defects seed status wire shutdown "
+            "inject clear clear_all reset sync_pulse sync_mark set_defects seed status wire shutdown "
             "truth_isolation truth_events truth_frame truth_current"
         )
         return {name: getattr(self, name) for name in names.split()}
@@ -149,12 +157,23 @@ class Operations:
             raise BenchError("sync_pulse", "the line does not reach a meter's input here")
         edge_s = self._clock.now_s()
         if marker_a and self._mark is not None:
-            self._mark(edge_s, marker_a)
+            self._mark.mark(edge_s, marker_a)
         for name, one in self._meters.items():
             if meter in ("all", name):
                 one.external_trigger(edge_s)
         told_s = edge_s + self._rng.uniform(-self._half_width_s, self._half_width_s)
         return {"time_s": told_s, "half_width_s": self._half_width_s}
+
+    def sync_mark(self, up: bool, marker_a: float = 0.0) -> float:
+        """Put the sync line's mark up for good, as marker_a at the meters' input, or down; when that was (bench clock, s)."""
+        if self._mark is None:
+            raise BenchError("sync_mark", "the line does not reach a meter's input here")
+        edge_s = self._clock.now_s()
+        if up:
+            self._mark.mark(edge_s, marker_a, math.inf)
+        else:
+            self._mark.unmark(edge_s)
+        return edge_s
 
     def set_defects(self, part: str, values: dict[str, Any]) -> dict[str, Any]:
         """Change defects of "plant", "inverter" or "meters.NAME"; that part's defects as they stand now."""

@@ -109,7 +109,7 @@ class PlantShell:
             changed=self._arm,
             sync_half_width_s=settings.sync.half_width_s,
             seed=settings.seed,
-            mark=self._probe.mark,
+            mark=self._probe,
         )
         if self._bus is not None:
             self._loop.add_reader(self._bus.fileno(), self._read_bus)

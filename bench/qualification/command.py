@@ -23,6 +23,12 @@ def configure_qualify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trials", type=int, default=5, metavar="N", help="valid trials per delay (default 5)")
     parser.add_argument("--delays", type=_delays, default=None, metavar="MS,MS...", help="delays of the responder, ms")
     parser.add_argument("--seed", type=int, default=None, metavar="N", help="of order and phases (default: random)")
+    parser.add_argument(
+        "--truth",
+        choices=("plant", "mark"),
+        default=None,
+        help="what to compare with: the emulated world's record, or a step of the sync line's mark (with real parts)",
+    )
     parser.add_argument("--keep", type=Path, default=None, metavar="DIR", help="keep capture and logs in this folder")
     configure_defects(parser)
     parser.add_argument("--check", action="store_true", help="do not qualify: say whether the last result still counts")
@@ -54,7 +60,7 @@ def run_qualify(options: argparse.Namespace) -> int:
         print(found if isinstance(found, str) else f"{found.verdict} of {found.date}: {found.text}")
         return int(isinstance(found, str))
     seed = time.time_ns() % 2**31 if options.seed is None else options.seed
-    plan = Plan(options.trials, options.delays or DELAYS_MS, seed, options.rig_strict)
+    plan = Plan(options.trials, options.delays or DELAYS_MS, seed, options.rig_strict, options.truth)
     print(f"rig {loaded.rig.name}: {plan.wanted} trials at {len(plan.delays_ms)} delays, seed {seed}", flush=True)
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="v2g-qualify-")))
@@ -70,6 +76,7 @@ def run_qualify(options: argparse.Namespace) -> int:
     path = result.save()
     print(_table(result.rows))
     print(*result.floor, sep="\n")
+    print(f"truth: {result.truth}")
     print(f"{result.verdict}  {result.text}\nseed {seed}, {result.duration_s:.0f} s, kept in {path}")
     return 0 if result.verdict == "PASS" else 1
 

@@ -51,7 +51,7 @@ def floor(parts: OpenRig, outcomes: Sequence[Outcome]) -> list[Floor]:
         Floor.of("echo: send() to the stamp of the own frame", stamped),
         Floor.of("echo: send() to the own frame in the capture", captured),
         Floor.of("inverter: one reading by Modbus", _readings(parts)),
-        Floor.of("frame: its stamp - when the plant handed it over", _known(one.t0_error_ms for one in valid)),
+        Floor.of("frame: its stamp - when its sender handed it over", _known(one.t0_error_ms for one in valid)),
         Floor.of("meter: crossing in the record - current truly gone", _known(one.t1_error_ms for one in valid)),
         Floor.of("control: the responder's stop to the inverter's answer", _known(one.control_ms for one in valid)),
         # A stall that the monitor missed would show here: nothing else adds to the delay.

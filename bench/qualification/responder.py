@@ -1,12 +1,13 @@
 """A controller that isolates a known time after the dangerous frame: what the bench is qualified with.
 
     python -m v2g_bench.qualification.responder --config responder.toml --interface v2g_userland --channel PATH
-        --inverter 127.0.0.1:502 --socket PATH --log PATH
+        --inverter 127.0.0.1:502 --plant PATH --socket PATH --log PATH
     python -m v2g_bench.qualification.responder --ask PATH power -3000 49.5
 
 A process of its own that shares no code with what measures: it picks the bits, speaks Modbus and keeps the time by
-itself. The bus is python-can's, whatever the rig's is. It ends, with the inverter stopped and the contactors asked to
-open, on SIGTERM and when the process that started it is gone.
+itself. With [line] in its configuration it switches the sync line's mark in the inverter's place (`responder_line`),
+and says nothing on the bus. The bus is python-can's, whatever the rig's is. It ends, with the inverter stopped and the
+contactors asked to open, on SIGTERM and when the process that started it is gone.
 
     resting --power--> armed --(frame with the dangerous value)--> waiting --(delay over)--> isolated --power--> armed
     any --rest--> resting
@@ -32,6 +33,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.qualification.responder_line import Line
 from v2g_bench.qualification.responder_wire import CommandFrame, Danger, Inverter
 
 # A processor that spins looks stalled to whoever watches it; a sleeping process is woken with less error than this.
@@ -95,10 +97,15 @@ class Shell:
         self._parent = os.getppid()
         self._log_path = Path(options.log)
         self.core = Responder(Danger(**config["danger"]))
-        self._command = CommandFrame(**config["command"])
+        # Where the real controller may still be on the bus, nothing is said in its place.
+        self._command = CommandFrame(**config["command"]) if "command" in config else None
         self._bus = can.Bus(channel=options.channel, interface=options.interface, fd=bool(config["bus"]["fd"]))
-        host, _, port = options.inverter.rpartition(":")
-        self._inverter = Inverter(host, int(port), config["inverter"]["unit_id"])
+        self._inverter: Inverter | Line
+        if "line" in config:
+            self._inverter = Line(**{"device": options.plant, **config["line"]})
+        else:
+            host, _, port = options.inverter.rpartition(":")
+            self._inverter = Inverter(host, int(port), config["inverter"]["unit_id"])
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         Path(options.socket).unlink(missing_ok=True)
         self._server.bind(options.socket)
@@ -115,13 +122,13 @@ class Shell:
         try:
             while not self._ending:
                 now_s = time.monotonic()
-                if now_s >= command_s:
+                if self._command is not None and now_s >= command_s:
                     self._bus.send(self._command.message(self.core.contactors_closed))
                     command_s = max(command_s + self._command.cycle_s, now_s)
                 if now_s >= parent_s:
                     self._ending |= os.getppid() != self._parent
                     parent_s = now_s + PARENT_S
-                self._wait(min(command_s, parent_s))
+                self._wait(min(command_s, parent_s) if self._command is not None else parent_s)
         finally:
             self._close()
 
@@ -148,9 +155,7 @@ class Shell:
             self.core.hear(message.arbitration_id, message.is_extended_id, bytes(message.data), time.monotonic())
 
     def _isolate(self) -> None:
-        written_s = time.monotonic()
-        self._inverter.stop()
-        self.core.isolated(written_s, time.monotonic())
+        self.core.isolated(*self._inverter.stop())
         self._inverter.set_power(0.0)
         self._say(f"isolated {1000 * self.core.delay_s:g} ms after the frame")
 
@@ -197,8 +202,9 @@ class Shell:
 
         with contextlib.suppress(OSError, ValueError):
             self._inverter.stop()
-        with contextlib.suppress(can.CanError):
-            self._bus.send(self._command.message(closed=False))
+        if self._command is not None:
+            with contextlib.suppress(can.CanError):
+                self._bus.send(self._command.message(closed=False))
         self._inverter.close()
         self._bus.shutdown()
         for one in (*self._clients, self._server):
@@ -228,7 +234,7 @@ def main(arguments: list[str]) -> int:
     """Exit status 0 done, 1 refused, 2 cannot start."""
     parser = argparse.ArgumentParser("responder")
     parser.add_argument("--ask", nargs="+", metavar="WORD", help="socket of a running responder, and a command for it")
-    for name in ("config", "interface", "channel", "inverter", "socket", "log"):
+    for name in ("config", "interface", "channel", "inverter", "plant", "socket", "log"):
         parser.add_argument(f"--{name}")
     options = parser.parse_args(arguments)
     try:

@@ -5,6 +5,7 @@ Nothing here is used by what measures, and nothing of what measures is used here
 
 import socket
 import struct
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -104,9 +105,11 @@ class Inverter:
         """Let the bridge run."""
         self._operate(START)
 
-    def stop(self) -> None:
-        """Stop the bridge."""
+    def stop(self) -> tuple[float, float]:
+        """Stop the bridge; when that was asked for and when it was answered (monotonic, s)."""
+        asked_s = time.monotonic()
         self._operate(STOP)
+        return asked_s, time.monotonic()
 
     def close(self) -> None:
         """End the connection."""

@@ -24,7 +24,7 @@ from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.qualification.score import Outcome, Score
 from v2g_bench.rig.load import LoadedRig
 
-SCHEMA = 1
+SCHEMA = 2
 MAX_AGE_H = 24.0
 
 
@@ -32,8 +32,9 @@ MAX_AGE_H = 24.0
 class QualificationResult:
     """What the bench measured of itself. date: ISO 8601, UTC, of its beginning; stamps: what stamped the frames.
 
-    rows: the table, one mapping of column title to text per delay, the last for all; floor: a sentence per quantity;
-    bench: version, commit and machine; outcomes: every trial, void ones too.
+    truth: what the measured latencies were compared with; rows: the table, one mapping of column title to text per
+    delay, the last for all; floor: a sentence per quantity; bench: version, commit and machine; outcomes: every trial,
+    void ones too.
     """
 
     rig: str
@@ -42,6 +43,7 @@ class QualificationResult:
     duration_s: float
     seed: int
     stamps: str
+    truth: str
     bench: Mapping[str, str]
     verdict: str
     text: str
@@ -58,7 +60,7 @@ class QualificationResult:
 
     def for_report(self) -> dict[str, Any]:
         """The fields of `reports.model.Qualification`: date, verdict, text, rows."""
-        text = ". ".join([self.text, *self.floor])
+        text = ". ".join([f"{self.text}; truth: {self.truth}", *self.floor])
         return {"date": self.date, "verdict": self.verdict, "text": text, "rows": [dict(row) for row in self.rows]}
 
     def age_h(self, now: datetime) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.floor import floor
-from v2g_bench.qualification.responder_config import with_responder
+from v2g_bench.qualification.responder_config import By, truth_of, with_responder
 from v2g_bench.qualification.result import QualificationResult, rig_hash, this_bench
 from v2g_bench.qualification.score import Outcome, score
 from v2g_bench.qualification.stand import Stand
@@ -29,6 +29,11 @@ POWER_W = 3000.0
 PHASE_S = 0.1  # as in a certification: any phase against the frames' cycles
 MOST_ERRORS = 5  # in a row
 
+TRUTHS: dict[By, str] = {
+    "plant": "the emulated world's own record",
+    "mark": "a step of the sync line's mark at the digitizer's input, dropped by the responder",
+}
+
 Show = Callable[[int, int, Outcome], None]
 
 
@@ -40,6 +45,7 @@ class Plan:
     delays_ms: Sequence[float] = DELAYS_MS
     seed: int = 1
     strict: bool = False
+    by: By | None = None  # the truth; None: what fits the rig, `truth_of`
 
     def __post_init__(self) -> None:
         if self.trials < 1 or not self.delays_ms or not all(0 <= one <= 1000 for one in self.delays_ms):
@@ -71,9 +77,10 @@ def qualify(
     """
     started = datetime.now(UTC)
     begun_s = time.monotonic()
-    rig = with_responder(loaded, folder)
+    by = plan.by or truth_of(loaded)
+    rig = with_responder(loaded, folder, by)
     with OpenRig(rig, folder, plan.seed, strict=plan.strict, note=note, temporary=temporary) as parts:
-        with Stand(parts, str(parts.runtime / "ems")) as stand:
+        with Stand(parts, str(parts.runtime / "ems"), by) as stand:
             outcomes = take(stand.trial, plan, show)
         floors = floor(parts, outcomes)
         bus = str(parts.stamp(0.0).source)
@@ -85,6 +92,7 @@ def qualify(
         duration_s=time.monotonic() - begun_s,
         seed=plan.seed,
         stamps=bus,
+        truth=TRUTHS[by],
         bench=this_bench(),
         floor=tuple(map(str, floors)),
         outcomes=tuple(outcomes),

@@ -1,8 +1,9 @@
 """The open rig with the responder on it, and one trial there.
 
 A trial takes the very path of a certification: the bench's recording, injection, stall monitor and decision rule.
-"true" is the plant's own record of when the frame was handed to the bus and when the current fell; it is compared with
-what was measured, and nothing that is measured depends on it.
+"true" is when the frame was handed to the bus, as the plant or the gateway that sent it knows, and when the current fell:
+by the plant's own record, or with real parts by the responder, which drops a wire at the digitizer's input in the
+current's place. It is compared with what was measured, and nothing that is measured depends on it.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults import OverTemperature
 from v2g_bench.metrology.decision import DecisionRule
 from v2g_bench.metrology.verdict import Verdict
-from v2g_bench.qualification.responder_config import DANGEROUS_C, ROLE
+from v2g_bench.qualification.responder_config import DANGEROUS_C, ROLE, By
 from v2g_bench.qualification.score import LIMIT_MS, Outcome
 from v2g_bench.qualification.truth import Truth
 from v2g_bench.rig.bench import Bench
@@ -64,10 +65,14 @@ class Link:
 class Stand:
     """One open rig with the responder on it; leaving its `with` block brings the rig to rest."""
 
-    def __init__(self, parts: OpenRig, socket_path: str) -> None:
-        if parts.plant is None or parts.faults is None:
-            raise BenchError(f"rig {parts.loaded.rig.name}", "has no emulated world, and so no truth to compare with")
-        self.parts, self.truth, self._injector = parts, parts.plant.client, parts.faults
+    def __init__(self, parts: OpenRig, socket_path: str, by: By = "plant") -> None:
+        if parts.faults is None or (by == "plant" and parts.plant is None):
+            raise BenchError(
+                f"rig {parts.loaded.rig.name}",
+                "has neither an emulated BMS nor a gateway before a real one: no dangerous frame can be sent",
+            )
+        self.parts, self._by, self._injector = parts, by, parts.faults
+        self._plant = parts.plant.client if parts.plant is not None else None
         self.bench = Bench(parts)
         self.link = Link(socket_path)
         self._rule = DecisionRule(self.bench.judging.rule)
@@ -89,11 +94,13 @@ class Stand:
     def trial(self, delay_ms: float, power_w: float, phase_s: float) -> Outcome:
         """One isolation `delay_ms` after the frame, measured, judged, and compared with the truth."""
         self.link.ask("power", f"{power_w:.0f}", f"{delay_ms:.6g}")
-        self._wait_for_power(power_w)
+        if self._by == "plant":
+            self._wait_for_power(power_w)
         asked_s = self.parts.clock.now_s()
         hot = OverTemperature(CELL, INJECTED_C)
         with self.bench.recording() as trace, self.bench.inject(hot, phase_s=phase_s) as fault:
             latency = trace.isolation(after=fault.on_bus).latency
+            power_w = power_w if self._by == "plant" else 0.0
             outcome = self._judged(latency, Outcome(delay_ms=delay_ms, power_w=power_w, phase_s=phase_s))
         return self._compared(latency, outcome, asked_s)
 
@@ -130,12 +137,24 @@ class Stand:
         frame = self._injector.truth_frame(ROLE, DANGEROUS_C, asked_s)
         if frame is None:
             raise BenchError("qualification", "nobody sent a dangerous frame, and the bench has seen one")
-        t1_s = self.truth.truth_isolation((frame[0] + frame[1]) / 2, self.bench.judging.isolation_fraction)
-        last = self.link.ask("last")["last"]
-        answered_s = last["answered_s"] if last else 0.0
+        last = self.link.ask("last")["last"] or {}
+        written_s, answered_s = last.get("written_s", 0.0), last.get("answered_s", 0.0)
+        if self._plant is not None and self._by == "plant":
+            gone_s, half_s = self._plant.truth_isolation(sum(frame) / 2, self.bench.judging.isolation_fraction), 0.0
+        else:
+            gone_s, half_s = (written_s + answered_s) / 2 or None, (answered_s - written_s) / 2
+            last = {}  # its times are the truth itself
+            if latency.unclear:
+                raise BenchError("sync.mark", f"is up: {latency.unclear}", "does its wire reach the digitizer's input?")
         if latency.t1_s is None and answered_s and answered_s + STOPPED_S < latency.waveform.end_s:
-            raise BenchError(
-                "inverter", "has acknowledged the stop, and the current goes on", "can it stop? does it obey Modbus?"
-            )
-        truth = Truth(frame, t1_s, self.parts.clock.now_s(), last)
+            raise _still_flowing(self._by)
+        truth = Truth(frame, gone_s, self.parts.clock.now_s(), last, half_s)
         return truth.beside(outcome, latency.t0.time_s, latency.t1_s, latency.waveform.end_s)
+
+
+def _still_flowing(by: By) -> BenchError:
+    if by == "mark":
+        return BenchError("sync.mark", "is down, and the digitizer still sees it up", "what else reaches its input?")
+    return BenchError(
+        "inverter", "has acknowledged the stop, and the current goes on", "can it stop? does it obey Modbus?"
+    )

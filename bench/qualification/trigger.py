@@ -109,11 +109,11 @@ def calibrate(
     if pulses < LEAST_PULSES:
         raise BenchError("calibrate", f"{pulses} pulses say too little about the spread", f"at least {LEAST_PULSES}")
     rig = loaded.rig
-    if rig.sync.kind != "emulated" or not rig.meters.dc_current.emulated:
+    if not rig.sync.marks(rig.meters.dc_current.emulated):
         raise BenchError(
             f"{loaded.path}: sync",
             "no edge is described that reaches the digitizer's trigger and its input at a time the bench knows",
-            "wire one, and describe it under [sync]",
+            "wire one, and describe it under [sync]: trigger and mark",
         )
     with OpenRig(loaded, folder, 1, strict=strict, note=note, temporary=True) as parts:
         identity = parts.digitizer.identity()

@@ -13,13 +13,15 @@ MS = 1000.0
 @dataclass(frozen=True)
 class Truth:
     """Bench-clock times (s). frame: before and after the send() of the dangerous frame; gone_s: when the current had
-    gone for good, None if it has not until now_s; reaction: the responder's own times, None or zeros where it has none.
+    gone for good within ± gone_half_s, None if it has not until now_s; reaction: the responder's own times, None or zeros
+    where it has none.
     """
 
     frame: tuple[float, float]
     gone_s: float | None
     now_s: float
     reaction: Mapping[str, float] | None = None
+    gone_half_s: float = 0.0
 
     def beside(self, outcome: Outcome, t0_s: float, t1_s: float | None, record_end_s: float) -> Outcome:
         """The outcome with the truth and the errors. t0_s, t1_s: as measured; record_end_s: the last sample.
@@ -27,7 +29,7 @@ class Truth:
         Void where the truth is vague, and where a bench that saw no end of the current is right: then the responder,
         not the bench, was late. A bench that saw an end where there was none stays valid, and is wrong.
         """
-        sent_s, vague_s = sum(self.frame) / 2, (self.frame[1] - self.frame[0]) / 2
+        sent_s, vague_s = sum(self.frame) / 2, (self.frame[1] - self.frame[0]) / 2 + self.gone_half_s
         gone_s = self.now_s if self.gone_s is None else self.gone_s
         void = outcome.void
         if not void and vague_s > VAGUE_S:

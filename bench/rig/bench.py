@@ -413,9 +413,9 @@ class Bench:
 
     def _hear_witnesses(self, target_w: float) -> None:
         """Once in a test, when the power is there: the digitizer sees the current that the BMS sees, and its time base
-        is right; BenchError if not."""
+        is right; BenchError if not. Needs the sync line's mark."""
         found_w = self._parts.inverter.reading().ac_power_w
-        if self._witnessed or self.rig.sync.kind == "none" or abs(found_w - target_w) > 0.2 * abs(target_w):
+        if self._witnessed or not self._parts.sync.marks or abs(found_w - target_w) > 0.2 * abs(target_w):
             return
         waveform, first, second = self._two_edges()
         bms_a = self._parts.latest_all().get("pack_current")

@@ -120,9 +120,49 @@ class Meters(Part):
 
 
 class Sync(Part):
-    """The line whose edge starts the digitizer, and how well the bench knows when it rose."""
+    """Two wires that the bench raises at a time it knows: `trigger` starts the digitizer, `mark` shows in its samples.
 
-    kind: Literal["emulated", "none"] = "emulated"
+    gpio: pins of this machine by number, behind `device`, for instance "/dev/gpiochip0". serial: its handshake lines,
+    "rts" and "dtr". Without a mark the digitizer's time base is not checked, nor its trigger calibrated, nor the rig
+    qualified. inverted: the wires rest high.
+    """
+
+    kind: Literal["emulated", "gpio", "serial", "none"] = "emulated"
+    device: str = ""
+    trigger: int | Literal["rts", "dtr"] | None = None
+    mark: int | Literal["rts", "dtr"] | None = None
+    inverted: bool = False
+
+    @property
+    def wired(self) -> bool:
+        """Real wires of this machine."""
+        return self.kind in ("gpio", "serial")
+
+    def marks(self, digitizer_emulated: bool) -> bool:
+        """Whether the line reaches the digitizer's input: by its mark, or inside the emulated world."""
+        return self.mark is not None if self.wired else self.kind == "emulated" and digitizer_emulated
+
+    @model_validator(mode="after")
+    def _wires_fit_the_kind(self) -> "Sync":
+        wires = [wire for wire in (self.trigger, self.mark) if wire is not None]
+        if self.kind in ("emulated", "none"):
+            if self.device or wires or self.inverted:
+                raise ValueError(
+                    f'device, trigger, mark and inverted are for kind = "gpio" or "serial", not {self.kind}'
+                )
+            return self
+        example = ("/dev/gpiochip0", "17", "27") if self.kind == "gpio" else ("/dev/ttyS0", '"rts"', '"dtr"')
+        if not self.device or self.trigger is None:
+            raise ValueError(
+                "{} needs a device and a trigger, for instance device = {!r}, trigger = {}, mark = {}".format(
+                    self.kind, *example
+                )
+            )
+        if any(isinstance(wire, int) != (self.kind == "gpio") for wire in wires) or len(set(wires)) < len(wires):
+            raise ValueError(
+                f"trigger and mark are two wires of a {self.kind}, for instance {example[1]} and {example[2]}"
+            )
+        return self
 
 
 class Thresholds(Part):

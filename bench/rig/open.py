@@ -43,9 +43,10 @@ from v2g_bench.rig.exchanges import Exchanges
 from v2g_bench.rig.guard import Guard
 from v2g_bench.rig.load import LoadedRig
 from v2g_bench.rig.lock import shared, take
+from v2g_bench.rig.output import open_output
 from v2g_bench.rig.parts import emi_mark, plant_config
 from v2g_bench.rig.safestate import stop_inverter
-from v2g_bench.rig.sync import EmulatedSync, NoSync
+from v2g_bench.rig.sync import EmulatedSync, NoSync, WiredSync
 from v2g_bench.rig.trace import Stamp, SyncLine
 from v2g_bench.rig.traffic import newest, sound
 
@@ -115,6 +116,7 @@ class OpenRig:
         self._buses: dict[str, dict[str, Any]] = {}
         self._bus_choice: dict[str, Any] = {}
         self.meters: dict[str, Any] = {}
+        self.sync: SyncLine = NoSync()
         self.timing: MeasuredTiming | None = None
         self._calibrated: dict[str, Calibrated] = {}
         self._address = InverterAddress()
@@ -279,6 +281,8 @@ class OpenRig:
             opening.append(Step(part, partial(self._open_meter, name), needs))
         needs = emulated if rig.inverter.kind == "emulated" else ("supervisor",)
         opening.append(Step("inverter", self._open_inverter, needs))
+        if rig.sync.wired:
+            opening.append(Step("sync", self._open_sync, ("supervisor",)))
         opening.append(Step("controller", self._open_controller, ("database", "bus", "capture", "inverter")))
         return opening
 
@@ -363,6 +367,8 @@ class OpenRig:
         self.plant = PlantProcess(config, self.folder, self.guard.lifeline)
         self.plant.start()
         self._later("plant", self.plant.stop)
+        if rig.sync.kind == "emulated":
+            self.sync = EmulatedSync(self.plant.client)
         self.guard.tell("world", pid=self.plant.pid)
         return f"emulates {', '.join(rig.emulated_parts())}"
 
@@ -500,11 +506,16 @@ class OpenRig:
         self.guard.tell("inverter", **asdict(self._address))
         return str(identity)
 
+    def _open_sync(self) -> str:
+        sync = self.loaded.rig.sync
+        output = open_output(sync)
+        self._later("sync", output.close)
+        self.sync = WiredSync(output, self.clock, time.sleep, marks=sync.mark is not None)
+        mark = f", mark {sync.mark}" if sync.mark is not None else ", no mark: the digitizer's time base is not checked"
+        return f"{sync.kind} {sync.device}, trigger {sync.trigger}{mark}"
+
     def _open_controller(self) -> str:
         rig = self.loaded.rig
-        self.sync: SyncLine = (
-            EmulatedSync(self.plant.client) if self.plant and rig.sync.kind == "emulated" else NoSync()
-        )
         self.controller = Controller(
             rig.dut, self._placeholders(), self.folder, favour=rig.needs_plant(), guard=self.guard
         )
@@ -526,6 +537,7 @@ class OpenRig:
         values = {
             "folder": str(self.folder),
             "socket": str(self.runtime / "ems"),
+            "plant": str(self.runtime / "plant"),
             "interface": str(self._bus_choice["interface"]),
             "channel": str(self._bus_choice["channel"]),
             "inverter_host": self.inverter_address[0],

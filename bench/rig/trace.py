@@ -47,7 +47,10 @@ class Edge:
 
 
 class SyncLine(Protocol):
-    """Makes the edge that starts the digitizer, and knows when. seen: it shows in the samples as well."""
+    """Makes the edge that starts the digitizer, and knows when. seen: it shows in the samples as well, where it `marks`."""
+
+    @property
+    def marks(self) -> bool: ...
 
     def pulse(self, seen: bool = False) -> Edge: ...
 

@@ -74,7 +74,7 @@ class SimPlant:
                 changed=self._arm,
                 sync_half_width_s=settings.sync.half_width_s,
                 seed=settings.seed,
-                mark=probe.mark,
+                mark=probe,
             ).table()
         )
         self.modbus_port = 0

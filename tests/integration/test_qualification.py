@@ -57,6 +57,7 @@ def gone(pid):
 def test_a_short_qualification(tmp_path):
     loaded = load_rig("virtual")
     result = qualify(loaded, Plan(TRIALS, [20.0, 60.0], seed=4), tmp_path, note=print)
+    assert result.truth == "the emulated world's own record"
     valid = [one for one in result.outcomes if not one.void]
     assert len(valid) == 2 * TRIALS, result.text
     for one in valid:
@@ -98,7 +99,7 @@ def breaks(monkeypatch, part, defects):
     enter = Stand.__enter__
 
     def broken(stand):
-        stand.truth.set_defects(part, **defects)
+        stand.parts.plant.client.set_defects(part, **defects)
         return enter(stand)
 
     monkeypatch.setattr(Stand, "__enter__", broken)
@@ -119,6 +120,34 @@ def test_an_inverter_that_ignores_the_stop_does_not_qualify(tmp_path, monkeypatc
     breaks(monkeypatch, "plant", {"ignore_stop": True})
     with pytest.raises(BenchError, match="acknowledged the stop, and the current goes on"):
         qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
+
+
+@pytest.mark.timeout(240)
+def test_behind_a_gateway_a_step_of_the_mark_is_the_truth(tmp_path):
+    """As with real parts: nobody is asked what the world knows, and no power flows."""
+    result = qualify(load_rig("gateway"), Plan(TRIALS, [20.0, 60.0], seed=4, by="mark"), tmp_path, note=print)
+    assert result.verdict == "PASS", result.text
+    assert "mark" in result.truth
+    for one in result.outcomes:
+        if not one.void:
+            assert one.delay_ms <= one.true_ms < one.delay_ms + 10.0
+            assert one.power_w == 0.0
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("error", [0.02, -0.1])
+def test_by_the_mark_a_wrong_time_base_does_not_qualify(tmp_path, monkeypatch, error):
+    breaks(monkeypatch, "meters.dc_current", {"time_base": error})
+    result = qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4, by="mark"), tmp_path, note=print)
+    assert result.verdict == "FAIL", result.text
+    assert "the truth lay within U in 0.0 %" in result.text
+
+
+@pytest.mark.timeout(240)
+def test_a_mark_that_does_not_reach_the_digitizer_is_said(tmp_path, monkeypatch):
+    breaks(monkeypatch, "meters.dc_current", {"scale": 0.0})
+    with pytest.raises(BenchError, match=r"(?s)sync\.mark.*does its wire reach the digitizer's input"):
+        qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4, by="mark"), tmp_path, note=print)
 
 
 @pytest.mark.timeout(120)

@@ -34,6 +34,7 @@ def test_check_says_what_counts(state, capsys):
         duration_s=1.0,
         seed=1,
         stamps="kernel",
+        truth="the plant",
         bench=this_bench(),
         floor=(),
         outcomes=tuple(outcomes),
@@ -46,7 +47,7 @@ def test_check_says_what_counts(state, capsys):
     ("words", "said"),
     [
         (["qualify", "--trials", "0"], "at least one trial"),
-        (["qualify", "--rig", "hardware-example"], "emulated BMS and inverter"),
+        (["qualify", "--rig", "hardware-example", "--truth", "plant"], "--truth=mark"),
         (["qualify", "--rig", "nowhere"], "no such rig"),
         (["calibrate", "--pulses", "2"], "too little"),
     ],

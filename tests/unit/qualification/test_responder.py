@@ -12,7 +12,7 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import check
 from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
-from v2g_bench.qualification import responder, responder_wire
+from v2g_bench.qualification import responder, responder_line, responder_wire
 from v2g_bench.qualification.responder import Responder, spin_until
 from v2g_bench.qualification.responder_wire import CommandFrame, Danger, Inverter
 
@@ -159,10 +159,10 @@ def test_it_speaks_to_a_sunspec_inverter(last_model, offset):
         fake.thread.join(5)
 
 
-@pytest.mark.parametrize("module", [responder, responder_wire])
+@pytest.mark.parametrize("module", [responder, responder_line, responder_wire])
 def test_it_shares_no_code_with_what_measures(module):
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     named = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     named |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     own = {name for name in named if name.startswith("v2g_bench")}
-    assert own <= {"v2g_bench.qualification.responder_wire"}
+    assert own <= {"v2g_bench.qualification.responder_line", "v2g_bench.qualification.responder_wire"}

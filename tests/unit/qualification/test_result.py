@@ -38,6 +38,7 @@ def result(loaded):
         duration_s=3.0,
         seed=7,
         stamps=STAMPS,
+        truth="the plant",
         bench=this_bench(),
         floor=("echo: 0.1 ms",),
         outcomes=tuple(found),

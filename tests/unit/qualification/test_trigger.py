@@ -1,5 +1,6 @@
 """The trigger's latency: found in records with a known edge, kept, and used for the right instrument alone."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -16,6 +17,7 @@ from v2g_bench.qualification.trigger import (
     timing_path,
 )
 from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.model import Sync
 from v2g_bench.rig.trace import Edge
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -99,8 +101,11 @@ def test_a_rig_that_was_never_measured_has_none(monkeypatch, tmp_path):
 def test_few_pulses_and_no_line_are_errors(tmp_path):
     with pytest.raises(BenchError, match="too little"):
         calibrate(load_rig("virtual"), 3, tmp_path, strict=False, now=NOW, note=print)
-    with pytest.raises(BenchError, match="sync"):
-        calibrate(load_rig("hardware-example"), 20, tmp_path, strict=False, now=NOW, note=print)
+    loaded = load_rig("hardware-example")
+    for bare in (Sync(kind="none"), Sync(kind="gpio", device="/dev/gpiochip0", trigger=17), Sync()):
+        rig = dataclasses.replace(loaded, rig=loaded.rig.model_copy(update={"sync": bare}))
+        with pytest.raises(BenchError, match=r"sync: no edge is described"):
+            calibrate(rig, 20, tmp_path, strict=False, now=NOW, note=print)
 
 
 def test_the_model_refuses_what_it_does_not_know():

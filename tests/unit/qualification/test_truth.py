@@ -30,6 +30,11 @@ def test_a_vague_truth_is_void():
     assert one.void == "truth known to ±1.00 ms only"
 
 
+def test_a_wire_that_fell_at_a_vague_time_is_no_truth():
+    one = Truth(FRAME, 10.0486, 10.5, None, gone_half_s=0.000_3).beside(measured(), 10.0, 10.0486, END_S)
+    assert one.void == "truth known to ±0.31 ms only"
+
+
 def test_what_was_void_stays_so_for_its_reason():
     one = Truth((10.0, 10.002), None, 10.5).beside(measured(void="stalled"), 10.0, None, END_S)
     assert one.void == "stalled"

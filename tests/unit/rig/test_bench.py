@@ -53,7 +53,12 @@ class FakeParts:
         self.controller, self.plant, self.armed = FakeController(self), None, 0
         self.db = SimpleNamespace(has=lambda role: role in ("trip_latched", "charge_only"))
         self.inverter = SimpleNamespace(reading=lambda: SimpleNamespace(ac_power_w=self.power_w))
-        self.sync, self.edges_s, self.time_base, self.late_s = SimpleNamespace(pulse=self.pulse), [], 0.0, 0.0
+        self.sync, self.edges_s, self.time_base, self.late_s = (
+            SimpleNamespace(pulse=self.pulse, marks=True),
+            [],
+            0.0,
+            0.0,
+        )
         timing = DigitizerTiming(2e-5, 2e-5, 1e-6, 1e-4, 1e-4, 0.004, "a data sheet")
         self.digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None, timing=lambda: timing)
         self.analyzer = SimpleNamespace(read=self.read, power_accuracy=lambda power_w: (3.0, "a data sheet"))

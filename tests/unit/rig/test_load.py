@@ -52,6 +52,34 @@ def test_hardware_example_is_all_real():
     assert len(rig.meters.named()) == 3
 
 
+def test_hardware_example_can_tell_a_latency_and_be_qualified():
+    rig = load_rig("hardware-example").rig
+    assert rig.sync.wired
+    assert rig.sync.marks(rig.meters.dc_current.emulated)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (
+            'kind = "gpio"',
+            "needs a device and a trigger, for instance device = '/dev/gpiochip0', trigger = 17, mark = 27",
+        ),
+        ('kind = "serial"\ndevice = "/dev/ttyS0"', 'trigger = "rts", mark = "dtr"'),
+        ('kind = "gpio"\ndevice = "x"\ntrigger = "rts"', "two wires of a gpio"),
+        ('kind = "serial"\ndevice = "x"\ntrigger = 4', "two wires of a serial"),
+        ('kind = "gpio"\ndevice = "x"\ntrigger = 4\nmark = 4', "two wires of a gpio"),
+        ('kind = "emulated"\nmark = 27', 'are for kind = "gpio" or "serial", not emulated'),
+        ('kind = "gpio"\ndevice = "x"\ntrigger = 4\nmarker = 5', "marker"),
+    ],
+)
+def test_a_sync_line_that_cannot_be_is_refused(write, keys, said):
+    with pytest.raises(BenchError) as told:
+        load_rig(write(f"{GOOD}\n[sync]\n{keys}\n"))
+    assert "sync" in str(told.value)
+    assert said in str(told.value)
+
+
 def test_roles_of_the_hardware_example_are_signals_of_its_database():
     loaded = load_rig("hardware-example")
     bms = loaded.rig.bms

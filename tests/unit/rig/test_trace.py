@@ -35,6 +35,8 @@ class FakeDigitizer:
 
 
 class FakeSync:
+    marks = True
+
     def pulse(self, seen=False):
         return Edge(100.0, 5e-6)
 
