@@ -1,7 +1,7 @@
 """The subcommand `v2g-bench campaign`: its arguments, its progress, and what it prints and leaves.
 
 v2g-bench campaign shutdown --trials 20000 --workers 2
-v2g-bench campaign my.toml --core tests/broken/broken_ems.py:hot_cell_late --out /tmp/late
+v2g-bench campaign my.toml --core v2g_bench.qualification.defects.controllers:hot_cell_in_70_ms --out /tmp/late
 """
 
 import argparse

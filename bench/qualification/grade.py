@@ -11,8 +11,8 @@ from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import Identity
 from v2g_bench.metrology.calibration import CalibrationState, state_of
 from v2g_bench.qualification.trigger import timing_of
+from v2g_bench.rig.instruments import MEASURES
 from v2g_bench.rig.load import LoadedRig
-from v2g_bench.rig.open import MEASURES
 
 
 def calibration_states(

@@ -23,7 +23,7 @@ from v2g_bench.rig.model import Rig
 from v2g_bench.rig.trace import Stamp, SyncLine
 
 if TYPE_CHECKING:
-    from v2g_bench.rig.open import Step
+    from v2g_bench.rig.opening import Step
 
 
 class EmulatedWorld(Protocol):

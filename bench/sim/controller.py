@@ -267,6 +267,7 @@ class SimController(Controller):
         digest = hashlib.sha256()
         core = core_of(self.dut.command).rpartition(":")[0]
         extra = [Path(core)] if core.endswith(".py") else []
+        digest.update(b"" if extra else core_of(self.dut.command).encode())
         for path in sorted(folder.glob("*.py")) + extra:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
         return str(folder), digest.hexdigest()
@@ -283,8 +284,8 @@ class SimController(Controller):
 def core_of(command: Sequence[str]) -> str:
     """The FILE:FACTORY after --core; "" without one.
 
-    >>> core_of(["v2g-daemon", "--config", "{config}", "--core", "tests/broken/broken_ems.py:hot_cell_late"])
-    'tests/broken/broken_ems.py:hot_cell_late'
+    >>> core_of(["v2g-daemon", "--config", "{config}", "--core", "mine/late.py:core"])
+    'mine/late.py:core'
     """
     for word, following in zip(command, [*command[1:], ""], strict=True):
         if word == "--core":

@@ -9,22 +9,17 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, cast
 
 from v2g_bench.can.columns import Frame
-from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.physics.timing import BitTiming
-from v2g_bench.can.roles import read_roles
 from v2g_bench.errors import BenchError
-from v2g_bench.meters.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.metrology.calibration import CalibrationState
 from v2g_bench.plant.control import PlantClient
 from v2g_bench.plant.settings import PlantSettings
 from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.controller_config import write_reference_config
 from v2g_bench.rig.load import LoadedRig
-from v2g_bench.rig.open import FIRST_FRAME_S, NEEDED_ROLES, Step
+from v2g_bench.rig.opening import FIRST_FRAME_S, Opening, Step
 from v2g_bench.rig.parts import emi_mark, plant_config
 from v2g_bench.rig.sync import EmulatedSync
 from v2g_bench.rig.trace import Edge, Stamp
@@ -61,49 +56,20 @@ class SimSync(EmulatedSync):
         return edge
 
 
-class SimRig:
+class SimRig(Opening):
     """The parts of one simulated rig. `with SimRig(...)` opens all of them or none.
 
     The same rig file, seed, sources and calls give the same bytes, whatever the machine is doing.
     """
 
     def __init__(self, loaded: LoadedRig, folder: Path, seed: int, *, note: Callable[[str], None]) -> None:
-        self.loaded, self.folder, self.seed = loaded, folder, seed
+        super().__init__(loaded)
+        self.folder, self.seed = folder, seed
         self.runtime = folder
         self.clock = self.timeline = Timeline(START_S)
         self.loop = SimLoop(self.timeline, Network())  # type: ignore[abstract]  # what it lacks, nobody here calls
         self._note = note
-        self._closers: list[tuple[str, Callable[[], None]]] = []
-        self.meters: dict[str, Any] = {}
         self.plant: SimPlant
-
-    def __enter__(self) -> "SimRig":
-        try:
-            for step in self.steps():
-                step.open()
-        except BaseException:
-            self.close(quiet=True)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close(quiet=error is not None)
-
-    def close(self, *, quiet: bool = False) -> None:
-        """Close everything that is open, the last first; BenchError with all that failed (unless quiet)."""
-        failed = []
-        while self._closers:
-            name, closer = self._closers.pop()
-            try:
-                closer()
-            except Exception as error:  # noqa: BLE001  (the parts after this one must be closed whatever it was)
-                failed.append(f"{name}: {error}")
-        failed += [f"{trouble.get('message')}: {trouble.get('exception')!r}" for trouble in self.loop.trouble]
-        self.loop.trouble.clear()
-        if failed and not quiet:
-            raise BenchError(f"rig {self.loaded.rig.name}", "not all parts closed: " + "; ".join(failed))
 
     def require_supervised(self) -> None:
         """Nothing: no current flows outside of this process."""
@@ -189,33 +155,12 @@ class SimRig:
     def calibrated(self, name: str) -> Calibrated:
         return UNCALIBRATED
 
-    @property
-    def digitizer(self) -> CurrentDigitizer:
-        """The meter that records the DC current."""
-        return cast(CurrentDigitizer, self.meters["dc_current"])
-
-    @property
-    def analyzer(self) -> PowerAnalyzer:
-        """The meter of the AC power."""
-        return cast(PowerAnalyzer, self.meters["ac_power"])
-
     # How it is opened
 
-    def _later(self, name: str, close: Callable[[], None]) -> None:
-        self._closers.append((name, close))
-
-    def _open_database(self) -> str:
-        bms = self.loaded.rig.bms
-        path = self.loaded.resolve(bms.dbc, "bms.dbc")
-        if isinstance(bms.roles, str):
-            self.roles = read_roles(self.loaded.resolve(bms.roles, "bms.roles"))
-        else:
-            self.roles = {
-                role: signal if isinstance(signal, str) else signal.model_dump() for role, signal in bms.roles.items()
-            }
-        self.db = BusDatabase.load(path, self.roles)
-        self.db.require(NEEDED_ROLES)
-        return f"{path}, {len(self.db.messages)} messages, {len(self.roles)} roles"
+    def _troubles(self) -> list[str]:
+        troubles = [f"{one.get('message')}: {one.get('exception')!r}" for one in self.loop.trouble]
+        self.loop.trouble.clear()
+        return troubles
 
     def _open_bus(self) -> str:
         bus = self.loaded.rig.bus["main"]

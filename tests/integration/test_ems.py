@@ -16,7 +16,7 @@ from ems_world import World, wait_for
 
 from v2g_bench.ems.client import ControlClient
 
-BROKEN = Path(__file__).parents[1] / "broken" / "broken_ems.py"
+BROKEN = "v2g_bench.qualification.defects.controllers"
 
 
 @pytest.fixture

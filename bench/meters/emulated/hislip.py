@@ -17,8 +17,8 @@ from enum import IntEnum
 
 from v2g_bench.clock import Clock
 from v2g_bench.meters.emulated.calls import Exchange
-from v2g_bench.meters.emulated.rawsocket import POLL_S, carry_out
 from v2g_bench.meters.emulated.scpi import Instrument
+from v2g_bench.meters.emulated.server import POLL_S, InstrumentServer, carry_out
 from v2g_bench.meters.emulated.syntax import ScpiError
 
 HEADER = struct.Struct("!2sBBIQ")
@@ -106,37 +106,16 @@ class _Session:
             self.executing.cancel()
 
 
-class HislipServer:
-    """`await start()`, then `await stop()`: it closes every connection and leaves no task behind."""
+class HislipServer(InstrumentServer):
+    """Any number of sessions, of two connections each."""
 
     def __init__(self, instrument: Instrument, clock: Clock) -> None:
-        self._instrument = instrument
-        self._clock = clock
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        super().__init__(instrument, clock)
         self._sessions: dict[int, _Session] = {}
         self._last_number = 0
         self._locked_by: _Session | None = None
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen; the port (chosen by the system for 0). OSError if it is taken."""
-        self._server = await asyncio.start_server(self._connected, host, port)
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def stop(self) -> None:
-        """Stop listening and close all connections."""
-        if self._server:
-            self._server.close()
-        connections = list(self._connections)
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
-        self._server = None
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             first = await receive(reader)
             if first.kind == Kind.INITIALIZE:
@@ -147,11 +126,6 @@ class HislipServer:
                 raise ProtocolError(3, "invalid initialization sequence")
         except ProtocolError as error:
             writer.write(Message(Kind.FATAL_ERROR, error.code, 0, str(error).encode()).encode())
-        except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
-            pass  # stopped, or the peer is gone: either way this connection ends
-        finally:
-            self._connections.discard(task)
-            writer.close()
 
     async def _synchronous(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._last_number = (self._last_number + 1) & 0xFFFF

@@ -16,6 +16,7 @@ from v2g_bench.clock import Clock, RealClock
 from v2g_bench.meters.emulated.hislip import HislipServer
 from v2g_bench.meters.emulated.rawsocket import RawSocketServer
 from v2g_bench.meters.emulated.scpi import Instrument
+from v2g_bench.meters.emulated.server import InstrumentServer
 
 START_STOP_BOUND_S = 10.0
 
@@ -38,7 +39,7 @@ class InstrumentHost:
     def __init__(self, instrument: Instrument, clock: Clock | None = None) -> None:
         self.instrument = instrument
         self._clock: Clock = clock or getattr(instrument, "clock", None) or RealClock()
-        self._servers: list[HislipServer | RawSocketServer] = []
+        self._servers: list[InstrumentServer] = []
 
     async def start_hislip(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Serve HiSLIP; the port. OSError if it is taken."""
@@ -54,7 +55,7 @@ class InstrumentHost:
         for server in servers:
             await server.stop()
 
-    async def _start(self, server: HislipServer | RawSocketServer, host: str, port: int) -> int:
+    async def _start(self, server: InstrumentServer, host: str, port: int) -> int:
         chosen = await server.start(host, port)
         self._servers.append(server)
         return chosen

@@ -2,7 +2,8 @@
 
 check: a requirement ("SAF-01"), a campaign ("campaign shutdown"), or "verify" (the recomputation of a run's evidence).
 verdict: of the requirement, or the invariants of the campaign that must fail, or "wrong" for verify.
-reason: a regular expression that must be found in what the check said. tests: as for pytest -k.
+reason: a regular expression that must be found in what the check said. tests: as for pytest -k; without, all files that
+have a test of the requirement are run.
 """
 
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ Kind = Literal["controller", "part", "bench"]
 class Defect:
     """One thing that is broken; see the module's text. near_miss: inside the limit by little, and must pass.
 
-    core: the factory in `controllers`; parts and bench: what `plugin` breaks; tamper: a file of the run that is changed
-    afterwards. emulated: also run on the emulated rigs.
+    core: the factory in `controllers`; parts: what `plugin` makes sick; bench: the name in `benches`; tamper: a file of
+    the run that is changed afterwards. alone: it breaks this requirement, and no other may be blamed for it.
+    emulated: also run on the emulated rigs.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Defect:
     bench: str = ""
     tamper: str = ""
     near_miss: bool = False
+    alone: bool = False
     emulated: bool = False
 
     @property
@@ -52,11 +55,16 @@ AMPERES = r"\d\.\d+ A ± .* limit <= 0\.\d+ A"
 
 
 def _core(name: str, check: str, verdict: str, reason: str, tests: str = "", **more: Any) -> Defect:
-    return Defect(name.replace("_", " "), "controller", check, verdict, reason, tests, core=name, **more)
+    title = more.pop("title", name.replace("_", " "))
+    return Defect(title, "controller", check, verdict, reason, tests, core=name, **more)
 
 
-def _fails(name: str, check: str, reason: str, tests: str, **more: Any) -> Defect:
+def _fails(name: str, check: str, reason: str, tests: str = "", **more: Any) -> Defect:
     return _core(name, check, "FAIL", reason, tests, **more)
+
+
+def _alone(name: str, check: str, reason: str, **more: Any) -> Defect:
+    return _fails(name, check, reason, alone=True, **more)
 
 
 def _part(name: str, verdict: str, reason: str, tests: str, *parts: Any, core: str = "", **more: Any) -> Defect:
@@ -70,7 +78,7 @@ def _bench(name: str, check: str, verdict: str, reason: str, tests: str = HOT, *
 
 TRIPS = (
     _fails("hot_cell_ignored", "SAF-01", STAYS, HOT, emulated=True),
-    _fails("strings_ignored", "SAF-02", STAYS, STRINGS),
+    _fails("strings_ignored", "SAF-02", STAYS, STRINGS, alone=True),
     _fails("hot_cell_in_51_ms", "SAF-01", TIME.format(r"5[01]\.\d+"), HOT),
     _fails("hot_cell_in_55_ms", "SAF-01", TIME.format(r"5[45]\.\d+"), HOT),
     _fails("hot_cell_in_70_ms", "SAF-01", TIME.format(r"(69|70)\.\d+"), HOT, emulated=True),
@@ -105,6 +113,7 @@ WORDS = (
     _core("log_invents_a_timeout", SHUTDOWN, "log", "ERR_BMS_TIMEOUT in the log, and no gap"),
     _fails("silence_not_logged", "SAF-05", "no ERR_BMS_TIMEOUT in the log", SILENCE),
     _fails("gradient_not_logged", "SAF-08", "no 0x01A2 in the log", GRADIENT),
+    _fails("code_not_logged", "SAF-08", "no 0x01A2 in the log", GRADIENT),
     _fails("divergence_not_logged", "SAF-09", "no 0x09BD in the log", DIVERGENCE),
     _fails("noise_not_logged", "SAF-11", "no 0x0B22 in the log", LOST),
 )
@@ -119,25 +128,68 @@ POWERS = (
 )
 
 FALLING_BACK = (
-    _fails("stale_data_used", "SAF-05", STAYS, SILENCE, emulated=True),
+    _fails("stale_data_used", "SAF-05", STAYS, SILENCE, emulated=True, alone=True),
     _fails("silence_after_a_second", "SAF-05", r"limit <= 500 ms|" + STAYS, SILENCE),
     _fails("checksum_unchecked", "SAF-11", "no 0x0B22 in the log", DAMAGED),
     _core("counter_unchecked", "campaign frozen", "isolation", "A flows later"),
-    _fails("gradient_not_derated", "SAF-08", "limit <= 90 %", GRADIENT),
+    _fails("gradient_not_derated", "SAF-08", "limit <= 90 %", GRADIENT, alone=True),
     _fails("gradient_derated_5_pct", "SAF-08", r"9\d\.\d+ % ± .* limit <= 90 %", GRADIENT),
     _fails("gradient_limit_20_k", "SAF-08", "no 0x01A2 in the log", GRADIENT),
     _fails("divergence_limit_20_pct", "SAF-09", "no 0x09BD in the log", DIVERGENCE),
-    _fails("divergence_keeps_discharging", "SAF-09", AMPERES, DIVERGENCE),
+    _fails("divergence_keeps_discharging", "SAF-09", AMPERES, DIVERGENCE, alone=True),
     _fails("divergence_forgotten", "SAF-09", AMPERES, DIVERGENCE),
     _fails("calibration_not_wanted", "SAF-09", "refused before the calibration charge: no", CALIBRATION),
     _core("calibration_never_done", "SAF-09", "ERROR", "calibration charge .* is not complete", CALIBRATION),
     _fails("noise_limit_60_pct", "SAF-11", "no 0x0B22 in the log", LOST),
-    _fails("noise_keeps_discharging", "SAF-11", AMPERES, LOST, emulated=True),
+    _fails("noise_keeps_discharging", "SAF-11", AMPERES, LOST, emulated=True, alone=True),
     _fails("recovers_too_soon", "SAF-11", AMPERES, LOST),
     _fails("charge_only_leaks_60_w", "SAF-11", AMPERES, LOST, emulated=True),
     _fails("charge_only_forbids_charging", "SAF-11", r"limit 1960 to 2040 W", BURSTS),
     _core("imbalance_ignored", FALLBACKS, "no-discharge", "the BMS has reported cell imbalance"),
     _core("imbalance_forgotten", FALLBACKS, "no-discharge", "the BMS has reported cell imbalance"),
+)
+
+# For each requirement a controller that breaks it and no other; some stand above.
+ONE_EACH = (
+    _alone("hot_cell_late_at_full_power", "SAF-01", TIME.format(r"(69|70)\.\d+")),
+    _alone("trips_at_limit", "SAF-03", "the controller reports no trip: no"),
+    _alone("reset_while_hot", "SAF-04", "the reset is refused while the cell is hot: no"),
+    _alone("inverter_silence_ignored", "SAF-06", "no FAULT_INVERTER_OFFLINE in the log"),
+    _alone("starts_blind", "SAF-07", AMPERES),
+    _alone("imbalance_forgotten", "SAF-10", AMPERES, title="imbalance forgotten, as certified"),
+    _alone("restart_releases_latches", "SAF-12", "the trip stands after the restart: no"),
+    _alone("reload_releases_trip", "SAF-12", "the trip stands after the reload: no"),
+    _alone("trip_asleep_in_charge_only", "SAF-13", STAYS),
+    _alone("short_trip_taken_back", "SAF-14", "the trip is still reported: no"),
+    _alone("damage_believed_while_charging", "SAF-15", "no trip: no|% ± .* limit >= 90 %"),
+    _alone("commands_spoiled", "SAF-16", "every checksum and counter is right: no .*wrong checksum"),
+    _alone("trouble_codes_ignored", "SAF-17", "the discharge ends within 15 s: no"),
+    _alone("discharges_at_min_soc", "LIM-01", AMPERES),
+    _alone("charges_at_max_soc", "LIM-02", AMPERES),
+    _alone("broken_limits_become_defaults", "LIM-03", "is refused: no"),
+    _alone("reload_ignored", "LIM-03", AMPERES),
+    _alone("power_off_3_pct_near_3_kw", "LIM-04", r"-30\d\d\.\d W ± .* limit -3060 to -2940 W"),
+    _alone("over_current_ignored", "LIM-05", AMPERES),
+    _alone("continuous_rating_ignored", "LIM-06", "W ± .* limit >= -2000 W"),
+    _alone("cells_charged_too_high", "LIM-07", AMPERES),
+    _alone("cells_discharged_too_low", "LIM-08", AMPERES),
+    _alone("low_soc_not_derated", "LIM-09", "W ± .* limit >= -9900 W"),
+    _alone("departure_ignored", "LIM-10", AMPERES),
+    _alone("micro_cycle_ignored", "LIM-11", "the discharge ends: no"),
+    _alone("override_ignored", "LIM-12", "W ± .* limit -3600 to -2400 W"),
+    _alone("cooling_one_kelvin_early", "THM-01", r"no cooling at 31\.5 °C: no"),
+    _alone("policy_forgotten", "THM-02", "cooling at 29 °C: no"),
+    _alone("heat_not_derated", "THM-03", "% ± .* limit <= 90 %"),
+    _alone("cold_not_derated", "THM-04", "% ± .* limit <= 90 %"),
+    _alone("precooling_ignored", "THM-05", "cooling before the window: no"),
+    _alone("derating_untold", "THM-06", "derating told at 42 °C: no"),
+    _alone("cycles_unknown", "HLT-01", "the cycle count is shown: no"),
+    _alone("review_late", "HLT-02", r"a review at 79\.5 %: no"),
+    _alone("throughput_stuck", "HLT-03", "the throughput is shown: no"),
+    _alone("cries_wolf", "LOG-01", "no fault code in it: no .*0x05F1"),
+    _alone("code_without_words", "LOG-02", "no 0x01A2.*High Thermal Gradient.* in the log"),
+    _alone("override_unlogged", "LOG-03", "in the log within 2 s"),
+    _alone("record_forged", "LOG-04", "the record is whole: no"),
 )
 
 DIGITIZER, ANALYZER = "meters.dc_current", "meters.ac_power"
@@ -218,4 +270,4 @@ BENCH = (
     _bench("", "verify", "wrong", "main.blf", title="a capture edited afterwards", tamper="main.blf"),
 )
 
-CATALOGUE: tuple[Defect, ...] = (*TRIPS, *WORDS, *POWERS, *FALLING_BACK, *PARTS, *BENCH)
+CATALOGUE: tuple[Defect, ...] = (*TRIPS, *WORDS, *POWERS, *FALLING_BACK, *ONE_EACH, *PARTS, *BENCH)

@@ -3,12 +3,13 @@
 Each defect is a certification or a campaign in processes of its own, as a user starts it, so that no defect can leak
 into the next one. What came of it:
 
-    killed       the check failed, in the words that belong to this defect
+    killed       the check failed, in the words that belong to this defect (and no other, where it breaks one alone)
     other        something failed, but not the check, or not for the reason
     survived     everything passed: the bench has a hole
     passed       a near miss that passed, as it has to;  rejected: one that did not
 """
 
+import itertools
 import json
 import os
 import re
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
+from v2g_bench.fixtures.claims import read_claims
+from v2g_bench.fixtures.requirements import read_requirements
 from v2g_bench.metrology.verdict import Verdict, worst
 from v2g_bench.qualification.defects.catalogue import CATALOGUE, Defect
 from v2g_bench.qualification.defects.plugin import SEEDED
@@ -31,6 +34,7 @@ BOUND_S = 600.0
 SCENARIOS = {"shutdown": 150, "fallbacks": 40, "frozen": 20}
 KILLED, OTHER, SURVIVED, PASSED, REJECTED = "killed", "other", "survived", "passed", "rejected"
 GOOD = (KILLED, PASSED)
+SOUND = {"PASS", "held", str(Verdict.NOT_APPLICABLE)}
 
 
 @dataclass(frozen=True)
@@ -96,16 +100,15 @@ def controls(defects: list[Defect]) -> list[tuple[str, str]]:
     """(check, tests) that the unbroken controller has to pass: everything that any of the defects is tried with."""
     tests = sorted({defect.tests for defect in defects if not defect.check.startswith("campaign")})
     campaigns = sorted({defect.check for defect in defects if defect.check.startswith("campaign")})
-    return ([("certification", " or ".join(f"({one})" for one in tests))] if tests else []) + [
-        (campaign, "") for campaign in campaigns
-    ]
+    everything = "" if "" in tests else " or ".join(f"({one})" for one in tests)
+    return ([("certification", everything)] if tests else []) + [(campaign, "") for campaign in campaigns]
 
 
 def control(bench: Bench, check: str, tests: str) -> Found:
     """The unbroken controller on the sound bench."""
     sound = Defect(f"control: {check}", "controller", check, "PASS", "", tests)
     tested, said, fits = _campaign(bench, sound) if check.startswith("campaign") else _certify(bench, sound, True)
-    good = fits and bool(tested) and set(tested.values()) <= {"PASS", "held"}
+    good = fits and bool(tested) and set(tested.values()) <= SOUND
     return Found(sound.name, "control", check, PASSED if good else REJECTED, tested, said)
 
 
@@ -121,9 +124,10 @@ def try_out(bench: Bench, defect: Defect) -> Found:
     elif defect.check == "verify":
         outcome = (KILLED if right else OTHER) if not fits else SURVIVED
     elif tested.get(defect.check) == defect.verdict:
-        outcome = KILLED if right else OTHER
+        blamed = {check for check, verdict in tested.items() if verdict in ("FAIL", "ERROR")} - {defect.check}
+        outcome = KILLED if right and not (defect.alone and blamed) else OTHER
     else:
-        outcome = SURVIVED if tested and set(tested.values()) <= {"PASS", "held"} else OTHER
+        outcome = SURVIVED if tested and set(tested.values()) <= SOUND else OTHER
     return Found(defect.name, defect.kind, defect.check, outcome, tested, _short(said, defect.reason))
 
 
@@ -164,7 +168,7 @@ def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, st
         reports = Path(folder) / "reports"
         command = [sys.executable, "-m", "pytest", f"--rig={_rig(bench, defect, Path(folder))}", f"--reports={reports}"]
         command += [f"--trials={bench.trials}", f"--seed={bench.seed}", "--no-qualify", "-q", "-p", PLUGIN]
-        command += ["-p", "no:cacheprovider", "-k", defect.tests, str(bench.suite)]
+        command += ["-p", "no:cacheprovider", *_selection(bench.suite, defect)]
         sick = json.dumps({"parts": [list(one) for one in defect.parts], "bench": defect.bench})
         told = _run(command, {SEEDED: sick})
         runs = sorted(reports.glob("*/results.json"))
@@ -177,7 +181,8 @@ def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, st
             for one in results["requirements"]
             if one["tests"]
         }
-        said = "\n".join(test["reason"] for one in results["requirements"] for test in one["tests"])
+        reasons = {one["id"]: [test["reason"] for test in one["tests"]] for one in results["requirements"]}
+        said = "\n".join(reasons.get(defect.check) or itertools.chain.from_iterable(reasons.values()))
         if not verified:
             return tested, said, True
         if defect.tamper:
@@ -185,6 +190,14 @@ def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, st
         verify = [sys.executable, "-m", "v2g_bench.cli", "verify", str(runs[0].parent)]
         done = subprocess.run(verify, capture_output=True, text=True, timeout=BOUND_S)
         return tested, done.stdout + done.stderr, done.returncode == 0
+
+
+def _selection(suite: Path, defect: Defect) -> list[str]:
+    """What pytest is to run: the chosen tests; else all files that have a test of the requirement; else everything."""
+    if defect.tests:
+        return ["-k", defect.tests, str(suite)]
+    claims = read_claims(suite, read_requirements(suite)).get(defect.check, [])
+    return list(dict.fromkeys(claim.partition("::")[0] for claim in claims)) or [str(suite)]
 
 
 def _rig(bench: Bench, defect: Defect, folder: Path) -> str:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.qualification.defects.catalogue import CONTROLLERS
 from v2g_bench.reports import model
 from v2g_bench.reports.verdicts import NOT_APPLICABLE, worst
 
 PROJECT = Path(__file__).resolve().parents[3]
-BROKEN = PROJECT / "tests" / "broken"
 CONFORMANCE = "tests/conformance"
 END_S = 240.0
 TAG = "V2G_TEST_RUN"  # in the environment of everything that a run starts, so that what it leaves behind is known by it
@@ -63,7 +63,7 @@ class Certified:
 
 def controller(factory: str) -> list[str]:
     """[dut] command of the reference controller with one seeded defect."""
-    return ["v2g-daemon", "--config", "{config}", "--core", f"{BROKEN / 'broken_ems.py'}:{factory}"]
+    return ["v2g-daemon", "--config", "{config}", "--core", f"{CONTROLLERS}:{factory}"]
 
 
 def rig_file(folder: Path, changes: Changes | None = None, text: str = "", base: str = "virtual") -> Path:

@@ -58,15 +58,15 @@ class Mutant:
 
 MUTANTS = [
     Mutant("hot_cell_ignored", {"SAF-01": r"does not stay below the threshold"}, [HOT, STRINGS]),
-    Mutant("hot_cell_late", {"SAF-01": r"^(6|7)\d\.\d+ ms ± .* limit <= 50 ms   FAIL"}, [HOT, AT_45_C], real=True),
+    Mutant("hot_cell_in_70_ms", {"SAF-01": r"^(6|7)\d\.\d+ ms ± .* limit <= 50 ms   FAIL"}, [HOT, AT_45_C], real=True),
     Mutant("strings_ignored", {"SAF-02": r"does not stay below the threshold"}, [HOT, STRINGS]),
     Mutant("trips_at_limit", {"SAF-03": r"the controller reports no trip: no"}, [AT_45_C, AT_300_MV, HOT], real=True),
-    Mutant("bms_silence_ignored", {"SAF-05": r"no ERR_BMS_TIMEOUT in the log"}, [SILENCE, HOT], real=True),
+    Mutant("stale_data_used", {"SAF-05": r"no ERR_BMS_TIMEOUT in the log"}, [SILENCE, HOT], real=True),
     Mutant("gradient_not_derated", {"SAF-08": r"limit <= 90 %"}, [GRADIENT, DISCHARGE]),
-    Mutant("soc_divergence_ignored", {"SAF-09": r"no 0x09BD in the log"}, [DIVERGENCE, DISCHARGE]),
-    Mutant("emi_keeps_discharging", {"SAF-11": r"[78]\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DISCHARGE]),
-    Mutant("charge_only_leaks_50w", {"SAF-11": r"0\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DISCHARGE], real=True),
-    Mutant("power_scaled_5pct", {"LIM-04": r"^-31\d\d\.\d W ± .* limit -3060 to -2940 W"}, [DISCHARGE, CHARGE, HOT]),
+    Mutant("divergence_limit_20_pct", {"SAF-09": r"no 0x09BD in the log"}, [DIVERGENCE, DISCHARGE]),
+    Mutant("noise_keeps_discharging", {"SAF-11": r"[78]\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DISCHARGE]),
+    Mutant("charge_only_leaks_60_w", {"SAF-11": r"0\.\d+ A ± .* limit <= 0\.\d+ A"}, [LOST, DISCHARGE], real=True),
+    Mutant("power_5_pct_high", {"LIM-04": r"^-31\d\d\.\d W ± .* limit -3060 to -2940 W"}, [DISCHARGE, CHARGE, HOT]),
     Mutant(
         "power_sign_wrong",
         {"LIM-04": r"^(29|30)\d\d\.\d W ± .* limit -3060 to -2940 W"},
@@ -78,7 +78,7 @@ MUTANTS = [
         {"SAF-05": r"no ERR_BMS_TIMEOUT", "SAF-08": r"no 0x01A2", "SAF-11": r"no 0x0B22"},
         [SILENCE, GRADIENT, LOST],
     ),
-    Mutant("corrupt_frames_believed", {"SAF-11": r"no 0x0B22 in the log"}, [DAMAGED, HOT]),
+    Mutant("checksum_unchecked", {"SAF-11": r"no 0x0B22 in the log"}, [DAMAGED, HOT]),
 ]
 
 

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certify import BROKEN, certify, controller, rig_file
+from certify import certify, controller, rig_file
+
+from v2g_bench.qualification.defects.plugin import SEEDED
+from v2g_bench.qualification.defects.run import PLUGIN
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -23,7 +26,7 @@ DISCHARGE = "tests/conformance/limits/test_power.py::test_set_power_is_the_power
 
 @dataclass(frozen=True)
 class Sick:
-    """Defects as `sick_parts` takes them; found: the verdict of every test, and the pattern of its reason."""
+    """Defects as the plugin of seeded defects takes them; found: the verdict of every test, and the pattern of its reason."""
 
     name: str
     defects: list[list[Any]]
@@ -62,7 +65,7 @@ SICK = [
         [["meters.dc_current", {"scale": 0.001}, "start"]],
         ("ERROR", "contradict each other: the digitizer shows .* A, the BMS -8"),
         [HOT, LOST],
-        "emi_keeps_discharging",
+        "noise_keeps_discharging",
     ),
     Sick(
         "dead digitizer",
@@ -75,7 +78,7 @@ SICK = [
         [["meters.dc_current", {"time_base": 0.5}, "start"]],
         ("ERROR", "meters.dc_current: (.* readings came|two edges of the sync line)"),
         [HOT],
-        "hot_cell_late",
+        "hot_cell_in_70_ms",
     ),
     *[
         Sick(
@@ -85,7 +88,7 @@ SICK = [
             [HOT],
             factory,
         )
-        for error, factory in [(0.001, ""), (0.02, ""), (0.1, "hot_cell_late"), (-0.3, "")]
+        for error, factory in [(0.001, ""), (0.02, ""), (0.1, "hot_cell_in_70_ms"), (-0.3, "")]
     ],
     Sick(
         "analyzer that shows half",
@@ -157,8 +160,8 @@ SICK = [
 @pytest.mark.parametrize("sick", SICK, ids=lambda sick: sick.name)
 def test_a_sick_part_is_found(tmp_path, sick):
     rig = rig_file(tmp_path, {"dut.command": controller(sick.factory)} if sick.factory else {})
-    env = {"PYTHONPATH": str(BROKEN), "V2G_SICK": json.dumps(sick.defects)}
-    done = certify(tmp_path, rig, sick.select, "-p", "sick_parts", env=env)
+    env = {SEEDED: json.dumps({"parts": sick.defects})}
+    done = certify(tmp_path, rig, sick.select, "-p", PLUGIN, env=env)
     verdict, pattern = sick.found
     assert done.status == 1, done.out
     assert set(done.tested().values()) == {verdict}, done.out

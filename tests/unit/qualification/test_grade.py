@@ -8,8 +8,8 @@ import pytest
 from v2g_bench.meters.protocols import Identity
 from v2g_bench.qualification.grade import calibration_states, hardware_blocked
 from v2g_bench.qualification.trigger import MeasuredTiming, timing_path
+from v2g_bench.rig.instruments import MEASURES
 from v2g_bench.rig.load import load_rig
-from v2g_bench.rig.open import MEASURES
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WHO = {

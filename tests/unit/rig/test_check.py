@@ -7,7 +7,7 @@ import pytest
 from v2g_bench.errors import BenchError
 from v2g_bench.rig import check
 from v2g_bench.rig.check import Finding, check_rig
-from v2g_bench.rig.open import Step
+from v2g_bench.rig.opening import Step
 
 
 class FakeRig:

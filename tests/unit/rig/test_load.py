@@ -5,7 +5,7 @@ import pytest
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.load import load_rig, shipped_rigs
-from v2g_bench.rig.open import NEEDED_ROLES
+from v2g_bench.rig.opening import NEEDED_ROLES
 
 GOOD = """
 name = "mine"

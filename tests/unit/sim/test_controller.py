@@ -1,5 +1,4 @@
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -9,7 +8,7 @@ from v2g_bench.rig.load import load_rig
 from v2g_bench.sim.controller import core_of
 from v2g_bench.sim.rig import SimRig
 
-BROKEN = Path(__file__).parents[2] / "broken" / "broken_ems.py"
+BROKEN = "v2g_bench.qualification.defects.controllers"
 CRASHING = """
 from v2g_bench.ems.core import Ems
 
@@ -48,7 +47,7 @@ def test_the_sound_core_isolates_in_time(sim_rig):
 
 
 def test_a_late_core_is_late(tmp_path):
-    with rig_with_core(tmp_path, f"{BROKEN}:hot_cell_late") as parts:
+    with rig_with_core(tmp_path, f"{BROKEN}:hot_cell_in_70_ms") as parts:
         assert isolated_after_s(parts) > 0.06
 
 
@@ -106,7 +105,7 @@ def test_reload_health_and_an_unknown_command(sim_rig):
 
 
 def test_who_it_is_depends_on_the_core(sim_rig, tmp_path):
-    with rig_with_core(tmp_path, f"{BROKEN}:hot_cell_late") as parts:
+    with rig_with_core(tmp_path, f"{BROKEN}:hot_cell_in_70_ms") as parts:
         assert parts.controller.program()[1] != sim_rig.controller.program()[1]
     assert sim_rig.controller.version()
 

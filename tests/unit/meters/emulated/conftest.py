@@ -1,9 +1,27 @@
+import asyncio
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from v2g_bench.clock import SimClock
+from v2g_bench.clock import RealClock, SimClock
+
+BOUND_S = 10.0
+
+
+def serve(server, box, scenario):
+    """Run `await scenario(box, port)` against such a server of this instrument, within a bound."""
+
+    async def whole():
+        running = server(box, RealClock())
+        port = await running.start()
+        try:
+            async with asyncio.timeout(BOUND_S):
+                await scenario(box, port)
+        finally:
+            await running.stop()
+
+    asyncio.run(whole())
 
 
 class StepProbe:

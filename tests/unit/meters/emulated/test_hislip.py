@@ -3,13 +3,13 @@ import contextlib
 
 import pytest
 
-from v2g_bench.clock import RealClock
 from v2g_bench.meters.emulated.calls import Later, command
 from v2g_bench.meters.emulated.hislip import HEADER, HislipServer, Kind, Message, receive
 from v2g_bench.meters.emulated.scpi import Instrument
 
+from .conftest import serve
+
 FIRST_ID = 0xFFFFFF00
-BOUND_S = 10.0
 
 
 class Box(Instrument):
@@ -45,17 +45,7 @@ class Client:
 
 
 def run(scenario):
-    async def whole():
-        box = Box()
-        server = HislipServer(box, RealClock())
-        port = await server.start()
-        try:
-            async with asyncio.timeout(BOUND_S):
-                await scenario(box, port)
-        finally:
-            await server.stop()
-
-    asyncio.run(whole())
+    serve(HislipServer, Box(), scenario)
 
 
 def test_a_response_carries_the_number_of_its_question():

@@ -1,11 +1,10 @@
 import asyncio
 
-from v2g_bench.clock import RealClock
 from v2g_bench.meters.emulated.calls import Later, command
 from v2g_bench.meters.emulated.rawsocket import RawSocketServer
 from v2g_bench.meters.emulated.scpi import Instrument, Number
 
-BOUND_S = 10.0
+from .conftest import serve
 
 
 class Box(Instrument):
@@ -19,17 +18,7 @@ class Box(Instrument):
 
 
 def run(scenario):
-    async def whole():
-        box = Box()
-        server = RawSocketServer(box, RealClock())
-        port = await server.start()
-        try:
-            async with asyncio.timeout(BOUND_S):
-                await scenario(box, port)
-        finally:
-            await server.stop()
-
-    asyncio.run(whole())
+    serve(RawSocketServer, Box(), scenario)
 
 
 def test_messages_in_one_piece_and_in_many():
@@ -101,17 +90,5 @@ def test_a_line_without_end_is_an_error_in_the_queue():
             await asyncio.sleep(0.001)
         writer.write(b"\n:SYST:ERR?\n")
         assert (await reader.readline()).startswith(b"-363")
-
-    run(scenario)
-
-
-def test_stop_closes_connections_that_wait():
-    async def scenario(box, port):
-        server = RawSocketServer(box, RealClock())
-        reader, writer = await asyncio.open_connection("127.0.0.1", await server.start())
-        writer.write(b"WAIT?\n")
-        await writer.drain()
-        await server.stop()
-        assert await reader.read() == b""
 
     run(scenario)

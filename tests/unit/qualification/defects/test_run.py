@@ -6,7 +6,17 @@ import pytest
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.defects import run as run_module
 from v2g_bench.qualification.defects.catalogue import CATALOGUE, Defect
-from v2g_bench.qualification.defects.run import Bench, Found, _rig, chosen, controls, matrix, run_all, try_out
+from v2g_bench.qualification.defects.run import (
+    Bench,
+    Found,
+    _rig,
+    _selection,
+    chosen,
+    controls,
+    matrix,
+    run_all,
+    try_out,
+)
 from v2g_bench.rig.load import load_rig
 
 BENCH = Bench("sim", run_module.Path("tests/conformance"))
@@ -50,6 +60,21 @@ def test_a_near_miss_has_to_pass(monkeypatch):
     for verdict, outcome in (("PASS", "passed"), ("FAIL", "rejected"), ("INCONCLUSIVE", "rejected")):
         said(monkeypatch, {"SAF-01": verdict}, "")
         assert try_out(BENCH, near).outcome == outcome
+
+
+def test_one_that_is_said_to_break_nothing_else_breaks_nothing_else(monkeypatch):
+    alone = Defect("late", "controller", "SAF-01", "FAIL", r"51 ms", core="hot_cell_in_51_ms", alone=True)
+    for other, outcome in (("PASS", "killed"), ("INCONCLUSIVE", "killed"), ("FAIL", "other"), ("ERROR", "other")):
+        said(monkeypatch, {"SAF-01": "FAIL", "SAF-02": other}, "51 ms")
+        assert try_out(BENCH, alone).outcome == outcome
+
+
+def test_without_chosen_tests_all_files_of_the_requirement_are_run():
+    alone = Defect("x", "controller", "LIM-04", "FAIL", "x", core="power_5_pct_high", alone=True)
+    assert _selection(BENCH.suite, alone) == ["tests/conformance/limits/test_power.py"]
+    assert _selection(BENCH.suite, LATE) == ["-k", "hot", "tests/conformance"]
+    control = Defect("control", "controller", "certification", "PASS", "")
+    assert _selection(BENCH.suite, control) == ["tests/conformance"]
 
 
 def test_a_control_that_does_not_pass_spoils_all(monkeypatch):
@@ -96,7 +121,10 @@ def test_the_emulated_rigs_run_a_chosen_part_one_at_a_time(monkeypatch):
 def test_everything_that_is_tried_is_tried_with_the_sound_controller(monkeypatch):
     checks = controls(list(CATALOGUE))
     tests = dict(checks)["certification"]
-    assert all(f"({defect.tests})" in tests for defect in CATALOGUE if not defect.check.startswith("campaign"))
+    assert tests == ""  # some are tried with whole files: so is the sound one, with all of them
+    chosen_tests = {LATE.tests, "no_trip_at_the_limit"}
+    some = dict(controls([defect for defect in CATALOGUE if defect.tests in chosen_tests] + [LATE]))["certification"]
+    assert all(f"({one})" in some for one in chosen_tests)
     assert {check for check, _ in checks} >= {"campaign shutdown", "campaign fallbacks", "campaign frozen"}
 
 

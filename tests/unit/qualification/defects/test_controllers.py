@@ -1,36 +1,27 @@
 """Each seeded defect does what its name says; the sound controller passes the same check."""
 
-import importlib.util
 import random
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from v2g_bench.ems import requests
 from v2g_bench.ems.actions import LogLine, Quality
+from v2g_bench.ems.audit import AuditTrail
+from v2g_bench.ems.canport import CanPort
 from v2g_bench.ems.commands import SetDeparture, SetPower
 from v2g_bench.ems.core import Ems
+from v2g_bench.ems.daemon import core_factory
+from v2g_bench.ems.parts import EmsSettings
 from v2g_bench.ems.window import Departure
+from v2g_bench.qualification.defects import controllers
+from v2g_bench.qualification.defects.catalogue import CONTROLLERS
+from v2g_bench.qualification.defects.controllers import FACTORIES
 
-from .conftest import Driver
+from ...ems.conftest import Driver
 
 Drive = Callable[..., Driver]
-
-
-def _load() -> ModuleType:
-    path = Path(__file__).parents[2] / "broken" / "broken_ems.py"
-    spec = importlib.util.spec_from_file_location("broken_ems", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["broken_ems"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-BROKEN = _load()
+SHELL = [(CanPort, "send"), (AuditTrail, "append"), (requests, "load_files"), (requests.Requests, "_record")]
 
 
 def _hot_stops(driver: Driver) -> bool:
@@ -155,18 +146,18 @@ def _power_comes_back_slowly(driver: Driver) -> bool:
 
 CHECKS: dict[str, Callable[[Driver], bool]] = {
     "hot_cell_ignored": _hot_stops,
-    "hot_cell_late": _hot_stops,
+    "hot_cell_in_70_ms": _hot_stops,
     "strings_ignored": _strings_stop,
     "trips_at_limit": _limit_holds,
     "trip_does_not_latch": _latches,
-    "bms_silence_ignored": _silence_stops,
+    "stale_data_used": _silence_stops,
     "gradient_not_derated": _gradient_derates,
-    "soc_divergence_ignored": _divergence_blocks,
-    "emi_keeps_discharging": _noise_blocks,
-    "charge_only_leaks_50w": _noise_blocks,
-    "power_scaled_5pct": _power_is_right,
+    "divergence_limit_20_pct": _divergence_blocks,
+    "noise_keeps_discharging": _noise_blocks,
+    "charge_only_leaks_60_w": _noise_blocks,
+    "power_5_pct_high": _power_is_right,
     "power_sign_wrong": _power_is_right,
-    "corrupt_frames_believed": _corrupt_is_dropped,
+    "checksum_unchecked": _corrupt_is_dropped,
     "code_not_logged": _code_is_logged,
     "continuous_rating_ignored": _continuous_rating_holds,
     "imbalance_ignored": _imbalance_blocks,
@@ -177,18 +168,28 @@ CHECKS: dict[str, Callable[[Driver], bool]] = {
 }
 
 
-def test_every_defect_has_a_check() -> None:
-    assert BROKEN.FACTORIES.keys() == CHECKS.keys()
+def test_a_controller_that_is_not_there_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="no broken controller is called nobody"):
+        _ = controllers.nobody
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_each_is_loaded_by_its_name_and_is_a_controller(name: str, settings: EmsSettings) -> None:
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:  # those that change the shell around the core are taken back
+        for part, attribute in SHELL:
+            patch.setattr(part, attribute, getattr(part, attribute))
+        assert isinstance(core_factory(f"{CONTROLLERS}:{name}")(settings), Ems)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_sound_controller_passes_and_broken_one_fails(name: str, drive: Drive) -> None:
     assert CHECKS[name](drive(Ems))
-    assert not CHECKS[name](drive(BROKEN.FACTORIES[name]))
+    assert not CHECKS[name](drive(FACTORIES[name]))
 
 
 def test_late_trip_is_60_ms_late(drive: Drive) -> None:
-    driver = drive(BROKEN.hot_cell_late).at_power(-3000)
+    driver = drive(FACTORIES["hot_cell_in_70_ms"]).at_power(-3000)
     driver.set(cell_temperature_max=45.5, cell_temperature_min=44.5)
     driver.run(0.055)
     assert driver.power_w is not None
@@ -196,7 +197,7 @@ def test_late_trip_is_60_ms_late(drive: Drive) -> None:
     assert driver.power_w is None
 
 
-def test_leak_is_50_w(drive: Drive) -> None:
-    driver = drive(BROKEN.charge_only_leaks_50w)
+def test_leak_is_60_w(drive: Drive) -> None:
+    driver = drive(FACTORIES["charge_only_leaks_60_w"])
     _noise_blocks(driver)
-    assert driver.power_w == -50
+    assert driver.power_w == -60

@@ -1,15 +1,29 @@
-"""An open rig's end: every part is closed, whatever the others do."""
+"""How a rig is opened and closed: all parts or none, and every part is closed, whatever the others do."""
 
 import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.load import load_rig
-from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.opening import NEEDED_ROLES, Opening, Step
+
+
+class Rig(Opening):
+    """Opens what it is told to."""
+
+    def __init__(self):
+        super().__init__(load_rig("virtual"))
+        self.opening, self.troubles = [], []
+
+    def steps(self):
+        return [Step(f"part {number}", one) for number, one in enumerate(self.opening)]
+
+    def _troubles(self):
+        return self.troubles
 
 
 @pytest.fixture
-def rig(tmp_path):
-    return OpenRig(load_rig("virtual"), tmp_path, 1, strict=False, note=print)
+def rig():
+    return Rig()
 
 
 def closers(rig, *ends):
@@ -57,3 +71,33 @@ def test_an_error_that_came_before_is_not_hidden(rig):
     closed = closers(rig, ValueError("zero"), None)
     rig.close(quiet=True)
     assert closed == [1, 0]
+
+
+def test_what_went_wrong_besides_is_said_when_all_is_closed(rig):
+    closed = closers(rig, ValueError("zero"))
+    rig.troubles = ["a task: KeyError()"]
+    with pytest.raises(BenchError, match=r"not all parts closed: part 0: zero; a task: KeyError\(\)"):
+        rig.close()
+    assert closed == [0]
+
+
+def test_a_part_that_cannot_be_opened_closes_those_before_it_and_none_after_it_is_opened(rig):
+    closed, opened = [], []
+
+    def opens(number):
+        opened.append(number)
+        rig._later(f"part {number}", lambda: closed.append(number))
+
+    def fails():
+        raise BenchError("part 2", "is off")
+
+    rig.opening = [lambda: opens(0), lambda: opens(1), fails, lambda: opens(3)]
+    with pytest.raises(BenchError, match="part 2: is off"):
+        rig.__enter__()
+    assert (opened, closed) == ([0, 1], [1, 0])
+
+
+def test_the_database_has_the_roles_that_every_test_needs(rig):
+    assert "roles" in rig._open_database()
+    assert all(rig.db.has(role) for role in NEEDED_ROLES)
+    assert set(NEEDED_ROLES) <= set(rig.roles)

@@ -1,0 +1,36 @@
+"""A danger is seen, and what is done about it is not all that has to be done."""
+
+from dataclasses import replace
+
+from v2g_bench.ems.actions import Action, Frame, StopInverter
+from v2g_bench.ems.core import Decision, Ems
+from v2g_bench.qualification.defects.controllers import make
+
+
+class _ContactorsStay(Ems):
+    """Stops the inverter and leaves the pack connected."""
+
+    def decide(self, now_s: float) -> Decision:
+        decision = super().decide(now_s)
+        return replace(decision, contactors=True) if self.parts.trip.latched else decision
+
+
+class _InverterStays(_ContactorsStay):
+    """A trip neither opens the contactors nor tells the inverter to stop."""
+
+    def settle(self, now_s: float) -> list[Action]:
+        return [action for action in super().settle(now_s) if not isinstance(action, StopInverter)]
+
+
+class _Crashing(Ems):
+    """Dies of the first dangerous value."""
+
+    def hear(self, frame: Frame, now_s: float) -> list[Action]:
+        if any(self.parts.trip.judge(role, value) for role, value in frame.values.items()):
+            raise RuntimeError("index out of range")
+        return super().hear(frame, now_s)
+
+
+contactors_stay_closed: make.Factory = _ContactorsStay
+inverter_not_stopped: make.Factory = _InverterStays
+crashes_on_danger: make.Factory = _Crashing

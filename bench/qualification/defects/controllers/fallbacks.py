@@ -1,0 +1,109 @@
+"""Gradient, divergence, noise, imbalance: the fallback does not come, or is not one."""
+
+from collections.abc import Iterable
+
+from v2g_bench.ems.balance import CellImbalance
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.parts import EmsParts, EmsSettings
+from v2g_bench.ems.setpoint import Arbiter, Ceiling, Setpoint
+from v2g_bench.qualification.defects.controllers import make
+
+
+def gradient_not_derated(settings: EmsSettings) -> Ems:
+    """Says 0x01A2 and goes on as before."""
+    return make.tuned(settings, gradient_discharge_pct=100.0)
+
+
+def gradient_derated_5_pct(settings: EmsSettings) -> Ems:
+    """Takes away too little to be called derated."""
+    return make.tuned(settings, gradient_discharge_pct=95.0)
+
+
+def gradient_limit_20_k(settings: EmsSettings) -> Ems:
+    """Calls nothing a gradient that is less than 20 K."""
+    return make.tuned(settings, gradient_k=20.0)
+
+
+def divergence_limit_20_pct(settings: EmsSettings) -> Ems:
+    """Believes a state of charge that is 8 % off."""
+    return make.tuned(settings, soc_divergence_pct=20.0)
+
+
+def noise_limit_60_pct(settings: EmsSettings) -> Ems:
+    """Calls a line good that loses a quarter of its frames."""
+    return make.tuned(settings, packet_loss_pct=60.0)
+
+
+class _BoldParts(EmsParts):
+    """Knows of latches and blocks nothing; `for_noise`, `for_soc`: of which."""
+
+    for_noise = for_soc = False
+
+    def v2g_blocked(self) -> str | None:
+        noisy, diverged = self.signal.noisy, self.soc.diverged
+        self.signal.noisy = None if self.for_noise else noisy
+        self.soc.diverged = None if self.for_soc else diverged
+        try:
+            return super().v2g_blocked()
+        finally:
+            self.signal.noisy, self.soc.diverged = noisy, diverged
+
+
+class _BoldInNoise(_BoldParts):
+    for_noise = True
+
+
+class _BoldInDivergence(_BoldParts):
+    for_soc = True
+
+
+def noise_keeps_discharging(settings: EmsSettings) -> Ems:
+    """Says 0x0B22 and goes on discharging."""
+    return Ems(settings, _BoldInNoise.build(settings))
+
+
+def divergence_keeps_discharging(settings: EmsSettings) -> Ems:
+    """Says 0x09BD and goes on discharging."""
+    return Ems(settings, _BoldInDivergence.build(settings))
+
+
+class _Leaky(Arbiter):
+    """In charge-only mode a little of the discharge goes on."""
+
+    leak_w = 60.0
+
+    def settle(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
+        setpoint = super().settle(request_w, ceilings)
+        if request_w < 0 and any(reason.startswith("charge-only") for reason in setpoint.limited_by):
+            return Setpoint(-self.leak_w, setpoint.limited_by)
+        return setpoint
+
+
+def charge_only_leaks_60_w(settings: EmsSettings) -> Ems:
+    """60 W of discharge where none is allowed."""
+    return make.having(settings, arbiter=_Leaky())
+
+
+class _Blocking(Arbiter):
+    """In charge-only mode nothing at all is allowed."""
+
+    def settle(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
+        held = list(ceilings)
+        if any(ceiling.reason.startswith("charge-only") for ceiling in held):
+            return Setpoint(0.0, ("charge-only",))
+        return super().settle(request_w, held)
+
+
+def charge_only_forbids_charging(settings: EmsSettings) -> Ems:
+    """The fallback keeps the pack from being charged, too."""
+    return make.having(settings, arbiter=_Blocking())
+
+
+class _NeverImbalanced(CellImbalance):
+    def _judge(self, flag: bool, *, full: bool) -> None:
+        self.latched = False
+
+
+def imbalance_ignored(settings: EmsSettings) -> Ems:
+    """Discharges a pack whose cells are out of balance."""
+    return make.having(settings, balance=_NeverImbalanced())

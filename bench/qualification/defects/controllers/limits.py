@@ -1,0 +1,130 @@
+"""What the battery and its owner allow: SoC limits and their reload, cell voltages, currents, departure, micro-cycles.
+
+One of the defects is of the shell around the core: its factory changes the running process, which is the controller's
+own, or that of a simulation with no other controller in it.
+"""
+
+from v2g_bench.ems import requests
+from v2g_bench.ems.commands import Command, Reload, Reply
+from v2g_bench.ems.config import EmsConfig
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.limits import InForce, SocLimits, SocWindow
+from v2g_bench.ems.microcycle import MicroCycle
+from v2g_bench.ems.pack_state import PackState
+from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.setpoint import Ceiling, CellVoltageGuard, OverCurrentHold
+from v2g_bench.ems.thermal import ThermalPolicy
+from v2g_bench.ems.window import FloatingWindow
+from v2g_bench.errors import BenchError
+from v2g_bench.qualification.defects.controllers import make
+
+BESIDE_PCT = 0.6  # of SoC: enough to be inside the window
+
+
+class _BelowOnly(SocWindow):
+    def ceiling(self, soc_pct: float, *, calibrating: bool) -> Ceiling | None:
+        limits = (self.in_force or InForce(self.limits)).limits
+        at_edge = soc_pct == limits.min_soc_pct
+        return super().ceiling(soc_pct + BESIDE_PCT if at_edge else soc_pct, calibrating=calibrating)
+
+
+def discharges_at_min_soc(settings: EmsSettings) -> Ems:
+    """No discharge below MIN_SOC, but at it: < where <= belongs."""
+    return make.having(settings, window=_BelowOnly(settings.limits))
+
+
+class _AboveOnly(SocWindow):
+    def ceiling(self, soc_pct: float, *, calibrating: bool) -> Ceiling | None:
+        limits = (self.in_force or InForce(self.limits)).limits
+        at_edge = soc_pct == limits.max_soc_pct
+        return super().ceiling(soc_pct - BESIDE_PCT if at_edge else soc_pct, calibrating=calibrating)
+
+
+def charges_at_max_soc(settings: EmsSettings) -> Ems:
+    """No charge above MAX_SOC, but at it."""
+    return make.having(settings, window=_AboveOnly(settings.limits))
+
+
+class _NoOverride(FloatingWindow):
+    def at(self, limits: SocLimits, now_s: float, charge_pct_per_s: float | None) -> InForce:
+        self.override = None
+        return super().at(limits, now_s, charge_pct_per_s)
+
+
+def override_ignored(settings: EmsSettings) -> Ems:
+    """Accepts an override of the SoC limits and does not act on it."""
+    return make.having(settings, floating=_NoOverride())
+
+
+class _NoDeparture(FloatingWindow):
+    def at(self, limits: SocLimits, now_s: float, charge_pct_per_s: float | None) -> InForce:
+        self.departure = None
+        return super().at(limits, now_s, charge_pct_per_s)
+
+
+def departure_ignored(settings: EmsSettings) -> Ems:
+    """Discharges a vehicle that is about to leave."""
+    return make.having(settings, floating=_NoDeparture())
+
+
+def micro_cycle_ignored(settings: EmsSettings) -> Ems:
+    """Discharges down to MIN_SOC in one go."""
+    return make.having(settings, micro_cycle=MicroCycle(100.0))
+
+
+class _Stubborn(Ems):
+    """Says that it has reloaded and goes on with the old limits."""
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        if isinstance(command, Reload):
+            return Reply(True, "reloaded", [])
+        return super().command(command, now_s)
+
+
+reload_ignored: make.Factory = _Stubborn
+
+
+def broken_limits_become_defaults(settings: EmsSettings) -> Ems:
+    """A limits.conf that it cannot read puts the defaults into force, and is reported as reloaded."""
+    sound = requests.load_files
+
+    def load(config: EmsConfig) -> tuple[SocLimits, ThermalPolicy]:
+        try:
+            return sound(config)
+        except BenchError:
+            return SocLimits(), ThermalPolicy()
+
+    requests.load_files = load
+    return Ems(settings)
+
+
+class _NoHold(OverCurrentHold):
+    def hear(self, flag: bool) -> None:
+        return
+
+
+def over_current_ignored(settings: EmsSettings) -> Ems:
+    """Goes on while the BMS flags over-current."""
+    return make.having(settings, over_current=_NoHold())
+
+
+def cells_charged_too_high(settings: EmsSettings) -> Ems:
+    """Charges cells beyond 4.1 V."""
+    return make.having(settings, cell_voltages=CellVoltageGuard(4.2, settings.thresholds.cell_lower_v))
+
+
+def cells_discharged_too_low(settings: EmsSettings) -> Ems:
+    """Discharges cells below 3.2 V."""
+    return make.having(settings, cell_voltages=CellVoltageGuard(settings.thresholds.cell_upper_v, 3.0))
+
+
+class _Generous(PackState):
+    def get(self, role: str) -> float | None:
+        return None if role == "discharge_power_continuous" else super().get(role)
+
+
+def continuous_rating_ignored(settings: EmsSettings) -> Ems:
+    """Discharges beyond the continuous rating of the battery."""
+    ems = Ems(settings)
+    ems.pack = _Generous()
+    return ems

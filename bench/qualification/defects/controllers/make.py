@@ -1,0 +1,27 @@
+"""What all broken controllers are made with: the sound one, with a part or a threshold replaced."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.parts import EmsParts, EmsSettings
+from v2g_bench.ems.trip import TripLimits
+
+Factory = Callable[[EmsSettings], Ems]
+STRINGS = "string_voltage_difference"
+
+
+def having(settings: EmsSettings, **parts: object) -> Ems:
+    """The sound controller with these parts replaced."""
+    return Ems(settings, replace(EmsParts.build(settings), **parts))  # type: ignore[arg-type]
+
+
+def tuned(settings: EmsSettings, **thresholds: float) -> Ems:
+    """The sound controller with other thresholds."""
+    return Ems(replace(settings, thresholds=settings.thresholds.model_copy(update=thresholds)))
+
+
+def trip_limits(settings: EmsSettings) -> TripLimits:
+    """Where the sound controller trips."""
+    thresholds = settings.thresholds
+    return TripLimits(thresholds.trip_temperature_c, thresholds.trip_string_difference_v)

@@ -1,0 +1,55 @@
+"""The power that the inverter is told is not the one that was decided."""
+
+from dataclasses import replace
+
+from v2g_bench.ems.actions import Action, SetInverterPower
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.qualification.defects.controllers import make
+
+
+class _Power(Ems):
+    """What the inverter is told is not what was decided."""
+
+    gain, offset_w, charge_gain = 1.0, 0.0, 1.0
+
+    def settle(self, now_s: float) -> list[Action]:
+        return [
+            replace(action, power_w=self._told_w(action.power_w)) if isinstance(action, SetInverterPower) else action
+            for action in super().settle(now_s)
+        ]
+
+    def _told_w(self, power_w: float) -> float:
+        gain = self.gain * (self.charge_gain if power_w > 0 else 1.0)
+        return gain * power_w + self.offset_w
+
+
+def _telling(gain: float = 1.0, offset_w: float = 0.0, charge_gain: float = 1.0) -> make.Factory:
+    def factory(settings: EmsSettings) -> Ems:
+        ems = _Power(settings)
+        ems.gain, ems.offset_w, ems.charge_gain = gain, offset_w, charge_gain
+        return ems
+
+    return factory
+
+
+power_sign_wrong, power_5_pct_high, power_3_pct_low = _telling(-1.0), _telling(1.05), _telling(0.97)
+power_100_w_off, charge_power_5_pct_low = _telling(offset_w=-100.0), _telling(charge_gain=0.95)
+
+
+class _OffNear3Kw(_Power):
+    """3 % too much, around the manual's 3 kW and nowhere else."""
+
+    def _told_w(self, power_w: float) -> float:
+        return 1.03 * power_w if 2900 <= abs(power_w) <= 3100 else power_w
+
+
+class _Idle(Ems):
+    """Accepts every power and tells the inverter nothing."""
+
+    def settle(self, now_s: float) -> list[Action]:
+        return [action for action in super().settle(now_s) if not isinstance(action, SetInverterPower)]
+
+
+power_off_3_pct_near_3_kw: make.Factory = _OffNear3Kw
+accepts_and_does_nothing: make.Factory = _Idle

@@ -1,0 +1,50 @@
+"""What it shows of itself and of the battery: counts that stand still, a review that comes late, a reason left out."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.derating import DeratingMap
+from v2g_bench.ems.pack_state import PackState
+from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.setpoint import Ceiling
+from v2g_bench.qualification.defects.controllers import make
+
+
+class _Blank(PackState):
+    """A pack state in which some roles always read the same."""
+
+    fixed: Mapping[str, float]
+
+    def get(self, role: str) -> float | None:
+        return self.fixed.get(role, super().get(role))
+
+
+def _seeing(**fixed: float) -> make.Factory:
+    def factory(settings: EmsSettings) -> Ems:
+        ems = Ems(settings)
+        ems.pack = pack = _Blank()
+        pack.fixed = fixed
+        return ems
+
+    return factory
+
+
+cycles_unknown = _seeing(cycle_count=0.0)
+throughput_stuck = _seeing(energy_throughput=0.0)
+
+
+def review_late(settings: EmsSettings) -> Ems:
+    """Asks for a review below 70 % health only."""
+    return make.tuned(settings, soh_review_pct=70.0)
+
+
+class _Silent(DeratingMap):
+    def ceiling(self, rated_w: float, *, hottest_c: float, coldest_c: float, soc_pct: float) -> Ceiling:
+        ceiling = super().ceiling(rated_w, hottest_c=hottest_c, coldest_c=coldest_c, soc_pct=soc_pct)
+        return replace(ceiling, reason="map")
+
+
+def derating_untold(settings: EmsSettings) -> Ems:
+    """Holds the power down and does not say why."""
+    return make.having(settings, derating=_Silent())

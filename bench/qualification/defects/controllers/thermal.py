@@ -1,0 +1,60 @@
+"""Derating and cooling: full power where it is held down, too soon back, and a pack that is not cooled as configured."""
+
+from dataclasses import replace
+
+from v2g_bench.ems.core import Ems
+from v2g_bench.ems.derating import DeratingMap, SlowRise
+from v2g_bench.ems.pack_state import PackState
+from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.precool import PreCooling
+from v2g_bench.ems.thermal import ThermalGuard, ThermalPolicy
+from v2g_bench.qualification.defects.controllers import make
+
+_LEVEL = ((0.0, 1.0), (1.0, 1.0))
+
+
+def low_soc_not_derated(settings: EmsSettings) -> Ems:
+    """Full power down to MIN_SOC."""
+    return make.having(settings, derating=DeratingMap(empty_discharge=_LEVEL))
+
+
+def heat_not_derated(settings: EmsSettings) -> Ems:
+    """Full power up to the emergency shutdown."""
+    return make.having(settings, derating=DeratingMap(hot=_LEVEL))
+
+
+def cold_not_derated(settings: EmsSettings) -> Ems:
+    """Charges a cold pack at full power."""
+    return make.having(settings, derating=DeratingMap(cold_charge=_LEVEL))
+
+
+def derating_springs_back(settings: EmsSettings) -> Ems:
+    """Gives back at once what the derating map had taken away."""
+    return make.having(settings, slow_rise=SlowRise(settings.thresholds.rated_power_w, 1e6))
+
+
+class _Cautious(ThermalGuard):
+    def hear(self, pack: PackState, now_s: float) -> None:
+        policy, self.policy = self.policy, ThermalPolicy(self.policy.cooling_trigger_c - 1.0)
+        super().hear(pack, now_s)
+        self.policy = policy
+
+
+def cooling_one_kelvin_early(settings: EmsSettings) -> Ems:
+    """Cools from 31 °C on where 32 °C is configured."""
+    return make.having(settings, thermal=_Cautious(settings.policy, settings.thresholds.gradient_k))
+
+
+def policy_forgotten(settings: EmsSettings) -> Ems:
+    """Begins each run with the default thermal policy, whatever its file says."""
+    return Ems(replace(settings, policy=ThermalPolicy()))
+
+
+class _NoPlan(PreCooling):
+    def hear(self, pack: PackState, now_s: float) -> None:
+        return
+
+
+def precooling_ignored(settings: EmsSettings) -> Ems:
+    """Takes a V2G window and does not cool before it."""
+    return make.having(settings, precool=_NoPlan())
