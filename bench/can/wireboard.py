@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.can import wire
-from v2g_bench.can.physics.bus import Delivered, Wire
+from v2g_bench.can.physics.bus import Wire
 from v2g_bench.can.physics.condition import Condition, Conditions
 from v2g_bench.can.physics.errors import Trouble, error_message
+from v2g_bench.can.physics.events import Delivered
 from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.node import Node
 from v2g_bench.can.physics.timing import BitTiming

@@ -9,9 +9,10 @@ import can
 
 from v2g_bench.can import wire as packet
 from v2g_bench.can.columns import FrameStore
-from v2g_bench.can.physics.bus import Delivered, Wire
+from v2g_bench.can.physics.bus import Wire
 from v2g_bench.can.physics.condition import Condition, Conditions
 from v2g_bench.can.physics.errors import Trouble, error_message
+from v2g_bench.can.physics.events import Delivered
 from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.node import NEVER_S, Node
 from v2g_bench.can.physics.timing import BitTiming

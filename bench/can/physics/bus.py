@@ -10,14 +10,13 @@ wins; the others wait for the end. A frame that meets no hit costs a table look-
 bits (`outcome`). A frame is delivered at the end of its EOF. Times are seconds on whatever clock the caller has.
 """
 
-from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-from v2g_bench.can.physics.confinement import RECOVERY_BITS, WARNING
 from v2g_bench.can.physics.encode import INTERMISSION
-from v2g_bench.can.physics.errors import Trouble
+from v2g_bench.can.physics.events import Delivered, Event
 from v2g_bench.can.physics.frame import WireFrame
+from v2g_bench.can.physics.health import SUSPEND, Health
 from v2g_bench.can.physics.interference import Interference
 from v2g_bench.can.physics.length import frame_bits
 from v2g_bench.can.physics.load import Load
@@ -26,45 +25,22 @@ from v2g_bench.can.physics.outcome import FLAG, Outcome, encoded, judge
 from v2g_bench.can.physics.timing import BitTiming
 
 DELIMITER = 8  # of an error frame
-SUSPEND = 8  # bits that an error-passive transmitter waits longer
 MOST_FLAGS = 32  # hits inside one error frame; after so many it ends all the same
 
 
-class Delivered(NamedTuple):
-    """A frame was complete. token: what its sender gave with it; others: receivers that saw something else (another
-    frame that passed their checks, or None: they have not got it). All other nodes that take part have it.
-    again: its sender has not seen it through and will repeat it.
-    """
-
-    at_s: float
-    sender: Node
-    frame: WireFrame
-    token: Any
-    others: dict[Node, WireFrame | None]
-    again: bool = False
-
-
-Event = Delivered | Trouble
-Level = tuple[str, bool]  # state, and whether a counter has reached the warning level
 _NOTHING: dict[Node, WireFrame | None] = {}
 
 
-class Wire:
+class Wire(Health):
     """One CAN bus. `interference` is what disturbs all nodes, `own` a node's own (a wrong sample point)."""
 
     def __init__(self, timing: BitTiming, seed: int = 0) -> None:
-        self.timing = timing
-        self.nodes: list[Node] = []
+        super().__init__(timing)
         self.interference = Interference(timing, seed)
         self.own: dict[Node, Interference] = {}
         self.load = Load()
         self.frames = self.destroyed = 0
-        self._free_s = float("-inf")
-        self._idle_from_s = float("-inf")  # where the counting of 11 recessive bits goes on
-        self._short_since_s: float | None = None
         self._sick = 0
-        self._now: deque[Event] = deque()
-        self._troubled = False  # a counter is not zero, or a node is off
         self._alone = False  # a node is cut off
 
     # Nodes and their frames
@@ -232,22 +208,6 @@ class Wire:
         if self._troubled:
             self._settle(senders, others, end_s)
 
-    def _settle(self, senders: Sequence[Node], others: dict[Node, WireFrame | None], end_s: float) -> None:
-        """Counters after a good frame; an error-passive sender waits longer."""
-        for node in self.nodes:
-            if not node.takes_part:
-                continue
-            before = self._level(node)
-            if node in senders:
-                node.counters.transmitted()
-                if node.counters.state == "passive":
-                    node.next_at(self._free_s + SUSPEND * self.timing.bit_s)
-            elif others.get(node, node) is not None:
-                node.counters.received()
-            self._tell_level(node, before, end_s)
-        self._recover_by(1, self._free_s)
-        self._troubled = any(not node.counters.quiet or node.counters.state != "active" for node in self.nodes)
-
     def _judge(self, begin_s: float, sender: Node, senders: list[Node], clash: dict[Node, list[int]]) -> None:
         """The frame meets a hit, a clash, or nobody who acknowledges it."""
         item = sender.queue[0]
@@ -336,26 +296,6 @@ class Wire:
             parts = [(FLAG, True), (DELIMITER, False)]
         return over_s
 
-    def _blame(
-        self, outcome: Outcome, senders: Sequence[Node], at_s: float, levels: Mapping[Node, Level] | None = None
-    ) -> None:
-        """Counters and reports of all that found something, by the rules of the standard. levels: those before it."""
-        heard_flag = any(node.counters.state == "active" for node in outcome.found if node not in senders)
-        for node, (at, kind) in outcome.found.items():
-            before = levels[node] if levels else self._level(node)
-            node.errors += 1
-            transmits = node in senders and node not in outcome.lost
-            if not transmits:
-                node.counters.receive_error()
-                if 0 <= at + FLAG < outcome.flags_end:
-                    node.counters.receive_error(heavy=True)
-            elif kind != "ack" or node.counters.state == "active" or heard_flag:
-                # A passive transmitter that nobody acknowledges, and that hears no flag, does not count further.
-                node.counters.transmit_error()
-            self._troubled = True
-            self._now.append(self._trouble(at_s, node, kind, transmits))
-            self._tell_level(node, before, at_s)
-
     def _lonely(self, begin_s: float) -> bool:
         """The attempt of a node that is cut off: nobody acknowledges. False if none of them begins now."""
         for node in self.nodes:
@@ -388,54 +328,3 @@ class Wire:
                 node.counters.receive_error(heavy=True)
             self._troubled = True
             self._tell_level(node, before, at_s)
-
-    # Levels and recovery
-
-    def _level(self, node: Node) -> Level:
-        return node.counters.state, max(node.counters.tec, node.counters.rec) >= WARNING
-
-    def _tell_level(self, node: Node, before: Level, at_s: float) -> None:
-        after = self._level(node)
-        if after == before:
-            return
-        if after[0] == "off" and before[0] != "off":
-            self._gone_off(node, at_s)
-        else:
-            self._now.append(self._trouble(at_s, node, "state", False))
-
-    def _gone_off(self, node: Node, at_s: float) -> None:
-        node.forget()
-        self._troubled = True
-        self._now.append(self._trouble(at_s, node, "bus off", True))
-
-    def _trouble(self, at_s: float, node: Node, kind: str, transmits: bool) -> Trouble:
-        counters = node.counters
-        return Trouble(at_s, node, kind, counters.tec, counters.rec, counters.state, transmits)
-
-    def _recovery_s(self) -> float:
-        """When the first node that is off would have counted enough recessive bits if nothing more happens."""
-        if not self._troubled or self._short_since_s is not None:
-            return NEVER_S
-        left = [node.counters.sequences_left for node in self.nodes if node.counters.state == "off"]
-        return self._idle_from_s + min(left) * RECOVERY_BITS * self.timing.bit_s if left else NEVER_S
-
-    def _recover(self, at_s: float) -> None:
-        sequences = round((at_s - self._idle_from_s) / (RECOVERY_BITS * self.timing.bit_s))
-        self._idle_from_s = at_s
-        self._recover_by(sequences, at_s)
-
-    def _recover_by(self, sequences: int, at_s: float) -> None:
-        if not sequences:
-            return
-        for node in self.nodes:
-            if node.counters.heard_recessive(sequences):
-                if node.source is not None:
-                    node.put(Item(node.source, at_s, None))
-                self._now.append(self._trouble(at_s, node, "restarted", False))
-
-    def _count_idle(self, begin_s: float) -> None:
-        """A frame begins: the idle time before it counts for those that are off."""
-        if self._troubled and any(node.counters.state == "off" for node in self.nodes):
-            passed_s = max(0.0, begin_s - self._idle_from_s)
-            self._recover_by(int(passed_s / (RECOVERY_BITS * self.timing.bit_s)), begin_s)
-        self._begin_s = begin_s
