@@ -5,8 +5,30 @@ import numpy as np
 import pytest
 
 from v2g_bench.clock import SimClock
+from v2g_bench.meters import emulated
+from v2g_bench.meters.keithley_dmm6500 import KeithleyDMM6500
+from v2g_bench.meters.keysight_34465a import Keysight34465A
+from v2g_bench.meters.keysight_infiniivision import KeysightInfiniiVision
 from v2g_bench.meters.session import ScpiSession
 from v2g_bench.meters.visa import block_of
+
+# A digitizer as a rig file names it: its driver, and the shunt (ohm) or current probe (V/A) that it has in these tests.
+DIGITIZERS = {
+    "keysight-34465a": (Keysight34465A, 0.001),
+    "keithley-dmm6500": (KeithleyDMM6500, 0.001),
+    "keysight-infiniivision": (KeysightInfiniiVision, 0.1),
+}
+ARM = {"sample_rate_hz": 50e3, "before_s": 0.05, "after_s": 0.1}
+
+
+def record(driver, meter, clock, rig, after_edge_s=0.03, **arm):
+    """(edge, waveform): one record around an edge now; the current stops `after_edge_s` later."""
+    driver.arm(**(ARM | arm))
+    edge_s = clock.now_s()
+    meter.external_trigger(edge_s)
+    rig.stop_s = edge_s + after_edge_s
+    clock.advance(after_edge_s)
+    return edge_s, driver.fetch(edge_s)
 
 
 class Rig:
@@ -95,5 +117,17 @@ def direct_session(clock, monkeypatch):
     def make(instrument, **options):
         monkeypatch.setattr("v2g_bench.meters.session.VisaLink", lambda *_: DirectLink(instrument, clock))
         return ScpiSession("DIRECT", clock=clock, **options)
+
+    return make
+
+
+@pytest.fixture
+def digitizer(rig, clock, direct_session):
+    """digitizer(name, **options of the driver): (driver, emulated meter). own: options of the emulator."""
+
+    def make(name, seed=1, own=None, **options):
+        driver, shunt_ohm = DIGITIZERS[name]
+        meter = emulated.emulate(name, probe=rig, clock=clock, shunt_ohm=shunt_ohm, seed=seed, **(own or {}))
+        return driver(direct_session(meter), **({"shunt_ohm": shunt_ohm} | options)), meter
 
     return make

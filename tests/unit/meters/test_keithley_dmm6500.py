@@ -6,29 +6,15 @@ from v2g_bench.meters import emulated
 from v2g_bench.meters.emulated.meter import MeterDefects
 from v2g_bench.meters.keithley_dmm6500 import KeithleyDMM6500, buffer_of
 
-ARM = {"sample_rate_hz": 50e3, "before_s": 0.05, "after_s": 0.1}
+from .conftest import ARM, record
 
 
 @pytest.fixture
-def bench(rig, clock, direct_session):
+def bench(digitizer):
     """(driver, emulated meter) over a shunt of 1 milliohm."""
-
-    def make(seed=1, language="SCPI", **options):
-        meter = emulated.emulate(
-            "keithley-dmm6500", probe=rig, clock=clock, shunt_ohm=0.001, seed=seed, language=language
-        )
-        return KeithleyDMM6500(direct_session(meter), shunt_ohm=0.001, **options), meter
-
-    return make
-
-
-def record(driver, meter, clock, rig, after_edge_s=0.03, **arm):
-    driver.arm(**(ARM | arm))
-    edge_s = clock.now_s()
-    meter.external_trigger(edge_s)
-    rig.stop_s = edge_s + after_edge_s
-    clock.advance(after_edge_s)
-    return edge_s, driver.fetch(edge_s)
+    return lambda seed=1, language="SCPI", **options: digitizer(
+        "keithley-dmm6500", seed, {"language": language}, **options
+    )
 
 
 def test_a_record_is_in_amperes_on_the_bench_clock(bench, clock, rig):
@@ -99,31 +85,6 @@ def test_wrong_identity(rig, clock, direct_session):
         KeithleyDMM6500(direct_session(meter), shunt_ohm=0.001)
 
 
-@pytest.mark.parametrize(
-    ("defects", "words"),
-    [
-        (MeterDefects(stuck=True), "stuck"),
-        (MeterDefects(truncated_block=True), "where .* are due|no complete block|does not hold"),
-        (MeterDefects(full_error_queue=True), "no end of errors"),
-        (MeterDefects(answers_another=True), "is due"),
-        (MeterDefects(hang=True), "no answer"),
-    ],
-)
-def test_a_defect_is_an_error_and_never_a_waveform(bench, clock, rig, defects, words):
-    driver, meter = bench()
-    record(driver, meter, clock, rig)
-    meter.defects = defects
-    with pytest.raises(BenchError, match=words):
-        record(driver, meter, clock, rig)
-
-
-def test_overload(bench, clock, rig):
-    driver, meter = bench()
-    rig.current_a = 200.0
-    with pytest.raises(BenchError, match=r"overload: more than the 0.1 V range"):
-        record(driver, meter, clock, rig)
-
-
 def test_a_jump_in_its_time_stamps(bench, clock, rig, monkeypatch):
     driver, meter = bench()
     monkeypatch.setattr(meter, "stamps_s", lambda n: (np.arange(n) + (np.arange(n) > n // 2)) / 50e3)
@@ -138,11 +99,8 @@ def test_an_edge_before_the_buffer_was_full(bench, clock, rig, monkeypatch):
         record(driver, meter, clock, rig)
 
 
-def test_no_edge_and_no_trigger_model(bench, clock):
+def test_no_trigger_model(bench, clock):
     driver, meter = bench()
-    driver.arm(**ARM)
-    with pytest.raises(BenchError, match=r"no edge came.*\n.*sync line"):
-        driver.fetch(clock.now_s())
     driver.arm(**ARM)
     meter.execute('TRIG:LOAD "EMPTY"').advance(clock.now_s())
     with pytest.raises(BenchError, match=r"trigger model is 'EMPTY;EMPTY;0'"):

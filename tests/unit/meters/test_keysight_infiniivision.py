@@ -6,29 +6,15 @@ from v2g_bench.meters import emulated
 from v2g_bench.meters.emulated.meter import MeterDefects
 from v2g_bench.meters.keysight_infiniivision import KeysightInfiniiVision
 
-ARM = {"sample_rate_hz": 50e3, "before_s": 0.05, "after_s": 0.1}
+from .conftest import ARM, record
 
 
 @pytest.fixture
-def bench(rig, clock, direct_session):
+def bench(digitizer):
     """(driver, emulated scope) on a current probe of 0.1 V/A."""
-
-    def make(seed=1, memory=100_000, **options):
-        scope = emulated.emulate(
-            "keysight-infiniivision", probe=rig, clock=clock, shunt_ohm=0.1, seed=seed, memory=memory
-        )
-        return KeysightInfiniiVision(direct_session(scope), shunt_ohm=0.1, **options), scope
-
-    return make
-
-
-def record(driver, scope, clock, rig, after_edge_s=0.03, **arm):
-    driver.arm(**(ARM | arm))
-    edge_s = clock.now_s()
-    scope.external_trigger(edge_s)
-    rig.stop_s = edge_s + after_edge_s
-    clock.advance(after_edge_s)
-    return edge_s, driver.fetch(edge_s)
+    return lambda seed=1, memory=100_000, **options: digitizer(
+        "keysight-infiniivision", seed, {"memory": memory}, **options
+    )
 
 
 def test_a_record_is_in_amperes_on_the_bench_clock(bench, clock, rig):
@@ -100,24 +86,6 @@ def test_what_was_changed_on_the_front_panel_is_found(bench, clock, rig, monkeyp
         driver.fetch(edge_s)
 
 
-@pytest.mark.parametrize(
-    ("defects", "words"),
-    [
-        (MeterDefects(stuck=True), "stuck"),
-        (MeterDefects(truncated_block=True), "no complete block"),
-        (MeterDefects(full_error_queue=True), "no end of errors"),
-        (MeterDefects(answers_another=True), "is due|are due"),
-        (MeterDefects(hang=True), "no answer"),
-    ],
-)
-def test_a_defect_is_an_error_and_never_a_waveform(bench, clock, rig, defects, words):
-    driver, scope = bench()
-    record(driver, scope, clock, rig)
-    scope.defects = defects
-    with pytest.raises(BenchError, match=words):
-        record(driver, scope, clock, rig)
-
-
 def test_wrong_identity(rig, clock, direct_session):
     scope = emulated.emulate("keysight-infiniivision", probe=rig, clock=clock, shunt_ohm=0.1)
     scope.defects = MeterDefects(identity="RIGOL TECHNOLOGIES,DS1054Z,DS1ZA1,00.04.04")
@@ -125,11 +93,7 @@ def test_wrong_identity(rig, clock, direct_session):
         KeysightInfiniiVision(direct_session(scope), shunt_ohm=0.1)
 
 
-def test_no_edge_and_an_edge_below_the_level(bench, clock):
-    driver, scope = bench()
-    driver.arm(**ARM)
-    with pytest.raises(BenchError, match=r"no edge came.*\n.*sync line"):
-        driver.fetch(clock.now_s())
+def test_an_edge_below_the_level(bench, clock):
     driver, scope = bench(trigger_v=6.0)
     driver.arm(**ARM)
     scope.external_trigger(clock.now_s())
