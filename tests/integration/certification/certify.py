@@ -1,5 +1,7 @@
 """Runs one certification as a user does, `pytest --rig=FILE`, and reads what it left: words, status, results, processes."""
 
+import atexit
+import functools
 import json
 import os
 import signal
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launcher import Forked, Launcher
+
 from v2g_bench.qualification.defects.catalogue import CONTROLLERS
 from v2g_bench.reports import model
 from v2g_bench.reports.verdicts import NOT_APPLICABLE, worst
@@ -19,6 +23,14 @@ from v2g_bench.reports.verdicts import NOT_APPLICABLE, worst
 PROJECT = Path(__file__).resolve().parents[3]
 CONFORMANCE = "tests/conformance"
 END_S = 240.0
+# hypothesis, which who certifies has not, would be imported for its own summary
+ALWAYS = [
+    "--no-qualify",
+    "--trials=1",
+    *("-p", "no:randomly"),
+    *("-p", "no:cacheprovider"),
+    *("-p", "no:hypothesispytest"),
+]
 TAG = "V2G_TEST_RUN"  # in the environment of everything that a run starts, so that what it leaves behind is known by it
 
 Changes = Mapping[str, Any]
@@ -94,8 +106,18 @@ def _toml(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
             yield from _toml(value, (*path, key))
 
 
+@functools.cache
+def launcher() -> Launcher:
+    """One for all tests of a session; it ends with it."""
+    made = Launcher(PROJECT)
+    atexit.register(made.close)
+    return made
+
+
 class Run:
     """A certification that is under way, in a process group of its own."""
+
+    process: Forked | subprocess.Popen[bytes]
 
     def __init__(
         self,
@@ -110,24 +132,18 @@ class Run:
         self.reports = reports or folder / "reports"
         self.tag = f"{TAG}={folder}"
         self._words = (folder / "words.txt").open("w+b")
-        command = [
-            *prefix,
-            sys.executable,
-            "-m",
-            "pytest",
-            f"--rig={rig}",
-            f"--reports={self.reports}",
-            "-p",
-            "no:randomly",
-        ]
-        command += ["-p", "no:cacheprovider", "--no-qualify", "--trials=1", *options, *select]
+        arguments = [f"--rig={rig}", f"--reports={self.reports}", *ALWAYS, *options, *select]
+        environment = {**os.environ, "COLUMNS": "200", TAG: str(folder), **(env or {})}
+        if not prefix:
+            self.process = launcher().start(arguments, folder / "words.txt", environment)
+            return
         self.process = subprocess.Popen(
-            command,
+            [*prefix, sys.executable, "-m", "pytest", *arguments],
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             stdout=self._words,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "COLUMNS": "200", TAG: str(folder), **(env or {})},
+            env=environment,
             start_new_session=True,
         )
 

@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import textwrap
@@ -19,7 +18,8 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certify import PROJECT, TAG, Run, certify, rig_file, started_by, wait_for
+from certify import ALWAYS, TAG, Run, certify, launcher, rig_file, started_by, wait_for
+from launcher import Forked
 
 from v2g_bench.can.export import export_run, read_blf
 from v2g_bench.clock import wall_offset_ns
@@ -67,57 +67,12 @@ def truth_rig(folder: Path, **safety: Any) -> Path:
     return rig_file(folder, {"record_truth": True} | {f"safety.{key}": value for key, value in safety.items()})
 
 
-class Launcher:
-    """Forks runs out of a process that has imported everything; see `launcher`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.temporary = folder, Path(tempfile.mkdtemp(prefix="k", dir="/tmp"))  # sockets want short names
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("launcher.py"))],
-            cwd=PROJECT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._line() == "ready"
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def _order(self, **order: Any) -> int:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return int(self._line())
-
-    def start(self, rig: Path, number: int) -> "Forked":
-        reports = self.folder / f"run{number}"
-        words = self.folder / f"words{number}.txt"
-        options = ["--no-qualify", "--trials=1", "-p", "no:cacheprovider", "-p", "no:randomly"]
-        tag = {TAG: str(reports), "COLUMNS": "200", "TMPDIR": str(self.temporary)}
-        pid = self._order(arguments=[f"--rig={rig}", f"--reports={reports}", *options, HOT], words=str(words), env=tag)
-        return Forked(pid, reports, words)
-
-    def reap(self, pid: int) -> int:
-        return self._order(wait=pid)
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
-        shutil.rmtree(self.temporary)
-
-
 @dataclass(frozen=True)
-class Forked:
-    """One run of the launcher."""
+class Killed:
+    """One run that is to be killed."""
 
-    pid: int
+    process: Forked
     reports: Path
-    words: Path
 
     def folder(self) -> Path | None:
         return next(iter(self.reports.glob("*-*T*")), None) if self.reports.exists() else None
@@ -131,11 +86,11 @@ class Forked:
         return Truth.of(self.folder())
 
     def left(self) -> dict[int, str]:
-        return {pid: words for pid, words in started_by(f"{TAG}={self.reports}").items() if pid != self.pid}
+        return {pid: words for pid, words in started_by(f"{TAG}={self.reports}").items() if pid != self.process.pid}
 
 
 # Where a run is killed: how the moment is known, the longest wait after it (s), and how often.
-STAGES: dict[str, tuple[Callable[[Forked], Any], float, int]] = {
+STAGES: dict[str, tuple[Callable[[Killed], Any], float, int]] = {
     "starting, qualification check": (lambda run: True, 0.3, 2),
     "opening": (lambda run: run.folder(), 2.0, 5),
     "preparing": (lambda run: run.event("test started"), 2.0, 2),
@@ -146,36 +101,54 @@ STAGES: dict[str, tuple[Callable[[Forked], Any], float, int]] = {
 
 
 @pytest.fixture
-def launcher(tmp_path: Path) -> Iterator[Launcher]:
-    made = Launcher(tmp_path)
-    yield made
-    for pid in started_by(f"TMPDIR={made.temporary}"):
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files with a short name, which sockets want; what still runs with it at the end is killed."""
+    folder = Path(tempfile.mkdtemp(prefix="k", dir="/tmp"))
+    yield folder
+    for pid in started_by(f"TMPDIR={folder}"):
         os.kill(pid, signal.SIGKILL)
-    made.close()
+    shutil.rmtree(folder)
 
 
-def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(launcher, tmp_path):
+@pytest.fixture
+def begin(tmp_path: Path, temporary: Path) -> Iterator[Callable[[Path, int], Killed]]:
+    """Begins runs, each with a number; whatever still runs at the end is killed."""
+    runs: list[Killed] = []
+
+    def begin(rig: Path, number: int) -> Killed:
+        reports, words = tmp_path / f"run{number}", tmp_path / f"words{number}.txt"
+        env = os.environ | {TAG: str(reports), "COLUMNS": "200", "TMPDIR": str(temporary)}
+        process = launcher().start([f"--rig={rig}", f"--reports={reports}", *ALWAYS, HOT], words, env)
+        runs.append(Killed(process, reports))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.process.send_signal(signal.SIGKILL)
+
+
+def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(begin, temporary, tmp_path):
     """kill -9 of pytest at 20 moments from a seed; the world's own record says when the current was gone."""
     chance, rig, under_power, number = random.Random(SEED), truth_rig(tmp_path), 0, 0
     for stage, (reached, most_s, times) in STAGES.items():
         for _ in range(times):
             number += 1
             moment = f"{number}: {stage}"
-            began_s, run = time.monotonic(), launcher.start(rig, number)
-            wait_for(moment, lambda run=run, reached=reached: reached(run) or not Path(f"/proc/{run.pid}").exists())
+            began_s, run = time.monotonic(), begin(rig, number)
+            wait_for(moment, lambda run=run, reached=reached: reached(run) or run.process.poll() is not None)
             until_s = time.monotonic() + chance.uniform(0.0, most_s)
             while time.monotonic() < until_s:
                 time.sleep(0.002)
             under_power += run.truth().flows()
             killed_s = time.monotonic()
-            os.kill(run.pid, signal.SIGKILL)
-            launcher.reap(run.pid)
+            run.process.send_signal(signal.SIGKILL)
+            run.process.wait()
             wait_for(f"{moment}: the end of what it had started", lambda run=run: not run.left(), GONE_S)
             truth = run.truth()
             assert truth.ended, f"{moment}: the world did not live to its own end"
             assert not truth.flows(), moment
             assert truth.last_flow_s() < killed_s + SAFE_S, f"{moment}: {truth.last_flow_s() - killed_s:.2f} s"
-            assert not list(launcher.temporary.iterdir()), f"{moment}: temporary folders are left"
+            assert not list(temporary.iterdir()), f"{moment}: temporary folders are left"
             assert_incomplete(run, moment)
             if stage == "injection and trial":
                 assert_evidence(run, killed_s, moment)
@@ -185,7 +158,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(l
     assert under_power >= 5, "too few of the moments had any current to bring to zero"
 
 
-def assert_incomplete(run: Forked, moment: str) -> None:
+def assert_incomplete(run: Killed, moment: str) -> None:
     """What it left says that it is not whole; unless the report was there already."""
     folder = run.folder()
     if folder is None or not (folder / "results.json").exists():
@@ -198,7 +171,7 @@ def assert_incomplete(run: Forked, moment: str) -> None:
     assert results.incomplete_reason, moment
 
 
-def assert_evidence(run: Forked, killed_s: float, moment: str) -> None:
+def assert_evidence(run: Killed, killed_s: float, moment: str) -> None:
     """Capture and exchanges are there but for the last second, and can be read by other tools."""
     folder = run.folder()
     assert folder is not None
