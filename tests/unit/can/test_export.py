@@ -1,9 +1,10 @@
 """What is in a capture is in its MF4 and its Parquet, bit by bit; a capture that was cut short gives what it has."""
 
+import importlib
 import json
 import shutil
 
-import can
+import can.io.mf4
 import numpy as np
 import pytest
 from pyarrow import parquet
@@ -69,7 +70,8 @@ def same(one, other):
 
 def test_every_frame_is_in_the_mf4_as_another_reader_sees_it(run, db):
     assert export_run(run) == [run / "main.mf4", run / "main.parquet"]
-    read = sorted(can.MF4Reader(run / "main.mf4"), key=lambda message: message.timestamp)
+    reader = importlib.reload(can.io.mf4).MF4Reader  # the bench imports python-can without asammdf
+    read = sorted(reader(run / "main.mf4"), key=lambda message: message.timestamp)
     expected = frames(db)
     assert len(read) == len(expected)
     for one, other in zip(read, expected, strict=True):
