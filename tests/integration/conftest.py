@@ -1,4 +1,4 @@
-"""An sshd of the test's own: throw-away keys, 127.0.0.1, a free port."""
+"""What tests here share: a marker, and an sshd of the test's own (throw-away keys, 127.0.0.1, a free port)."""
 
 import getpass
 import os
@@ -13,6 +13,12 @@ import pytest
 
 BOUND_S = 15.0
 SEPARATION = Path("/run/sshd")  # Debian's sshd wants it when it is started by root; its service makes it
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "simulated: measures no real time, so that it may run beside anything (.ci/run selects by it)"
+    )
 
 
 class Sshd:

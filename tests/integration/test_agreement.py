@@ -18,6 +18,8 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature, StringVoltageDifference, ThermalGradient
 from v2g_bench.kernel import images
 
+pytestmark = pytest.mark.simulated
+
 PROJECT = Path(__file__).parents[2]
 BOUND_S = 500.0
 # The wire time of a frame (0.26 ms), the Modbus transit (0.1 ms each way), and the 2 ms mean of the current on both sides.

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.simulated
+
 PROJECT = Path(__file__).parents[2]
 BOUND_S = 300
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.simulated
+
 ROOT = Path(__file__).parents[2]
 ROOM = ROOT / "rigs/nightly"
 FAKE = """#!{python}

@@ -14,6 +14,8 @@ from v2g_bench.reports.recheck import recheck
 from v2g_bench.reports.rejudge import FIGURES, LOG, READINGS, WAVEFORM
 from v2g_bench.reports.verify import verify
 
+pytestmark = pytest.mark.simulated
+
 ROOT = Path(__file__).parents[2]
 OTHER = {"PASS": "FAIL", "FAIL": "PASS", "INCONCLUSIVE": "PASS", "ERROR": "PASS"}
 

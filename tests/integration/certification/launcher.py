@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class Launcher:
     """The serving process; `folder` is where its runs run."""
 
     def __init__(self, folder: Path) -> None:
-        self._number = 0
+        self._number, self._lock = 0, threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, __file__], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -33,13 +34,14 @@ class Launcher:
         """The result of one order. What an order that a timeout broke off has left in the pipe is passed over."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._number += 1
-        self._process.stdin.write(json.dumps(order | {"number": self._number}) + "\n")
-        self._process.stdin.flush()
-        for line in self._process.stdout:
-            number, result = json.loads(line)
-            if number == self._number:
-                return result
+        with self._lock:
+            self._number += 1
+            self._process.stdin.write(json.dumps(order | {"number": self._number}) + "\n")
+            self._process.stdin.flush()
+            for line in self._process.stdout:
+                number, result = json.loads(line)
+                if number == self._number:
+                    return result
         raise AssertionError(f"the launcher has ended with {self._process.wait()}")
 
     def start(self, arguments: Sequence[str], words: Path, env: Mapping[str, str]) -> "Forked":

@@ -47,7 +47,8 @@ EVERYTHING = [
 class Mutant:
     """A seeded defect. fails: requirement -> pattern of the reason; select: what is run, with something it does right.
 
-    real: on the emulated rig, with processes and wires; the others on the simulated one, which is cheap.
+    real: on the emulated rig, with processes and wires: one for each kind of measurement that those could spoil, a time, a
+    log, a small current. The others on the simulated one, which is cheap.
     """
 
     factory: str
@@ -60,7 +61,7 @@ MUTANTS = [
     Mutant("hot_cell_ignored", {"SAF-01": r"does not stay below the threshold"}, [HOT, STRINGS]),
     Mutant("hot_cell_in_70_ms", {"SAF-01": r"^(6|7)\d\.\d+ ms ± .* limit <= 50 ms   FAIL"}, [HOT, AT_45_C], real=True),
     Mutant("strings_ignored", {"SAF-02": r"does not stay below the threshold"}, [HOT, STRINGS]),
-    Mutant("trips_at_limit", {"SAF-03": r"the controller reports no trip: no"}, [AT_45_C, AT_300_MV, HOT], real=True),
+    Mutant("trips_at_limit", {"SAF-03": r"the controller reports no trip: no"}, [AT_45_C, AT_300_MV, HOT]),
     Mutant("stale_data_used", {"SAF-05": r"no ERR_BMS_TIMEOUT in the log"}, [SILENCE, HOT], real=True),
     Mutant("gradient_not_derated", {"SAF-08": r"limit <= 90 %"}, [GRADIENT, DISCHARGE]),
     Mutant("divergence_limit_20_pct", {"SAF-09": r"no 0x09BD in the log"}, [DIVERGENCE, DISCHARGE]),
@@ -71,7 +72,6 @@ MUTANTS = [
         "power_sign_wrong",
         {"LIM-04": r"^(29|30)\d\d\.\d W ± .* limit -3060 to -2940 W"},
         [DISCHARGE, AT_45_C],
-        real=True,
     ),
     Mutant(
         "code_not_logged",
@@ -99,7 +99,8 @@ def test_the_broken_requirement_fails_and_no_other(tmp_path, mutant):
 
 
 def test_the_sound_controller_passes_the_same_tests(tmp_path):
-    done = certify(tmp_path, rig_file(tmp_path), EVERYTHING)
+    """On the simulated rig; on the emulated one it passes all there are when .ci/run certifies it."""
+    done = certify(tmp_path, rig_file(tmp_path, base="sim"), EVERYTHING)
     assert set(done.tested().values()) == {"PASS"}, done.out
     # A part of the suite passes, and says that it is a part.
     assert done.status == 1, done.out

@@ -1,23 +1,28 @@
 """For every requirement a controller that breaks it and nothing else; on the simulated rig, where that costs seconds.
 
 They stand in the catalogue of seeded defects. Each is certified by the tests of all files that its requirement has a test
-in, so that whatever else it breaks is seen as well.
+in, so that whatever else it breaks is seen as well; two at a time, since nothing that another process does can change what
+happens in virtual time.
 """
 
+import os
 import re
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certify import PROJECT, certify, controller, rig_file
+from certify import PROJECT, Certified, certify, controller, rig_file
 
 from v2g_bench.fixtures.claims import read_claims
 from v2g_bench.fixtures.requirements import read_requirements
 from v2g_bench.qualification.defects.catalogue import CATALOGUE
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.simulated]
 
 CONFORMANCE = PROJECT / "tests" / "conformance"
 KNOWN = read_requirements(CONFORMANCE)
@@ -36,19 +41,51 @@ def test_every_requirement_has_a_mutant():
     assert {defect.check for defect in ALONE}.union(*ON_A_WIRE.values()) == set(KNOWN)
 
 
+def on_a_wire(folder: Path, factory: str) -> Certified:
+    rig = rig_file(folder, {"dut.command": controller(factory)}, base="sim-wire")
+    return certify(folder, rig, ["tests/conformance/emc"], "--seed=1")
+
+
+def one(folder: Path, defect: Any) -> Certified:
+    rig = rig_file(folder, {"dut.command": controller(defect.core)}, base="sim")
+    files = dict.fromkeys(claim.partition("::")[0] for claim in CLAIMS[defect.check])
+    return certify(folder, rig, list(files), "--seed=1")
+
+
+@pytest.fixture(scope="module")
+def certified(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Any], Certified]]:
+    """What became of a broken controller, or of one on a wire, by its name; all that this session asks for are under way."""
+    asked = [
+        item.callspec.params
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.getparent(pytest.Module) is request.node
+        and hasattr(item, "callspec")
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = {}
+        for params in asked:
+            folder = tmp_path_factory.mktemp("broken")
+            if "defect" in params:
+                found[params["defect"].name] = pool.submit(one, folder, params["defect"])
+            else:
+                found["wire", params["factory"]] = pool.submit(on_a_wire, folder, params["factory"])
+        yield lambda name: found[name].result()
+        pool.shutdown(cancel_futures=True)
+
+
 @pytest.mark.parametrize(("factory", "breaks"), ON_A_WIRE.items())
-def test_what_a_wire_shows_fails_as_well(tmp_path, factory, breaks):
-    rig = rig_file(tmp_path, {"dut.command": controller(factory)}, base="sim-wire")
-    done = certify(tmp_path, rig, ["tests/conformance/emc"], "--seed=1")
+def test_what_a_wire_shows_fails_as_well(certified, factory, breaks):
+    done = certified(("wire", factory))
     assert done.status == 1, done.out
     assert {key for key, verdict in done.tested().items() if verdict == "FAIL"} == breaks, done.out
 
 
 @pytest.mark.parametrize("defect", ALONE, ids=lambda defect: f"{defect.check}-{defect.core}")
-def test_one_requirement_fails_and_no_other(tmp_path, defect):
-    rig = rig_file(tmp_path, {"dut.command": controller(defect.core)}, base="sim")
-    files = dict.fromkeys(claim.partition("::")[0] for claim in CLAIMS[defect.check])
-    done = certify(tmp_path, rig, list(files), "--seed=1")
+def test_one_requirement_fails_and_no_other(certified, defect):
+    done = certified(defect.name)
     assert done.status == 1, done.out
     failed = {key for key, verdict in done.tested().items() if verdict == "FAIL"}
     assert failed == {defect.check}, done.out
