@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
@@ -62,32 +63,28 @@ def test_every_verdict_of_a_certification_is_recomputed(folder):
 
 
 @pytest.mark.timeout(300)
-def test_each_forged_verdict_is_found(folder):
-    """As if results.json, every output and every hash had been made anew by whoever forged it."""
+@pytest.mark.parametrize("first", [0, 1])
+def test_each_forged_verdict_is_found(folder, first):
+    """As if results.json, every output and every hash had been made anew by whoever forged it. Every second one, then the
+    others: each is found beside sound ones, and nothing is said of those."""
     run = load(folder / "results.json")
-    assert len(measurements(run)) > 40
-    seen: set[str] = set()  # one of each name: a pass over the capture for every single one takes minutes
-    for r, requirement in enumerate(run.requirements):
-        for t, test in enumerate(requirement.tests):
-            for n, m in enumerate(test.measurements):
-                if m.name in seen:
-                    continue
-                seen.add(m.name)
-                forged = _with(run, r, t, n, dataclasses.replace(m, verdict=OTHER[m.verdict]))
-                result = Verification()
-                recheck(folder, forged, result)
-                assert any(m.name in found.where for found in result.findings), f"{test.nodeid} {m.name}"
-    assert len(seen) > 10
+    all_of_them = measurements(run)
+    assert len(all_of_them) > 40
+    forged = {id(m): f"{nodeid} {m.name}" for nodeid, m in all_of_them[first::2]}
+    result = Verification()
+    recheck(folder, _with(run, forged), result)
+    assert sorted(found.where for found in result.findings) == sorted(forged.values())
 
 
-def _with(run: Run, r: int, t: int, n: int, forged: object) -> Run:
-    requirement = run.requirements[r]
-    test = requirement.tests[t]
-    found = [*test.measurements[:n], forged, *test.measurements[n + 1 :]]
-    tests = [
-        *requirement.tests[:t],
-        dataclasses.replace(test, verdict="", measurements=found),
-        *requirement.tests[t + 1 :],
-    ]
-    changed = dataclasses.replace(requirement, verdict="", tests=tests)
-    return dataclasses.replace(run, requirements=[*run.requirements[:r], changed, *run.requirements[r + 1 :]])
+def _with(run: Run, forged: Container[int]) -> Run:
+    """The run with another verdict in these measurements, and none above them."""
+    requirements = []
+    for requirement in run.requirements:
+        tests = []
+        for test in requirement.tests:
+            found = [
+                dataclasses.replace(m, verdict=OTHER[m.verdict]) if id(m) in forged else m for m in test.measurements
+            ]
+            tests.append(dataclasses.replace(test, verdict="", measurements=found))
+        requirements.append(dataclasses.replace(requirement, verdict="", tests=tests))
+    return dataclasses.replace(run, requirements=requirements)
