@@ -19,4 +19,4 @@ class _LeanPythonCan:
             raise ModuleNotFoundError("No module named 'asammdf' for python-can", name=name)
 
 
-sys.meta_path.insert(0, _LeanPythonCan())  # type: ignore[arg-type]
+sys.meta_path.insert(0, _LeanPythonCan())
