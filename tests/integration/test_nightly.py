@@ -156,7 +156,7 @@ def test_a_real_night_on_the_simulated_rig(tmp_path):
         "REPORTS": str(tmp_path / "reports"),
         "ARCHIVE": str(tmp_path),
         "QUALIFY": "no",
-        "TESTS": "tests/conformance/limits -p no:randomly -p no:cacheprovider",
+        "TESTS": "tests/conformance/limits/test_power.py -p no:randomly -p no:cacheprovider",
         "NOTIFY": f"cat >> {tmp_path}/sent",
     }
     for number in (1, 2):
