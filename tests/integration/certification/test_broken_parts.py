@@ -26,13 +26,18 @@ DISCHARGE = "tests/conformance/limits/test_power.py::test_set_power_is_the_power
 
 @dataclass(frozen=True)
 class Sick:
-    """Defects as the plugin of seeded defects takes them; found: the verdict of every test, and the pattern of its reason."""
+    """Defects as the plugin of seeded defects takes them; found: the verdict of every test, and the pattern of its reason.
+
+    real: on the emulated rig, where the wire, a time-out or the safe state is tried, and one reading of each kind; the others
+    on the simulated one, where the same instruments answer and the same checks look.
+    """
 
     name: str
     defects: list[list[Any]]
     found: tuple[str, str]
     select: list[str]
     factory: str = ""  # a broken controller that the sick part could hide
+    real: bool = False
 
 
 SICK = [
@@ -41,6 +46,7 @@ SICK = [
         [["plant", {"weld_contactor": True, "ignore_stop": True}, "power"]],
         ("FAIL", "does not stay below the threshold"),
         [HOT],
+        real=True,
     ),
     Sick(
         "welded contactor",
@@ -59,6 +65,7 @@ SICK = [
         [["meters.dc_current", {"stuck": True}, "start"]],
         ("ERROR", "meters.dc_current: .* all .* readings are the same: the reading is stuck"),
         [HOT],
+        real=True,
     ),
     Sick(
         "digitizer that shows a thousandth of a forbidden discharge",
@@ -72,6 +79,7 @@ SICK = [
         [["meters.dc_current", {"hang": True}, "power"]],
         ("ERROR", "meters.dc_current: .* no answer"),
         [HOT],
+        real=True,
     ),
     Sick(
         "digitizer with a wrong time base",
@@ -87,6 +95,7 @@ SICK = [
             ("ERROR", "two edges of the sync line are .* apart"),
             [HOT],
             factory,
+            real=error == 0.001,
         )
         for error, factory in [(0.001, ""), (0.02, ""), (0.1, "hot_cell_in_70_ms"), (-0.3, "")]
     ],
@@ -101,12 +110,14 @@ SICK = [
         [["meters.ac_power", {"stuck": True}, "power"]],
         ("ERROR", "meters.ac_power: .* no answer"),
         [GRADIENT],
+        real=True,
     ),
     Sick(
         "deaf inverter",
         [["inverter", {"faults": [{"kind": "silence"}]}, "start"]],
         ("ERROR", "inverter .* no answer"),
         [HOT],
+        real=True,
     ),
     *[
         Sick(
@@ -114,6 +125,7 @@ SICK = [
             [["inverter", {"faults": [{"kind": kind, **more}]}, "start"]],
             ("ERROR", f"inverter 127.0.0.1:.* {said}"),
             [HOT],
+            real=True,
         )
         for kind, more, said in [
             ("garbage", {}, "the reply is not Modbus TCP: de ad be ef"),
@@ -129,6 +141,7 @@ SICK = [
         [["meters.ac_power", {"late_answer_s": 5.0}, "power"]],
         ("ERROR", "meters.ac_power: .* no answer to"),
         [GRADIENT],
+        real=True,
     ),
     Sick(
         "analyzer that answers another question",
@@ -147,6 +160,7 @@ SICK = [
         [["meters.dc_current", {"truncated_block": True}, "start"]],
         ("ERROR", "meters.dc_current: .* no complete block"),
         [HOT],
+        real=True,
     ),
     Sick(
         "digitizer whose error queue never ends",
@@ -159,7 +173,8 @@ SICK = [
 
 @pytest.mark.parametrize("sick", SICK, ids=lambda sick: sick.name)
 def test_a_sick_part_is_found(tmp_path, sick):
-    rig = rig_file(tmp_path, {"dut.command": controller(sick.factory)} if sick.factory else {})
+    changes = {"dut.command": controller(sick.factory)} if sick.factory else {}
+    rig = rig_file(tmp_path, changes, base="virtual" if sick.real else "sim")
     env = {SEEDED: json.dumps({"parts": sick.defects})}
     done = certify(tmp_path, rig, sick.select, "-p", PLUGIN, env=env)
     verdict, pattern = sick.found
