@@ -8,18 +8,26 @@ from v2g_bench.meters.registry import driver
 from v2g_bench.meters.session import ScpiSession
 
 OVERLOAD = 9e37
+VOLTAGE_RANGES_V = (0.1, 1.0, 10.0, 100.0, 1000.0)
+CURRENT_RANGES_A = (0.1, 0.4, 1.0, 3.0, 10.0)
 READING_BOUND_S = 5.0  # autorange and the slow AC filter
 
 
 @driver("fluke-8846a")
 class Fluke8846A:
-    """current_ratio: primary to secondary current of the transformer in front of the current input; 1 without one."""
+    """current_ratio: primary to secondary current of the transformer in front of the current input; 1 without one.
+    ratio_pct: how far that ratio may be off (a class 0.5 transformer: 0.5).
+    """
 
-    def __init__(self, session: ScpiSession, current_ratio: float = 1.0) -> None:
-        if current_ratio <= 0:
-            raise session.error(f"current_ratio={current_ratio}", "primary to secondary current, > 0")
+    def __init__(self, session: ScpiSession, current_ratio: float = 1.0, ratio_pct: float = 0.5) -> None:
+        if current_ratio <= 0 or ratio_pct < 0:
+            raise session.error(
+                f"current_ratio={current_ratio}, ratio_pct={ratio_pct}",
+                "primary to secondary current, > 0; its error, %",
+            )
         self._session = session
         self._ratio = current_ratio
+        self._ratio_rel = ratio_pct / 100 if current_ratio != 1 else 0.0
         self._identity = session.identify(r"^FLUKE,884[56]A,")
         for command in ("SYST:REM", "*RST", "*CLS"):
             session.write(command)
@@ -36,6 +44,14 @@ class Fluke8846A:
     def ac_current_a(self) -> float:
         """True RMS current (A) on the primary side. BenchError: beyond every range, or no answer."""
         return self._read("CURR") * self._ratio
+
+    def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:
+        """One-year accuracy of AC volts (V) and AC amperes (A, on the primary side) at 45 to 66 Hz."""
+        volts = 6e-4 * abs(voltage_v) + 3e-4 * _range(VOLTAGE_RANGES_V, abs(voltage_v))
+        secondary_a = abs(current_a) / self._ratio
+        amperes = 1.5e-3 * secondary_a + 6e-4 * _range(CURRENT_RANGES_A, secondary_a)
+        amperes = amperes * self._ratio + self._ratio_rel * abs(current_a)
+        return volts, amperes, "8846A, one-year AC accuracy as entered in this driver; ratio of the transformer"
 
     def close(self) -> None:
         """Give the resource back."""
@@ -54,3 +70,8 @@ class Fluke8846A:
                 f"{function}:AC is beyond the range", "a current transformer, and its current_ratio in the rig file?"
             )
         return value
+
+
+def _range(ranges: tuple[float, ...], value: float) -> float:
+    """The largest range that autorange may have chosen for this value: it leaves one downwards at 11 % of it."""
+    return max((full for full in ranges if 0.11 * full <= value), default=ranges[0])

@@ -90,8 +90,16 @@ class PowerAnalyzer(Protocol):
         """`fresh`: the window of the reading began after this call."""
         ...
 
+    def series(self, count: int) -> list[PowerReading]:
+        """So many readings, one window after the other, the first of them begun after this call."""
+        ...
+
     def power_accuracy(self, power_w: float) -> tuple[float, str]:
         """Half-width (W) of the rectangle about a power reading, and where that number comes from."""
+        ...
+
+    def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:
+        """Half-widths (V, A) about readings of RMS voltage and current, and where these numbers come from."""
         ...
 
     def close(self) -> None:
@@ -112,6 +120,10 @@ class Multimeter(Protocol):
 
     def ac_current_a(self) -> float:
         """RMS (A)."""
+        ...
+
+    def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:
+        """Half-widths (V, A) about such readings, and where these numbers come from."""
         ...
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ class YokogawaWT300E:
     ) -> None:
         self._session = session
         self._update_s = update_s
+        self._voltage_range_v, self._current_range_a = voltage_range_v, current_range_a
         self._range_w = voltage_range_v * current_range_a
         self._sign = 1.0 if into_battery else -1.0
         session.error_query = ":STAT:ERR?"
@@ -60,6 +61,18 @@ class YokogawaWT300E:
         if fresh:
             self._await_update()
             self._await_update()
+        return self._take()
+
+    def series(self, count: int) -> list[PowerReading]:
+        """So many readings of windows that follow each other, the first begun after this call; BenchError as `read`."""
+        readings = [self.read(fresh=True)]
+        while len(readings) < count:
+            self._await_update()
+            readings.append(self._take())
+        return readings
+
+    def _take(self) -> PowerReading:
+        """The last update."""
         values = self._session.query_floats(":NUM:NORM:VAL?", len(ITEMS))
         time_s = self._session.clock.now_s()
         if not all(map(math.isfinite, values)):
@@ -76,6 +89,14 @@ class YokogawaWT300E:
         return 0.001 * abs(
             power_w
         ) + 0.0005 * self._range_w, "WT300E basic accuracy, as entered: confirm by calibration"
+
+    def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:
+        """The same shares of reading and range, for RMS voltage (V) and current (A)."""
+        volts, amperes = (
+            0.001 * abs(value) + 0.0005 * full
+            for value, full in ((voltage_v, self._voltage_range_v), (current_a, self._current_range_a))
+        )
+        return volts, amperes, "WT300E basic accuracy, as entered: confirm by calibration"
 
     def close(self) -> None:
         """Give the resource back."""

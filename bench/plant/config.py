@@ -25,6 +25,8 @@ class PlantDefects:
     bridge_stop_extra_s: the bridge stops this much later than `PlantConfig.bridge_stop_s`.
     power_gain: AC power delivered per watt asked for.
     pump_failed: the coolant stands still whatever is requested.
+    inverter_scale: factor on the power and the DC current that the inverter reports of itself.
+    bms_current_scale: factor on the current that the BMS senses.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -36,6 +38,8 @@ class PlantDefects:
     bridge_stop_extra_s: float = 0.0
     power_gain: float = 1.0
     pump_failed: bool = False
+    inverter_scale: float = 1.0
+    bms_current_scale: float = 1.0
 
 
 class PlantConfig(BaseModel):

@@ -38,11 +38,11 @@ class PlantStage:
         plant.step(now_s)
         now = np.array([now_s])
         return InverterReading(
-            ac_power_w=plant.ac_power_w,
+            ac_power_w=plant.ac_power_w * plant.defects.inverter_scale,
             ac_voltage_v=float(plant.grid.voltage_v(now)[0]),
             frequency_hz=float(plant.grid.frequency_hz(now)[0]),
             dc_voltage_v=plant.bus_voltage_v,
-            dc_current_a=plant.dc_current_a,
+            dc_current_a=plant.dc_current_a * plant.defects.inverter_scale,
             soc_pct=plant.soc_pct,
             running=plant.bridge_commanded if plant.defects.ignore_stop else plant.bridge_on,
             fault=False,

@@ -152,7 +152,8 @@ class Plant:
         """What the BMS senses now (at the latest step), overrides included."""
         key = (self.now_s, self.sensors_override.version, int(self.contactor_state))
         if self._reading is None or self._reading[0] != key:
-            self._reading = (key, self._sensors.read(self.now_s, self.dc_current_a, key[2], self._circuit.energy_kwh))
+            sensed_a = self.dc_current_a * self.defects.bms_current_scale
+            self._reading = (key, self._sensors.read(self.now_s, sensed_a, key[2], self._circuit.energy_kwh))
         return self._reading[1]
 
     @property

@@ -305,9 +305,11 @@ class PackSensors:
             modules_c[index] += kelvin
             by_module[index] += kelvin
         for index, kelvin in self.overrides.indexed("module_temperature_spread"):
-            others = np.delete(modules_c, index)
+            # Module sensors and cells each have their own errors: both show the spread, each against its own coldest.
+            others, other_cells = np.delete(modules_c, index), np.delete(by_module, index, axis=0)
             to_c = (float(others.min()) if others.size else float(modules_c[index])) + kelvin
-            by_module[index] += to_c - modules_c[index]
+            coldest_c = float(other_cells.min()) if other_cells.size else float(by_module[index].max())
+            by_module[index] += coldest_c + kelvin - by_module[index].max()
             modules_c[index] = to_c
         for index, value in self.overrides.indexed("cell_temperature"):
             cells_c[index] = value

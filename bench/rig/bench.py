@@ -10,6 +10,7 @@ Whatever a block changed is put back when the block is left, also when it is lef
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,7 +23,6 @@ from v2g_bench.faults import BusWindow, Fault
 from v2g_bench.faults.base import HEALTHY
 from v2g_bench.inverter.server_faults import ServerFault
 from v2g_bench.metrology.budget import Budget, Component
-from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut import Controller, Reply
 from v2g_bench.rig.envelope import Envelope
 from v2g_bench.rig.injection import Active, Injector
@@ -30,11 +30,10 @@ from v2g_bench.rig.model import Judging, Rig
 from v2g_bench.rig.operator import NoStart, Operator
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
+from v2g_bench.rig.sources import BMS_WITNESSES, Sources, by_bms, by_inverter
 from v2g_bench.rig.trace import RATE_HZ, Edge, Stamp, Trace
 from v2g_bench.rig.traffic import protection, window
 from v2g_bench.rig.witness import (
-    BMS_A,
-    BMS_SHARE,
     LEAD_S,
     MEND,
     SPAN_S,
@@ -88,8 +87,9 @@ class Bench:
         self.operator = Operator(parts)
         self._injector = Injector(parts)
         self._envelope = Envelope(self.rig.safety.model_dump())
+        self.sources = Sources(parts)
         self._witnessed = False
-        self._faults = 0
+        self._faults: list[Fault] = []
         self._heard: dict[str, tuple[float, float]] = {}
 
     def prepare(self) -> None:
@@ -161,6 +161,7 @@ class Bench:
             ripple_hz=self.rig.inverter.ripple_hz,
             seen=seen,
             calibrated=self._parts.calibrated("dc_current"),
+            doubt=lambda: self.sources.doubt("DC current"),
         )
 
     @contextmanager
@@ -174,12 +175,12 @@ class Bench:
         for fault in faults:
             self._check_envelope(fault)
         self.controller.log.mark()  # what it said of an earlier fault is no answer to this one
-        self._faults += 1
+        before, self._faults = self._faults, [*self._faults, *faults]
         try:
             with self._injector.active(faults, phase_s, meanwhile) as active:
                 yield active
         finally:
-            self._faults -= 1
+            self._faults = before
 
     @contextmanager
     def starting(self, *faults: Fault) -> Iterator[None]:
@@ -214,7 +215,9 @@ class Bench:
 
     def ac_power(self) -> Reading:
         """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
-        readings = [self._parts.analyzer.read(fresh=True).power_w for _ in range(AC_READINGS)]
+        before = self._parts.inverter.reading()
+        readings = [taken.power_w for taken in self._parts.analyzer.series(AC_READINGS)]
+        after = self._parts.inverter.reading()
         mean_w = float(np.mean(readings))
         self._weigh(mean_w)
         limit_w, source = self._parts.analyzer.power_accuracy(mean_w)
@@ -224,18 +227,25 @@ class Bench:
             *self._parts.calibrated("ac_power").components(mean_w),
         ]
         budget = Budget("AC power", "W", parts)
-        return Reading("AC power", mean_w, "W", budget, basis=mean_of(readings, budget))
+        power = Reading("AC power", mean_w, "W", budget, basis=mean_of(readings, budget))
+        self.sources.at_the_terminals(replace(power, quantity="AC power by the analyzer"), before, after)
+        if doubt := self.sources.doubt("AC power"):
+            budget = Budget("AC power", "W", [*parts, *doubt])
+            power = replace(power, budget=budget, basis=mean_of(readings, budget))
+        return power
 
     def pack_power(self, over_s: float = 0.1) -> Reading:
         """DC power at the pack (W, charge positive): the digitizer's mean current at the voltage that the BMS reports."""
         with self.recording(before_s=over_s / 10, after_s=over_s) as trace:
             current = trace.mean()
+        self.sources.standing(replace(current, quantity="DC current by the digitizer"), bms=self._witnessed_roles())
         volts = self.signal("pack_voltage")
         spread_v = self._parts.db.resolution("pack_voltage") / 2 + BMS_VOLTAGE_SHARE * volts
         assert current.value is not None
         assert current.uncertainty is not None
         parts = [
             Component("current", "normal", current.uncertainty.u, volts, source="digitizer", unit="A"),
+            *(replace(part, sensitivity=volts, unit="A") for part in self.sources.doubt("DC current")),
             Component.rectangular(
                 "voltage", spread_v, current.value, f"BMS, taken as {100 * BMS_VOLTAGE_SHARE:g} % accurate", "V"
             ),
@@ -247,11 +257,7 @@ class Bench:
     def bms_current(self) -> Reading:
         """The pack's current as the BMS reports it (A, charge positive)."""
         value_a = self.signal("pack_current")
-        part = Component.rectangular(
-            "accuracy", BMS_SHARE * abs(value_a) + BMS_A, source="assumed of a BMS: 5 % + 0.5 A"
-        )
-        budget = Budget("DC current by the BMS", "A", [part])
-        return Reading("DC current by the BMS", value_a, "A", budget, basis=stated(value_a, budget))
+        return by_bms(self.rig, "pack_current", value_a, self._parts.db.resolution("pack_current"))
 
     def unprotected_commands(self, over_s: float) -> tuple[int, list[str]]:
         """How many protected frames the controller sent in that time from now, and what was wrong with which."""
@@ -264,13 +270,15 @@ class Bench:
 
     def inverter_power(self) -> Reading:
         """AC power as the inverter itself reports it (W, charge positive)."""
-        value_w = self._parts.inverter.reading().ac_power_w
-        # IEEE 1547-2018, table 3: minimum measurement accuracy of active power, 5 % of the rated apparent power.
-        part = Component.rectangular(
-            "accuracy", 0.05 * self.rig.inverter.rated_power_w, source="IEEE 1547-2018, table 3: 5 % of the rating"
-        )
-        budget = Budget("AC power by the inverter", "W", [part])
-        return Reading("AC power by the inverter", value_w, "W", budget, basis=stated(value_w, budget))
+        reading = by_inverter(self.rig, self._parts.inverter.reading(), "AC power")
+        if reading is None:
+            raise BenchError("inverter", "measures no power")
+        return reading
+
+    def compare_current(self, trace: Trace) -> None:
+        """Hold a trace against what the BMS said of the current meanwhile; not while a fault touches its frames."""
+        if "pack_current" in self._witnessed_roles():
+            self.sources.during(trace.waveform, *trace.accuracy())
 
     def signal(self, role: str) -> float:
         """The latest value of a signal role; BenchError where the bus is silent."""
@@ -417,27 +425,39 @@ class Bench:
         found_w = self._parts.inverter.reading().ac_power_w
         if self._witnessed or not self._parts.sync.marks or abs(found_w - target_w) > 0.2 * abs(target_w):
             return
-        waveform, first, second = self._two_edges()
+        trace, first, second = self._two_edges()
+        waveform = trace.waveform
         bms_a = self._parts.latest_all().get("pack_current")
         self._witnessed = bool(target_w) and bms_a is not None
         # The median: an edge that a wrong time base brings into these samples does not count for a current.
         between = waveform.between(first.time_s + 2 * STEP_S, second.time_s - STEP_S)
-        if bms_a is not None and (said := current_contradiction(float(np.median(between.samples)), bms_a)):
+        median_a = float(np.median(between.samples))
+        if bms_a is not None and (said := current_contradiction(median_a, bms_a)):
             raise BenchError("the instruments contradict each other", said, MEND)
         if said := time_base_contradiction(waveform, self._parts.digitizer.timing(), first, second):
             raise BenchError("meters.dc_current", said, "have it calibrated; see meters.dc_current")
+        self.sources.standing(trace.of("DC current by the digitizer", median_a, between), bms=self._witnessed_roles())
 
-    def _two_edges(self) -> tuple[Waveform, Edge, Edge]:
+    def _two_edges(self) -> tuple[Trace, Edge, Edge]:
         """A record with two edges of the sync line in it, and when they were."""
         for _ in range(WITNESSES):
             with self.recording(before_s=LEAD_S, after_s=SPAN_S + TAIL_S, seen=True) as trace:
                 self._parts.pause(SPAN_S)
                 second = self._parts.sync.pulse(seen=True)
-                waveform = trace.waveform
+                trace.complete()
             if second.time_s + STEP_S < trace.edge.time_s + SPAN_S + TAIL_S:
-                return waveform, trace.edge, second
+                return trace, trace.edge, second
             # else the machine stood still, and the second edge came after the record
         raise BenchError("sync line", f"{WITNESSES} second edges came too late", "is the machine overloaded?")
+
+    def _witnessed_roles(self) -> set[str]:
+        """What the BMS is a witness of: nothing while a fault is on the way of its frames, nor what a fault fakes."""
+        if any(fault.transmit() is not None or fault.wire() is not None for fault in self._faults):
+            return set()
+        faked = {role for fault in self._faults for role in fault.signals()}
+        if any(role.startswith("cell_voltage") for role in faked):
+            faked.add("pack_voltage")  # it is their sum
+        return set(BMS_WITNESSES) - faked
 
     def _weigh(self, ac_w: float) -> None:
         """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies."""

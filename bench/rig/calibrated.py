@@ -28,6 +28,13 @@ class Calibrated:
             return []
         return [self.record.component(self.quantity, abs(value) * self.per_unit, 1.0 / self.per_unit)]
 
+    def where_known(self, quantity: str, value: float) -> list[Component]:
+        """The same for another quantity of the instrument (in its own unit), if the record knows it at this value."""
+        ranges = self.record.ranges if self.record is not None else []
+        if self.record is None or not any(r.quantity == quantity and r.low <= abs(value) <= r.high for r in ranges):
+            return []
+        return [self.record.component(quantity, abs(value))]
+
 
 def timing_calibration(
     record: CalibrationRecord | None, trigger_u_s: float | None = None, trigger_source: str = ""

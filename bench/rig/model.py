@@ -52,12 +52,33 @@ class SignalOfRole(Part):
     invert: bool = False
 
 
+class BmsAccuracy(Part):
+    """How far the BMS's own sensors may be off, by its data sheet; the defaults are assumed of any BMS."""
+
+    current_pct: Positive = 5.0
+    current_a: Positive = 0.5
+    voltage_pct: Positive = 0.5
+    soc_pct: Positive = 5.0
+
+
+class InverterAccuracy(Part):
+    """How far what the inverter says of itself may be off, by its data sheet.
+
+    power_pct: of its rating, on both sides (the default: IEEE 1547-2018, table 3); voltage_pct: of the reading.
+    """
+
+    power_pct: Positive = 5.0
+    voltage_pct: Positive = 1.0
+    soc_pct: Positive = 5.0
+
+
 class Bms(Part):
     """The battery management system: emulated by the plant, or a real one."""
 
     kind: Literal["emulated", "real"]
     dbc: str
     roles: str | dict[str, str | SignalOfRole]  # a table, or a file with a [roles] table
+    accuracy: BmsAccuracy = BmsAccuracy()
 
 
 class Inverter(Part):
@@ -77,6 +98,7 @@ class Inverter(Part):
     map: str | None = None
     rated_power_w: Positive = 11_000.0
     ripple_hz: Positive | None = None  # its switching frequency, where it is known
+    accuracy: InverterAccuracy = InverterAccuracy()
 
     @model_validator(mode="after")
     def _real_needs_a_host(self) -> "Inverter":

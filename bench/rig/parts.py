@@ -204,6 +204,7 @@ def plant_config(rig: Rig, seed: int, dbc: Path, roles: Mapping[str, Any]) -> di
     meters = {
         name: {"driver": meter.driver, "transport": meter.transport}
         | ({"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {})
+        | {key: meter.options[key] for key in ("current_ratio",) if key in meter.options}  # it is wired in, not set
         for name, meter in rig.meters.named().items()
         if meter.emulated
     }

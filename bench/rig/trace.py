@@ -4,6 +4,7 @@ The digitizer is armed and started by an edge on the rig's sync line when the re
 so nothing that the test does meanwhile can move its samples. It is fetched once, when somebody first asks.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -96,8 +97,9 @@ class Trace:
         ripple_hz: float | None = None,
         seen: bool = False,
         calibrated: Calibrated = UNCALIBRATED,
+        doubt: Callable[[], list[Component]] = list,
     ) -> None:
-        self._seen, self._calibrated = seen, calibrated
+        self._seen, self._calibrated, self._doubt = seen, calibrated, doubt
         self._digitizer, self._sync, self._clock = digitizer, sync, clock
         self._rate_hz, self._before_s, self._after_s = rate_hz, before_s, after_s
         self._fraction, self._ripple_hz = fraction, ripple_hz
@@ -172,6 +174,11 @@ class Trace:
         basis = of_waveform("least share", budget, since_s=since.time_s)
         return Reading(name, found.share_pct, "%", budget, basis=basis, record=self.waveform)
 
+    def accuracy(self) -> tuple[float, float, str]:
+        """Half-widths of its zero (A) and of its gain, and where they come from."""
+        timing = self._digitizer.timing()
+        return timing.offset_a, timing.gain_rel, timing.source
+
     def worst_discharge(self) -> Reading:
         """The largest discharge current (A, positive) anywhere in the recording."""
         return self._worst("discharge", self.waveform)
@@ -182,11 +189,14 @@ class Trace:
 
     def mean(self) -> Reading:
         """The mean current of the recording (A, charge positive)."""
-        samples = self.waveform.samples
-        mean_a, noise_a = float(np.mean(samples)), float(np.std(samples)) / len(samples) ** 0.5
+        return self.of("DC current", float(np.mean(self.waveform.samples)), self.waveform)
+
+    def of(self, name: str, value_a: float, part: Waveform) -> Reading:
+        """A current (A) that stands for this part of the recording, with the digitizer's accuracy."""
+        noise_a = float(np.std(part.samples)) / len(part.samples) ** 0.5
         noise = Component(NOISE, "normal", noise_a, source="this recording")
-        budget = Budget("DC current", "A", [noise, *self._accuracy(mean_a)])
-        return Reading("DC current", mean_a, "A", budget, basis=stated(mean_a, budget))
+        budget = Budget(name, "A", [noise, *self._accuracy(value_a)])
+        return Reading(name, value_a, "A", budget, basis=stated(value_a, budget))
 
     def _worst(self, kind: str, waveform: Waveform) -> Reading:
         worst = least_mean(waveform)
@@ -201,6 +211,7 @@ class Trace:
             Component.rectangular(ZERO, timing.offset_a, source=timing.source),
             Component.rectangular(GAIN, timing.gain_rel * abs(value_a), source=timing.source),
             *self._calibrated.components(value_a),
+            *self._doubt(),
         ]
 
     def _budget(self, crossing: Crossing, after: Stamp) -> Budget:

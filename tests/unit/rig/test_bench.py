@@ -10,6 +10,7 @@ import pytest
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import OverTemperature
+from v2g_bench.inverter.port import InverterReading
 from v2g_bench.meters.protocols import DigitizerTiming
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.bench import RATED_W, Bench, NotAtPower
@@ -51,17 +52,18 @@ class FakeParts:
         self.power_w, self.obeys, self.refuses, self.dead = 0.0, 1.0, False, False
         self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
         self.controller, self.plant, self.armed = FakeController(self), None, 0
-        self.db = SimpleNamespace(has=lambda role: role in ("trip_latched", "charge_only"))
-        self.inverter = SimpleNamespace(reading=lambda: SimpleNamespace(ac_power_w=self.power_w))
-        self.sync, self.edges_s, self.time_base, self.late_s = (
-            SimpleNamespace(pulse=self.pulse, marks=True),
-            [],
-            0.0,
-            0.0,
+        self.db = SimpleNamespace(
+            has=lambda role: role in ("trip_latched", "charge_only"), resolution=lambda role: 0.01
         )
+        self.inverter, self.inverter_scale, self.meters = SimpleNamespace(reading=self.registers), 1.0, {}
+        self.sync = SimpleNamespace(pulse=self.pulse, marks=True)
+        self.edges_s, self.time_base, self.late_s = [], 0.0, 0.0
         timing = DigitizerTiming(2e-5, 2e-5, 1e-6, 1e-4, 1e-4, 0.004, "a data sheet")
         self.digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None, timing=lambda: timing)
-        self.analyzer = SimpleNamespace(read=self.read, power_accuracy=lambda power_w: (3.0, "a data sheet"))
+        self.analyzer = SimpleNamespace(
+            series=lambda count: [self.read(fresh=True) for _ in range(count)],
+            power_accuracy=lambda power_w: (3.0, "a data sheet"),
+        )
 
     @property
     def pack_a(self):
@@ -82,6 +84,10 @@ class FakeParts:
         times_s = trigger_s + true_s * np.arange(-round(before_s / 2e-5), round(after_s / 2e-5))
         marks = sum((40.0 * ((times_s >= edge_s) & (times_s < edge_s + 0.005)) for edge_s in self.edges_s), 0.0)
         return Waveform(trigger_s - before_s, 2e-5, self.pack_a * self.dc_scale + marks + np.zeros(times_s.size))
+
+    def registers(self):
+        scale = self.inverter_scale
+        return InverterReading(self.power_w * scale, 230.0, 50.0, 350.0, self.pack_a * scale, math.nan, True, False)
 
     def read(self, fresh):
         return SimpleNamespace(power_w=self.power_w * self.ac_scale)
