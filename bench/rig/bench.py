@@ -175,12 +175,13 @@ class Bench:
         for fault in faults:
             self._check_envelope(fault)
         self.controller.log.mark()  # what it said of an earlier fault is no answer to this one
-        before, self._faults = self._faults, [*self._faults, *faults]
+        self._faults += faults
         try:
             with self._injector.active(faults, phase_s, meanwhile) as active:
                 yield active
         finally:
-            self._faults = before
+            for fault in faults:
+                self._faults.remove(fault)
 
     @contextmanager
     def starting(self, *faults: Fault) -> Iterator[None]:
@@ -343,11 +344,12 @@ class Bench:
         """What came of the BMS's cyclic frames between these times (bench clock)."""
         return window(self._parts.db, self._parts.capture.frames(since_s=from_s - 1.0), from_s, to_s)
 
-    def small_pack(self, capacity_ah: float) -> None:
-        """A pack of this capacity, and a controller that knows no other; NoStart where the rig cannot emulate one."""
+    def small_pack(self, capacity_ah: float, soc_pct: float | None = None) -> None:
+        """A pack of this capacity and state of charge (None: the rig's), and a controller that knows no other; NoStart
+        where the rig cannot emulate one."""
         self.require(self._parts.plant is not None and self.rig.bms.kind == "emulated", "with this pack it takes hours")
         assert self._parts.plant is not None
-        self._parts.plant.client.reset(capacity_ah=capacity_ah)
+        self._parts.plant.client.reset(capacity_ah=capacity_ah, soc_pct=soc_pct)
         self._parts.fresh_controller(heal=False)
 
     def nearly_full(self) -> None:

@@ -1,5 +1,7 @@
 """The window of state of charge (SoC): what limits.conf, a reload, a departure and an override make of it."""
 
+import math
+
 import pytest
 
 from v2g_bench.faults import StateOfCharge
@@ -7,6 +9,7 @@ from v2g_bench.rig.bench import RATED_W
 
 WATCHED_S = 1.0
 SMALL_AH = 0.5  # of the pack that gives a micro-cycle in seconds
+CROSSED_S, BEYOND_PCT = 30.0, 0.5
 DEPTH_PCT = 1.0  # what the controller's count may differ from the BMS's
 SOON_S, LATER_S = 600.0, 4 * 3600.0
 
@@ -19,6 +22,33 @@ def test_no_discharge_at_min_soc(bench, judge):
             judge.flows("charging at MIN_SOC", bench.ac_power(), is_w=2000)
         with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
             judge.never_discharges("at MIN_SOC", trace)
+
+
+@pytest.mark.req("LIM-01")
+def test_discharge_ends_at_min_soc(bench, judge):
+    """A small pack is discharged from a little above 25 % on: at 25 % it ends."""
+    crosses(bench, judge, from_pct=25.6, power_w=-3000, limit_pct=25.0)
+
+
+@pytest.mark.req("LIM-02")
+def test_charge_ends_at_max_soc(bench, judge):
+    """A small pack is charged from a little below 75 % on: at 75 % it ends."""
+    crosses(bench, judge, from_pct=74.0, power_w=3000, limit_pct=75.0)
+
+
+def crosses(bench, judge, from_pct: float, power_w: float, limit_pct: float) -> None:
+    """The transfer that runs into a limit of the state of charge ends there, within a step of the signal and a half."""
+    bench.small_pack(capacity_ah=SMALL_AH, soc_pct=from_pct)
+    with bench.asking(power_w, within_s=bench.rig.dut.ready_s):
+        none_w = bench.judging.no_discharge_w
+        ended = bench.wait_until(lambda: abs(bench.inverter_power().value) < none_w, within_s=CROSSED_S)
+        judge.holds(f"it ends at {limit_pct:g} %", ended)
+        beyond_pct = (bench.signal("soc") - limit_pct) * math.copysign(1.0, power_w)
+        judge.holds("not beyond it", beyond_pct <= BEYOND_PCT, f"by {beyond_pct:+.2f} %")
+        judge.holds("and not before", beyond_pct >= -BEYOND_PCT, f"by {beyond_pct:+.2f} %")
+        with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+            bench.insist(power_w, for_s=WATCHED_S - 0.3)
+            (judge.never_discharges if power_w < 0 else judge.never_charges)("beyond the limit", trace)
 
 
 @pytest.mark.req("LIM-01")

@@ -42,6 +42,24 @@ def test_code_stands_beside_its_description(bench, judge, fault, line):
         judge.holds("no other code", not others, ", ".join(others))
 
 
+@pytest.mark.req("LOG-05")
+@pytest.mark.parametrize(
+    ("fault", "code", "remedies"),
+    [
+        (ThermalGradient(to_k=12), "0x01A2", [r"set-power|discharge (power|rate)", r"coolant"]),
+        (SocDivergence(by_pct=8), "0x09BD", [r"100 ?(%|percent)", r"offset"]),
+        (EmiNoise(loss_pct=25), "0x0B22", [r"shield", r"120.?ohm|120 Ω|terminat"]),
+    ],
+    ids=["0x01A2", "0x09BD", "0x0B22"],
+)
+def test_code_stands_beside_its_corrective_action(bench, judge, fault, code, remedies):
+    """The line with the code says what to do about it."""
+    bench.settle()  # until the controller knows the healthy pack
+    with bench.inject(fault):
+        for remedy in remedies:
+            judge.logged(rf"{code}.*(?i:{remedy})", within_s=10)
+
+
 @pytest.mark.req("LOG-03")
 def test_override_is_logged(bench, judge):
     """An override of the SoC limits is in the log, with its value."""

@@ -52,6 +52,16 @@ def test_hot_cell_isolates_in_charge_only_mode(bench, trials):
 
 
 @pytest.mark.req("SAF-13")
+def test_hot_cell_isolates_under_noise(bench, judge):
+    """A fourth of the frames is lost and V2G is off for it: a hot cell in a frame that comes isolates as fast as ever."""
+    with bench.inject(EmiNoise(loss_pct=25)):
+        noticed = bench.wait_until(lambda: bench.controller.log.find("0x0B22"), within_s=10)
+        bench.require(noticed, "the noise is not noticed")
+        with bench.asking(3000), bench.recording() as trace, bench.inject(HOT) as fault:
+            judge.latency("time to isolation", trace.isolation(after=fault.on_bus).latency, below_ms=50)
+
+
+@pytest.mark.req("SAF-13")
 def test_hot_cell_isolates_during_a_reload(bench, trials):
     """The limits are being reloaded when the cell gets hot: isolated as fast as ever."""
     for trial in trials:

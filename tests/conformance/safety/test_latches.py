@@ -1,8 +1,10 @@
 """What a trip or a fallback leaves behind: it holds until somebody who may releases it, and over a restart as well."""
 
+from contextlib import ExitStack
+
 import pytest
 
-from v2g_bench.faults import CellImbalance, ImbalanceCode, OverTemperature
+from v2g_bench.faults import BmsSilence, CellImbalance, ImbalanceCode, OverTemperature, StringVoltageDifference
 
 NO_FLOW_S = 1.2
 STATUS_S = 0.3  # some cycles of the frame in which the controller reports its latches
@@ -25,6 +27,36 @@ def test_trip_latches_until_an_authorised_reset(bench, judge):
         bench.controller.must("reset_trip")
     with bench.asking(-3000):
         judge.flows("discharge after the reset", bench.ac_power(), is_w=-3000)
+
+
+@pytest.mark.req("SAF-04")
+def test_reset_is_refused_while_another_danger_stands(bench, judge):
+    """The hot cell that tripped is over, but the strings diverge meanwhile: the reset is refused, the trip stands."""
+    with bench.at_power(-3000), ExitStack() as hot:
+        hot.enter_context(bench.inject(HOT))
+        bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
+        with bench.inject(StringVoltageDifference(to_mv=320)):
+            hot.close()
+            bench.insist(-3000, for_s=STATUS_S)
+            reply = bench.controller.run("reset_trip")
+            judge.holds("the reset is refused while the strings diverge", reply.status != 0, reply.out + reply.err)
+            judge.holds("the trip stands", bench.tripped())
+
+
+@pytest.mark.req("SAF-12")
+def test_trip_outlives_another_fault(bench, judge):
+    """The pack is safe again after a trip, the BMS falls silent and comes back: the trip still stands."""
+    with bench.at_power(-3000):
+        with bench.inject(HOT):
+            bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
+            bench.insist(-3000, for_s=STATUS_S)
+        with bench.inject(BmsSilence()):
+            noticed = bench.wait_until(lambda: bench.controller.log.find("ERR_BMS_TIMEOUT"), within_s=2)
+            bench.require(noticed, "the silence is not noticed")
+    with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
+        bench.insist(-3000, for_s=NO_FLOW_S - 0.3)
+        judge.never_flows("after the silence", trace)
+    judge.holds("the trip stands after the silence", bench.tripped())
 
 
 @pytest.mark.req("SAF-12")
