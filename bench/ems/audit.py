@@ -112,7 +112,8 @@ def verify_file(path: Path) -> tuple[int, list[str]]:
     head = read_head(path)
     problems = verify(lines, head)
     if text and not text.endswith("\n"):
-        problems.append(f"line {len(lines)}: is torn")
+        torn = f"line {len(lines)}: is torn"
+        problems = [one for one in problems if not one.startswith(f"line {len(lines)}: is not")] + [torn]
     if head is None:
         problems.append(f"{head_path(path)}: the head is missing, so a cut end could not be seen")
     return len(lines), problems

@@ -30,6 +30,8 @@ def main(argv: list[str] | None = None) -> int:
 
         return audit_command.main(words[1:])
     args = parser().parse_args(words)
+    if args.departure_soc is not None and args.departure is None:
+        parser().error("--departure-soc goes with --departure TIME")
     try:
         answer = ControlClient(socket_path(args.socket)).ask(request_of(args))
     except ControlError as error:
@@ -62,16 +64,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _watts(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"not a power: {text}")
+        raise argparse.ArgumentTypeError(f"not a power in watts: {text!r}")
     return value
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _percent(text: str) -> float:
-    value = float(text.removesuffix("%"))
+    value = _number(text.removesuffix("%"))
     if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"not within 0 to 100: {text}")
+        raise argparse.ArgumentTypeError(f"not a percentage within 0 to 100: {text!r}")
     return value
 
 
@@ -103,7 +112,7 @@ def _status_text(status: dict[str, Any]) -> str:
         f"inverter   {'online' if inverter['online'] else 'offline'}, {inverter['state'] or 'state unknown'}",
     ]
     if run := status.get("run"):
-        lines.append(f"runs       {run['starts']} starts, {run['crashes']} after a crash or power cut")
+        lines.append(f"runs       started {run['starts']} times, {run['crashes']} after a crash or power cut")
     lines += [f"limited by {reason}" for reason in status["limited_by"]]
     lines += [f"fault      {fault['code']} {fault['text']}; {fault['advice']}" for fault in status["faults"]]
     return "\n".join(lines)

@@ -57,7 +57,7 @@ def carry_out(ems: "Ems", command: Command, now_s: float) -> Reply:
 def refusal_of(ems: "Ems", power_w: float) -> str | None:
     """Why this power cannot be asked for at all now; None if it can. Zero always can."""
     if not abs(power_w) <= _NOT_A_POWER_W:
-        return f"not a power: {power_w}"
+        return f"not a power: {power_w:g} W"
     if power_w == 0:
         return None
     parts = ems.parts

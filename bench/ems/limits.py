@@ -67,12 +67,17 @@ def parse_limits(text: str, where: str) -> SocLimits:
 def load_limits(path: Path) -> SocLimits:
     """`parse_limits` of a file. Raises: BenchError, also when the file cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark before the first line
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(
-            str(path), f"cannot be read: {error}", "it holds two lines: MIN_SOC=25 and MAX_SOC=75"
+            str(path), f"cannot be read: {unreadable(error)}", "it holds two lines: MIN_SOC=25 and MAX_SOC=75"
         ) from error
     return parse_limits(text, str(path))
+
+
+def unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a text file could not be read, without its path."""
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
 
 
 def _percent(value: str, at: str, key: str) -> float:

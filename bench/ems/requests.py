@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from v2g_bench.clock import Clock
@@ -76,6 +77,7 @@ class Requests:
         path = config.files.audit_trail
         self.trail = AuditTrail(path) if path else None
         self._recording = asyncio.Lock()
+        self._read = self._present()  # the files that what is in force comes from
         self.codes: Callable[[], dict[str, Any]] = dict  # what the last readout of trouble codes said
         self.plans: dict[str, Any] = {}
 
@@ -114,13 +116,29 @@ class Requests:
     async def reload(self, who: Who) -> dict[str, Any]:
         """Both files or none: a broken one leaves everything as it was."""
         try:
+            self._require_still_there()
             limits, policy = load_files(self._config)
         except BenchError as error:
-            self._said(LogLine(Level.ERROR, "-", f"reload refused, the old limits stay in force: {error}"))
+            reason = "; ".join(line.strip() for line in str(error).splitlines())
+            self._said(LogLine(Level.ERROR, "-", f"reload refused, the old limits stay in force: {reason}"))
             before = audited(self._ems)
             await self._record("reload", who, {"ok": False, "text": str(error)}, before)
             return {"ok": False, "text": str(error)}
+        self._read = self._present()
         return await self._audited("reload", who, Reload(limits, policy))
+
+    def _present(self) -> list[Path]:
+        """Those of the two files that are there."""
+        files = self._config.files
+        return [path for path in (files.limits, files.thermal_policy) if path.exists()]
+
+    def _require_still_there(self) -> None:
+        """A file that was read and is gone is a mistake, not the wish for the defaults. Raises: BenchError."""
+        for path in self._read:
+            if not path.exists():
+                raise BenchError(
+                    str(path), "is not there any more", "put it back; to go by the defaults, restart the daemon"
+                )
 
     # The audit trail
 

@@ -108,29 +108,29 @@ class Bench:
     def at_power(self, power_w: float) -> Iterator[None]:
         """Steady at this AC power (W, charge positive) while the block runs; raises NotAtPower where it cannot be had."""
         target_w = self._within_rating(power_w)
-        self.wait_until(lambda: self._takes(target_w), self.rig.dut.ready_s, COMMAND_POLL_S)
-        with self.asking(target_w) as said:
+        with self.asking(target_w, within_s=self.rig.dut.ready_s, releasing=True) as said:
             found_w = self.inverter_power().value or 0.0
             if abs(found_w - target_w) > 0.2 * abs(target_w):
                 raise NotAtPower(target_w, found_w, said)
             yield
 
     @contextmanager
-    def asking(self, power_w: float, within_s: float = 0.0) -> Iterator[str]:
+    def asking(self, power_w: float, within_s: float = 0.0, *, releasing: bool = False) -> Iterator[str]:
         """Ask the controller for this power; the block runs when it is there or stands still elsewhere, at once if refused.
 
         Gives what the controller answered; asks for zero at the end. within_s: ask again for so long while it refuses,
-        as one that has just been started does until it has heard BMS and inverter.
+        as one that has just been started does until it has heard BMS and inverter. releasing: its latches first.
         """
         target_w = self._within_rating(power_w)
-        replies: list[Reply] = []
+        reply = Reply([], 1, "", "its latches cannot be released")
 
         def takes() -> bool:
-            replies.append(self.controller.run("set_power", power_w=f"{target_w:.0f}"))
-            return replies[-1].status == 0
+            nonlocal reply
+            if not releasing or self._unlatched():
+                reply = self.controller.run("set_power", power_w=f"{target_w:.0f}")
+            return reply.status == 0
 
         self.wait_until(takes, within_s, COMMAND_POLL_S)
-        reply = replies[-1]
         try:
             if reply.status == 0:
                 self._wait_for_power(target_w)
@@ -471,13 +471,17 @@ class Bench:
 
     def _takes(self, power_w: float) -> bool:
         """Whether the controller accepts this power, its latches released. A precondition, never what is tested."""
+        return self._unlatched() and self.controller.run("set_power", power_w=f"{power_w:.0f}").status == 0
+
+    def _unlatched(self) -> bool:
+        """Whether nothing is latched in the controller; if something is, its release is asked for."""
         if self._parts.db.has("trip_latched") and "trip_latched" not in self._parts.latest_all():
             self.controller.require_alive()
             return False  # it has just been started: its first frame is still to come
         if self.latched():
             self.controller.run("reset_trip")  # refused while the pack is not safe yet: asked again
             return False
-        return self.controller.run("set_power", power_w=f"{power_w:.0f}").status == 0
+        return True
 
     def _wait_for_power(self, target_w: float | None = None) -> None:
         """Until the inverter's power stands at the target for AT_TARGET_S, or still anywhere for STEADY_S; bounded."""

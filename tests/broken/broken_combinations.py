@@ -8,7 +8,7 @@ from dataclasses import replace
 from v2g_bench.ems.actions import Action, Frame, LogLine
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.events import Event, EventBook
-from v2g_bench.ems.limits import SocWindow
+from v2g_bench.ems.limits import SocLimits, SocWindow
 from v2g_bench.ems.parts import EmsParts, EmsSettings
 from v2g_bench.ems.setpoint import Ceiling, OverCurrentHold
 from v2g_bench.ems.signal_quality import SignalQuality
@@ -124,6 +124,7 @@ class _AtTheStart(SocWindow):
 
     direction = "discharge_w"
     ems: Ems
+    begun = SocLimits()
 
     def ceiling(self, soc_pct: float, *, calibrating: bool) -> Ceiling | None:
         found = super().ceiling(soc_pct, calibrating=calibrating)
@@ -131,7 +132,10 @@ class _AtTheStart(SocWindow):
             return found
         issued_w = self.ems._issued_w or 0.0
         under_way = issued_w < 0 if self.direction == "discharge_w" else issued_w > 0
-        return None if under_way else found
+        if not under_way or self.limits != self.begun:  # new limits are looked at
+            self.begun = self.limits
+            return found
+        return None
 
 
 class _AtTheStartOfACharge(_AtTheStart):

@@ -89,6 +89,19 @@ def test_broken_policy_leaves_the_limits_too(world: World) -> None:
     assert world.inverter.stage.flowing_w == -3000
 
 
+def test_limits_that_vanish_are_refused_and_stay_in_force(world: World) -> None:
+    """The defaults are wider than what stood there: a lost file must not let the pack out of its window."""
+    world.start()
+    world.limits.write_text("MIN_SOC=40\nMAX_SOC=60\n", encoding="utf-8")
+    assert world.ask("reload")["ok"]
+    world.limits.unlink()
+    refused = world.ask("reload")
+    assert not refused["ok"]
+    assert "limits.conf: is not there any more" in refused["text"]
+    assert world.ask("status")["limits"] == {"min_soc_pct": 40, "max_soc_pct": 60}
+    assert "is not there any more; put it back" in world.log_text()
+
+
 def test_plans_outlive_a_restart(world: World) -> None:
     world.start()
     assert _ctrl(world, "--departure", "06:30", "--departure-soc", "85").returncode == 0

@@ -78,7 +78,9 @@ def test_torn_line_and_missing_head(tmp_path: Path) -> None:
     _trail(path)
     whole = path.read_text(encoding="utf-8")
     path.write_text(whole[:-20], encoding="utf-8")
-    assert any("torn" in problem for problem in verify_file(path)[1])
+    last = len(whole.splitlines())
+    about_it = [problem for problem in verify_file(path)[1] if problem.startswith(f"line {last}:")]
+    assert about_it == [f"line {last}: is torn"], "said once"
     path.write_text(whole, encoding="utf-8")
     head_path(path).unlink()
     assert "the head is missing" in verify_file(path)[1][0]

@@ -123,3 +123,19 @@ def test_commands_import_the_standard_library_only(module: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] []"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--set-power", "abc"], "not a power in watts: 'abc'"),
+        (["--set-power", "inf"], "not a power in watts: 'inf'"),
+        (["--departure", "06:30", "--departure-soc", "lots"], "not a percentage within 0 to 100: 'lots'"),
+        (["--status", "--departure-soc", "85"], "--departure-soc goes with --departure"),
+    ],
+)
+def test_usage_says_what_is_wrong(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ctrl.main(argv)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

@@ -71,3 +71,20 @@ def test_calibration_charges_to_the_top() -> None:
     low = window.ceiling(20.0, calibrating=True)
     assert low is not None
     assert low.discharge_w == 0
+
+
+def test_mark_of_an_editor_and_foreign_line_ends_are_no_part_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "limits.conf"
+    path.write_bytes(b"\xef\xbb\xbfMIN_SOC=30\r\nMAX_SOC=70\r\n")
+    assert load_limits(path) == SocLimits(30, 70)
+
+
+def test_what_cannot_be_read_says_why_once(tmp_path: Path) -> None:
+    path = tmp_path / "limits.conf"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BenchError, match=r"limits.conf: cannot be read: it is not UTF-8 text\n"):
+        load_limits(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(BenchError, match=r"cannot be read: Is a directory\n"):
+        load_limits(path)
