@@ -53,3 +53,22 @@ def test_without_a_transformer_the_current_is_beyond_the_range(rig, clock, direc
 def test_senseless_ratio(meter, direct_session):
     with pytest.raises(BenchError, match="current_ratio"):
         Fluke8846A(direct_session(meter), current_ratio=0.0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_instrument_of_its_kind_is_inside_its_stated_accuracy(rig, clock, direct_session, seed):
+    meter = emulated.emulate("fluke-8846a", probe=rig, clock=clock, seed=seed, current_ratio=20.0)
+    driver = Fluke8846A(direct_session(meter), current_ratio=20.0)
+    volts, amperes = driver.ac_voltage_v(), driver.ac_current_a()
+    volt_limit, ampere_limit, source = driver.rms_accuracy(volts, amperes)
+    assert abs(volts - 230.0) <= volt_limit <= 0.6
+    assert abs(amperes - 13.0) <= ampere_limit <= 0.3
+    assert "8846A" in source
+
+
+def test_the_transformer_adds_its_own_error(meter, direct_session):
+    good, poor = (Fluke8846A(direct_session(meter), 20.0, ratio_pct=share) for share in (0.0, 1.0))
+    assert poor.rms_accuracy(230, 10)[1] - good.rms_accuracy(230, 10)[1] == pytest.approx(0.1)
+    assert poor.rms_accuracy(230, 10)[0] == good.rms_accuracy(230, 10)[0]
+    with pytest.raises(BenchError, match="ratio_pct"):
+        Fluke8846A(direct_session(meter), 20.0, ratio_pct=-1)

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from v2g_bench.errors import BenchError
@@ -88,3 +90,28 @@ def test_wrong_identity(meter, direct_session):
     meter.defects = MeterDefects(identity="YOKOGAWA,DL850,1,1")
     with pytest.raises(BenchError, match="DL850"):
         YokogawaWT300E(direct_session(meter))
+
+
+def test_a_series_has_windows_that_follow_each_other_after_the_call(driver, meter, clock, rig, monkeypatch):
+    windows = []
+    ac = rig.ac
+    monkeypatch.setattr(rig, "ac", lambda a, b: windows.append((a, b)) or ac(a, b))
+    clock.advance(0.0371)
+    asked_s = clock.now_s()
+    readings = driver.series(5)
+    assert len(readings) == 5
+    assert len({reading.power_w for reading in readings}) > 1, "each is an update of its own"
+    taken = windows[-5:]
+    assert taken[0][0] >= asked_s - 1e-9
+    assert all(after[0] == pytest.approx(before[1]) for before, after in itertools.pairwise(taken))
+    assert clock.now_s() - asked_s < 0.7
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_instrument_of_its_kind_is_inside_its_stated_accuracy(rig, clock, direct_session, seed):
+    driver = YokogawaWT300E(direct_session(emulated.emulate("yokogawa-wt300e", probe=rig, clock=clock, seed=seed)))
+    reading = driver.read()
+    volts, amperes, source = driver.rms_accuracy(reading.voltage_v, reading.current_a)
+    assert abs(reading.voltage_v - 230.0) <= volts + 0.01 < 0.5
+    assert abs(reading.current_a - 13.0) <= amperes + 0.001 < 0.05
+    assert "calibration" in source

@@ -1,5 +1,7 @@
 """What inverter and meters see of the plant: this moment's grid, and the sync line on top of the current."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,21 @@ def test_old_edges_are_forgotten(plant, clock):
         probe.mark(100.0 + 0.01 * number, 40.0)
     first = np.array([100.001])
     assert probe.dc_current(first)[0] == pytest.approx(plant.dc_current(first)[0])
+
+
+def test_an_inverter_and_a_bms_that_are_off_do_not_move_the_pack(plant, clock):
+    stage = PlantStage(plant, clock)
+    plant.request_contactors(True, clock.now_s())
+    clock.advance(1.0)
+    stage.enable_bridge(True, clock.now_s())
+    stage.set_ac_power(-3000.0, clock.now_s())
+    clock.advance(1.0)
+    sound, flowing_a = stage.measure(), plant.dc_current_a
+    assert sound.ac_power_w == -3000.0
+    plant.defects = dataclasses.replace(plant.defects, inverter_scale=1.05, bms_current_scale=0.9)
+    clock.advance(0.1)
+    off = stage.measure()
+    assert off.ac_power_w == pytest.approx(1.05 * -3000.0)
+    assert off.dc_current_a == pytest.approx(1.05 * sound.dc_current_a, rel=1e-3)
+    assert plant.dc_current_a == pytest.approx(flowing_a, rel=1e-3)
+    assert plant.sensors.pack_current_a == pytest.approx(0.9 * flowing_a, abs=0.1)

@@ -155,3 +155,14 @@ def test_a_cell_may_be_named_by_a_whole_float():
     assert plant.sensors.cell_temperatures_c[16] == 45.5
     plant.sensors_override.clear("cell_temperature", index=17)
     assert not list(plant.sensors_override)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_module_that_is_warmer_shows_it_in_its_cells_whatever_their_own_errors(seed):
+    """A gradient that the cells' own errors hid by 0.1 K could not be proven on the bus."""
+    plant = Plant(PlantConfig(), seed=seed, now_s=0.0)
+    plant.sensors_override.set("module_temperature_spread", 12.0, index=1)
+    reading = plant.sensors
+    others_c = reading.cell_temperatures_c[8:]
+    assert reading.cell_temperatures_c.max() - others_c.min() == pytest.approx(12.0)
+    assert reading.module_temps_c[0] - reading.module_temps_c[1:].min() == pytest.approx(12.0)

@@ -51,3 +51,12 @@ def test_the_trigger_as_measured_on_the_rig_counts_before_the_record():
     assert (measured.trigger_u_s, measured.trigger_source) == (3e-6, "v2g-bench calibrate")
     assert measured.time_base_rel_u == known.time_base_rel_u
     assert timing_calibration(None, 3e-6, "v2g-bench calibrate").time_base_rel_u is None
+
+
+def test_another_quantity_counts_where_the_record_knows_it():
+    known = Calibrated(record(), "ac_power")
+    (one,) = known.where_known("dc_voltage", -0.05)
+    assert one.u == pytest.approx(2e-6)
+    assert known.where_known("dc_voltage", 0.2) == [], "beyond the calibrated range"
+    assert known.where_known("ac_current", 0.05) == []
+    assert UNCALIBRATED.where_known("dc_voltage", 0.05) == []
