@@ -168,6 +168,25 @@ def code_without_remedy(settings: EmsSettings) -> Ems:
     return _with(settings, book=_NoAdvice())
 
 
+def _thresholds(settings: EmsSettings, **changes: float) -> Ems:
+    return Ems(replace(settings, thresholds=settings.thresholds.model_copy(update=changes)))
+
+
+def gradient_limit_low(settings: EmsSettings) -> Ems:
+    """Takes 6 K across the pack for a high gradient."""
+    return _thresholds(settings, gradient_k=6.0)
+
+
+def divergence_limit_low(settings: EmsSettings) -> Ems:
+    """Takes 3 % for a divergence of the state of charge."""
+    return _thresholds(settings, soc_divergence_pct=3.0)
+
+
+def noise_limit_low(settings: EmsSettings) -> Ems:
+    """Takes half a percent of lost frames for noise."""
+    return _thresholds(settings, packet_loss_pct=0.5)
+
+
 FACTORIES: dict[str, Callable[[EmsSettings], Ems]] = {
     factory.__name__: factory
     for factory in (
@@ -182,5 +201,8 @@ FACTORIES: dict[str, Callable[[EmsSettings], Ems]] = {
         discharge_runs_through_min_soc,
         charge_runs_through_max_soc,
         code_without_remedy,
+        gradient_limit_low,
+        divergence_limit_low,
+        noise_limit_low,
     )
 }

@@ -1,10 +1,14 @@
 """What the controller falls back to when the battery or its data are not to be trusted: less power, or no discharge."""
 
+import re
+
 import pytest
 
 from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
 
 NO_DISCHARGE_S = 2.0
+WATCHED_S, UNCHANGED_PCT = 4.0, 90
+CODES = r"0x01A2|0x09BD|0x0B22"
 
 
 @pytest.mark.req("SAF-08")
@@ -67,3 +71,23 @@ def test_emi_leaves_charge_only(bench, judge, noise):
             judge.never_discharges("after the noise", trace)
         with bench.asking(2000):
             judge.flows("charging still works", bench.ac_power(), is_w=2000)
+
+
+BELOW = {
+    "gradient": lambda limits: ThermalGradient(to_k=limits.gradient_k - 1.0),
+    "divergence": lambda limits: SocDivergence(by_pct=limits.soc_divergence_pct - 1.0),
+    "noise": lambda limits: EmiNoise(loss_pct=limits.packet_loss_pct / 4),  # by chance never near the limit in a window
+}
+
+
+@pytest.mark.req("SAF-19")
+@pytest.mark.parametrize("fault", BELOW)
+def test_no_fallback_below_its_threshold(bench, judge, fault):
+    """One step below what counts as a fault: no code, no latch, and the discharge goes on as before."""
+    below = BELOW[fault](bench.rig.dut.thresholds)
+    with bench.at_power(-3000), bench.recording(rate_hz=5000, before_s=0.2, after_s=WATCHED_S) as trace:
+        with bench.inject(below) as active:
+            judge.at_least("least current", trace.least_share(since=active.on_bus), above=UNCHANGED_PCT)
+            found = sorted(set(re.findall(CODES, bench.controller.log.since_mark())))
+            judge.holds("no code in the log", not found, ", ".join(found))
+            judge.holds("nothing is latched", not bench.latched())
