@@ -190,9 +190,27 @@ ONE_EACH = (
     _alone("code_without_words", "LOG-02", "no 0x01A2.*High Thermal Gradient.* in the log"),
     _alone("override_unlogged", "LOG-03", "in the log within 2 s"),
     _alone("record_forged", "LOG-04", "the record is whole: no"),
+    _alone("code_without_remedy", "LOG-05", r"no 0x01A2.*coolant.* in the log"),
 )
 
-DIGITIZER, ANALYZER = "meters.dc_current", "meters.ac_power"
+# What shows in a combination or afterwards, and on the other side of a boundary.
+TOGETHER = (
+    _alone("strings_limit_310_mv", "SAF-02", STAYS),
+    _alone("reset_forgets_the_second_danger", "SAF-04", "refused while the strings diverge: no"),
+    _alone("silence_releases_trip", "SAF-12", "the trip stands after the silence: no"),
+    _alone("trip_asleep_under_noise", "SAF-13", STAYS),
+    _alone("silence_for_ever", "SAF-18", r"W ± .* limit -3600 to -2400 W"),
+    _alone("over_current_for_ever", "SAF-18", r"W ± .* limit -3600 to -2400 W"),
+    _alone("noise_for_ever", "SAF-18", "nothing stays latched: no"),
+    _alone("inverter_offline_for_ever", "SAF-18", r"W ± .* limit -3600 to -2400 W"),
+    _alone("gradient_limit_6_k", "SAF-19", r"no code in the log: no \(0x01A2\)"),
+    _alone("divergence_limit_3_pct", "SAF-19", r"no code in the log: no \(0x09BD\)"),
+    _alone("noise_limit_half_a_pct", "SAF-19", r"no code in the log: no \(0x0B22\)"),
+    _alone("discharge_runs_through_min_soc", "LIM-01", "not beyond it: no"),
+    _alone("charge_runs_through_max_soc", "LIM-02", "it ends at 75 %: no"),
+)
+
+DIGITIZER, ANALYZER, MULTIMETER = "meters.dc_current", "meters.ac_power", "meters.multimeter"
 CONTRADICTION = "contradict each other: "
 PARTS = (
     _part(
@@ -249,6 +267,35 @@ PARTS = (
     _part("half of a block", "ERROR", r"meters\.dc_current", HOT, (DIGITIZER, {"truncated_block": True}, "power")),
     _part("analyzer that shows a half", "ERROR", CONTRADICTION, GRADIENT, (ANALYZER, {"scale": 0.5}, "start")),
     _part("analyzer with its sign turned", "ERROR", CONTRADICTION, DISCHARGE, (ANALYZER, {"scale": -1.0}, "start")),
+    _part(
+        "analyzer 5 % high",
+        "INCONCLUSIVE",
+        "sources of AC .* analyzer",
+        DISCHARGE,
+        (ANALYZER, {"scale": 1.05}, "start"),
+    ),
+    _part(
+        "multimeter 5 % low",
+        "INCONCLUSIVE",
+        "sources of AC .* multimeter",
+        DISCHARGE,
+        (MULTIMETER, {"scale": 0.95}, "start"),
+    ),
+    _part("meter 5 % high", "INCONCLUSIVE", "sources of DC current", HOT, (DIGITIZER, {"scale": 1.05}, "start")),
+    _part(
+        "inverter's registers 5 % high",
+        "INCONCLUSIVE",
+        "sources of AC power.* inverter",
+        DISCHARGE,
+        ("plant", {"inverter_scale": 1.05}, "start"),
+    ),
+    _part(
+        "BMS's current 5 % high",
+        "INCONCLUSIVE",
+        "sources of DC current.* BMS",
+        HOT,
+        ("plant", {"bms_current_scale": 1.05}, "start"),
+    ),
     _part("analyzer that stands still", "ERROR", "no answer", GRADIENT, (ANALYZER, {"stuck": True}, "power")),
 )
 
@@ -270,4 +317,4 @@ BENCH = (
     _bench("", "verify", "wrong", "main.blf", title="a capture edited afterwards", tamper="main.blf"),
 )
 
-CATALOGUE: tuple[Defect, ...] = (*TRIPS, *WORDS, *POWERS, *FALLING_BACK, *ONE_EACH, *PARTS, *BENCH)
+CATALOGUE: tuple[Defect, ...] = (*TRIPS, *WORDS, *POWERS, *FALLING_BACK, *ONE_EACH, *TOGETHER, *PARTS, *BENCH)

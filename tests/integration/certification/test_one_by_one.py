@@ -38,7 +38,8 @@ ON_A_WIRE = {
 
 
 def test_every_requirement_has_a_mutant():
-    assert {defect.check for defect in ALONE}.union(*ON_A_WIRE.values()) == set(KNOWN)
+    testable = {key for key, one in KNOWN.items() if not one.awaits}
+    assert {defect.check for defect in ALONE}.union(*ON_A_WIRE.values()) == testable
 
 
 def on_a_wire(folder: Path, factory: str) -> Certified:

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certify import BROKEN, certify
+from certify import certify
+
+from v2g_bench.qualification.defects.plugin import SEEDED
+from v2g_bench.qualification.defects.run import PLUGIN
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -37,8 +40,8 @@ SICK = {
 @pytest.mark.parametrize("name", SICK)
 def test_a_source_that_is_5_pct_off_makes_it_inconclusive(tmp_path, name):
     defect, quantity, by, select = SICK[name]
-    env = {"PYTHONPATH": str(BROKEN), "V2G_SICK": json.dumps([[*defect, "start"]])}
-    done = certify(tmp_path, "sim", select, "-p", "sick_parts", env=env)
+    env = {SEEDED: json.dumps({"parts": [[*defect, "start"]]})}
+    done = certify(tmp_path, "sim", select, "-p", PLUGIN, env=env)
     assert done.status == 1, done.out
     assert set(done.tested().values()) == {"INCONCLUSIVE"}, done.out
     for requirement in done.tested():

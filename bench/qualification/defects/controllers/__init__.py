@@ -10,6 +10,7 @@ from types import ModuleType
 
 from v2g_bench.qualification.defects.controllers import (
     acting,
+    combinations,
     fallbacks,
     latching,
     limits,
@@ -23,7 +24,7 @@ from v2g_bench.qualification.defects.controllers import (
 )
 from v2g_bench.qualification.defects.controllers.make import Factory
 
-KINDS = (timing, thresholds, acting, latching, messages, fallbacks, limits, thermal, power, log, status)
+KINDS = (timing, thresholds, acting, latching, messages, fallbacks, combinations, limits, thermal, power, log, status)
 
 
 def _made_in(module: ModuleType) -> dict[str, Factory]:

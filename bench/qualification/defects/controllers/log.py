@@ -49,7 +49,9 @@ silence_not_logged = _logging("ERR_BMS_TIMEOUT")
 gradient_not_logged = _logging("0x01A2")
 divergence_not_logged = _logging("0x09BD")
 noise_not_logged = _logging("0x0B22")
-code_without_words = _logging(change=lambda line: replace(line, text="see manual"))
+# A line is "description: detail; remedy".
+code_without_words = _logging(change=lambda line: replace(line, text=line.text.partition(";")[2]))
+code_without_remedy = _logging(change=lambda line: replace(line, text=line.text.partition(";")[0]))
 
 
 class _Mute(EventBook):

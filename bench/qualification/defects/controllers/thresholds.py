@@ -46,6 +46,7 @@ hot_limit_one_bit_low = _tripping(cell=44.9, module=44.9)
 strings_limit_one_bit_low = _tripping(string=0.299)
 trips_at_limit = _tripping(cell=45.0 - HAIR, module=45.0 - HAIR, string=0.3 - HAIR)  # >= where the manual says above
 hot_limit_50 = _tripping(cell=50.0, module=50.0)
+strings_limit_310_mv = _tripping(string=0.31)
 strings_limit_500_mv = _tripping(string=0.5)
 hot_limit_in_volts = _tripping(cell=45.0e3, module=45.0e3)  # a unit mixed up
 
