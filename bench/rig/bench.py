@@ -208,6 +208,24 @@ class Bench:
         finally:
             plant.client.set_defects("inverter", faults=before["faults"])
 
+    @contextmanager
+    def watching(self, power_w: float, for_s: float) -> Iterator[Trace]:
+        """From a standstill ask for this power, and record what comes of it from that moment on.
+
+        For a power that must not come: at least as long as a busy machine may take to begin with it.
+        """
+        self._wait_for_power(0.0)
+        with self.recording(rate_hz=1000, after_s=max(for_s, START_S)) as trace:
+            try:
+                self.controller.run("set_power", power_w=f"{self._within_rating(power_w):.0f}")
+                yield trace
+            finally:
+                self.controller.run("set_power", power_w="0")
+
+    def granted(self) -> None:
+        """Wait the time that the rig grants a fallback, where a trace then shows that it is in force."""
+        self._parts.pause(self.judging.fallback_s)
+
     def settle(self) -> None:
         """Wait the time that the rig grants a fallback, and until the power stands still."""
         until_s = self.clock.now_s() + self.judging.fallback_s

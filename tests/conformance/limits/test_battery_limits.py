@@ -14,7 +14,7 @@ RATING_W = 2000.0
 def test_over_current_flag_ends_the_transfer(bench, judge, power_w):
     """The BMS flags over-current: the power is taken away, and stays away while the flag stands."""
     with bench.at_power(power_w), bench.inject(OverCurrent()):
-        bench.settle()
+        bench.granted()
         with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
             judge.never_flows("while over-current is flagged", trace)
 
@@ -39,7 +39,7 @@ def test_no_charge_above_4_1_v(bench, judge):
             bench.settle()
             judge.flows("charging at 4.09 V", bench.ac_power(), is_w=3000)
         with bench.inject(CellVoltages(to_v=4.11)):
-            bench.settle()
+            bench.granted()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
                 judge.never_charges("at 4.11 V", trace)
 
@@ -53,7 +53,7 @@ def test_no_discharge_below_3_2_v(bench, judge):
             bench.settle()
             judge.flows("discharge at 3.21 V", bench.ac_power(), is_w=-3000)
         with bench.inject(CellVoltages(to_v=3.19)):
-            bench.settle()
+            bench.granted()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
                 judge.never_discharges("at 3.19 V", trace)
 

@@ -9,6 +9,7 @@ from v2g_bench.rig.bench import RATED_W
 
 WATCHED_S = 1.0
 SMALL_AH = 0.5  # of the pack that gives a micro-cycle in seconds
+SMALLER_AH = 0.25  # and of the one that comes to its limit in a second
 CROSSED_S, BEYOND_PCT = 30.0, 0.5
 DEPTH_PCT = 1.0  # what the controller's count may differ from the BMS's
 SOON_S, LATER_S = 600.0, 4 * 3600.0
@@ -20,7 +21,7 @@ def test_no_discharge_at_min_soc(bench, judge):
     with bench.starting(StateOfCharge(to_pct=25.0)):
         with bench.asking(2000, within_s=bench.rig.dut.ready_s):
             judge.flows("charging at MIN_SOC", bench.ac_power(), is_w=2000)
-        with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+        with bench.watching(-3000, WATCHED_S) as trace:
             judge.never_discharges("at MIN_SOC", trace)
 
 
@@ -38,7 +39,7 @@ def test_charge_ends_at_max_soc(bench, judge):
 
 def crosses(bench, judge, from_pct: float, power_w: float, limit_pct: float) -> None:
     """The transfer that runs into a limit of the state of charge ends there, within a step of the signal and a half."""
-    bench.small_pack(capacity_ah=SMALL_AH, soc_pct=from_pct)
+    bench.small_pack(capacity_ah=SMALLER_AH, soc_pct=from_pct)
     with bench.asking(power_w, within_s=bench.rig.dut.ready_s):
         none_w = bench.judging.no_discharge_w
         ended = bench.wait_until(lambda: abs(bench.inverter_power().value) < none_w, within_s=CROSSED_S)
@@ -64,7 +65,7 @@ def test_no_charge_at_max_soc(bench, judge):
     with bench.starting(StateOfCharge(to_pct=75.0)):
         with bench.asking(-2000, within_s=bench.rig.dut.ready_s):
             judge.flows("discharge at MAX_SOC", bench.ac_power(), is_w=-2000)
-        with bench.asking(3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+        with bench.watching(3000, WATCHED_S) as trace:
             judge.never_charges("at MAX_SOC", trace)
 
 
@@ -81,7 +82,7 @@ def test_reload_puts_new_limits_into_force(bench, judge):
     soc_pct = bench.signal("soc")
     with bench.at_power(-3000):
         with bench.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
-            bench.settle()
+            bench.granted()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
                 judge.never_discharges("with the new MIN_SOC", trace)
         bench.settle()
@@ -96,7 +97,7 @@ def test_broken_limits_are_refused(bench, judge):
         for broken in ("MIN_SOC=25\nMAX_SOC=\n", "MIN_SOC=75\nMAX_SOC=25\n"):
             with bench.operator.file("limits", broken) as reply:
                 judge.holds(f"{broken.split()!r} is refused", reply.status != 0, reply.out + reply.err)
-                with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+                with bench.watching(-3000, WATCHED_S) as trace:
                     judge.never_discharges("with the limits from before", trace)
 
 
@@ -105,7 +106,7 @@ def test_window_narrows_before_a_departure(bench, judge):
     """Needed soon with more than it has, the pack is kept for driving: no discharge. Hours before it gives as asked."""
     wanted_pct = bench.signal("soc") + 30
     with bench.operator.departure(in_s=SOON_S, soc_pct=wanted_pct):
-        with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+        with bench.watching(-3000, WATCHED_S) as trace:
             judge.never_discharges("shortly before the departure", trace)
         with bench.asking(2000):
             judge.flows("charging shortly before the departure", bench.ac_power(), is_w=2000)
@@ -122,7 +123,7 @@ def test_override_replaces_the_soc_limit(bench, judge):
             bench.require(abs(bench.inverter_power().value) < 1000, "the limit to override does not hold")
         with bench.operator.forced_limit("30"), bench.asking(-3000):
             judge.flows("discharge with the limit overridden", bench.ac_power(), is_w=-3000)
-        with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+        with bench.watching(-3000, WATCHED_S) as trace:
             judge.never_discharges("after the override", trace)
 
 

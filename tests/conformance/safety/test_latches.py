@@ -98,7 +98,7 @@ def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge):
     bench.nearly_full()
     with bench.at_power(-1000):
         with bench.inject(CellImbalance()):
-            bench.settle()
+            bench.granted()
             with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
                 judge.never_discharges("while the BMS reports imbalance", trace)
         with bench.asking(-1000), bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:

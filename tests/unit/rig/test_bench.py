@@ -9,7 +9,7 @@ import pytest
 
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
-from v2g_bench.faults import OverTemperature
+from v2g_bench.faults import BmsSilence, OverTemperature
 from v2g_bench.inverter.port import InverterReading
 from v2g_bench.meters.protocols import DigitizerTiming
 from v2g_bench.metrology.waveform import Waveform
@@ -253,3 +253,36 @@ def test_latches_are_released_before_a_test_begins(bench, parts):
         bench.prepare()
     assert ("reset_trip",) in parts.controller.ran
     assert not [words for words in parts.controller.ran[:5] if words[0] == "set_power"]
+
+
+def test_a_power_that_must_not_come_is_watched_from_the_moment_it_is_asked_for(bench, parts):
+    asked = []
+    with bench.watching(-3000, 1.0) as trace:
+        asked = [words for words in parts.controller.ran if words[0] == "set_power"]
+        assert parts.armed == 1, "the record runs before anything is asked for"
+    assert asked == [("set_power", "-3000")]
+    assert parts.controller.ran[-1] == ("set_power", "0")
+    assert parts.span_s[1] == 3.0, "as long as a busy machine may take to begin"
+    assert trace is not None
+
+
+def test_what_the_rig_grants_is_waited_for_and_no_longer(bench, parts):
+    before_s = parts.clock.now_s()
+    bench.granted()
+    assert parts.clock.now_s() - before_s == pytest.approx(bench.judging.fallback_s)
+
+
+def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monkeypatch):
+    @contextmanager
+    def active(faults, phase_s, meanwhile):
+        yield Stamp(100.0, 1e-4, "a stamp")
+
+    monkeypatch.setattr(bench._injector, "active", active)
+    hot, silent = OverTemperature(cell=1, to_c=50), BmsSilence()
+    first = bench.inject(hot)
+    first.__enter__()
+    with bench.inject(silent):
+        first.__exit__(None, None, None)
+        assert bench._faults == [silent]
+        assert bench._witnessed_roles() == set(), "a silent BMS bears no witness"
+    assert bench._witnessed_roles() == {"pack_current", "pack_voltage", "soc"}
