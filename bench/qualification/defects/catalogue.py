@@ -207,7 +207,7 @@ TOGETHER = (
     _alone("divergence_limit_3_pct", "SAF-19", r"no code in the log: no \(0x09BD\)"),
     _alone("noise_limit_half_a_pct", "SAF-19", r"no code in the log: no \(0x0B22\)"),
     _alone("discharge_runs_through_min_soc", "LIM-01", "not beyond it: no"),
-    _alone("charge_runs_through_max_soc", "LIM-02", "it ends at 75 %: no"),
+    _alone("charge_runs_through_max_soc", "LIM-02", "not beyond it: no"),
 )
 
 DIGITIZER, ANALYZER, MULTIMETER = "meters.dc_current", "meters.ac_power", "meters.multimeter"
