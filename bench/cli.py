@@ -12,6 +12,7 @@ v2g-bench verify reports/2026-11-23T01-00-00-vcan0
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,15 +25,33 @@ from v2g_bench.kernel.command import configure as configure_kernel
 from v2g_bench.qualification.command import configure_calibrate, configure_qualify
 from v2g_bench.reports.command import configure as configure_reports
 
+UNREAD = 141  # as a shell says of a command that SIGPIPE ended
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when all is well, 1 when a part is sick, 2 for a wrong call or a broken file."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except BenchError as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return UNREAD
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output goes to a program that has ended, as in `v2g-bench requirements | head`; then it is let go."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -65,9 +65,6 @@ def _run(path: Path, core: str | None) -> int:
     # Here, because --reload and --help should not wait for numpy and the CAN libraries.
     import asyncio
 
-    from v2g_bench.ems.lean import without_mf4
-
-    without_mf4()
     from v2g_bench.can.database import BusDatabase
     from v2g_bench.ems.busplan import plan_bus
     from v2g_bench.ems.config import load_config

@@ -17,10 +17,6 @@ from v2g_bench.ems.config import BusConfig, DiagnosisConfig
 from v2g_bench.ems.core import Ems
 
 _LOOK_EVERY_S = 0.5
-_READER = (  # `dtc` as a process, without what it never uses
-    "import sys; from v2g_bench.ems import lean; lean.without_mf4(); "
-    "from v2g_bench.ems import dtc; sys.exit(dtc.main(sys.argv[1:]))"
-)
 _PATIENCE_S = 20.0  # for the process as a whole
 
 
@@ -96,8 +92,8 @@ class Diagnosis:
         _not_inherited()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-c",
-            _READER,
+            "-m",
+            "v2g_bench.ems.dtc",
             json.dumps(self.options()),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -26,3 +26,8 @@ def test_who_imported_it_before_keeps_it():
     pytest.importorskip("asammdf")
     code = "import asammdf, v2g_bench, can.io.mf4; print(can.io.mf4.asammdf is asammdf)"
     assert said_by(code) == "True"
+
+
+def test_beside_other_peoples_tests_python_can_is_whole():
+    pytest.importorskip("asammdf")
+    assert said_by("import pytest, v2g_bench, can.io.mf4; print(can.io.mf4.asammdf.__name__)") == "asammdf"
