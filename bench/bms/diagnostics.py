@@ -64,6 +64,8 @@ class Diagnostics:
 
     def due(self, now_s: float) -> list[can.Message]:
         """The frames to send by now."""
+        if not self._waiting:
+            return []
         ready = [frame for at_s, frame in self._waiting if at_s <= now_s]
         if ready:
             self._waiting = [(at_s, frame) for at_s, frame in self._waiting if at_s > now_s]

@@ -19,6 +19,7 @@ It follows from the mean run (1 - p) / p of good frames between two bursts.
 import copy
 import random
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import can
 
@@ -78,8 +79,7 @@ class DisturbanceCounters:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """One frame that leaves: when (bench clock), what, and whether its payload is as the BMS made it."""
 
     at_s: float

@@ -16,6 +16,7 @@ A pack whose controller is silent opens its contactors, as the fail-safe of a re
 database that has no contactor request there is nobody to ask, and the pack connects itself.
 """
 
+import heapq
 import random
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -97,7 +98,8 @@ class BmsEmulator:
             _Cyclic(db, spec, start_s + phase_s + shortest_s * place / len(cyclic), rng.randrange(256))
             for place, spec in enumerate(cyclic)
         ]
-        self._next_s = min((cyclic.due_s for cyclic in self._cyclic), default=float("inf"))
+        self._due = [(one.due_s, place) for place, one in enumerate(self._cyclic)]
+        heapq.heapify(self._due)
         self._receivers: dict[tuple[int, bool], E2EReceiver | None] = {}
         for role in ("contactor_request", "cooling_request"):
             if db.has(role):
@@ -112,7 +114,9 @@ class BmsEmulator:
     @property
     def next_due_s(self) -> float:
         """When `due` has something to do again."""
-        next_s = min(self._next_s, self.diagnostics.next_due_s)
+        next_s = self.diagnostics.next_due_s
+        if self._due and self._due[0][0] < next_s:
+            next_s = self._due[0][0]
         return next_s if self._heard_s is None else min(next_s, self._heard_s + self._timeout_s)
 
     @property
@@ -127,17 +131,18 @@ class BmsEmulator:
         """
         self._watch(now_s)
         answers = self.diagnostics.due(now_s)
-        if now_s < self._next_s:
+        due = self._due
+        if not due or now_s < due[0][0]:
             return answers
-        ready = [cyclic for cyclic in self._cyclic if cyclic.due_s <= now_s]
-        ready.sort(key=lambda cyclic: cyclic.due_s)
         sensed = self._sense(now_s)
         frames = []
-        for cyclic in ready:
+        while due[0][0] <= now_s:
+            place = due[0][1]
+            cyclic = self._cyclic[place]
             frames.append(self._db.encode(cyclic.spec.name, cyclic.values(sensed), cyclic.counter))
             cyclic.counter = (cyclic.counter + 1) & 0xFF
             self.missed += cyclic.skip_to(now_s)
-        self._next_s = min(cyclic.due_s for cyclic in self._cyclic)
+            heapq.heapreplace(due, (cyclic.due_s, place))
         self.sent += len(frames)
         return frames + answers
 

@@ -9,6 +9,7 @@ import io
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +18,11 @@ import can
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_bench.bms.disturbance import DisturbanceSettings
 from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario, Stand
 from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.dbcfile import MessageSpec
+from v2g_bench.can.e2e import E2EConfig
 from v2g_bench.ems.actions import (
     Action,
     Frame,
@@ -34,6 +38,7 @@ from v2g_bench.ems.config import BusConfig, Thresholds
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.daemon import core_factory
 from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.ranges import Range
 from v2g_bench.errors import BenchError
 from v2g_bench.plant.config import PlantConfig
 from v2g_bench.plant.faces import PlantStage
@@ -51,6 +56,10 @@ READY_S, STEADY_S, BOUND_S = 0.05, 0.3, 8.0
 RUNNING, STANDBY = 3, 7  # SunSpec 701.InvSt
 HISTORY_SEGMENTS = 16
 LEAD_S = 0.005  # of the past that a scenario's record keeps
+
+# What copies of a world share. A frame that has been made is only read, also by what damages it on its way. Settings of
+# the transmit path are told from the quiet ones by being them.
+NEVER_CHANGED = (MessageSpec, E2EConfig, Range, BusConfig, DisturbanceSettings, can.Message, Enum)
 
 Floats = NDArray[np.float64]
 Factory = Callable[[EmsSettings], Ems]
@@ -269,7 +278,8 @@ class BareWorld:
 class Standing:
     """The world at its power, and any number of copies of it.
 
-    A core whose parts cannot be pickled is brought to its power anew for each scenario: slower, with the same results.
+    A core whose parts cannot be pickled is brought to its power anew for each scenario: several times slower, with the
+    same results; `uncopied` says what could not be.
     """
 
     def __init__(self, setup: Setup, stand: Stand) -> None:
@@ -277,14 +287,15 @@ class Standing:
         world = _at_power(setup, stand)
         shared = [setup, setup.db, setup.plant, setup.thresholds, world.plant.config, world.ems.settings]
         shared += world.plant.constants()
-        self._shared = shared
-        places = {id(one): place for place, one in enumerate(shared)}
         held = io.BytesIO()
+        pickler = _Pickler(held, shared)
         try:
-            _Pickler(held, places).dump(world)
+            pickler.dump(world)
             self._held: bytes | None = held.getvalue()
-        except (pickle.PicklingError, AttributeError, TypeError):
-            self._held = None
+            self.uncopied = ""
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            self._held, self.uncopied = None, str(error)
+        self._shared = pickler.shared
 
     def copy(self) -> BareWorld:
         """A world of one's own."""
@@ -300,23 +311,25 @@ class Standing:
 
 
 class _Pickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, places: dict[int, int]) -> None:
+    """Leaves in place what is in `shared`, and puts there what it meets of the kinds that nobody ever changes."""
+
+    def __init__(self, file: io.BytesIO, shared: list[Any]) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self._places = places
+        self.shared = shared
+        self._places = {id(one): place for place, one in enumerate(shared)}
 
     def persistent_id(self, obj: Any) -> int | None:
         """The place of what all copies share."""
+        if isinstance(obj, NEVER_CHANGED) and id(obj) not in self._places:
+            self._places[id(obj)] = len(self.shared)
+            self.shared.append(obj)
         return self._places.get(id(obj))
 
 
 class _Unpickler(pickle.Unpickler):
     def __init__(self, file: io.BytesIO, shared: list[Any]) -> None:
+        self.persistent_load = shared.__getitem__
         super().__init__(file)
-        self._shared = shared
-
-    def persistent_load(self, pid: Any) -> Any:
-        """What all copies share."""
-        return self._shared[pid]
 
 
 def play(setup: Setup, scenario: Scenario) -> Played:

@@ -10,7 +10,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from math import floor, isfinite
+from math import floor, inf
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,12 @@ from v2g_bench.errors import BenchError
 class _Frame:
     """What it takes to build and read one message: the frame with all initial values, and its roles.
 
-    base: little-endian integer of the frame with every signal at its initial value. readers: per signal what decoding
+    base: little-endian integer of the frame with every signal at its initial value; empty: the same with nothing where
+    the writers write. readers: per signal what decoding
     needs, in one tuple: a hundred signals a hundred times a second leave no time for attributes and calls.
     """
 
-    __slots__ = ("base", "by_key", "codecs", "readers", "spec", "writers")
+    __slots__ = ("base", "by_key", "codecs", "empty", "readers", "spec", "writers")
 
     def __init__(self, spec: MessageSpec, base: int, codecs: tuple[SignalCodec, ...]) -> None:
         self.spec, self.base, self.codecs = spec, base, codecs
@@ -54,6 +55,9 @@ class _Frame:
             for c in codecs
             if not c.big_endian
         }
+        self.empty = base
+        for *_, mask, shift in self.writers.values():
+            self.empty &= ~(mask << shift)
 
 
 class BusDatabase:
@@ -189,14 +193,18 @@ class BusDatabase:
         """
         frame = self._frame(message_name)
         spec, length = frame.spec, frame.spec.length
-        little, big = frame.base, 0
+        big, writers = 0, frame.writers
+        whole = len(values) == len(frame.by_key)  # every signal is written: there is nothing to clear before
+        little = frame.empty if whole else frame.base
         for key, value in values.items():
-            if (writer := frame.writers.get(key)) is not None and isfinite(value):
+            if (writer := writers.get(key)) is not None and -inf < value < inf:
                 # `SignalCodec.count`, written out; whatever cannot be sent is left to it to say
                 denominator, offset, numerator, low, high, mask, shift = writer
                 raw = floor((value * denominator - offset) / numerator + 0.5)
                 if low <= raw <= high:
-                    little = (little & ~(mask << shift)) | ((raw & mask) << shift)
+                    if not whole:
+                        little &= ~(mask << shift)
+                    little |= (raw & mask) << shift
                     continue
             codec = frame.by_key.get(key)
             if codec is None:

@@ -97,6 +97,8 @@ class EventBook:
     @property
     def error_code(self) -> int:
         """The code to send on CAN: that of the gravest condition which has one, else 0."""
+        if not self.active:
+            return 0
         for event in (SIGNAL_NOISE, SOC_DIVERGENCE, HANDSHAKE_TIMEOUT, HIGH_THERMAL_GRADIENT):
             if event in self.active:
                 return event.number

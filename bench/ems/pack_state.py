@@ -21,6 +21,7 @@ class PackState:
         self._temperatures: dict[str, float] = {}
         self._cell_voltages: dict[str, float] = {}
         self._heard_s: dict[str, float] = {}  # of both
+        self._kept_in: dict[str, dict[str, float] | None] = {}  # which of both a role belongs to
         self.hottest_c: float | None = None
         self.coldest_c: float | None = None
         self.cell_v_max: float | None = None
@@ -32,17 +33,24 @@ class PackState:
         for role, value in values.items():
             if not math.isfinite(value):
                 continue
-            if role.startswith(("cell_temperature", "module_temperature")):
-                self._temperatures[role], self._heard_s[role] = value, now_s
-                temperatures = True
-            elif role.startswith("cell_voltage"):
-                self._cell_voltages[role], self._heard_s[role] = value, now_s
-                voltages = True
+            try:
+                kept_in = self._kept_in[role]
+            except KeyError:
+                kept_in = self._kept_in[role] = self._place(role)
+            if kept_in is not None:
+                kept_in[role], self._heard_s[role] = value, now_s
+                temperatures = temperatures or kept_in is self._temperatures
+                voltages = voltages or kept_in is self._cell_voltages
             self._values[role] = value
         if temperatures:
             self.coldest_c, self.hottest_c = _extremes(self._temperatures)
         if voltages:
             self.cell_v_min, self.cell_v_max = _extremes(self._cell_voltages)
+
+    def _place(self, role: str) -> dict[str, float] | None:
+        if role.startswith(("cell_temperature", "module_temperature")):
+            return self._temperatures
+        return self._cell_voltages if role.startswith("cell_voltage") else None
 
     def expire(self, now_s: float) -> None:
         """Forget the temperatures and cell voltages that are too old to speak of."""

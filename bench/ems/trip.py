@@ -44,7 +44,7 @@ class EmergencyTrip:
             unsafe = self.judge(role, value)
             if unsafe:
                 self._unsafe[role] = unsafe
-            else:
+            elif self._unsafe:
                 self._unsafe.pop(role, None)
         if self._unsafe and self.cause is None:
             self.cause = self.unsafe()

@@ -24,6 +24,8 @@ from v2g_bench.pack.ocv import OCV_POINTS_V, SOC_POINTS, ocv_v
 
 Floats = NDArray[np.float64]
 
+_sum = np.add.reduce  # the method of an array is Python around it
+
 R0_OHM, R1_OHM, R2_OHM = 0.5e-3, 0.25e-3, 0.15e-3
 TAU1_S, TAU2_S = 30.0, 600.0
 ACTIVATION_OVER_GAS_K = 20_000.0 / 8.314
@@ -42,18 +44,16 @@ class CellChain:
         self, cells: int, capacity_ah: float, soc: float, seed: int, *, strings: int = 1, string_delta_v: float = 0.0
     ) -> None:
         rng = np.random.default_rng([seed, 0xCE11])
-        self.capacity_ah: Floats = capacity_ah * (1.0 + CAPACITY_SPREAD * _bounded(rng, cells))
+        self._hold(capacity_ah * (1.0 + CAPACITY_SPREAD * _bounded(rng, cells)))
         self._of_mean: Floats = self.capacity_ah / capacity_ah
         self._scale: Floats = 1.0 + RESISTANCE_SPREAD * _bounded(rng, cells)
         self._soc_offset = _string_offsets(rng, SOC_SPREAD * _bounded(rng, cells), strings, string_delta_v)
-        self._per_coulomb: Floats = 1.0 / (3600.0 * self.capacity_ah)
         self.balancing = False
         self.rest(soc)
 
     def resize(self, capacity_ah: float) -> None:
         """Another capacity, with the same spread, voltages and resistances: a pack that is emptied in less time."""
-        self.capacity_ah = capacity_ah * self._of_mean
-        self._per_coulomb = 1.0 / (3600.0 * self.capacity_ah)
+        self._hold(capacity_ah * self._of_mean)
 
     def rest(self, soc: float) -> None:
         """A chain at rest at a mean SoC of `soc` (0..1), with its seeded spread."""
@@ -67,7 +67,7 @@ class CellChain:
     @property
     def mean_soc(self) -> float:
         """Mean SoC of the cells, 0..1."""
-        return float(self.soc.mean())
+        return float(_sum(self.soc)) / self.soc.size
 
     def step(self, dt_s: float, charge_c: float, charge_sq: float, temperatures_c: Floats | None = None) -> None:
         """Advance by dt_s, in which charge_c coulombs (the integral of the current) went into the chain.
@@ -119,7 +119,13 @@ class CellChain:
 
     def _refresh_ocv(self) -> None:
         self.ocv_v: Floats = np.interp(self.soc, SOC_POINTS, OCV_POINTS_V)
-        self._ocv_sum_v = float(self.ocv_v.sum())
+        self._ocv_sum_v = float(_sum(self.ocv_v))
+
+    def _hold(self, capacity_ah: Floats) -> None:
+        """Cells of these capacities."""
+        self.capacity_ah: Floats = capacity_ah
+        self.mean_capacity_ah = float(capacity_ah.mean())
+        self._per_coulomb: Floats = 1.0 / (3600.0 * capacity_ah)
 
     def _bleed(self, dt_s: float) -> None:
         high = self.ocv_v > self.ocv_v.min() + BLEED_ABOVE_V

@@ -15,7 +15,7 @@ from v2g_bench.pack.cells import CellChain
 from v2g_bench.pack.contactors import Contactors, ContactorState
 from v2g_bench.pack.thermal import PackThermal
 from v2g_bench.plant.config import PlantConfig
-from v2g_bench.plant.current import Floats, History, Segment, segment_means
+from v2g_bench.plant.current import EMF_SLOPE, Floats, History, Segment, segment_means
 from v2g_bench.plant.truth import TruthEvent
 
 HISTORY_S = 120.0
@@ -119,7 +119,8 @@ class Circuit:
         mean_a, mean_sq = segment_means(*line, 0.0, dt_s)
         self._advance_pack(dt_s, mean_a, mean_sq)
         self.energy_kwh += abs(mean_a) * (segment.emf_v + segment.resistance_ohm * mean_a) * dt_s / 3.6e6
-        self.history.append(segment._replace(emf_slope=(self.chain.emf_v() - segment.emf_v) / dt_s))
+        emf_slope = (self.chain.emf_v() - segment.emf_v) / dt_s
+        self.history.append(Segment(*segment[:EMF_SLOPE], emf_slope, segment.resistance_ohm))
         left = exp(-dt_s / segment.tau_s) if segment.tau_s else 1.0
         swing_a = segment.current_a - segment.current_rest_a
         if segment.tau_s:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import can
 
+from v2g_bench.bms.diagnostics import Codes
 from v2g_bench.bms.disturbance import Disturbance, Sent
 from v2g_bench.bms.emulator import COMMAND_TIMEOUT_S, BmsEmulator
 from v2g_bench.can.database import BusDatabase
@@ -76,7 +77,7 @@ class World:
                 seed=seed,
                 start_s=now_s,
                 command_timeout_s=command_timeout_s,
-                codes=lambda: plant.sensors.trouble_codes,
+                codes=self._codes,
             )
         else:
             plant.request_contactors(True, now_s)
@@ -149,6 +150,9 @@ class World:
         self.injector.clear_all(now_s)
         self.plant.reset(now_s, soc_pct, temperature_c, capacity_ah)
 
+    def _codes(self) -> Codes:
+        return self.plant.sensors.trouble_codes
+
     def _sense(self, now_s: float) -> Mapping[str, float]:
         sampled_s, version = self._sampled
         if now_s - sampled_s < self._sample_s and version == self.plant.sensors_override.version:
@@ -160,6 +164,5 @@ class World:
     def _sensed(self) -> Mapping[str, float]:
         reading = self.plant.sensors
         if reading is not self._reading:
-            strings = {f"string_voltage[{n}]": volts for n, volts in enumerate(reading.string_voltages_v.tolist(), 1)}
-            self._reading, self._roles = reading, reading.roles() | strings
+            self._reading, self._roles = reading, reading.roles()
         return self._roles
