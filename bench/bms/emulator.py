@@ -46,6 +46,7 @@ class _Cyclic:
 
     def __init__(self, db: BusDatabase, spec: MessageSpec, base_s: float, counter: int) -> None:
         self.spec, self.base_s, self.counter, self.slot = spec, base_s, counter, 0
+        self._cycle_s = spec.cycle_s
         self.limits = []
         for role in db.roles_of(spec.name):
             codec = db.codec(role)
@@ -55,9 +56,11 @@ class _Cyclic:
 
     def skip_to(self, now_s: float) -> int:
         """Move to the first slot after `now_s`; how many slots were left out on the way (0 if in time)."""
-        passed = max(1, int((now_s - self.base_s) / self.spec.cycle_s) + 1 - self.slot)
+        passed = int((now_s - self.base_s) / self._cycle_s) + 1 - self.slot
+        if passed < 1:
+            passed = 1
         self.slot += passed
-        self.due_s = self.base_s + self.slot * self.spec.cycle_s
+        self.due_s = self.base_s + self.slot * self._cycle_s
         return passed - 1
 
     def values(self, sensed: Mapping[str, float]) -> dict[str, float]:
@@ -117,7 +120,9 @@ class BmsEmulator:
         next_s = self.diagnostics.next_due_s
         if self._due and self._due[0][0] < next_s:
             next_s = self._due[0][0]
-        return next_s if self._heard_s is None else min(next_s, self._heard_s + self._timeout_s)
+        if self._heard_s is not None and self._heard_s + self._timeout_s < next_s:
+            next_s = self._heard_s + self._timeout_s
+        return next_s
 
     @property
     def commanded(self) -> bool:

@@ -79,4 +79,5 @@ class PackThermal:
 
     def sensed_modules_c(self) -> Floats:
         """What the module sensors show, °C."""
-        return np.asarray(self._lagged_c.reshape(self._modules, -1).mean(axis=1) + self._module_sensor_k)
+        by_module = self._lagged_c.reshape(self._modules, -1)
+        return np.asarray(np.add.reduce(by_module, axis=1) / by_module.shape[1] + self._module_sensor_k)

@@ -120,7 +120,7 @@ class Circuit:
         self._advance_pack(dt_s, mean_a, mean_sq)
         self.energy_kwh += abs(mean_a) * (segment.emf_v + segment.resistance_ohm * mean_a) * dt_s / 3.6e6
         emf_slope = (self.chain.emf_v() - segment.emf_v) / dt_s
-        self.history.append(Segment(*segment[:EMF_SLOPE], emf_slope, segment.resistance_ohm))
+        self.history.append((*segment[:EMF_SLOPE], emf_slope, segment.resistance_ohm))
         left = exp(-dt_s / segment.tau_s) if segment.tau_s else 1.0
         swing_a = segment.current_a - segment.current_rest_a
         if segment.tau_s:

@@ -68,10 +68,10 @@ class History:
         """The segments in order, one row each; columns START..R. A view: valid until the next append."""
         return self._table[: self._count]
 
-    def append(self, segment: Segment) -> None:
-        """Add the segment that follows the latest one."""
+    def append(self, segment: tuple[float, ...]) -> None:
+        """Add the segment (a `Segment`, or its numbers) that follows the latest one."""
         if self._count == len(self._table):
-            self._make_room(segment.end_s)
+            self._make_room(segment[END])
         self._table[self._count] = segment
         self._count += 1
 

@@ -90,10 +90,15 @@ class World:
     @property
     def next_due_s(self) -> float:
         """When `advance` has something to do again (bench clock)."""
-        next_s = min(self.injector.next_due_s, self.plant.now_s + STEP_S)
-        if self.bms is not None:
-            next_s = min(next_s, self.bms.next_due_s)
-        return min(next_s, self._waiting[0][0]) if self._waiting else next_s
+        # Asked for each frame: compared one by one, which is half of what `min` takes.
+        next_s = self.plant.now_s + STEP_S
+        if (due_s := self.injector.next_due_s) < next_s:
+            next_s = due_s
+        if self.bms is not None and (due_s := self.bms.next_due_s) < next_s:
+            next_s = due_s
+        if self._waiting and (due_s := self._waiting[0][0]) < next_s:
+            next_s = due_s
+        return next_s
 
     def advance(self, now_s: float) -> list[Sent]:
         """Bring everything to `now_s`; the frames to hand to the bus now, in order."""

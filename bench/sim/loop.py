@@ -9,7 +9,7 @@ import contextvars
 import itertools
 from asyncio import events
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
 from v2g_bench.errors import BenchError
@@ -19,6 +19,8 @@ from v2g_bench.sim.timeline import Timeline
 # One turn of an asyncio program. Not zero: programs compare times that they have added up, and one that is a rounding
 # error short must not find the same "now" for ever.
 TURN_S = 1e-6
+
+INSIDE = nullcontext()
 
 Result = TypeVar("Result")
 
@@ -48,9 +50,12 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._names = itertools.count(1)
         self.trouble: list[dict[str, Any]] = []
 
-    @contextmanager
-    def entered(self) -> Iterator[None]:
+    def entered(self) -> AbstractContextManager[object]:
         """Inside, this loop is the running one."""
+        return INSIDE if events._get_running_loop() is self else self._entered()
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
         before = events._get_running_loop()
         events._set_running_loop(self)
         try:

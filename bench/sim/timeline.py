@@ -67,8 +67,9 @@ class Timeline:
     def run_until(self, until_s: float) -> None:
         """Everything up to and at this time; an earlier time changes nothing."""
         if self._events and self._events[0][0] <= until_s:
+            step = self._step
             with self.around():
-                while self._step(until_s):
+                while step(until_s):
                     pass
         self._now_s = max(self._now_s, until_s)
 
