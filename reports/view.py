@@ -11,6 +11,7 @@ from typing import Any
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports import words
+from v2g_bench.reports.defects import seeded_defects
 from v2g_bench.reports.figure import describe, figure_svg
 from v2g_bench.reports.model import BudgetTable, Measurement, Requirement, Run, TestResult, Trial, dumps
 from v2g_bench.reports.record import load_record
@@ -29,9 +30,9 @@ _RULE_ABOVE = "as on the first page."
 
 
 def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View, list[str]]:
-    """All that a report shows of `run`, and one line for every waveform that could not be shown.
+    """All that a report shows of `run`, and one line for everything beside it that could not be shown.
 
-    folder: the run folder that the waveforms are relative to; files: the evidence beside the report (name, size,
+    folder: the run folder that the waveforms are relative to, and that holds the matrices of seeded defects; files: the evidence beside the report (name, size,
     sha256), for its list.
     """
     problems: list[str] = []
@@ -66,6 +67,7 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
         ],
         "deviations": run.deviations,
         "qualification": _qualification(run),
+        "defects": seeded_defects(folder, problems),
         "rig": run.rig,
         "rig_file": run.rig_file_text.rstrip(),
         "results_sha256": hashlib.sha256(dumps(run)).hexdigest(),

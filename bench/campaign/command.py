@@ -55,13 +55,15 @@ def run(options: argparse.Namespace) -> int:
     work = Campaign(job, folder)
     resumed = len(work.done())
     began = time.monotonic()
-    table, cpu_s, ran = _with_progress(work, options)
+    table, cpu_s, ran, uncopied = _with_progress(work, options)
     took_s = time.monotonic() - began
     rows = table.to_pylist()
     summary = summary_of(rows) | {"campaign": campaign.name, "seed": job.seed, "core": core or "reference"}
     summary["sha256"] = results_sha256(table)
     _leave(folder, rows, summary)
     print(_said(summary, resumed, ran, cpu_s, took_s))
+    if uncopied:
+        print(f"slow: this core cannot be copied ({uncopied}), so each scenario brought it to its power anew")
     failures = [row for row in rows if row["failed"]]
     for scenario, said in [] if options.no_shrink else _shrunk(job, failures, folder):
         print(f"FAIL  {said}\n      pytest --rig=sim --scenario={scenario}")
@@ -88,24 +90,26 @@ def summary_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _with_progress(work: Any, options: argparse.Namespace) -> tuple[Any, float, int]:
+def _with_progress(work: Any, options: argparse.Namespace) -> tuple[Any, float, int, str]:
+    """The results, the CPU seconds they took, how many scenarios ran now, and why they were not copied (else "")."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    spent, ran, failed = 0.0, 0, 0
+    spent, ran, failed, uncopied = 0.0, 0, 0, ""
     before = sum(len(work.plan.members(place)) for place in work.done())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("scenarios", total=work.plan.trials, completed=before)
 
         def show(stood: Any) -> None:
-            nonlocal spent, ran, failed
+            nonlocal spent, ran, failed, uncopied
+            uncopied = uncopied or stood.uncopied
             spent, ran = spent + stood.cpu_s, ran + len(stood.rows)
             failed += sum(bool(row["failed"]) for row in stood.rows)
             progress.update(task, advance=len(stood.rows), description=f"scenarios, {failed} failed")
 
         table = work.run(options.workers, options.scheduler, show)
-    return table, spent, ran
+    return table, spent, ran, uncopied
 
 
 def _leave(folder: Path, rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:

@@ -63,12 +63,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Stood:
-    """What one stand gave. cpu_s: what it took, of this process; `error` instead of rows where the bench is sick."""
+    """What one stand gave. cpu_s: what it took, of this process; `error` instead of rows where the bench is sick;
+    uncopied: why its world could not be copied, so that it took several times as long.
+    """
 
     place: int
     rows: list[Row]
     cpu_s: float
     error: str = ""
+    uncopied: str = ""
 
 
 @lru_cache(maxsize=4)
@@ -95,7 +98,7 @@ def run_stand(job: Job, place: int) -> Stood:
             gc.collect()
     except BenchError as error:
         return Stood(place, [], 0.0, str(error))
-    return Stood(place, rows, process_time() - began)
+    return Stood(place, rows, process_time() - began, uncopied=standing.uncopied)
 
 
 def row_of(index: int, played: Played, judge: Judge) -> Row:

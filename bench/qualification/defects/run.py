@@ -134,7 +134,9 @@ def try_out(bench: Bench, defect: Defect) -> Found:
 def _short(said: str, reason: str) -> str:
     found = re.search(reason, said, re.DOTALL) if reason else None
     start = max(0, found.start() - 60) if found else 0
-    return " ".join(said[start : start + 240].split())
+    words = said[start : start + 240].split()
+    # From a whole word on, and without where on this machine a file lies.
+    return " ".join(re.sub(r"(?<!\S)/\S*/", "", word) for word in words[1 if start and len(words) > 1 else 0 :])
 
 
 def _campaign(bench: Bench, defect: Defect) -> tuple[dict[str, str], str, bool]:

@@ -112,7 +112,8 @@ def test_roles_carry_every_signal(plant):
     assert roles["contactor_state"] == 0.0
     assert roles["soh"] == 96.0
     assert roles["cycle_count"] == 212.0
-    assert len(roles) == 19 + 96 + 12
+    assert len(roles) == 19 + 96 + 12 + plant.config.strings
+    assert roles["string_voltage[1]"] == plant.sensors.string_voltages_v[0]
     assert all(isinstance(value, float) for value in roles.values())
 
 
