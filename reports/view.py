@@ -32,8 +32,8 @@ _RULE_ABOVE = "as on the first page."
 def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View, list[str]]:
     """All that a report shows of `run`, and one line for everything beside it that could not be shown.
 
-    folder: the run folder that the waveforms are relative to, and that holds the matrices of seeded defects; files: the evidence beside the report (name, size,
-    sha256), for its list.
+    folder: the run folder that the waveforms are relative to, and that holds the matrices of seeded defects; files: the
+    evidence beside the report (name, size, sha256), for its list.
     """
     problems: list[str] = []
     counts = Counter(requirement.verdict for requirement in run.requirements)

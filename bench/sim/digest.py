@@ -4,7 +4,8 @@
 
 Left out, because it is about the machine and the moment and not about the simulation: when the run began and ended, how
 long each test took to compute, host, operator, commit, the captured output of the tests, and report files. Also left out
-is where the run folder lies: its path in a controller's words, and the digests of audit entries that quote it.
+is where the run folder lies: its path in a controller's words, how far what follows it is from the log's beginning, and
+the digests of audit entries that quote it.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ import numpy as np
 from v2g_bench.errors import BenchError
 
 AUDITED = re.compile(rb"(audit entry \d+: [^\n]*, )[0-9a-f]{64}")
+SEARCHED = re.compile(rb'(searched\\?": \[)(\d+), (\d+)')  # of a `basis`, which is JSON within the JSON
 OF_THE_MOMENT = frozenset(
     ("started", "ended", "host", "operator", "commit", "dirty", "lock_sha256", "duration_s", "log", "exit_status")
 )
@@ -27,12 +29,14 @@ OF_THE_MOMENT = frozenset(
 def digest(folder: Path) -> dict[str, str]:
     """SHA-256 of each comparable part of a run folder: results, waveforms, bus, log. BenchError if one is missing."""
     try:
-        results = json.loads((folder / "results.json").read_text("utf-8"))
+        log, path = (folder / "v2g-main.log").read_bytes(), str(folder.resolve()).encode()
+        results = _lasting(json.loads((folder / "results.json").read_text("utf-8")))
+        told = _placed(json.dumps(results, sort_keys=True).encode(), log, path)
         return {
-            "results": _sha(_placeless(json.dumps(_lasting(results), sort_keys=True).encode(), folder)),
+            "results": _sha(_placeless(told, path)),
             "waveforms": _waveforms(folder / "waveforms"),
             "bus": _sha((folder / "main.blf").read_bytes()),
-            "log": _sha(_placeless((folder / "v2g-main.log").read_bytes(), folder)),
+            "log": _sha(_placeless(log, path)),
         }
     except (OSError, ValueError) as error:
         raise BenchError(str(folder), f"not the folder of a simulated run: {error}") from error
@@ -43,8 +47,18 @@ def joined(parts: dict[str, str]) -> str:
     return _sha("".join(f"{name} {value}\n" for name, value in sorted(parts.items())).encode())
 
 
-def _placeless(text: bytes, folder: Path) -> bytes:
-    return AUDITED.sub(rb"\1", text.replace(str(folder.resolve()).encode(), b"{run}"))
+def _placeless(text: bytes, path: bytes) -> bytes:
+    return AUDITED.sub(rb"\1", text.replace(path, b"{run}"))
+
+
+def _placed(told: bytes, log: bytes, path: bytes) -> bytes:
+    """The results, with the places of the log in which a line was looked for counted without the paths before them."""
+
+    def without(found: re.Match[bytes]) -> bytes:
+        first, last = (int(place) - len(path) * log.count(path, 0, int(place)) for place in found.group(2, 3))
+        return found.group(1) + b"%d, %d" % (first, last)
+
+    return SEARCHED.sub(without, told)
 
 
 def _lasting(value: Any) -> Any:

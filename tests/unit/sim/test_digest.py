@@ -58,3 +58,16 @@ def test_where_the_folder_lies_does_not_count_and_what_stands_beside_it_does(tmp
         (folder / "v2g-main.log").write_text(said.format(name[0] * 64, folder, line).replace("l" * 64, "b" * 64))
     assert digest(folders["a"]) == digest(folders["longer"])
     assert digest(folders["a"])["log"] != digest(folders["c"])["log"]
+
+
+def test_a_place_in_the_log_counts_from_what_is_no_path(tmp_path):
+    """A line behind the folder's path lies further on in the log of a folder with a longer one."""
+    folders = {}
+    for name, gap in (("a", ""), ("longer", ""), ("c", "!")):
+        log = f"reload refused: {tmp_path / name}/limits.conf{gap}\n"
+        whole = log + "0x09BD SoC Divergence\n"
+        basis = json.dumps({"kind": "log", "searched": [len(log), len(whole)]})
+        folder = folders[name] = run_folder(tmp_path / name, tests=[{"basis": basis}])
+        (folder / "v2g-main.log").write_text(whole)
+    assert digest(folders["a"]) == digest(folders["longer"])
+    assert digest(folders["a"])["results"] != digest(folders["c"])["results"]
