@@ -11,10 +11,7 @@ into the next one. What came of it:
 
 import itertools
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +25,7 @@ from v2g_bench.fixtures.requirements import read_requirements
 from v2g_bench.metrology.verdict import Verdict, worst
 from v2g_bench.qualification.defects.catalogue import CATALOGUE, Defect
 from v2g_bench.qualification.defects.plugin import SEEDED
+from v2g_bench.qualification.defects.process import Done, run
 
 PLUGIN = "v2g_bench.qualification.defects.plugin"
 BOUND_S = 600.0
@@ -109,7 +107,7 @@ def control(bench: Bench, check: str, tests: str) -> Found:
     sound = Defect(f"control: {check}", "controller", check, "PASS", "", tests)
     tested, said, fits = _campaign(bench, sound) if check.startswith("campaign") else _certify(bench, sound, True)
     good = fits and bool(tested) and set(tested.values()) <= SOUND
-    return Found(sound.name, "control", check, PASSED if good else REJECTED, tested, said)
+    return Found(sound.name, "control", check, PASSED if good else REJECTED, tested, _short(said, ""))
 
 
 def try_out(bench: Bench, defect: Defect) -> Found:
@@ -144,17 +142,9 @@ def _campaign(bench: Bench, defect: Defect) -> tuple[dict[str, str], str, bool]:
     name = defect.check.removeprefix("campaign ")
     with tempfile.TemporaryDirectory(prefix="v2g-defect-") as folder:
         out = Path(folder) / "out"
-        command = [
-            sys.executable,
-            "-m",
-            "v2g_bench.cli",
-            "campaign",
-            name,
-            f"--trials={SCENARIOS[name]}",
-            f"--out={out}",
-        ]
+        command = ["v2g-bench", "campaign", name, f"--trials={SCENARIOS[name]}", f"--out={out}"]
         command += ["--no-shrink", f"--seed={bench.seed}", *([f"--core={defect.reference}"] if defect.core else [])]
-        told = _run(command, {})
+        told = _run(bench, command, {}, Path(folder)).output
         try:
             summary = json.loads((out / "summary.json").read_text("utf-8"))
         except (OSError, ValueError):
@@ -168,11 +158,11 @@ def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, st
     """Requirement -> verdict, what was said, and whether the evidence verifies (True where that is not asked)."""
     with tempfile.TemporaryDirectory(prefix="v2g-defect-") as folder:
         reports = Path(folder) / "reports"
-        command = [sys.executable, "-m", "pytest", f"--rig={_rig(bench, defect, Path(folder))}", f"--reports={reports}"]
+        command = ["pytest", f"--rig={_rig(bench, defect, Path(folder))}", f"--reports={reports}"]
         command += [f"--trials={bench.trials}", f"--seed={bench.seed}", "--no-qualify", "-q", "-p", PLUGIN]
         command += ["-p", "no:cacheprovider", *_selection(bench.suite, defect)]
         sick = json.dumps({"parts": [list(one) for one in defect.parts], "bench": defect.bench})
-        told = _run(command, {SEEDED: sick})
+        told = _run(bench, command, {SEEDED: sick}, Path(folder)).output
         runs = sorted(reports.glob("*/results.json"))
         if len(runs) != 1:
             return {}, told, False
@@ -189,9 +179,8 @@ def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, st
             return tested, said, True
         if defect.tamper:
             _tamper(runs[0].parent, defect.tamper)
-        verify = [sys.executable, "-m", "v2g_bench.cli", "verify", str(runs[0].parent)]
-        done = subprocess.run(verify, capture_output=True, text=True, timeout=BOUND_S)
-        return tested, done.stdout + done.stderr, done.returncode == 0
+        done = _run(bench, ["v2g-bench", "verify", str(runs[0].parent)], {}, Path(folder))
+        return tested, done.output, done.status == 0
 
 
 def _selection(suite: Path, defect: Defect) -> list[str]:
@@ -231,19 +220,9 @@ def _tamper(folder: Path, what: str) -> None:
     path.write_bytes(data)
 
 
-def _run(command: list[str], env: dict[str, str]) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, **env},
-            capture_output=True,
-            text=True,
-            timeout=BOUND_S,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no end within {BOUND_S:g} s"
-    return done.stdout + done.stderr
+def _run(bench: Bench, command: list[str], env: dict[str, str], folder: Path) -> Done:
+    done = run(command, env, folder, BOUND_S, warm=bench.simulated)
+    return done if done.status is not None else Done(None, f"no end within {BOUND_S:g} s")
 
 
 def matrix(found: list[Found]) -> dict[str, Any]:
