@@ -1,14 +1,21 @@
 """How much faster than real time the simulation is, and where the time goes. Figures, not a test.
 
-    .venv/bin/python tests/benchmarks/bench_sim.py [--trials 20]
+    .venv/bin/python tests/benchmarks/bench_sim.py [--trials 20] [--suite]
 
-CPU time of this process, so that a busy machine does not count; the ratios are simulated seconds per CPU second.
+CPU time, so that a busy machine counts as little as it can; the ratios are simulated seconds per CPU second. --suite also
+runs `pytest --rig=sim` as a user does and gives wall time beside it: imports, judging and the written report are in it.
 """
 
 import argparse
+import os
+import resource
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+from can.io import BLFReader
 
 from v2g_bench.faults import OverTemperature
 from v2g_bench.rig.bench import Bench
@@ -22,7 +29,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=20)
-    trials = parser.parse_args().trials
+    parser.add_argument("--suite", action="store_true", help="the whole conformance suite as well")
+    options = parser.parse_args()
+    trials = options.trials
     with tempfile.TemporaryDirectory() as folder:
         begun = time.process_time()
         with SimRig(load_rig("sim"), Path(folder), 1, note=lambda text: None) as parts:
@@ -31,6 +40,26 @@ def main() -> None:
             print(f"open and prepare      {1e3 * (time.process_time() - begun):8.1f} ms")
             idle(parts, bench)
             shutdowns(parts, bench, trials)
+    print(f"load of the machine   {os.getloadavg()[0]:8.1f}")
+    if options.suite:
+        suite()
+
+
+def suite() -> None:
+    """The conformance tests on `--rig=sim`, with the seconds between the first and the last frame of their bus."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pytest", "--rig=sim", "--seed=1", "-q", f"--reports={folder}"]
+        begun_s, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, check=True, capture_output=True)
+        wall_s, after = time.monotonic() - begun_s, resource.getrusage(resource.RUSAGE_CHILDREN)
+        (run,) = Path(folder).iterdir()
+        with BLFReader(run / "main.blf") as reader:
+            stamps = [message.timestamp for message in reader]
+    cpu_s, passed_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, stamps[-1] - stamps[0]
+    print(
+        f"whole suite           {wall_s:8.1f} s ({cpu_s:.1f} s CPU) for {passed_s:.0f} s: {passed_s / wall_s:.0f} times real "
+        f"time ({passed_s / cpu_s:.0f} by CPU)"
+    )
 
 
 def idle(parts: SimRig, bench: Bench) -> None:
