@@ -328,7 +328,7 @@ class _Pickler(pickle.Pickler):
 
 class _Unpickler(pickle.Unpickler):
     def __init__(self, file: io.BytesIO, shared: list[Any]) -> None:
-        self.persistent_load = shared.__getitem__
+        self.persistent_load = shared.__getitem__  # type: ignore[method-assign]  # the list itself: twice as fast
         super().__init__(file)
 
 
