@@ -1,28 +1,22 @@
 """The bare simulated world: plant, BMS, faults, bus and controller core, and the power stage behind a fixed transit.
 
-It is `v2g_bench.sim` without asyncio, Modbus registers and meters, so that all of it can be copied in a moment:
-`Standing` brings it to its power once, `play` starts from a copy. Left out against `--rig=sim`: the inverter's own
+It is `v2g_bench.sim` without asyncio, Modbus registers and meters, so that all of it can be copied in a moment (see
+`standing`). Left out against `--rig=sim`: the inverter's own
 timers (reversion, enter service), its register scaling, its heartbeat, the discovery.
 """
 
-import io
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import can
 import numpy as np
 from numpy.typing import NDArray
 
-from v2g_bench.bms.disturbance import DisturbanceSettings
-from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario, Stand
+from v2g_bench.campaign.scenario import Scenario, Stand
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.can.dbcfile import MessageSpec
-from v2g_bench.can.e2e import E2EConfig
 from v2g_bench.ems.actions import (
     Action,
     Frame,
@@ -38,7 +32,6 @@ from v2g_bench.ems.config import BusConfig, Thresholds
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.daemon import core_factory
 from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.ranges import Range
 from v2g_bench.errors import BenchError
 from v2g_bench.plant.config import PlantConfig
 from v2g_bench.plant.faces import PlantStage
@@ -52,14 +45,7 @@ from v2g_bench.sim.timeline import Timeline
 
 START_S = 1000.0
 POLL_S = 0.2  # the reference controller's poll of its inverter
-READY_S, STEADY_S, BOUND_S = 0.05, 0.3, 8.0
 RUNNING, STANDBY = 3, 7  # SunSpec 701.InvSt
-HISTORY_SEGMENTS = 16
-LEAD_S = 0.005  # of the past that a scenario's record keeps
-
-# What copies of a world share. A frame that has been made is only read, also by what damages it on its way. Settings of
-# the transmit path are told from the quiet ones by being them.
-NEVER_CHANGED = (MessageSpec, E2EConfig, Range, BusConfig, DisturbanceSettings, can.Message, Enum)
 
 Floats = NDArray[np.float64]
 Factory = Callable[[EmsSettings], Ems]
@@ -273,109 +259,3 @@ class BareWorld:
     def _start(self, order: int) -> None:
         if order == self._orders:
             self.plant.enable_bridge(True, self.timeline.now_s())
-
-
-class Standing:
-    """The world at its power, and any number of copies of it.
-
-    A core whose parts cannot be pickled is brought to its power anew for each scenario: several times slower, with the
-    same results; `uncopied` says what could not be.
-    """
-
-    def __init__(self, setup: Setup, stand: Stand) -> None:
-        self._setup, self._stand = setup, stand
-        world = _at_power(setup, stand)
-        shared = [setup, setup.db, setup.plant, setup.thresholds, world.plant.config, world.ems.settings]
-        shared += world.plant.constants()
-        held = io.BytesIO()
-        pickler = _Pickler(held, shared)
-        try:
-            pickler.dump(world)
-            self._held: bytes | None = held.getvalue()
-            self.uncopied = ""
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            self._held, self.uncopied = None, str(error)
-        self._shared = pickler.shared
-
-    def copy(self) -> BareWorld:
-        """A world of one's own."""
-        if self._held is None:
-            return _at_power(self._setup, self._stand)
-        return cast(BareWorld, _Unpickler(io.BytesIO(self._held), self._shared).load())
-
-    def play(self, scenario: Scenario) -> Played:
-        """What happens in this scenario."""
-        if scenario.stand != self._stand:
-            raise BenchError(f"scenario {scenario.name}", "belongs to another stand")
-        return _play(self.copy(), scenario)
-
-
-class _Pickler(pickle.Pickler):
-    """Leaves in place what is in `shared`, and puts there what it meets of the kinds that nobody ever changes."""
-
-    def __init__(self, file: io.BytesIO, shared: list[Any]) -> None:
-        super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self.shared = shared
-        self._places = {id(one): place for place, one in enumerate(shared)}
-
-    def persistent_id(self, obj: Any) -> int | None:
-        """The place of what all copies share."""
-        if isinstance(obj, NEVER_CHANGED) and id(obj) not in self._places:
-            self._places[id(obj)] = len(self.shared)
-            self.shared.append(obj)
-        return self._places.get(id(obj))
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, shared: list[Any]) -> None:
-        self.persistent_load = shared.__getitem__  # type: ignore[method-assign]  # the list itself: twice as fast
-        super().__init__(file)
-
-
-def play(setup: Setup, scenario: Scenario) -> Played:
-    """One scenario, from nothing."""
-    return Standing(setup, scenario.stand).play(scenario)
-
-
-def _at_power(setup: Setup, stand: Stand) -> BareWorld:
-    """The world with its power standing, or standing still elsewhere."""
-    world = BareWorld(setup, stand)
-    timeline = world.timeline
-    timeline.pause(READY_S)
-    until_s = timeline.now_s() + BOUND_S
-    while not world.command(stand.power_w)[0] and not world.crash and timeline.now_s() < until_s:
-        timeline.pause(READY_S)
-    still_since_s, anchor_w = timeline.now_s(), float("inf")
-    while timeline.now_s() < until_s and timeline.now_s() - still_since_s < STEADY_S:
-        timeline.pause(READY_S)
-        world.plant.step(timeline.now_s())
-        if abs(world.plant.ac_power_w - anchor_w) > 20.0:
-            still_since_s, anchor_w = timeline.now_s(), world.plant.ac_power_w
-    world.plant.forget_past(HISTORY_SEGMENTS)
-    world.log.clear()
-    # A frame's counter is judged by the one before it, so the last frame of each message stays.
-    last = {message.arbitration_id: (at_s, message) for at_s, message in world.bus.wire.frames}
-    world.bus.wire.frames = sorted(last.values(), key=lambda one: one[0])
-    return world
-
-
-def _play(world: BareWorld, scenario: Scenario) -> Played:
-    timeline, plant = world.timeline, world.plant
-    start_s = timeline.now_s()
-    plant.step(start_s)
-    before_a = plant.dc_current_a
-    world.world.path.reseed(scenario.stand.seed)
-    for timed in scenario.faults:
-        world.world.injector.inject(timed.fault, start_s + timed.at_s, timeline.now_s())
-    world.rearm()
-    timeline.run_until(start_s + scenario.clear_s)
-    world.world.injector.clear_all(timeline.now_s())
-    world.rearm()
-    timeline.run_until(start_s + scenario.clear_s + ASK_AGAIN_S)
-    answer = world.command(scenario.stand.power_w)
-    timeline.run_until(start_s + scenario.end_s)
-    plant.step(timeline.now_s())
-    times_s, current_a = plant.current_ends(start_s - LEAD_S)
-    return Played(
-        scenario, start_s, before_a, times_s, current_a, world.bus.wire.frames, world.log, answer, world.crash
-    )

@@ -152,10 +152,10 @@ def _said(summary: dict[str, Any], resumed: int, ran: int, cpu_s: float, took_s:
 
 def _shrunk(job: Any, failures: list[dict[str, Any]], folder: Path) -> list[tuple[Path, str]]:
     """A small scenario file for the first failure of each set of invariants, at most MOST_SHRUNK."""
-    from v2g_bench.campaign.bare import play
     from v2g_bench.campaign.run import opened
     from v2g_bench.campaign.scenario import Scenario
     from v2g_bench.campaign.shrink import shrink
+    from v2g_bench.campaign.standing import play
 
     plan, setup, judge = opened(job)
 

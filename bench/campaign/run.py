@@ -21,9 +21,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from v2g_bench.campaign.bare import Played, Setup, Standing
+from v2g_bench.campaign.bare import Played, Setup
 from v2g_bench.campaign.invariants import Judge, latency_ms
 from v2g_bench.campaign.plan import Plan, parse_campaign
+from v2g_bench.campaign.standing import Standing
 from v2g_bench.errors import BenchError
 
 SCHEMA = pa.schema(

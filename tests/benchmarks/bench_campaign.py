@@ -9,9 +9,9 @@ import argparse
 import gc
 import time
 
-from v2g_bench.campaign.bare import Standing
 from v2g_bench.campaign.plan import Plan, campaign_path, parse_campaign
 from v2g_bench.campaign.run import Job, opened, row_of
+from v2g_bench.campaign.standing import Standing
 
 ROUNDS = 5
 CORES = 2

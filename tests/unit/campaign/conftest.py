@@ -1,8 +1,9 @@
 import pytest
 
-from v2g_bench.campaign.bare import Setup, Standing
+from v2g_bench.campaign.bare import Setup
 from v2g_bench.campaign.invariants import Judge
 from v2g_bench.campaign.scenario import Scenario, Stand, Timed
+from v2g_bench.campaign.standing import Standing
 
 BROKEN = "v2g_bench.qualification.defects.controllers"
 STAND = Stand(seed=1, soc_pct=50.0, temperature_c=25.0, power_w=-3000.0)

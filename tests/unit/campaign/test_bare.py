@@ -1,21 +1,8 @@
-import pytest
+"""What happens in the bare world (`standing` begins it)."""
 
-from v2g_bench.campaign.bare import Standing, play
-from v2g_bench.campaign.run import digest_of
-from v2g_bench.campaign.scenario import Stand
-from v2g_bench.errors import BenchError
-from v2g_bench.faults import EmiNoise, OverTemperature
+from v2g_bench.faults import OverTemperature
 
 HOT = OverTemperature(cell=17, to_c=45.5)
-NOISY = EmiNoise(loss_pct=20.0, flip_pct=20.0, burst_frames=2, jitter_ms=2.0)  # draws from the noise in every way
-
-
-def test_the_power_stands_before_the_scenario_begins(standing, told):
-    played = standing.play(told())
-    assert played.before_a == pytest.approx(-8.78, abs=0.05)
-    assert played.times_s[-1] == pytest.approx(played.start_s + 0.3)
-    assert played.current_a.max() < -8.5
-    assert played.answer[0]
 
 
 def test_a_hot_cell_ends_the_current(standing, told):
@@ -23,43 +10,6 @@ def test_a_hot_cell_ends_the_current(standing, told):
     assert abs(played.current_a[-1]) < 0.01
     assert [code for _, code, _ in played.log if code != "-"] == ["EMERGENCY_SHUTDOWN"]
     assert not played.answer[0]
-
-
-def test_no_scenario_knows_of_another(setup, standing, told):
-    """After others, alone, and from nothing: the same bytes."""
-    noisy, hot = told(EmiNoise(loss_pct=20.0, jitter_ms=2.0)), told(HOT)
-    first = digest_of(standing.play(noisy))
-    standing.play(hot)
-    assert digest_of(standing.play(noisy)) == first == digest_of(play(setup, noisy))
-    assert digest_of(standing.play(hot)) != first
-
-
-def test_a_core_that_cannot_be_copied_is_built_anew(setup, told):
-    """Slower, and the same."""
-
-    def factory(settings):
-        ems = setup.factory(settings)
-        ems.uncopied = lambda: None
-        return ems
-
-    import dataclasses
-
-    odd = dataclasses.replace(setup, factory=factory)
-    standing = Standing(odd, told().stand)
-    assert "lambda" in standing.uncopied
-    copied = Standing(setup, told().stand)
-    for faults in ((HOT,), (NOISY,)):
-        assert digest_of(standing.play(told(*faults))) == digest_of(copied.play(told(*faults)))
-
-
-def test_the_reference_controller_and_its_world_can_be_copied(standing):
-    """Built anew, a scenario takes four times as long, and nothing else tells."""
-    assert standing.uncopied == ""
-
-
-def test_a_scenario_of_another_stand_is_refused(standing, told):
-    with pytest.raises(BenchError, match="belongs to another stand"):
-        standing.play(told(stand=Stand(2, 50.0, 25.0, -3000.0)))
 
 
 def test_a_core_that_raises_has_crashed(broken):

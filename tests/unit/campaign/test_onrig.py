@@ -1,8 +1,8 @@
 import pytest
 
-from v2g_bench.campaign.bare import play
 from v2g_bench.campaign.invariants import Judge, latency_ms
 from v2g_bench.campaign.onrig import play_on, said
+from v2g_bench.campaign.standing import play
 from v2g_bench.campaign.witness import Limits
 from v2g_bench.faults import BmsSilence, OverTemperature
 from v2g_bench.rig.bench import Bench
