@@ -17,15 +17,10 @@ from v2g_bench import __version__
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.clock import Clock, RealClock
 from v2g_bench.ems.actions import (
-    Action,
     Frame,
     InverterReading,
     Level,
     LogLine,
-    SaveState,
-    SendFrame,
-    SetInverterPower,
-    StopInverter,
 )
 from v2g_bench.ems.canport import CanPort
 from v2g_bench.ems.commands import Command, Reply, Shutdown
@@ -33,6 +28,7 @@ from v2g_bench.ems.config import EmsConfig
 from v2g_bench.ems.control import ControlServer
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.diagnosis import Diagnosis
+from v2g_bench.ems.hands import Hands
 from v2g_bench.ems.inverter import InverterPort
 from v2g_bench.ems.keeper import Keeper
 from v2g_bench.ems.log import MainLog
@@ -61,10 +57,11 @@ class Service:
         self._clock = clock or RealClock()
         self._log = MainLog(config.files.log, config.files.log_max_bytes, config.files.log_keep)
         self._keeper = Keeper(config.files.state, kept or {}, self._say)
-        self._requests = Requests(config, ems, self._clock, self._keeper, self._act, self._say)
         self._plans = dict(kept or {}).get("plans") or {}
         self._can = CanPort(config.bus, db, self._hear, self._lose_bus, self._say)
         self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
+        self._act = Hands(self._inverter, self._can, self._keeper, self._say).act
+        self._requests = Requests(config, ems, self._clock, self._keeper, self._act, self._say)
         self._control = ControlServer(config.control.socket, self._requests.answer)
         self._diagnosis = Diagnosis(config.bus, config.diagnosis, ems, self._clock.now_s, self._act, self._say)
         self._requests.codes = lambda: self._diagnosis.latest
@@ -168,20 +165,6 @@ class Service:
         self._timer = asyncio.get_running_loop().call_later(max(0.0005, due_s), self._tick)
 
     # Out
-
-    def _act(self, actions: list[Action]) -> None:
-        for action in actions:
-            match action:
-                case StopInverter():
-                    self._inverter.stop()
-                case SetInverterPower(power_w):
-                    self._inverter.set_power(power_w)
-                case SendFrame():
-                    self._can.send(action)
-                case LogLine():
-                    self._say(action)
-                case SaveState(latches):
-                    self._keeper.keep(**latches)
 
     def _say(self, line: LogLine) -> None:
         self._log.write(line, self._clock.now_s())

@@ -19,15 +19,10 @@ import v2g_bench.ems
 from v2g_bench import __version__
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.ems.actions import (
-    Action,
     Frame,
     InverterReading,
     Level,
     LogLine,
-    SaveState,
-    SendFrame,
-    SetInverterPower,
-    StopInverter,
 )
 from v2g_bench.ems.busplan import plan_bus
 from v2g_bench.ems.canport import CanPort
@@ -35,6 +30,7 @@ from v2g_bench.ems.commands import Shutdown
 from v2g_bench.ems.config import EmsConfig, load_config
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.daemon import core_factory
+from v2g_bench.ems.hands import Hands
 from v2g_bench.ems.inverter import InverterPort
 from v2g_bench.ems.parts import EmsSettings
 from v2g_bench.ems.requests import load_files
@@ -99,6 +95,7 @@ class SimEms:
         self._can = SimCanPort(config.bus, db, self._hear, self._lose_bus, self._say)
         with loop.entered():
             self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
+        self._act = Hands(self._inverter, self._can, self.keeper, self._say).act
         self._desk = SimDesk(config, ems, timeline, self.keeper, self._act, self._say)
         self._diagnosis = SimDiagnosis(config.bus, config.diagnosis, ems, timeline.now_s, self._act, self._say, bus)
         self._desk.codes = lambda: self._diagnosis.latest
@@ -177,20 +174,6 @@ class SimEms:
         if self._reading is not None:
             self._reading.cancel()
         self._can.leave(self._bus)
-
-    def _act(self, actions: Sequence[Action]) -> None:
-        for action in actions:
-            match action:
-                case StopInverter():
-                    self._inverter.stop()
-                case SetInverterPower(power_w):
-                    self._inverter.set_power(power_w)
-                case SendFrame():
-                    self._can.send(action)
-                case LogLine():
-                    self._say(action)
-                case SaveState(latches):
-                    self.keeper.keep(**latches)
 
     def _say(self, line: LogLine) -> None:
         """One line as v2g-main.log has them; with simulated times."""
