@@ -144,7 +144,7 @@ FALLING_BACK = (
     _fails("noise_keeps_discharging", "SAF-11", AMPERES, LOST, emulated=True, alone=True),
     _fails("recovers_too_soon", "SAF-11", AMPERES, LOST),
     _fails("charge_only_leaks_60_w", "SAF-11", AMPERES, LOST, emulated=True),
-    _fails("charge_only_forbids_charging", "SAF-11", r"limit 1960 to 2040 W", BURSTS),
+    _fails("charge_only_forbids_charging", "SAF-11", r"limit 1600 to 2400 W", BURSTS),
     _core("imbalance_ignored", FALLBACKS, "no-discharge", "the BMS has reported cell imbalance"),
     _core("imbalance_forgotten", FALLBACKS, "no-discharge", "the BMS has reported cell imbalance"),
 )
