@@ -45,6 +45,12 @@ class Bus(Part):
         return self
 
 
+class Gateway(Part):
+    """Who forwards between [bus.bms] and [bus.ems]: the bench, or the kernel's module can-gw (see `gateway.kernelshell`)."""
+
+    path: Literal["bench", "kernel", "auto"] = "bench"
+
+
 class SignalOfRole(Part):
     """A role's signal where the database counts the other way round."""
 
@@ -336,6 +342,7 @@ class Rig(Part):
     evidence: Literal["simulated", "emulated", "hardware"]
     place: str = ""
     bus: dict[Literal["main", "bms", "ems"], Bus]
+    gateway: Gateway = Gateway()
     bms: Bms
     inverter: Inverter
     meters: Meters
@@ -371,6 +378,14 @@ class Rig(Part):
             raise ValueError(
                 "[bus.bms] and [bus.ems] are two channels; with one there is nothing to be gateway between"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _gateway_has_two_sides(self) -> "Rig":
+        if "gateway" in self.model_fields_set and not self.has_gateway:
+            raise ValueError("[gateway] is for a rig with [bus.bms] and [bus.ems]")
+        if self.gateway.path == "kernel" and self.controller_bus.interface != "socketcan":
+            raise ValueError('gateway.path = "kernel" needs both buses with interface = "socketcan"')
         return self
 
     @model_validator(mode="after")
