@@ -238,7 +238,8 @@ class OpenRig(Supervised, Hearing):
         self.inverter_address = (inverter.host, inverter.port)
         if emulated and self.plant is not None:
             self.inverter_address = ("127.0.0.1", self.plant.modbus_port)
-        self._address = inverter_address(self.loaded, self.inverter_address)
+        service = self.plant.service if emulated and self.plant is not None else ""
+        self._address = inverter_address(self.loaded, self.inverter_address, service)
         self.inverter = self._address.open(log=self.exchanges.of("inverter"))
         self._later("inverter", self.inverter.close)
         identity = self.inverter.identity()
