@@ -34,10 +34,13 @@ def shell_of(config: dict[str, Any]) -> tuple[GatewayShell, str]:
     path = config.get("path", "bench")
     if path == "bench":
         return GatewayShell(config), ""
-    problem = ("it has no userland buses", "use socketcan")
+    problem: tuple[str, str] | None = (
+        "the kernel forwards between SocketCAN interfaces alone",
+        "interface = socketcan",
+    )
     if config["bms"]["interface"] == "socketcan":
-        problem = cangw.problem() or ("", "")
-    if not problem[0]:
+        problem = cangw.problem()
+    if problem is None:
         return KernelShell(config), ""
     if path == "kernel":
         raise BenchError("gateway.path", *problem)
@@ -146,7 +149,7 @@ class KernelShell(GatewayShell):
             raise
         return injection
 
-    def _cleared(self, _: None) -> None:
+    def _cleared(self) -> None:
         self._arrange()
 
     def _arrange(self) -> None:

@@ -149,8 +149,8 @@ class GatewayShell:
             "rule": lambda rule, at_s=None, after_s=0.0: self._begun(
                 core.add(Rule.of(rule), begin_s(at_s, after_s), now_s())
             ),
-            "clear": lambda injection: self._cleared(core.clear(injection)),
-            "clear_all": lambda: self._cleared(core.clear_all()),
+            "clear": self._clear,
+            "clear_all": self._clear_all,
             "seed": core.path.reseed,
             "status": self.status,
             "losses": self.losses,
@@ -162,7 +162,15 @@ class GatewayShell:
         """An injection has come: its number."""
         return injection
 
-    def _cleared(self, _: None) -> None:
+    def _clear(self, injection: int) -> None:
+        self.core.clear(injection)
+        self._cleared()
+
+    def _clear_all(self) -> None:
+        self.core.clear_all()
+        self._cleared()
+
+    def _cleared(self) -> None:
         """One or all have gone."""
 
     def truth_frame(self, role: str, above: float, since_s: float) -> list[float] | None:

@@ -58,9 +58,11 @@ def check_rig(name_or_path: str, *, strict: bool = False) -> Iterator[Finding]:
 def _instead(rig: Rig) -> Iterator[str]:
     """How to have the SocketCAN interfaces for which a userland bus stands in."""
     for bus in rig.bus.values():
-        rates = {"fd": bus.fd, "bitrate": bus.bitrate, "data_bitrate": bus.data_bitrate}
-        if bus.interface == "socketcan" and (problem := socketcan_problem(bus.channel, **rates)) is not None:
-            yield f"to have {bus.channel} itself: {problem.partition(chr(10))[2]}"
+        if bus.interface != "socketcan":
+            continue
+        problem = socketcan_problem(bus.channel, fd=bus.fd, bitrate=bus.bitrate, data_bitrate=bus.data_bitrate)
+        if problem is not None:
+            yield f"to have {bus.channel} itself: {problem.split(chr(10), 1)[1]}"
 
 
 def _finding(part: str, step: Any) -> Finding:

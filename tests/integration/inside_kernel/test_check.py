@@ -82,14 +82,15 @@ def test_a_wrong_bit_rate(adapter, tmp_path):
 
 def test_a_fallback_says_what_would_mend_it(whole, tmp_path):
     ip("set", "vcan0", "down")
-    status, out = check("vcan0")
+    status, out = check(rig_file(tmp_path, {"dut.ready_s": 60.0}, base="vcan0"))
     assert status == 0, out
     assert "userland bus in place of SocketCAN vcan0: vcan0 is down" in out
     assert "to have vcan0 itself: sudo ip link set vcan0 mtu 72 up" in out
 
 
 def test_damaged_frames_among_sound_ones_point_at_the_terminator(adapter, tmp_path):
-    rig = rig_file(tmp_path, {"bus.main.interface": "socketcan", "bus.main.channel": "can0"}, base="classic")
+    changes = {"bus.main.interface": "socketcan", "bus.main.channel": "can0", "dut.ready_s": 60.0}
+    rig = rig_file(tmp_path, changes, base="classic")
     ended = threading.Event()
 
     def damage():
