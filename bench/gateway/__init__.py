@@ -4,6 +4,7 @@ Every frame is forwarded at once; faults rewrite, drop, delay, repeat or damage 
 same faults reach a controller whether its battery is emulated or a stranger's. `core` decides, without I/O; `shell` is the
 thin loop around it, `process` the process that it runs in; `host` runs that from the bench.
 
-With [gateway] path = "kernel" or "auto" the kernel's module can-gw forwards (`cangw` speaks to it, `kernelplan` says what it
-has to do, or why it cannot; `kernelpath`, `kernelshell`). What it can and cannot do: bench/rig/README.md.
+With [gateway] path = "kernel" or "auto" the kernel's module can-gw forwards: `canjob` is what it is given to do, `cangw`
+speaks to it, `kernelplan` says which jobs it takes or why none does, `kernelpath` and `kernelshell` run them. What it can
+and cannot do: bench/rig/README.md.
 """

@@ -17,18 +17,12 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from v2g_bench.errors import BenchError
-
-EFF, RTR, ERR = 0x8000_0000, 0x4000_0000, 0x2000_0000
-SFF_BITS, EFF_BITS = 11, 29
-EXACT_SFF, EXACT_EFF = EFF | 0x7FF, EFF | 0x1FFF_FFFF
-MARK = 0x5632_0000  # in the upper half of the number of every job of the bench
-PAYLOAD = 64
+from v2g_bench.gateway.canjob import MARK, UNCHANGED, Change, Filter, Job, uid
 
 # linux/netlink.h, linux/rtnetlink.h, linux/can/gw.h
 _NLMSG, _RTCAN, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BBH"), struct.Struct("=HH")
@@ -53,53 +47,6 @@ GET_RIGHT = (
 )
 
 
-class Filter(NamedTuple):
-    """What a job takes: frames whose identifier, with the flag EFF of extended ones, is can_id in the bits of mask."""
-
-    can_id: int
-    mask: int
-
-
-@dataclass(frozen=True)
-class Change:
-    """(payload & keep | put) ^ flip. All 64 bytes long; what a frame does not have is not changed."""
-
-    keep: bytes = b"\xff" * PAYLOAD
-    put: bytes = bytes(PAYLOAD)
-    flip: bytes = bytes(PAYLOAD)
-
-    def written(self, mask: bytes, value: bytes) -> "Change":
-        """This, and then the bits of `mask` set to those of `value`, whatever was done to them before."""
-        free = bytes(~bit & 0xFF for bit in mask.ljust(PAYLOAD, b"\0"))
-        return Change(
-            _both(self.keep, free), _either(_both(self.put, free), value.ljust(PAYLOAD, b"\0")), _both(self.flip, free)
-        )
-
-    def inverted(self, mask: bytes) -> "Change":
-        """This, and then the bits of `mask` inverted."""
-        flipped = bytes(a ^ b for a, b in zip(self.flip, mask.ljust(PAYLOAD, b"\0"), strict=True))
-        return Change(self.keep, self.put, flipped)
-
-    def __call__(self, data: bytes) -> bytes:
-        """What the kernel makes of a payload."""
-        return bytes((a & k | p) ^ f for a, k, p, f in zip(data, self.keep, self.put, self.flip, strict=False))
-
-
-UNCHANGED = Change()
-
-
-@dataclass(frozen=True)
-class Job:
-    """One job. uid: its number, see `uid`; fd: it takes FD frames, and only those; else classic ones alone."""
-
-    uid: int
-    source: str
-    target: str
-    filter: Filter
-    fd: bool
-    change: Change = UNCHANGED
-
-
 @dataclass(frozen=True)
 class Found:
     """A job that the kernel has, by interface numbers, with the frames that it has handed on and dropped."""
@@ -116,44 +63,6 @@ class Found:
     def ours(self) -> bool:
         """Made by a bench."""
         return self.uid & 0xFFFF_0000 == MARK
-
-
-def uid(number: int) -> int:
-    """The number of the bench's n-th job (n from 1)."""
-    assert 0 < number < 0x10000
-    return MARK | number
-
-
-def everything_but(identifiers: Iterable[tuple[int, bool]]) -> list[Filter]:
-    """Filters that take each frame exactly once, save those of these (identifier, extended) pairs.
-
-    The kernel's filters can be inverted, but each job has one: so the rest is cut into blocks of identifiers.
-    """
-    pairs = set(identifiers)
-    standard = {number for number, extended in pairs if not extended}
-    extended = {number for number, is_extended in pairs if is_extended}
-    return [
-        *(Filter(block, EFF | mask) for block, mask in _blocks(standard, SFF_BITS)),
-        *(Filter(EFF | block, EFF | mask) for block, mask in _blocks(extended, EFF_BITS)),
-    ]
-
-
-def exactly(identifier: int, extended: bool) -> Filter:
-    """The filter of one identifier."""
-    return Filter(EFF | identifier, EXACT_EFF) if extended else Filter(identifier, EXACT_SFF)
-
-
-def _blocks(holes: set[int], bits: int) -> Iterator[tuple[int, int]]:
-    """(value, mask) of the largest aligned blocks of numbers of so many bits that hold none of the holes."""
-    waiting = [(0, bits, holes)]
-    while waiting:
-        block, free, inside = waiting.pop()
-        if not inside:
-            yield block, (1 << bits) - (1 << free)
-        elif free:
-            upper = block | 1 << (free - 1)
-            waiting.append((upper, free - 1, {hole for hole in inside if hole >= upper}))
-            waiting.append((block, free - 1, {hole for hole in inside if hole < upper}))
 
 
 def problem() -> tuple[str, str] | None:
@@ -213,14 +122,6 @@ def remove_ours(*channels: str) -> int:
             _ask(netlink, _RTM_DELROUTE, body + _change(UNCHANGED, bool(job.flags & _FLAG_FD)))
             removed += 1
     return removed
-
-
-def _both(one: bytes, other: bytes) -> bytes:
-    return bytes(a & b for a, b in zip(one, other, strict=True))
-
-
-def _either(one: bytes, other: bytes) -> bytes:
-    return bytes(a | b for a, b in zip(one, other, strict=True))
 
 
 @contextmanager

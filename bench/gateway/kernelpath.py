@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from v2g_bench.errors import BenchError
 from v2g_bench.gateway import cangw
-from v2g_bench.gateway.cangw import Change, Job
+from v2g_bench.gateway.canjob import Change, Job
 from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.kernelplan import Key, Plan
 

@@ -13,7 +13,7 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.faults.base import Fault, Seen
 from v2g_bench.gateway.bits import counted, put
-from v2g_bench.gateway.cangw import UNCHANGED, Change, Job, everything_but, exactly, uid
+from v2g_bench.gateway.canjob import UNCHANGED, Change, Job, everything_but, exactly, uid
 from v2g_bench.gateway.core import Gateway, controller_keys
 from v2g_bench.gateway.rule import Rule
 

@@ -7,7 +7,8 @@ from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
 from v2g_bench.gateway import kernelpath
-from v2g_bench.gateway.cangw import UNCHANGED, Filter, Found
+from v2g_bench.gateway.cangw import Found
+from v2g_bench.gateway.canjob import UNCHANGED, Filter
 from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.kernelpath import Flow, Heard, KernelPath
 from v2g_bench.gateway.kernelplan import Plan
