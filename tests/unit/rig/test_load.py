@@ -40,7 +40,7 @@ def write(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["virtual", "vcan0", "classic", "gateway", "hardware-example"])
+@pytest.mark.parametrize("name", ["virtual", "vcan0", "classic", "gateway", "rtu", "hardware-example"])
 def test_shipped_rigs_parse(name):
     assert name in shipped_rigs()
     assert load_rig(name).rig.name == name
