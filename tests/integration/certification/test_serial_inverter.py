@@ -1,6 +1,8 @@
 """A certification whose bench reaches the inverter by Modbus RTU and its maker's registers: the rig `rtu`."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,9 +46,13 @@ def test_a_killed_bench_leaves_the_line_to_the_supervisor(tmp_path):
     run = Run(tmp_path, "rtu", SOME)
     try:
         wait_for("the controller runs", run.controller_runs)
+        os.kill(run.process.pid, signal.SIGKILL)  # and not its group: the emulated world lives on for a while
+        run.process.wait()
     finally:
-        run.kill()
+        if run.process.poll() is None:
+            run.kill()
     wait_for("all that it started has ended", lambda: not run.children())
-    (record,) = [json.loads(line) for line in (run.folder() / "supervisor.jsonl").read_text().splitlines()]
-    assert record["safe"], record
-    assert "inverter: stopped, 0 W" in record["text"], record
+    records = [json.loads(line) for line in (run.folder() / "supervisor.jsonl").read_text().splitlines()]
+    assert "the bench has ended" in records[-1]["why"], records
+    assert records[-1]["safe"], records
+    assert "inverter: stopped, 0 W" in records[-1]["text"], records

@@ -31,7 +31,7 @@ def test_the_same_test_through_the_kernel(tmp_path, path, changes, handed):
     rig = rig_file(tmp_path, {**changes, "gateway.path": path, "dut.ready_s": 60.0}, base="gateway")
     done = certify(tmp_path, rig, [HOT], "--rig-strict")
     assert [test.verdict for test in done.requirement("SAF-01").tests] == ["PASS"], done.out
-    notes = " / ".join(done.run.notes)
+    notes = " / ".join(done.run.marks)
     assert "the kernel's gateway (can-gw) forwards between BMS and controller" in notes
     assert handed in notes
     assert ("handed over" in notes) == bool(handed)

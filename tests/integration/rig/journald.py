@@ -27,7 +27,8 @@ def unit(name):
 
 def as_unit(name, *command):
     """Run a command whose standard output is a unit's; its exit status. SIGTERM is for the command."""
-    os.dup2(unit(name).fileno(), 1)
+    stream = unit(name)  # held until it has been duplicated
+    os.dup2(stream.fileno(), 1)
     os.execvp(command[0], command)
 
 
