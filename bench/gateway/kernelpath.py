@@ -6,7 +6,7 @@ must be heard once.
 """
 
 import contextlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
@@ -17,6 +17,7 @@ from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.kernelplan import Key, Plan
 
 Channel = Literal["bms", "controller"]
+KEPT_STAMPS = 64
 
 
 class Heard(NamedTuple):
@@ -28,26 +29,37 @@ class Heard(NamedTuple):
 
 
 class Flow:
-    """What was heard on both channels while the kernel forwards. Core: no sockets, no clock."""
+    """What was heard on both channels while the kernel forwards. Core: no sockets, no clock.
 
-    def __init__(self) -> None:
+    origins: the channel that a message comes from; of others nobody knows what forwarding cost.
+    """
+
+    def __init__(self, origins: Mapping[Key, Channel]) -> None:
         self._more: Counter[Key] = Counter()  # heard on the BMS's channel more often than on the controller's
-        self._first: dict[Key, Heard] = {}
+        self._origins = origins
+        self._came: dict[Key, deque[int]] = {key: deque(maxlen=KEPT_STAMPS) for key in origins}
 
     def begin(self) -> None:
         """Count anew, at a moment when nothing is on its way."""
         self._more.clear()
-        self._first.clear()
 
     def hear(self, heard: Heard) -> int | None:
-        """Count a frame; the stamp (ns) of the same frame on the other channel where this is its second appearance."""
+        """Count a frame; of a forwarded one the stamp (ns) with which it came, None where that is not known.
+
+        It came at the newest stamp of its identifier that is not after it: forwarding takes far less than a cycle, and so
+        frames that were dropped, or that were read in another order, do no harm to the next one.
+        """
         key = heard.frame.key
         self._more[key] += 1 if heard.on == "bms" else -1
-        first = self._first.pop(key, None)
-        if first is None or first.on == heard.on:
-            self._first[key] = heard
+        if key not in self._origins:
             return None
-        return first.stamp_ns
+        came, found = self._came[key], None
+        if heard.on == self._origins[key]:
+            came.append(heard.stamp_ns)
+            return None
+        while came and came[0] <= heard.stamp_ns:
+            found = came.popleft()
+        return found
 
     def left(self, window: Iterable[Heard], *, newest: bool) -> list[Heard]:
         """Of the frames heard since `begin`, those that the kernel has not forwarded: the newest of each identifier where

@@ -18,9 +18,10 @@ from typing import Any
 from v2g_bench.clock import wall_offset_ns
 from v2g_bench.errors import BenchError
 from v2g_bench.gateway import cangw
+from v2g_bench.gateway.core import controller_keys
 from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.kernelpath import Channel, Flow, Heard, KernelPath
-from v2g_bench.gateway.kernelplan import BeyondTheKernel, Plan, changes
+from v2g_bench.gateway.kernelplan import BeyondTheKernel, Key, Plan, changes
 from v2g_bench.gateway.ports import BusGone, Port
 from v2g_bench.gateway.shell import GatewayShell, Side
 
@@ -59,7 +60,9 @@ class KernelShell(GatewayShell):
         self._kernel = KernelPath(
             Plan(self.core.db, bms["channel"], controller["channel"], fd=bms["fd"] and controller["fd"])
         )
-        self._flow, self.handovers = Flow(), 0
+        origins: dict[Key, Channel] = dict.fromkeys(controller_keys(self.core.db), "controller")
+        origins |= dict.fromkeys(((spec.frame_id, spec.is_extended) for spec in self.core.db.senders("BMS")), "bms")
+        self._flow, self.handovers = Flow(origins), 0
         cangw.remove_ours(
             bms["channel"], controller["channel"]
         )  # of a bench that was killed together with its supervisor
@@ -120,7 +123,7 @@ class KernelShell(GatewayShell):
         first_ns = self._flow.hear(heard)
         if first_ns is None:
             return
-        self._latencies_ns.append(abs(heard.stamp_ns - first_ns))
+        self._latencies_ns.append(heard.stamp_ns - first_ns)
         if heard.on == "controller" and self.core.changes(heard.frame):
             came_s = (first_ns - wall_offset_ns()) / 1e9
             self._kept.append((came_s, self._clock.now_s(), heard.frame))

@@ -80,17 +80,16 @@ def test_a_wrong_bit_rate(adapter, tmp_path):
     assert socketcan_problem("can0", **CLASSIC) is None
 
 
-def test_a_fallback_says_what_would_mend_it(whole, tmp_path):
+def test_a_fallback_says_what_would_mend_it(whole):
     ip("set", "vcan0", "down")
-    status, out = check(rig_file(tmp_path, {"dut.ready_s": 60.0}, base="vcan0"))
-    assert status == 0, out
+    _, out = check("vcan0")
+    assert "ok   bus                userland bus, CAN FD" in out
     assert "userland bus in place of SocketCAN vcan0: vcan0 is down" in out
     assert "to have vcan0 itself: sudo ip link set vcan0 mtu 72 up" in out
 
 
 def test_damaged_frames_among_sound_ones_point_at_the_terminator(adapter, tmp_path):
-    changes = {"bus.main.interface": "socketcan", "bus.main.channel": "can0", "dut.ready_s": 60.0}
-    rig = rig_file(tmp_path, changes, base="classic")
+    rig = rig_file(tmp_path, {"bus.main.interface": "socketcan", "bus.main.channel": "can0"}, base="classic")
     ended = threading.Event()
 
     def damage():
@@ -100,9 +99,9 @@ def test_damaged_frames_among_sound_ones_point_at_the_terminator(adapter, tmp_pa
     thread = threading.Thread(target=damage)
     thread.start()
     try:
-        status, out = check(rig, "--rig-strict")
+        _, out = check(rig, "--rig-strict")
     finally:
         ended.set()
         thread.join()
-    assert status == 0, out
+    assert "ok   capture            the BMS is heard" in out
     assert "is a terminator missing? With the power off there must be 60 ohm between CAN-H and CAN-L" in out

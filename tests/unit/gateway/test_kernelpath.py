@@ -18,17 +18,36 @@ def heard(on, number, content=0, stamp_ns=0):
     return Heard(on, Frame(number, 0, 1, bytes([content])), stamp_ns)
 
 
-def test_the_second_appearance_tells_what_forwarding_cost():
-    flow = Flow()
+ORIGINS = {(1, False): "bms", (2, False): "controller"}
+
+
+def test_a_forwarded_frame_tells_what_it_cost():
+    flow = Flow(ORIGINS)
     assert flow.hear(heard("bms", 1, stamp_ns=100)) is None
     assert flow.hear(heard("controller", 2, stamp_ns=150)) is None
     assert flow.hear(heard("controller", 1, stamp_ns=107)) == 100
     assert flow.hear(heard("bms", 2, stamp_ns=158)) == 150
-    assert flow.hear(heard("bms", 1, stamp_ns=200)) is None
+    assert flow.hear(heard("bms", 9, stamp_ns=200)) is None  # nobody knows who sends it
+    assert flow.hear(heard("controller", 9, stamp_ns=201)) is None
+
+
+def test_each_forwarded_frame_is_paired_with_itself_in_whatever_order_they_are_read():
+    flow = Flow(ORIGINS)
+    for stamp_ns in (100, 200, 300):  # three of one cycle are read before the first forwarded one
+        flow.hear(heard("bms", 1, stamp_ns=stamp_ns))
+    assert [flow.hear(heard("controller", 1, stamp_ns=stamp_ns)) for stamp_ns in (104, 205, 303)] == [100, 200, 300]
+    assert flow.hear(heard("controller", 1, stamp_ns=404)) is None  # read before the frame that it is a copy of
+    flow.hear(heard("bms", 1, stamp_ns=400))
+    flow.hear(heard("bms", 1, stamp_ns=500))
+    assert flow.hear(heard("controller", 1, stamp_ns=505)) == 500
+    for stamp_ns in (600, 700, 800):  # dropped on purpose
+        flow.hear(heard("bms", 1, stamp_ns=stamp_ns))
+    flow.hear(heard("bms", 1, stamp_ns=900))
+    assert flow.hear(heard("controller", 1, stamp_ns=903)) == 900
 
 
 def test_frames_that_came_after_the_kernels_last_one_are_left():
-    flow = Flow()
+    flow = Flow(ORIGINS)
     window = [
         heard("bms", 1, 0),
         heard("controller", 1, 0),
@@ -42,7 +61,7 @@ def test_frames_that_came_after_the_kernels_last_one_are_left():
 
 
 def test_frames_that_came_before_the_kernels_first_one_are_left():
-    flow = Flow()
+    flow = Flow(ORIGINS)
     window = [
         heard("bms", 1, 0),
         heard("bms", 1, 1),
@@ -56,11 +75,12 @@ def test_frames_that_came_before_the_kernels_first_one_are_left():
 
 
 def test_what_was_before_does_not_count():
-    flow = Flow()
+    flow = Flow(ORIGINS)
     flow.hear(heard("bms", 1, 0))
     flow.begin()
     pair = [heard("bms", 1, 1), heard("controller", 1, 1)]
-    assert [flow.hear(one) for one in pair] == [None, 0]
+    for one in pair:
+        flow.hear(one)
     assert flow.left(pair, newest=True) == []
 
 
