@@ -201,7 +201,7 @@ def test_no_frame_is_lost_or_doubled_when_they_take_over_from_each_other(world):
 
     sender = threading.Thread(target=send)
     sender.start()
-    while not sent.is_set():
+    while not sent.wait(0.02):
         number = one.gateway.client.inject(EmiNoise(loss_pct=1e-9))
         one.gateway.client.clear(number)
         turns += 2
