@@ -30,7 +30,7 @@ _ROLES = {
 }
 _ROOMS = {
     **{"requirements": "requirement", "calibration": "calibration", "qualification": "qualification"},
-    **{"database": "database", "editions": "edition"},
+    **{"database": "database", "inverter": "registers", "editions": "edition"},
 }
 
 

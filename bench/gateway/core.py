@@ -17,16 +17,15 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Literal
 
 from v2g_bench.bms.disturbance import QUIET, Disturbance, DisturbanceSettings
-from v2g_bench.can.codec import SignalCodec
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.can.e2e import COUNTER_BYTE, check, protect
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault
 from v2g_bench.faults.expectation import Expectation
+from v2g_bench.gateway.bits import counted, put
 from v2g_bench.gateway.frame import Frame, frame_of
 from v2g_bench.gateway.live import Live
 from v2g_bench.gateway.rule import Rule, shown
@@ -51,7 +50,7 @@ class Gateway:
     def __init__(self, db: BusDatabase, seed: int = 0) -> None:
         self.db, self.live, self.path = db, Live(db), Disturbance(seed)
         self._spec = {(spec.frame_id, spec.is_extended): spec for spec in db.senders("BMS")}
-        self._of_controller = _controller_keys(db)
+        self._of_controller = controller_keys(db)
         self._injections: dict[int, _Injection] = {}
         self._numbers = 0
         self._touched: dict[tuple[int, bool], list[_Injection]] = {}  # by the active injections
@@ -107,6 +106,15 @@ class Gateway:
         """When a waiting frame leaves; inf if none does."""
         return self._waiting[0][0] if self._waiting else float("inf")
 
+    @property
+    def next_begin_s(self) -> float:
+        """When a pending injection begins; inf if none is pending."""
+        return min((one.at_s for one in self._injections.values() if not one.active), default=float("inf"))
+
+    def rules(self, *, pending: bool) -> list[tuple[Rule, Fault | None]]:
+        """Rule and fault of each injection that acts now, the oldest first; with `pending`, of those to come as well."""
+        return [(one.rule, one.fault) for one in self._injections.values() if one.active or pending]
+
     def from_bms(self, frame: Frame, now_s: float) -> list[Frame]:
         """A frame of the BMS: what leaves now because of it. What leaves later comes from `due`."""
         key = frame.key
@@ -114,16 +122,20 @@ class Gateway:
             self.wrong_side += 1  # forwarded, it would go round for ever
             return []
         if self._injections:
-            self._begin(now_s)
+            self.begin(now_s)
         touching = self._touched.get(key)
-        if key in self._spec:
-            self.live.heard[key] = frame.data
+        self.hear(frame)
         if touching is None and not self._shift and self.path.idle:
             return [frame]
         copies, delay_s = 1, 0.0
         if touching is not None or key in self._shift:
             frame, copies, delay_s = self._treated(frame, key, touching or [], now_s)
         return [out for copy in range(copies) for out in self._disturbed(self._copy(frame, key, copy), now_s, delay_s)]
+
+    def hear(self, frame: Frame) -> None:
+        """A frame of the BMS that something else forwards."""
+        if frame.key in self._spec:
+            self.live.heard[frame.key] = frame.data
 
     def from_controller(self, frame: Frame, now_s: float) -> list[Frame]:
         """A frame of the controller passes as it is; one that only the BMS sends is on the wrong side and does not."""
@@ -167,7 +179,7 @@ class Gateway:
             self._of_bms(self.db.message_of(role), f"role {role}")
         self._numbers += 1
         self._injections[self._numbers] = _Injection(self._numbers, at_s, rule, fault)
-        self._begin(now_s)
+        self.begin(now_s)
         return self._numbers
 
     def _of_bms(self, spec: MessageSpec, where: str) -> None:
@@ -176,7 +188,8 @@ class Gateway:
                 where, f"{spec.name} is not sent by the BMS", "the gateway changes frames of the BMS alone"
             )
 
-    def _begin(self, now_s: float) -> None:
+    def begin(self, now_s: float) -> None:
+        """Let the injections act whose time has come."""
         begun = [one for one in self._injections.values() if not one.active and one.at_s <= now_s]
         for one in begun:
             one.active, one.full_s = True, one.fault.settle_s(self.live) if one.fault else 0.0
@@ -255,8 +268,7 @@ class Gateway:
         for role, value in values.items():
             if role in one.rule.write and self.db.message_of(role) is spec:
                 codec = self.db.codec(role)
-                ends = sorted((codec.value(codec.raw_min), codec.value(codec.raw_max)))
-                put(data, spec.length, codec, codec.count(min(max(value, ends[0]), ends[1])))
+                put(data, spec.length, codec, counted(codec, value))
         for role in one.rule.invert:
             if self.db.message_of(role) is spec:
                 codec = self.db.codec(role)
@@ -278,7 +290,7 @@ class Gateway:
         return now
 
 
-def _controller_keys(db: BusDatabase) -> frozenset[tuple[int, bool]]:
+def controller_keys(db: BusDatabase) -> frozenset[tuple[int, bool]]:
     """Identifiers that the controller sends, and the BMS does not; empty if the database names none."""
     try:
         specs = db.senders("EMS")
@@ -286,11 +298,3 @@ def _controller_keys(db: BusDatabase) -> frozenset[tuple[int, bool]]:
         return frozenset()
     bms = {(spec.frame_id, spec.is_extended) for spec in db.senders("BMS")}
     return frozenset({(spec.frame_id, spec.is_extended) for spec in specs} - bms)
-
-
-def put(data: bytearray, length: int, codec: SignalCodec, raw: int) -> None:
-    """Write a count into the first `length` bytes of a frame; bits that do not fit the signal are cut off."""
-    order: Literal["big", "little"] = "big" if codec.big_endian else "little"
-    mask = ((1 << codec.length) - 1) << codec.shift
-    whole = int.from_bytes(data[:length], order)
-    data[:length] = ((whole & ~mask) | ((raw << codec.shift) & mask)).to_bytes(length, order)

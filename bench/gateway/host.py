@@ -20,6 +20,20 @@ class GatewayProcess(PartProcess):
     _lost = 0
     _refused = 0
 
+    @property
+    def forwarder(self) -> str:
+        """Who forwards, in words."""
+        return "the kernel (can-gw)" if self.ready.get("way") == "kernel" else "the bench"
+
+    def notes(self, path: str) -> list[str]:
+        """What the report must say about the way of the frames, where the rig file asks for more than the bench's own."""
+        if path == "bench":
+            return []
+        if self.ready.get("way") == "kernel":
+            return ["the kernel's gateway (can-gw) forwards between BMS and controller: gateway.path = \"" + path + '"']
+        why = self.ready.get("why") or "there is no SocketCAN here"
+        return [f'the bench forwards between BMS and controller, not the kernel (gateway.path = "{path}"): {why}']
+
     def rule(self, rule: Rule, at_s: float | None = None) -> int:
         """Let a rule act, at once or from `at_s` (bench clock) on; the number to `client.clear` it with."""
         return int(self.client.call("rule", rule=rule.to_dict(), at_s=at_s))
@@ -41,9 +55,10 @@ class GatewayProcess(PartProcess):
         taken = "none was timed"
         if added["p50"] is not None:
             taken = f"the last of them in {added['p50']:.0f} us (p50), {added['p99']:.0f} us (p99), {added['max']:.0f} us (max)"
+        handed = f", handed over {times} times between kernel and bench" if (times := status.get("handovers")) else ""
         return (
             f"faults were injected by the gateway before the BMS: {status['to_controller'] + status['to_bms']} frames "
-            f"forwarded, {taken}; {status['lost']} lost"
+            f"forwarded{handed}, {taken}; {status['lost']} lost"
         )
 
     def require_whole(self) -> None:

@@ -182,6 +182,11 @@ class PlantProcess(PartProcess):
             raise BenchError("plant", "has no emulated inverter")
         return port
 
+    @property
+    def service(self) -> str:
+        """The serial line of the inverter's service port; "" if it has none."""
+        return str(self.ready.get("service") or "")
+
     def resource(self, meter: str) -> str:
         """The VISA resource of an emulated meter; BenchError if this plant has none of that name."""
         meters = self.ready.get("meters", {})

@@ -3,7 +3,8 @@
 One asyncio loop holds the BMS on its CAN bus, the inverter's Modbus server, the SCPI instruments and the control socket
 around one `World`. When all of them answer it prints one JSON line:
 
-    {"ready": true, "modbus": 40123, "meters": {"dc": "TCPIP::127.0.0.1::hislip0,40124::INSTR"}, "control": "PATH"}
+    {"ready": true, "modbus": 40123, "service": null or "/dev/pts/3", "control": "PATH",
+     "meters": {"dc": "TCPIP::127.0.0.1::hislip0,40124::INSTR"}}
 
 It ends on SIGTERM, on the control socket's `shutdown`, and when its standard input closes, which the parent's death
 does too. Exit status: 0 asked to end, 1 a defect of the bench, 2 the config or a part cannot be used, 3 the bus is
@@ -30,6 +31,7 @@ from v2g_bench.can.physics.remote import RemoteWire
 from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.server import ModbusServer
+from v2g_bench.inverter.service_port import MakersRegisters, ServicePort
 from v2g_bench.inverter.sunspec import InverterMap
 from v2g_bench.meters.emulated import emulate
 from v2g_bench.meters.emulated.host import InstrumentHost, hislip_resource, socket_resource
@@ -59,6 +61,7 @@ class PlantShell:
         self._end: asyncio.Future[int] = self._loop.create_future()
         self._hosts: list[InstrumentHost] = []
         self._server: ModbusServer | None = None
+        self._service: ServicePort | None = None
         self._control: ControlServer | None = None
         self._bus: can.BusABC | None = None
         self._timer: LoopTimer | None = None
@@ -118,7 +121,9 @@ class PlantShell:
         self._control = ControlServer(operations.table())
         await self._control.start(Path(settings.control))
         self._arm()
-        return {"ready": True, "modbus": modbus_port, "meters": resources, "control": settings.control}
+        service = self._service.device if self._service else None
+        ready = {"ready": True, "modbus": modbus_port, "service": service}
+        return ready | {"meters": resources, "control": settings.control}
 
     async def _open_inverter(self) -> tuple[InverterFace | None, int | None]:
         config = self._settings.inverter_config()
@@ -128,6 +133,9 @@ class PlantShell:
         inverter = InverterMap(stage, config, self._clock.now_s())
         self._server = ModbusServer(inverter, self._clock)
         port = await self._server.start()
+        if self._settings.service_port:
+            registers = MakersRegisters(inverter, stage, self._server)
+            self._service = ServicePort(registers, config.unit_id, self._clock)
         return InverterFace(inverter, self._server, self._clock), port
 
     async def _open_meters(self) -> tuple[dict[str, EmulatedMeter], dict[str, str]]:
@@ -157,6 +165,8 @@ class PlantShell:
             self._bus.shutdown()
         if self._wire is not None:
             self._wire.close()
+        if self._service is not None:
+            self._service.close()
         closers = [part.stop for part in (self._control, self._server, *self._hosts) if part is not None]
         for outcome in await asyncio.gather(*(close() for close in closers), return_exceptions=True):
             if isinstance(outcome, BaseException):

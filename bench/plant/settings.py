@@ -76,6 +76,7 @@ class PlantSettings(Table):
     plant: PlantConfig = PlantConfig()
     bms: BmsSettings = BmsSettings()
     inverter: InverterConfig | None = Field(default_factory=lambda: InverterConfig.model_validate({}))
+    service_port: bool = False  # the inverter has a serial line as well: see `inverter.service_port`
     meters: dict[str, MeterSettings] = Field(default_factory=dict)
     sync: SyncSettings = SyncSettings()
     truth: str | None = None  # a file for what really happened: see `recorder`

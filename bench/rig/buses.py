@@ -9,7 +9,7 @@ A rig has one bus, or two with the bench as gateway between them:
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from v2g_bench.can.hub import HubProcess, WireSettings
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.guard import Guard
 from v2g_bench.rig.load import LoadedRig
+from v2g_bench.rig.model import Rig
 
 Closer = Callable[[str, Callable[[], None]], None]
 
@@ -77,3 +78,8 @@ def open_buses(
         kind = "CAN FD" if bus.fd else "classic CAN"
         words.append(f"{where}userland bus, {kind}{', with physics' if bus.physics else ''}")
     return chosen, "; ".join(words)
+
+
+def gateway_path(rig: Rig, chosen: Mapping[str, Mapping[str, Any]]) -> str:
+    """Who is to forward on the buses that were chosen: the kernel cannot on userland ones that stand in for SocketCAN."""
+    return rig.gateway.path if chosen["bms"]["interface"] == "socketcan" else "bench"

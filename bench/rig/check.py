@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.can.buses import socketcan_problem
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.model import Rig
 from v2g_bench.rig.parts import Parts, open_parts
 
 CHECK_SEED = 1
@@ -45,10 +47,22 @@ def check_rig(name_or_path: str, *, strict: bool = False) -> Iterator[Finding]:
                     sick.add(step.part)
                 yield finding
                 yield from (Finding("note", True, notes.pop(0)) for _ in list(notes))
+                if step.part == "bus" and finding.ok:
+                    yield from (Finding("note", True, text) for text in _instead(loaded.rig))
         finally:
             closing = _finding("closing", lambda: _close(rig))
         if not closing.ok:
             yield closing
+
+
+def _instead(rig: Rig) -> Iterator[str]:
+    """How to have the SocketCAN interfaces for which a userland bus stands in."""
+    for bus in rig.bus.values():
+        if bus.interface != "socketcan":
+            continue
+        problem = socketcan_problem(bus.channel, fd=bus.fd, bitrate=bus.bitrate, data_bitrate=bus.data_bitrate)
+        if problem is not None:
+            yield f"to have {bus.channel} itself: {problem.split(chr(10), 1)[1]}"
 
 
 def _finding(part: str, step: Any) -> Finding:

@@ -4,8 +4,9 @@ from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.rig.load import LoadedRig
 
 
-def inverter_address(loaded: LoadedRig, emulated: tuple[str, int] | None = None) -> InverterAddress:
-    """After the rig file; emulated: host and port of an emulated one, which the file does not know.
+def inverter_address(loaded: LoadedRig, emulated: tuple[str, int] | None = None, service: str = "") -> InverterAddress:
+    """After the rig file; emulated: host and port of an emulated one, which the file does not know, and service: the
+    serial line of its service port.
 
     BenchError if its register map is not there.
     """
@@ -15,7 +16,7 @@ def inverter_address(loaded: LoadedRig, emulated: tuple[str, int] | None = None)
         host=host,
         port=port,
         unit_id=inverter.unit_id,
-        device=inverter.device if inverter.kind == "modbus-rtu" else "",
+        device=inverter.device if inverter.kind == "modbus-rtu" else service,
         baudrate=inverter.baudrate,
         parity=inverter.parity,
         stopbits=inverter.stopbits,

@@ -168,6 +168,11 @@ class Controller:
         killed = not far.end(FAR_STOP_S) if far else _killed(process)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
+        if process.poll() is None:  # the supervisor goes on watching over it
+            raise self._error(
+                f"process {process.pid} has not ended {STOP_S:g} s after SIGKILL",
+                "it hangs in the kernel, in a driver most likely: look at its device, or restart this machine",
+            )
         if self._guard is not None:
             self._guard.forget(process.pid)
         if killed:
@@ -227,13 +232,14 @@ class Controller:
 
 
 def _killed(process: "subprocess.Popen[bytes]") -> bool:
-    """End a process here; True if it had to be killed."""
+    """End a process here; True if it had to be killed. One that hangs in the kernel outlives that: see its `poll`."""
     if process.poll() is None:
         process.terminate()
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(STOP_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
             return True
     return False

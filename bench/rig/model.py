@@ -45,6 +45,12 @@ class Bus(Part):
         return self
 
 
+class Gateway(Part):
+    """Who forwards between [bus.bms] and [bus.ems]: the bench, or the kernel's module can-gw (see `gateway.kernelshell`)."""
+
+    path: Literal["bench", "kernel", "auto"] = "bench"
+
+
 class SignalOfRole(Part):
     """A role's signal where the database counts the other way round."""
 
@@ -85,6 +91,8 @@ class Inverter(Part):
     """The bidirectional inverter: emulated by the plant, or a real one behind Modbus TCP or on a serial line.
 
     map: a file with its register map (see `inverter.vendor`); without one it speaks SunSpec.
+    service: of an emulated one that has a second port, a serial line where it speaks its maker's registers, for the bench;
+    the controller has its Modbus TCP.
     """
 
     kind: Literal["emulated", "modbus-tcp", "modbus-rtu"]
@@ -95,6 +103,7 @@ class Inverter(Part):
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
     unit_id: Annotated[int, Field(ge=1, le=247)] = 1
+    service: Literal["none", "modbus-rtu"] = "none"
     map: str | None = None
     rated_power_w: Positive = 11_000.0
     ripple_hz: Positive | None = None  # its switching frequency, where it is known
@@ -106,8 +115,13 @@ class Inverter(Part):
             raise ValueError('a real inverter needs its address, for instance host = "192.0.2.9"')
         if self.kind == "modbus-rtu" and not self.device:
             raise ValueError('an inverter on a serial line needs it, for instance device = "/dev/ttyUSB0"')
-        if self.kind == "emulated" and self.map:
-            raise ValueError("the emulated inverter speaks SunSpec: map is for a real one")
+        if self.kind == "emulated" and bool(self.map) != (self.service != "none"):
+            raise ValueError(
+                "the emulated inverter speaks SunSpec; its maker's registers (map) are on its service port alone: "
+                'service = "modbus-rtu" and map, or neither'
+            )
+        if self.kind != "emulated" and self.service != "none":
+            raise ValueError("service is for an emulated inverter; of a real one, kind says how the bench reaches it")
         return self
 
 
@@ -336,6 +350,7 @@ class Rig(Part):
     evidence: Literal["simulated", "emulated", "hardware"]
     place: str = ""
     bus: dict[Literal["main", "bms", "ems"], Bus]
+    gateway: Gateway = Gateway()
     bms: Bms
     inverter: Inverter
     meters: Meters
@@ -371,6 +386,14 @@ class Rig(Part):
             raise ValueError(
                 "[bus.bms] and [bus.ems] are two channels; with one there is nothing to be gateway between"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _gateway_has_two_sides(self) -> "Rig":
+        if "gateway" in self.model_fields_set and not self.has_gateway:
+            raise ValueError("[gateway] is for a rig with [bus.bms] and [bus.ems]")
+        if self.gateway.path == "kernel" and self.controller_bus.interface != "socketcan":
+            raise ValueError('gateway.path = "kernel" needs both buses with interface = "socketcan"')
         return self
 
     @model_validator(mode="after")

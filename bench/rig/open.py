@@ -23,7 +23,7 @@ from v2g_bench.metrology.calibration import CalibrationState
 from v2g_bench.metrology.stall import StallMonitor
 from v2g_bench.plant.control import PlantClient
 from v2g_bench.plant.host import PlantProcess
-from v2g_bench.rig.buses import open_buses, runtime_folder
+from v2g_bench.rig.buses import gateway_path, open_buses, runtime_folder
 from v2g_bench.rig.buswatch import BusWatch, silence
 from v2g_bench.rig.calibrated import Calibrated
 from v2g_bench.rig.connect import inverter_address
@@ -179,11 +179,16 @@ class OpenRig(Supervised, Hearing):
         rig = self.loaded.rig
         dbc = self.loaded.resolve(rig.bms.dbc, "bms.dbc")
         config = {"seed": self.seed, "dbc": str(dbc), "roles": self.roles, "control": str(self.runtime / "gateway")}
-        config |= {"bms": self._buses["bms"], "controller": self._buses["ems"]}
+        config |= {"bms": self._buses["bms"], "controller": self._buses["ems"], "path": gateway_path(rig, self._buses)}
+        channels = [self._buses["bms"]["channel"], self._buses["ems"]["channel"]] if config["path"] != "bench" else []
+        self.guard.tell("gateway", channels=channels)  # before there is anything to remove
         self.gateway = GatewayProcess(config, self.folder, self.guard.lifeline)
         self.gateway.start()
         self._later("gateway", self.gateway.stop)
         self.guard.tell("child", pid=self.gateway.pid)
+        self.guard.tell("gateway", channels=channels, pid=self.gateway.pid)
+        for words in self.gateway.notes(rig.gateway.path):
+            self._note(words)
         self._later("gateway's account", self._gateway_account)
         self._bms_bus = open_bus(**self._buses["bms"])
         self._later("bus of the BMS", self._bms_bus.shutdown)
@@ -191,7 +196,7 @@ class OpenRig(Supervised, Hearing):
         self.bms_capture.start()
         self._later("capture of the BMS's bus", self.bms_capture.stop)
         self.buses.add("bms", self.bms_capture, self._buses["bms"])
-        return "forwards between the BMS and the controller"
+        return f"{self.gateway.forwarder} forwards between the BMS and the controller"
 
     def _gateway_account(self) -> None:
         assert self.gateway is not None
@@ -233,7 +238,8 @@ class OpenRig(Supervised, Hearing):
         self.inverter_address = (inverter.host, inverter.port)
         if emulated and self.plant is not None:
             self.inverter_address = ("127.0.0.1", self.plant.modbus_port)
-        self._address = inverter_address(self.loaded, self.inverter_address)
+        service = self.plant.service if emulated and self.plant is not None else ""
+        self._address = inverter_address(self.loaded, self.inverter_address, service)
         self.inverter = self._address.open(log=self.exchanges.of("inverter"))
         self._later("inverter", self.inverter.close)
         identity = self.inverter.identity()

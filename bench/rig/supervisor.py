@@ -29,6 +29,7 @@ import can
 
 from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
+from v2g_bench.gateway.cangw import remove_ours
 from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.priority import favoured
 from v2g_bench.rig.envelope import Watch
@@ -53,6 +54,8 @@ class Supervisor:
         self._safety: dict[str, Any] = {}
         self._children: list[int] = []  # as pidfds: a number may be given to another
         self._folders: list[Path] = []
+        self._kernel_jobs: list[str] = []  # the interfaces between which the kernel may forward for this rig
+        self._gateway_pid: int | None = None  # of the process that has begun that, as a pidfd
         self._holding: Holding | None = None
         self._record: Path | None = None
         self._pending = b""
@@ -74,7 +77,7 @@ class Supervisor:
                     "child",
                     "world",
                 ),
-                *("folder", "hold", "beat", "deadline", "silence", "safe"),
+                *("folder", "hold", "beat", "deadline", "silence", "safe", "gateway"),
             )
         }
         self._live = self._ended_well = False  # live: current may have flowed
@@ -144,6 +147,11 @@ class Supervisor:
         self._child(pid)
         self._reach.world = self._children[-1] if self._children else None
 
+    def _gateway(self, channels: list[str], pid: int | None = None) -> None:
+        self._kernel_jobs = channels
+        if pid is not None and channels:
+            self._gateway_pid = os.pidfd_open(pid)
+
     def _folder(self, path: str) -> None:
         self._folders.append(Path(path))
 
@@ -189,6 +197,18 @@ class Supervisor:
             self._say(alive=True)
             if self._holding is not None:
                 self._holding.refresh()
+        if self._gateway_pid is not None and ended(self._gateway_pid):
+            self._stop_forwarding()
+
+    def _stop_forwarding(self) -> None:
+        """The kernel's jobs outlive the process that has begun them: whatever it has left is removed."""
+        if self._kernel_jobs:
+            channels, self._kernel_jobs, self._gateway_pid = self._kernel_jobs, [], None
+            try:
+                if left := remove_ours(*channels):
+                    self._keep(why="the gateway has ended", text=f"{left} jobs removed from the kernel's CAN gateway")
+            except OSError as error:
+                self._keep(why="the gateway has ended", text=f"the kernel's CAN gateway: {error}; look at: cangw -L")
 
     def _trip(self, reason: str) -> None:
         """The rig may not go on. Once: the bench is told, and ends the run."""
@@ -223,6 +243,7 @@ class Supervisor:
         if self._lifeline >= 0:
             os.close(self._lifeline)
         self._end_children()
+        self._stop_forwarding()
         for folder in self._folders:  # also after a good end: the bench may have been killed before it removed them
             self._remove(folder)
         if self._holding is not None:

@@ -1,6 +1,9 @@
-"""Real SocketCAN, with a controller's error states, in a user-mode kernel: the tests of inside_kernel/."""
+"""Real SocketCAN, with a controller's error states, in a user-mode kernel: the tests of inside_kernel/, and a controller that
+shares no code with the bench.
+"""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from v2g_bench.kernel import images
 
 PROJECT = Path(__file__).parents[2]
 INSIDE = "tests/integration/inside_kernel"
+FOREIGN = "tests/integration/certification/test_foreign_controller.py::test_it_is_certified_on_real_socketcan"
 BOUND_S = 400
 
 
@@ -26,11 +30,27 @@ def missing():
     return None
 
 
+def no_compiler():
+    """Why the foreign controller cannot be built here, or None."""
+    return None if shutil.which("cc") or shutil.which("gcc") else "no C compiler: apt-get install gcc"
+
+
 @pytest.mark.timeout(BOUND_S + 20)
 @pytest.mark.skipif((why := missing()) is not None, reason=str(why))
 @pytest.mark.parametrize("file", sorted(path.name for path in (PROJECT / INSIDE).glob("test_*.py")))
 def test_inside_the_kernel(file):
-    inner = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", f"{INSIDE}/{file}"]
+    passes_there(f"{INSIDE}/{file}")
+
+
+@pytest.mark.timeout(BOUND_S + 20)
+@pytest.mark.skipif((why := missing() or no_compiler()) is not None, reason=str(why))
+def test_a_foreign_controller_on_real_socketcan():
+    passes_there(FOREIGN)
+
+
+def passes_there(tests):
+    """Run tests in the kernel: all pass, none is skipped."""
+    inner = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", tests]
     outer = [sys.executable, "-m", "v2g_bench.cli", "kernel", f"--timeout={BOUND_S}", "--", *inner]
     done = subprocess.run(
         outer, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BOUND_S + 10

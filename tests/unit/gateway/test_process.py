@@ -19,8 +19,9 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults import EmiNoise, OverTemperature
 from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.host import GatewayProcess
-from v2g_bench.gateway.process import HELD_S, Side, main
+from v2g_bench.gateway.process import main
 from v2g_bench.gateway.rule import Rule
+from v2g_bench.gateway.shell import HELD_S, Side
 
 ROLES = read_roles(roles_path("v2g_bms_fd"))
 FRAMES = [Frame(0x100 + number, 0, 1, bytes([number])) for number in range(5)]

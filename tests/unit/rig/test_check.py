@@ -153,3 +153,11 @@ def test_a_broken_rig_file_opens_nothing(rig, tmp_path):
     with pytest.raises(BenchError, match=r"mine\.toml"):
         list(check_rig(str(tmp_path / "mine.toml")))
     assert (rig.opened, rig.closed) == ([], 0)
+
+
+def test_how_to_have_the_interface_that_a_userland_bus_stands_in_for(rig, monkeypatch):
+    monkeypatch.setattr(check, "socketcan_problem", lambda channel, **_: f"no {channel}\nadd {channel}")
+    told = [finding.text for finding in check_rig("gateway") if finding.part == "note"]
+    assert told == ["to have vcan1 itself: add vcan1", "to have vcan0 itself: add vcan0"]
+    monkeypatch.setattr(check, "socketcan_problem", lambda channel, **_: None)
+    assert not [finding for finding in check_rig("gateway") if finding.part == "note"]

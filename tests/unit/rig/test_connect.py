@@ -60,7 +60,9 @@ def test_a_register_map_that_is_not_there(rig):
     ("given", "said"),
     [
         ({"kind": "modbus-rtu"}, "an inverter on a serial line needs it"),
-        ({"kind": "emulated", "map": "ab.toml"}, "map is for a real one"),
+        ({"kind": "emulated", "map": "ab.toml"}, "its maker's registers \\(map\\) are on its service port alone"),
+        ({"kind": "emulated", "service": "modbus-rtu"}, "and map, or neither"),
+        ({"kind": "modbus-tcp", "host": "a", "service": "modbus-rtu", "map": "b"}, "service is for an emulated"),
         ({"kind": "modbus-tcp"}, "needs its address"),
     ],
 )

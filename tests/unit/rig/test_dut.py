@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,6 +77,25 @@ def test_one_that_does_not_listen_is_killed_and_said_so(make, monkeypatch):
     with pytest.raises(BenchError, match="did not end within 0.3 s of SIGTERM and was killed"):
         controller.stop()
     assert gone(pid)
+
+
+def test_one_that_outlives_even_sigkill_is_an_error_and_stays_watched(make, monkeypatch):
+    """It hangs in the kernel, as a program does whose device has gone."""
+    controller = make()
+    controller.start()
+    process, watched = controller._process, []
+    monkeypatch.setattr("v2g_bench.rig.dut.STOP_S", 0.05)
+    controller._guard = SimpleNamespace(forget=watched.append)
+    with monkeypatch.context() as deaf:
+        deaf.setattr("v2g_bench.rig.dut.os.killpg", lambda *_: None)
+        for name in ("terminate", "kill"):
+            deaf.setattr(process, name, lambda: None)
+        with pytest.raises(BenchError, match="has not ended 0.05 s after SIGKILL") as error:
+            controller.stop()
+    assert str(process.pid) in error.value.what
+    assert watched == []
+    process.kill()
+    process.wait(10)
 
 
 def test_one_that_died_is_not_alive_and_says_its_last_words(make):

@@ -1,5 +1,7 @@
 """Rig files: what is right parses, what is wrong is named with file, key and mend."""
 
+import re
+
 import pytest
 
 from v2g_bench.can.database import BusDatabase
@@ -38,7 +40,7 @@ def write(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("name", ["virtual", "vcan0", "classic", "gateway", "hardware-example"])
+@pytest.mark.parametrize("name", ["virtual", "vcan0", "classic", "gateway", "rtu", "hardware-example"])
 def test_shipped_rigs_parse(name):
     assert name in shipped_rigs()
     assert load_rig(name).rig.name == name
@@ -149,6 +151,25 @@ interface = "userland"
 [bus.ems]
 interface = "userland"
 """
+
+
+@pytest.mark.parametrize("path", ["bench", "kernel", "auto"])
+def test_who_forwards(write, path):
+    text = shipped_rigs()["gateway"].read_text() + f'\n[gateway]\npath = "{path}"\n'
+    assert load_rig(write(text)).rig.gateway.path == path
+
+
+@pytest.mark.parametrize(
+    ("base", "table", "told"),
+    [
+        ("virtual", 'path = "auto"', "[gateway] is for a rig with [bus.bms] and [bus.ems]"),
+        ("gateway", 'path = "kernal"', "gateway.path"),
+        ("gateway", 'way = "auto"', "unknown key"),
+    ],
+)
+def test_a_gateway_that_cannot_be(write, base, table, told):
+    with pytest.raises(BenchError, match=re.escape(told)):
+        load_rig(write(shipped_rigs()[base].read_text() + f"\n[gateway]\n{table}\n"))
 
 
 def test_two_buses_put_the_gateway_between(write):

@@ -1,0 +1,220 @@
+"""The loop around the gateway's two sockets: takes frames, asks the core, hands them on, and listens to its control socket.
+
+One thread, one select: frames first, then the control socket. A frame that a bus does not take waits in order behind
+those before it; after HELD_S it is given up and counted in `refused`.
+"""
+
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.e2e import check
+from v2g_bench.clock import RealClock
+from v2g_bench.faults.registry import from_dict
+from v2g_bench.gateway.control import Control
+from v2g_bench.gateway.core import Gateway
+from v2g_bench.gateway.frame import Frame
+from v2g_bench.gateway.ports import BusGone, Port, open_port
+from v2g_bench.gateway.rule import Rule
+
+END_ASKED = 0
+READ_AT_ONCE = 64  # frames of one side before the other gets its turn
+HELD_S = 0.1
+WRONG_SIDE_FRAMES = 3
+RETRY_S = 0.000_5
+LOOK_S = 0.5  # a signal is noticed within this time on a silent bus
+KEPT_LATENCIES = 20_000
+KEPT_FRAMES = 12_000  # that a rule or a fault acted on
+
+
+class Side:
+    """One port, what waits for it, and what it cost to get there."""
+
+    def __init__(self, port: Port) -> None:
+        self.port = port
+        self.held: deque[tuple[float, Frame]] = deque()
+        self.forwarded, self.refused = 0, 0
+
+    def send(self, frame: Frame, now_s: float) -> bool:
+        """Hand over, or hold behind what is held; True if it has left."""
+        if not self.held and self.port.write(frame):
+            self.forwarded += 1
+            return True
+        self.held.append((now_s, frame))
+        return False
+
+    def drain(self, now_s: float) -> None:
+        """Try again what is held; give up what is too old."""
+        while self.held:
+            since_s, frame = self.held[0]
+            if self.port.write(frame):
+                self.forwarded += 1
+            elif now_s - since_s > HELD_S:
+                self.refused += 1
+            else:
+                return
+            self.held.popleft()
+
+
+class GatewayShell:
+    """The loop around the sockets. `serve` returns the exit status."""
+
+    way = "bench"  # who forwards at the beginning; the kernel's way stands in `kernelshell`
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._clock = RealClock()
+        db = BusDatabase.load(config["dbc"], config["roles"])
+        self.core = Gateway(db, int(config.get("seed", 0)))
+        self.bms = Side(open_port(**config["bms"]))
+        self.controller = Side(open_port(**config["controller"]))
+        self._control = Control(config["control"], self._operations())
+        self._latencies_ns: deque[int] = deque(maxlen=KEPT_LATENCIES)
+        self._kept: deque[tuple[float, float, Frame]] = deque(maxlen=KEPT_FRAMES)
+        self._status: int | None = None
+
+    def end(self, status: int = END_ASKED) -> None:
+        """Leave `serve` after the current round."""
+        self._status = status if self._status is None else self._status
+
+    def serve(self, parent_fd: int | None) -> int:
+        """Forward until somebody ends it."""
+        ports = [self.bms.port.fileno(), self.controller.port.fileno()]
+        watched = ports + ([parent_fd] if parent_fd is not None else [])
+        while self._status is None:
+            waiting: list[Any] = [*watched, *self._control.sockets()]
+            readable, _, _ = select.select(waiting, [], [], self._wait_s())
+            if ports[0] in readable:
+                self._take(self.bms.port, self.controller, self.core.from_bms)
+            if ports[1] in readable:
+                self._take(self.controller.port, self.bms, self.core.from_controller)
+            self._release()
+            if self.core.wrong_side >= WRONG_SIDE_FRAMES:
+                raise BusGone(
+                    "frames of the controller arrive from the BMS's channel, or the other way round: "
+                    "are both channels on one cable?"
+                )
+            if len(readable) > 2 or not set(readable) <= set(ports):
+                if parent_fd in readable and not os.read(int(parent_fd or 0), 4096):
+                    self.end()
+                self._control.attend(readable)
+        return self._status
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        self._control.close()
+        self.bms.port.close()
+        self.controller.port.close()
+
+    def _wait_s(self) -> float:
+        if self.bms.held or self.controller.held:
+            return RETRY_S
+        return min(LOOK_S, max(0.0, self.core.next_due_s - self._clock.now_s()))
+
+    def _take(self, port: Port, to: Side, forward: Callable[[Frame, float], list[Frame]]) -> None:
+        for _ in range(READ_AT_ONCE):
+            heard = port.read()
+            if heard is None:
+                return
+            frame, stamp_ns = heard
+            now_s = self._clock.now_s()
+            for out in forward(frame, now_s):
+                if not to.send(out, now_s):
+                    continue
+                self._latencies_ns.append(time.time_ns() - stamp_ns)
+                if to is self.controller and self.core.changes(out):
+                    self._kept.append((now_s, self._clock.now_s(), out))
+
+    def _release(self) -> None:
+        now_s = self._clock.now_s()
+        for frame in self.core.due(now_s):
+            self.controller.send(frame, now_s)
+        for side in (self.bms, self.controller):
+            if side.held:
+                side.drain(now_s)
+
+    def _operations(self) -> dict[str, Callable[..., Any]]:
+        core, now_s = self.core, self._clock.now_s
+
+        def begin_s(at_s: float | None, after_s: float) -> float:
+            return now_s() + after_s if at_s is None else float(at_s)
+
+        return {
+            "inject": lambda fault, at_s=None, after_s=0.0: self._begun(
+                core.inject(from_dict(fault), begin_s(at_s, after_s), now_s())
+            ),
+            "rule": lambda rule, at_s=None, after_s=0.0: self._begun(
+                core.add(Rule.of(rule), begin_s(at_s, after_s), now_s())
+            ),
+            "clear": self._clear,
+            "clear_all": self._clear_all,
+            "seed": core.path.reseed,
+            "status": self.status,
+            "losses": self.losses,
+            "truth_frame": self.truth_frame,
+            "shutdown": self.end,
+        }
+
+    def _begun(self, injection: int) -> int:
+        """An injection has come: its number."""
+        return injection
+
+    def _clear(self, injection: int) -> None:
+        self.core.clear(injection)
+        self._cleared()
+
+    def _clear_all(self) -> None:
+        self.core.clear_all()
+        self._cleared()
+
+    def _cleared(self) -> None:
+        """One or all have gone."""
+
+    def truth_frame(self, role: str, above: float, since_s: float) -> list[float] | None:
+        """[before_s, after_s] of handing over the first sound frame since then that was made to say role > above.
+
+        The gateway's own knowledge, to test the bench against; a measurement never uses it.
+        """
+        db = self.core.db
+        spec = db.message_of(role)
+        for before_s, after_s, frame in self._kept:
+            if before_s < since_s or frame.frame_id != spec.frame_id:
+                continue
+            if spec.e2e is not None and not check(frame.data[: spec.length], spec.e2e.data_id):
+                continue
+            if db.decode(frame.message()).get(role, above) > above:
+                return [before_s, after_s]
+        return None
+
+    def losses(self) -> dict[str, int]:
+        """Frames that it missed, and that a bus did not take. Asked after every trial, so it holds nobody up."""
+        return {
+            "lost": self.bms.port.lost + self.controller.port.lost,
+            "refused": self.bms.refused + self.controller.refused,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """How it stands: counts, losses, and what forwarding cost (from the frame's stamp until it was handed on).
+
+        Sorting the times takes some milliseconds, in which nothing is forwarded: not for the middle of a test.
+        """
+        latencies = sorted(self._latencies_ns)
+        at = {"p50": 0.50, "p99": 0.99, "max": 1.0}
+        return {
+            "time_s": self._clock.now_s(),
+            "way": self.way,
+            "to_controller": self.controller.forwarded,
+            "to_bms": self.bms.forwarded,
+            **self.losses(),
+            "rewritten": self.core.rewritten,
+            "dropped": self.core.dropped,
+            "disturbance": self.core.path.counters.to_dict(),
+            "injections": self.core.active(),
+            "added_us": {
+                name: latencies[min(len(latencies) - 1, int(share * len(latencies)))] / 1e3 if latencies else None
+                for name, share in at.items()
+            },
+        }

@@ -1,0 +1,76 @@
+"""Who forwards: what the config asks for, and what this kernel can. With a kernel that can:
+tests/integration/inside_kernel/test_kernels_gateway.py.
+"""
+
+import pytest
+
+from v2g_bench.errors import BenchError
+from v2g_bench.gateway import kernelshell
+from v2g_bench.gateway.host import GatewayProcess
+from v2g_bench.gateway.kernelshell import KernelShell, shell_of
+from v2g_bench.gateway.shell import GatewayShell
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """Which shells were built; none opens anything."""
+    shells = []
+    for kind in (GatewayShell, KernelShell):
+        monkeypatch.setattr(kind, "__init__", lambda self, config: shells.append(type(self).__name__))
+    return shells
+
+
+def config(path, interface="socketcan"):
+    return {"path": path, "bms": {"interface": interface}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem", "shell", "why"),
+    [
+        (config("bench"), ("no module", "load it"), "GatewayShell", ""),
+        ({}, ("no module", "load it"), "GatewayShell", ""),
+        (config("kernel"), None, "KernelShell", ""),
+        (config("auto"), None, "KernelShell", ""),
+        (config("auto"), ("no module", "load it"), "GatewayShell", "no module: load it"),
+        (
+            config("auto", "v2g_userland"),
+            None,
+            "GatewayShell",
+            "the kernel forwards between SocketCAN interfaces alone",
+        ),
+    ],
+)
+def test_who_forwards(built, monkeypatch, asked, problem, shell, why):
+    monkeypatch.setattr(kernelshell.cangw, "problem", lambda: problem)
+    _, told = shell_of(asked)
+    assert built == [shell]
+    assert told.startswith(why)
+    assert bool(told) == bool(why)
+
+
+def test_a_kernel_that_cannot_is_an_error_where_nobody_else_may(built, monkeypatch):
+    monkeypatch.setattr(kernelshell.cangw, "problem", lambda: ("no module", "load it"))
+    with pytest.raises(BenchError, match="gateway.path: no module\n  load it"):
+        shell_of(config("kernel"))
+    with pytest.raises(BenchError, match="SocketCAN interfaces alone"):
+        shell_of(config("kernel", "v2g_userland"))
+    assert built == []
+
+
+@pytest.mark.parametrize(
+    ("path", "ready", "notes"),
+    [
+        ("bench", {"way": "bench"}, []),
+        ("auto", {"way": "kernel"}, ["the kernel's gateway (can-gw) forwards between BMS and controller"]),
+        ("auto", {"way": "bench", "why": "no module"}, ['not the kernel (gateway.path = "auto"): no module']),
+        ("kernel", {"way": "bench", "why": ""}, ["there is no SocketCAN here"]),
+    ],
+)
+def test_the_report_says_who_forwarded(tmp_path, path, ready, notes):
+    gateway = GatewayProcess({}, tmp_path)
+    gateway.ready = ready
+    told = gateway.notes(path)
+    assert len(told) == len(notes)
+    for note, words in zip(told, notes, strict=True):
+        assert words in note
+    assert ("kernel" in gateway.forwarder) == (ready["way"] == "kernel")
