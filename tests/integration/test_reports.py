@@ -20,7 +20,7 @@ def sealed(tmp_path_factory):
     """The folder of one sealed run of one test with two trials, and the bench's key."""
     base = tmp_path_factory.mktemp("reports")
     new_key(base / "bench.pem", "Bench 3")
-    command = [sys.executable, "-m", "pytest", "--rig=virtual", "--trials=2", "-q", "-p", "no:randomly"]
+    command = [sys.executable, "-m", "pytest", "--rig=virtual", "--no-qualify", "--trials=2", "-q", "-p", "no:randomly"]
     command += [
         f"--reports={base}/runs",
         f"--seal-key={base}/bench.pem",

@@ -73,6 +73,12 @@ class Certified:
         }
 
 
+def latency(test: model.TestResult) -> model.Measurement:
+    """The one time to isolation that a test measured; fails where there is not exactly one."""
+    (found,) = [one for one in test.measurements if one.quantity == "time to isolation"]
+    return found
+
+
 def controller(factory: str) -> list[str]:
     """[dut] command of the reference controller with one seeded defect."""
     return ["v2g-daemon", "--config", "{config}", "--core", f"{CONTROLLERS}:{factory}"]

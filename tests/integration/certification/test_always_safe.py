@@ -143,6 +143,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(b
             killed_s = time.monotonic()
             run.process.send_signal(signal.SIGKILL)
             run.process.wait()
+            dead_s = time.monotonic()
             wait_for(f"{moment}: the end of what it had started", lambda run=run: not run.left(), GONE_S)
             truth = run.truth()
             assert truth.ended, f"{moment}: the world did not live to its own end"
@@ -151,7 +152,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(b
             assert not list(temporary.iterdir()), f"{moment}: temporary folders are left"
             assert_incomplete(run, moment)
             if stage == "injection and trial":
-                assert_evidence(run, killed_s, moment)
+                assert_evidence(run, dead_s, moment)
             after_s = max(0.0, truth.last_flow_s() - killed_s)
             print(f"{moment}: killed after {killed_s - began_s:.2f} s, current gone {after_s:.3f} s later")
     assert number >= 20
@@ -171,15 +172,15 @@ def assert_incomplete(run: Killed, moment: str) -> None:
     assert results.incomplete_reason, moment
 
 
-def assert_evidence(run: Killed, killed_s: float, moment: str) -> None:
+def assert_evidence(run: Killed, dead_s: float, moment: str) -> None:
     """Capture and exchanges are there but for the last second, and can be read by other tools."""
     folder = run.folder()
     assert folder is not None
     stamps_s = read_blf(folder / "main.blf").stamp_s - wall_offset_ns() / 1e9
-    assert killed_s - 1.0 < stamps_s[-1], f"{moment}: the capture ends {killed_s - stamps_s[-1]:.2f} s before"
+    assert dead_s - 1.0 < stamps_s[-1], f"{moment}: the capture ends {dead_s - stamps_s[-1]:.2f} s before"
     assert float(np.diff(stamps_s).max()) < 0.5, f"{moment}: the capture has a gap"
     *_, last = (folder / "exchanges.jsonl").read_text().splitlines()
-    assert killed_s - 5.0 < json.loads(last)["at_s"] < killed_s
+    assert dead_s - 5.0 < json.loads(last)["at_s"] < dead_s
     assert {path.suffix for path in export_run(folder)} == {".mf4", ".parquet"}
 
 
