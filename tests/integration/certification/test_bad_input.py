@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certify import PROJECT, Certified, Run, certify, latency, rig_file, wait_for
+from certify import PROJECT, Certified, Run, certify, rig_file, wait_for
 
 from v2g_bench.can.buses import socketcan_problem
 from v2g_bench.reports import model
@@ -346,7 +346,7 @@ def test_an_interrupt_closes_the_rig_and_says_what_is_missing(start):
     assert "INTERRUPTED" in incomplete(done.run).incomplete_reason
     (test,) = done.requirement("SAF-01").tests
     assert (test.verdict, test.reason) == ("INCONCLUSIVE", "the test did not come to its end")
-    assert len(latency(test).trials) >= 2
+    assert max(len(one.trials) for one in test.measurements) >= 2
     assert (done.folder / "report.pdf").exists()
     sums = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=done.folder, capture_output=True, text=True)
     assert sums.returncode == 0, sums.stdout  # nothing was written after the report
