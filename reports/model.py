@@ -25,6 +25,7 @@ from v2g_bench.reports.verdicts import ERROR, INCONCLUSIVE, NOT_APPLICABLE, PASS
 SCHEMA = 2
 EVIDENCE = ("simulated", "emulated", "hardware")
 CLOCKS = ("real", "virtual")
+SOURCES = "sources of "  # how the name of a comparison begins: of who shows one quantity, beside what a test is about
 
 
 @dataclass(frozen=True, kw_only=True)

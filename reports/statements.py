@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import replace
 
 from v2g_bench.reports import words
-from v2g_bench.reports.model import Measurement, Requirement, Run, Trial, dumps
+from v2g_bench.reports.model import SOURCES, Measurement, Requirement, Run, Trial, dumps
 from v2g_bench.reports.verdicts import NOT_APPLICABLE, PASS
 
 
@@ -36,7 +36,8 @@ def requirement_statement(requirement: Requirement) -> str:
     if not requirement.tests:
         return "not tested"
     for test in requirement.tests:
-        for m in test.measurements:
+        # What a test is about, before the comparison of its sources.
+        for m in sorted(test.measurements, key=lambda m: m.name.startswith(SOURCES)):
             if m.verdict == requirement.verdict:
                 return measurement_statement(m)
         if test.verdict == requirement.verdict and test.reason:

@@ -130,7 +130,8 @@ class Bench:
                 reply = self.controller.run("set_power", power_w=f"{target_w:.0f}")
             return reply.status == 0
 
-        self.wait_until(takes, within_s, COMMAND_POLL_S)
+        if not self.wait_until(takes, within_s, COMMAND_POLL_S) and releasing:
+            self.tripped()  # an error where nothing is heard of the controller
         try:
             if reply.status == 0:
                 self._wait_for_power(target_w)
