@@ -20,8 +20,10 @@ def process(request):
         yield one, request.param
 
 
-def session_nice(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/autogroup").read_text(encoding="ascii").split()[-1])
+def session_nice(pid: int) -> int | None:
+    """None for a process of the session that the kernel began with: it shares the processors by process alone."""
+    words = Path(f"/proc/{pid}/autogroup").read_text(encoding="ascii").split()
+    return int(words[-1]) if words else None
 
 
 @autogroups
