@@ -51,6 +51,7 @@ def shared(rig: Rig) -> list[str]:
             found.append(f"SocketCAN {bus.channel} (boot {_boot_id()[:8]})")
     found += [f"VISA {meter.resource.upper()}" for meter in rig.meters.named().values() if not meter.emulated]
     found += [f"VISA {source.resource.upper()}" for source in rig.sources.values()]
+    found += [f"wire {wire} of {rig.sync.device}" for wire in (rig.sync.trigger, rig.sync.mark) if wire is not None]
     if rig.inverter.kind != "emulated":
         serial = rig.inverter.kind == "modbus-rtu"
         found.append(f"inverter {rig.inverter.device if serial else f'{rig.inverter.host}:{rig.inverter.port}'}")

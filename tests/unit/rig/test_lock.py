@@ -34,6 +34,7 @@ def test_an_emulated_rig_shares_nothing_and_hardware_what_is_wired():
     assert shared(load_rig("virtual").rig) == []
     found = shared(load_rig("hardware-example").rig)
     assert METER in found
+    assert {"wire 17 of /dev/gpiochip0", "wire 27 of /dev/gpiochip0"} <= set(found)
     assert "inverter 192.0.2.9:502" in found
     assert "controller on ems.lab with the log /var/log/v2g-main.log" in found
 
