@@ -30,19 +30,10 @@ from v2g_bench.rig.model import Judging, Rig
 from v2g_bench.rig.operator import NoStart, Operator
 from v2g_bench.rig.parts import Parts
 from v2g_bench.rig.reading import Reading
-from v2g_bench.rig.sources import BMS_WITNESSES, Sources, by_bms, by_inverter
-from v2g_bench.rig.trace import RATE_HZ, Edge, Stamp, Trace
+from v2g_bench.rig.sources import Sources, by_bms, by_inverter
+from v2g_bench.rig.trace import RATE_HZ, Stamp, Trace
 from v2g_bench.rig.traffic import protection, window
-from v2g_bench.rig.witness import (
-    LEAD_S,
-    MEND,
-    SPAN_S,
-    STEP_S,
-    TAIL_S,
-    current_contradiction,
-    power_contradiction,
-    time_base_contradiction,
-)
+from v2g_bench.rig.witness import Witnesses
 
 RATED_W = math.inf  # at_power: as much as the inverter is rated for
 
@@ -57,7 +48,6 @@ NEARLY_FULL_SHOWN_PCT = 99.0
 FULL_CHARGE_S = 12 * 3600.0
 CHARGE_PATIENCE_S = 10.0
 AC_READINGS = 5
-WITNESSES = 3  # comparisons of the instruments that a stall of the machine may spoil
 BMS_VOLTAGE_SHARE = 0.005
 
 WELDED = 3  # role contactor_state
@@ -88,8 +78,8 @@ class Bench:
         self._injector = Injector(parts)
         self._envelope = Envelope(self.rig.safety.model_dump())
         self.sources = Sources(parts)
-        self._witnessed = False
         self._faults: list[Fault] = []
+        self._witnesses = Witnesses(parts, self.sources, self._faults, self.recording)
         self._heard: dict[str, tuple[float, float]] = {}
 
     def prepare(self) -> None:
@@ -135,7 +125,7 @@ class Bench:
         try:
             if reply.status == 0:
                 self._wait_for_power(target_w)
-                self._hear_witnesses(target_w)
+                self._witnesses.hear(target_w)
             self._heard.clear()  # what was asked on the way is no part of what is judged
             yield " ".join((reply.out + reply.err).split())
         finally:
@@ -239,7 +229,7 @@ class Bench:
         readings = [taken.power_w for taken in self._parts.analyzer.series(AC_READINGS)]
         after = self._parts.inverter.reading()
         mean_w = float(np.mean(readings))
-        self._weigh(mean_w)
+        self._witnesses.weigh(mean_w)
         limit_w, source = self._parts.analyzer.power_accuracy(mean_w)
         parts = [
             Component.of_samples(REPEATABILITY, readings, source=f"{AC_READINGS} readings"),
@@ -258,7 +248,7 @@ class Bench:
         """DC power at the pack (W, charge positive): the digitizer's mean current at the voltage that the BMS reports."""
         with self.recording(before_s=over_s / 10, after_s=over_s) as trace:
             current = trace.mean()
-        self.sources.standing(replace(current, quantity="DC current by the digitizer"), bms=self._witnessed_roles())
+        self.sources.standing(replace(current, quantity="DC current by the digitizer"), bms=self._witnesses.roles())
         volts = self.signal("pack_voltage")
         spread_v = self._parts.db.resolution("pack_voltage") / 2 + BMS_VOLTAGE_SHARE * volts
         assert current.value is not None
@@ -297,7 +287,7 @@ class Bench:
 
     def compare_current(self, trace: Trace) -> None:
         """Hold a trace against what the BMS said of the current meanwhile; not while a fault touches its frames."""
-        if "pack_current" in self._witnessed_roles():
+        if "pack_current" in self._witnesses.roles():
             self.sources.during(trace.waveform, *trace.accuracy())
 
     def signal(self, role: str) -> float:
@@ -439,54 +429,6 @@ class Bench:
             raise BenchError(
                 "bms", "reports a welded contactor", "replace it: the pack cannot be isolated by it any more"
             )
-
-    def _hear_witnesses(self, target_w: float) -> None:
-        """Once in a test, when the power is there: the digitizer sees the current that the BMS sees, and its time base
-        is right; BenchError if not. Needs the sync line's mark."""
-        found_w = self._parts.inverter.reading().ac_power_w
-        if self._witnessed or not self._parts.sync.marks or abs(found_w - target_w) > 0.2 * abs(target_w):
-            return
-        trace, first, second = self._two_edges()
-        waveform = trace.waveform
-        bms_a = self._parts.latest_all().get("pack_current")
-        self._witnessed = bool(target_w) and bms_a is not None
-        # The median: an edge that a wrong time base brings into these samples does not count for a current.
-        between = waveform.between(first.time_s + 2 * STEP_S, second.time_s - STEP_S)
-        median_a = float(np.median(between.samples))
-        if bms_a is not None and (said := current_contradiction(median_a, bms_a)):
-            raise BenchError("the instruments contradict each other", said, MEND)
-        if said := time_base_contradiction(waveform, self._parts.digitizer.timing(), first, second):
-            raise BenchError("meters.dc_current", said, "have it calibrated; see meters.dc_current")
-        self.sources.standing(trace.of("DC current by the digitizer", median_a, between), bms=self._witnessed_roles())
-
-    def _two_edges(self) -> tuple[Trace, Edge, Edge]:
-        """A record with two edges of the sync line in it, and when they were."""
-        for _ in range(WITNESSES):
-            with self.recording(before_s=LEAD_S, after_s=SPAN_S + TAIL_S, seen=True) as trace:
-                self._parts.pause(SPAN_S)
-                second = self._parts.sync.pulse(seen=True)
-                trace.complete()
-            if second.time_s + STEP_S < trace.edge.time_s + SPAN_S + TAIL_S:
-                return trace, trace.edge, second
-            # else the machine stood still, and the second edge came after the record
-        raise BenchError("sync line", f"{WITNESSES} second edges came too late", "is the machine overloaded?")
-
-    def _witnessed_roles(self) -> set[str]:
-        """What the BMS is a witness of: nothing while a fault is on the way of its frames, nor what a fault fakes."""
-        if any(fault.transmit() is not None or fault.wire() is not None for fault in self._faults):
-            return set()
-        faked = {role for fault in self._faults for role in fault.signals()}
-        if any(role.startswith("cell_voltage") for role in faked):
-            faked.add("pack_voltage")  # it is their sum
-        return set(BMS_WITNESSES) - faked
-
-    def _weigh(self, ac_w: float) -> None:
-        """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies."""
-        seen = self._parts.latest_all()
-        if self._faults or not {"pack_voltage", "pack_current"} <= set(seen):
-            return
-        if said := power_contradiction(seen["pack_voltage"] * seen["pack_current"], ac_w):
-            raise BenchError("the instruments contradict each other", said, MEND)
 
     def _takes(self, power_w: float) -> bool:
         """Whether the controller accepts this power, its latches released. A precondition, never what is tested."""

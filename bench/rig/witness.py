@@ -14,11 +14,19 @@ of its calibration. Its time base is held against two edges of the sync line in 
 ''
 """
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
 from v2g_bench.errors import BenchError
+from v2g_bench.faults import Fault
 from v2g_bench.meters.protocols import DigitizerTiming
 from v2g_bench.metrology.step import step_in
 from v2g_bench.metrology.waveform import Waveform
-from v2g_bench.rig.trace import Edge
+from v2g_bench.rig.parts import Parts
+from v2g_bench.rig.sources import BMS_WITNESSES, Sources
+from v2g_bench.rig.sync import NoSync
+from v2g_bench.rig.trace import Edge, Trace
 
 # How far a BMS's own sensor may be off the shunt at the pack: its error, and what its 20 ms old value may lag.
 BMS_SHARE, BMS_A = 0.05, 0.5
@@ -29,6 +37,7 @@ LEAST_EFFICIENCY, BALANCE_SHARE, BALANCE_W = 0.75, 0.02, 50.0
 # holds before and after them. An error of the time base moves a crossing by its share of the time since the trigger.
 SPAN_S, LEAD_S, TAIL_S = 0.09, 0.004, 0.015
 STEP_S = 0.005  # the line stays up so long
+ATTEMPTS = 3  # a stall of the machine may spoil some
 
 MEND = "check shunt value, leads, ranges and ratios: meters.dc_current, meters.ac_power, bms.roles"
 
@@ -73,3 +82,68 @@ def power_contradiction(pack_w: float, ac_w: float) -> str:
     if taken_w < given_w * LEAST_EFFICIENCY - BALANCE_W:
         return f"{told}: more is lost in the converter than a converter loses"
     return ""
+
+
+class Witnesses:
+    """The instruments of an open rig, held against each other. faults: those that are in force, as the bench keeps them;
+    recording: makes a record of the DC current.
+    """
+
+    def __init__(
+        self, parts: Parts, sources: Sources, faults: Sequence[Fault], recording: Callable[..., Trace]
+    ) -> None:
+        self._parts, self._sources, self._faults, self._recording = parts, sources, faults, recording
+        self._heard = False
+
+    def hear(self, target_w: float) -> None:
+        """Once in a test, when the power is there: the digitizer sees the current that the BMS sees and, where the sync
+        line reaches its input, its time base is right; BenchError if not.
+        """
+        found_w, sync = self._parts.inverter.reading().ac_power_w, self._parts.sync
+        if self._heard or isinstance(sync, NoSync) or abs(found_w - target_w) > 0.2 * abs(target_w):
+            return
+        if sync.marks:
+            trace, first, second = self._two_edges()
+            # An edge that a wrong time base brings into these samples does not count for a current: hence the median.
+            flowing = trace.waveform.between(first.time_s + 2 * STEP_S, second.time_s - STEP_S)
+        else:
+            with self._recording(before_s=LEAD_S, after_s=SPAN_S) as trace:
+                flowing, first, second = trace.waveform, trace.edge, None
+        bms_a = self._parts.latest_all().get("pack_current")
+        self._heard = bool(target_w) and bms_a is not None
+        median_a = float(np.median(flowing.samples))
+        if bms_a is not None and (said := current_contradiction(median_a, bms_a)):
+            raise BenchError("the instruments contradict each other", said, MEND)
+        timing = self._parts.digitizer.timing()
+        if second is not None and (said := time_base_contradiction(trace.waveform, timing, first, second)):
+            raise BenchError("meters.dc_current", said, "have it calibrated; see meters.dc_current")
+        self._sources.standing(trace.of("DC current by the digitizer", median_a, flowing), bms=self.roles())
+
+    def weigh(self, ac_w: float) -> None:
+        """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies."""
+        seen = self._parts.latest_all()
+        if self._faults or not {"pack_voltage", "pack_current"} <= set(seen):
+            return
+        if said := power_contradiction(seen["pack_voltage"] * seen["pack_current"], ac_w):
+            raise BenchError("the instruments contradict each other", said, MEND)
+
+    def roles(self) -> set[str]:
+        """What the BMS is a witness of: nothing while a fault is on the way of its frames, nor what a fault fakes."""
+        if any(fault.transmit() is not None or fault.wire() is not None for fault in self._faults):
+            return set()
+        faked = {role for fault in self._faults for role in fault.signals()}
+        if any(role.startswith("cell_voltage") for role in faked):
+            faked.add("pack_voltage")  # it is their sum
+        return set(BMS_WITNESSES) - faked
+
+    def _two_edges(self) -> tuple[Trace, Edge, Edge]:
+        """A record with two edges of the sync line in it, and when they were."""
+        for _ in range(ATTEMPTS):
+            with self._recording(before_s=LEAD_S, after_s=SPAN_S + TAIL_S, seen=True) as trace:
+                self._parts.pause(SPAN_S)
+                second = self._parts.sync.pulse(seen=True)
+                trace.complete()
+            if second.time_s + STEP_S < trace.edge.time_s + SPAN_S + TAIL_S:
+                return trace, trace.edge, second
+            # else the machine stood still, and the second edge came after the record
+        raise BenchError("sync line", f"{ATTEMPTS} second edges came too late", "is the machine overloaded?")

@@ -284,5 +284,5 @@ def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monke
     with bench.inject(silent):
         first.__exit__(None, None, None)
         assert bench._faults == [silent]
-        assert bench._witnessed_roles() == set(), "a silent BMS bears no witness"
-    assert bench._witnessed_roles() == {"pack_current", "pack_voltage", "soc"}
+        assert bench._witnesses.roles() == set(), "a silent BMS bears no witness"
+    assert bench._witnesses.roles() == {"pack_current", "pack_voltage", "soc"}
