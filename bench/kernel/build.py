@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
-from v2g_bench.kernel.images import CONFIG, cache_folder, image_name
+from v2g_bench.kernel.images import CONFIG, REGISTER_BYTES, cache_folder, image_name
 
 SOURCES = Path("/usr/src")
 NEEDED_GIB = 3.0
@@ -32,6 +32,10 @@ _PACKAGE_OF_TOOL = {
 }
 _LIBC_HEADER = Path("/usr/include/stdlib.h")
 _LOG_TAIL_LINES = 15
+_REGISTERS = "arch/x86/um/user-offsets.c"
+_ROOM = (
+    f"s/HOST_FP_SIZE, 2696/HOST_FP_SIZE, {REGISTER_BYTES}/"  # newer sources ask the processor, and have no such line
+)
 
 
 def build() -> Path:
@@ -93,6 +97,7 @@ def build_steps(source: Path, work: Path, jobs: int) -> list[tuple[str, list[str
     make = ["nice", "make", "ARCH=um", f"-j{jobs}"]
     return [
         (f"unpacking {source}", ["nice", "tar", "xf", str(source), "--strip-components=1", "-C", str(work)]),
+        ("making room for the registers of every processor", ["sed", "-i", _ROOM, _REGISTERS]),
         ("configuring", [*make, "defconfig"]),
         ("configuring", ["scripts/kconfig/merge_config.sh", "-m", ".config", str(CONFIG)]),
         ("configuring", [*make, "olddefconfig"]),

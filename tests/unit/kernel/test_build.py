@@ -16,6 +16,7 @@ olddefconfig:
 	cat merged >> .config
 linux:
 	echo "built for $(ARCH)" > linux
+	cat arch/x86/um/user-offsets.c >> linux
 """
 
 
@@ -28,6 +29,9 @@ def source(tmp_path, monkeypatch):
     merge = tree / "scripts" / "kconfig" / "merge_config.sh"
     merge.write_text('#!/bin/sh\ncp "$3" merged\n')
     merge.chmod(0o700)
+    registers = tree / "arch" / "x86" / "um" / "user-offsets.c"
+    registers.parent.mkdir(parents=True)
+    registers.write_text("\tDEFINE_LONGS(HOST_FP_SIZE, 2696);\n")
     sources = tmp_path / "src"
     sources.mkdir()
     with tarfile.open(sources / "linux-source-6.1.tar.xz", "w:xz") as archive:
@@ -54,7 +58,7 @@ def repack(source):
 def test_the_kernel_lands_in_the_cache_and_nothing_else_does(source):
     built = build.build()
     assert built == images.cache_folder() / images.image_name("6.1.5-1")
-    assert built.read_text() == "built for um\n"
+    assert built.read_text() == "built for um\n\tDEFINE_LONGS(HOST_FP_SIZE, 12288);\n", "room for AMX is made"
     assert os.listdir(built.parent) == [built.name]
 
 

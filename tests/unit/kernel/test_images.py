@@ -22,7 +22,16 @@ def program(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}:/bin:/usr/bin")
     monkeypatch.setattr(images, "_MODULE_ROOT", tmp_path / "modules")
     monkeypatch.setattr(images.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(images, "CPUINFO", tmp_path / "cpuinfo")
+    images.CPUINFO.write_text("flags : fpu avx512f\n")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return file
+
+
+@pytest.fixture
+def amx(program):
+    """A processor with more registers than kernels before 6.13 have room for."""
+    images.CPUINFO.write_text("flags : fpu avx512f amx_bf16 amx_tile\n")
 
 
 def test_the_package_is_found_with_the_modules_of_its_version(program):
@@ -49,6 +58,23 @@ def test_without_the_package_the_command_says_how_to_get_it(program, monkeypatch
     err = capsys.readouterr().err
     assert "there is no user-mode kernel" in err
     assert "apt-get install user-mode-linux" in err
+
+
+def test_where_the_packages_kernel_cannot_run_the_one_that_was_built_does(program, amx):
+    with pytest.raises(
+        BenchError, match=r"linux\.uml cannot run on this processor.*AMX(?s:.*)v2g-bench kernel --build"
+    ):
+        images.real_clock_image()
+    images.cache_folder().mkdir(parents=True)
+    built = images.cache_folder() / images.image_name("6.1.7")
+    built.touch()
+    assert images.real_clock_image() == images.KernelImage(built, (), "real clock")
+
+
+def test_a_package_whose_kernel_has_room_is_taken_on_every_processor(program, amx, tmp_path):
+    program.write_text("#!/bin/sh\necho 6.13.2\n")
+    (tmp_path / "modules" / "6.1.7").rename(tmp_path / "modules" / "6.13.2")
+    assert images.real_clock_image().program == program
 
 
 def test_another_processor_is_told(program, monkeypatch):
