@@ -47,11 +47,7 @@ class _Cyclic:
     def __init__(self, db: BusDatabase, spec: MessageSpec, base_s: float, counter: int) -> None:
         self.spec, self.base_s, self.counter, self.slot = spec, base_s, counter, 0
         self._cycle_s = spec.cycle_s
-        self.limits = []
-        for role in db.roles_of(spec.name):
-            codec = db.codec(role)
-            ends = sorted((codec.value(codec.raw_min), codec.value(codec.raw_max)))
-            self.limits.append((role, ends[0], ends[1]))
+        self.limits = tuple((role, *_ends(db, role)) for role in db.roles_of(spec.name))
         self.due_s = base_s
 
     def skip_to(self, now_s: float) -> int:
@@ -70,6 +66,13 @@ class _Cyclic:
             if (value := sensed.get(role)) is not None:
                 values[role] = low if value < low else high if value > high else value
         return values
+
+
+def _ends(db: BusDatabase, role: str) -> tuple[float, float]:
+    """The lowest and the highest value that the role's signal can carry."""
+    codec = db.codec(role)
+    ends = codec.value(codec.raw_min), codec.value(codec.raw_max)
+    return min(ends), max(ends)
 
 
 class BmsEmulator:
@@ -123,6 +126,10 @@ class BmsEmulator:
         if self._heard_s is not None and self._heard_s + self._timeout_s < next_s:
             next_s = self._heard_s + self._timeout_s
         return next_s
+
+    def constants(self) -> list[tuple[tuple[str, float, float], ...]]:
+        """The tables that never change; copies of an emulator may share them."""
+        return [cyclic.limits for cyclic in self._cyclic]
 
     @property
     def commanded(self) -> bool:

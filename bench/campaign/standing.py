@@ -38,8 +38,9 @@ class Standing:
     def __init__(self, setup: Setup, stand: Stand) -> None:
         self._setup, self._stand = setup, stand
         world = _at_power(setup, stand)
-        shared = [setup, setup.db, setup.plant, setup.thresholds, world.plant.config, world.ems.settings]
+        shared: list[Any] = [setup, setup.db, setup.plant, setup.thresholds, world.plant.config, world.ems.settings]
         shared += world.plant.constants()
+        shared += world.world.bms.constants() if world.world.bms is not None else []
         held = io.BytesIO()
         pickler = _Pickler(held, shared)
         try:

@@ -79,6 +79,7 @@ class Ems:
         self.decision = Decision(False, None, Setpoint(0.0), Mode.STANDBY)
         self._issued_w: float | None = None
         self._issued_s = self._decided_s = float("-inf")
+        self._decided_on: tuple[object, ...] = ()
         self._stopped = False  # whether the inverter has been told to stop since the last power
         self._linger_until_s = float("-inf")
         self._shut_down = False
@@ -89,7 +90,6 @@ class Ems:
     def hear(self, frame: Frame, now_s: float) -> list[Action]:
         """One frame of the BMS. A dangerous one puts the stop into this very list."""
         parts = self.parts
-        before = self._inputs()
         parts.signal.hear(frame.message, frame.quality, now_s)
         if frame.quality is Quality.GOOD:
             heard = parts.plausible.settle(frame.message, frame.values)
@@ -107,7 +107,7 @@ class Ems:
                 parts.balance.hear(self.pack)
             if "over_current" in values:
                 parts.over_current.hear(self.pack.flag("over_current"))
-        return self.settle(now_s) if self._inputs() != before else []
+        return self.settle(now_s) if self._inputs() != self._decided_on else []
 
     def _inputs(self) -> tuple[object, ...]:
         """All that a decision is made of, but for the time and what operators and the inverter say."""
@@ -267,6 +267,7 @@ class Ems:
         if latches != self._latches:
             self._latches = latches
             actions.append(SaveState(latches))
+        self._decided_on = self._inputs()
         return actions
 
     def _worth_a_write(self, power_w: float, now_s: float) -> bool:

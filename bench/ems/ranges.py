@@ -77,7 +77,12 @@ class Believable:
                 range_ = self._of_key[role]
             except KeyError:
                 range_ = self._of_key[role] = self._ranges.get(role.partition("[")[0])
-            if range_ is None or self._believe(role, value, range_, now_s):
+            if range_ is None:
+                continue
+            # Most values are within a range that knows no jump, and nothing is in doubt.
+            if range_.jump == inf and range_.low <= value <= range_.high and not self.doubts:
+                continue
+            if self._believe(role, value, range_, now_s):
                 continue
             left_out = {role} if left_out is None else left_out | {role}
         if left_out is None:

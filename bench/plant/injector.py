@@ -67,16 +67,8 @@ class Injector:
         self._applied: Overrides = {}
         self._ramps_until_s = float("-inf")
         self._updated_s = float("-inf")
-
-    @property
-    def next_due_s(self) -> float:
-        """When `update` has something to do again: an injection begins, or a ramp moves on; inf if nothing will."""
-        if not self._injections:
-            return float("inf")
-        next_s = min((one.at_s for one in self._injections.values() if not one.active), default=float("inf"))
-        if self._updated_s < self._ramps_until_s:
-            next_s = min(next_s, self._updated_s + RAMP_STEP_S)
-        return next_s
+        # When `update` has something to do again: an injection begins, or a ramp moves on; inf if nothing will.
+        self.next_due_s = float("inf")
 
     def inject(self, fault: Fault, at_s: float, now_s: float) -> int:
         """Let `fault` begin at `at_s`, at once if that is not later than `now_s`; the injection's number.
@@ -92,6 +84,7 @@ class Injector:
                 self._overrides.clear(name, index)  # raises for a sensor that this pack does not have
         self._numbers += 1
         self._injections[self._numbers] = Injection(self._numbers, fault, at_s)
+        self.next_due_s = min(self.next_due_s, at_s)
         self.update(now_s)
         return self._numbers
 
@@ -109,7 +102,7 @@ class Injector:
 
     def update(self, now_s: float) -> None:
         """Begin what is due, and move ramps on."""
-        if not self._injections and self._updated_s >= self._ramps_until_s:
+        if now_s < self.next_due_s and self._updated_s >= self._ramps_until_s:
             return
         begun = [one for one in self._injections.values() if not one.active and one.at_s <= now_s]
         if begun:
@@ -145,3 +138,6 @@ class Injector:
         self._path.settings = reduce(DisturbanceSettings.joined, paths) if paths else QUIET
         self._ramps_until_s = max((one.at_s + one.fault.settle_s(one.seen) for one in active), default=float("-inf"))
         self._updated_s = now_s
+        self.next_due_s = min((one.at_s for one in self._injections.values() if not one.active), default=float("inf"))
+        if now_s < self._ramps_until_s:
+            self.next_due_s = min(self.next_due_s, now_s + RAMP_STEP_S)

@@ -85,13 +85,16 @@ class Plant:
 
     def request_contactors(self, closed: bool, now_s: float) -> None:
         """Close (through precharge) or open; asking for what was already asked for changes nothing."""
+        if closed == self._circuit.contactors.requested:  # a controller repeats itself with every frame
+            return
         self.step(now_s)
-        if closed != self._circuit.contactors.requested:
-            self._circuit.note("contactor_close_command" if closed else "contactor_open_command", now_s)
-            self._circuit.request_contactors(closed, now_s)
+        self._circuit.note("contactor_close_command" if closed else "contactor_open_command", now_s)
+        self._circuit.request_contactors(closed, now_s)
 
     def request_cooling(self, on: bool, now_s: float) -> None:
         """Run the coolant pump and the chiller, or not; a failed pump stands still all the same."""
+        if on == self.cooling_requested:
+            return
         self.step(now_s)
         self.cooling_requested = on
         self._circuit.cooling = self.cooling_on
