@@ -60,6 +60,8 @@ virtual = pytest.mark.parametrize("kind", kernels("virtual"))
 def launch(tmp_path):
     """Start `v2g-bench kernel -- command`; killed at the end if it still lives."""
     started = []
+    # What is started in the background may ignore it from birth, and so would the kernel: nohup stays nohup.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def launch(kind, *command, options=()):
         clock = ["--time-travel"] if kind == "virtual" else []
@@ -76,6 +78,7 @@ def launch(tmp_path):
         return process
 
     yield launch
+    signal.signal(signal.SIGINT, before)
     for process in started:
         if process.poll() is None:
             process.kill()
