@@ -147,6 +147,8 @@ class Plan:
         self.seed = campaign.seed if seed is None else seed
         self.stands = -(-self.trials // campaign.per_stand)
         self.limits = Limits(**campaign.limits)
+        self._weights = np.cumsum([fault.weight for fault in campaign.fault])
+        self._last: tuple[int, Stand] | None = None
 
     def members(self, stand: int) -> range:
         """The indices of the scenarios of one stand."""
@@ -155,13 +157,16 @@ class Plan:
 
     def stand(self, place: int) -> Stand:
         """From where the scenarios of this stand start."""
-        spans, row = self.campaign.stand, self._stand_rows[place]
-        return Stand(
-            seed=int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0]),
-            soc_pct=round(_at(spans.soc_pct, row[0]), 2),
-            temperature_c=round(_at(spans.temperature_c, row[1]), 2),
-            power_w=round(_at(spans.power_w, row[2])),
-        )
+        if self._last is None or self._last[0] != place:
+            spans, row = self.campaign.stand, self._stand_rows[place]
+            made = Stand(
+                seed=int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0]),
+                soc_pct=round(_at(spans.soc_pct, row[0]), 2),
+                temperature_c=round(_at(spans.temperature_c, row[1]), 2),
+                power_w=round(_at(spans.power_w, row[2])),
+            )
+            self._last = place, made
+        return self._last[1]
 
     def scenario(self, index: int) -> Scenario:
         """One scenario."""
@@ -181,7 +186,7 @@ class Plan:
         return Scenario(name, stand, faults, clear_s, round(clear_s + times.tail_s, 6))
 
     def _drawn(self, row: NDArray[np.float64], at_s: float) -> tuple[Timed, FaultSpans]:
-        weights = np.cumsum([fault.weight for fault in self.campaign.fault])
+        weights = self._weights
         spans = self.campaign.fault[int(np.searchsorted(weights, row[1] * weights[-1], "right"))]
         fields = {key: _at(span, row[2 + place], key) for place, (key, span) in enumerate(spans.spans().items())}
         return Timed(at_s, from_dict({"kind": spans.kind} | fields)), spans

@@ -89,17 +89,17 @@ def run_stand(job: Job, place: int) -> Stood:
     try:
         plan, setup, judge = opened(job)
         members = plan.members(place)
-        # Nothing here makes cycles worth looking for while it runs; they are collected once, at the end, and what was
-        # there before (a hundred thousand objects of the imports alone) is not searched for them.
+        rows = []
         gc.disable()
-        gc.freeze()
         try:
             standing = Standing(setup, plan.stand(place))
-            rows = [row_of(index, standing.play(plan.scenario(index)), judge) for index in members]
+            gc.freeze()  # what there is now, a hundred thousand objects of the imports alone, is not searched again
+            for index in members:
+                rows.append(row_of(index, standing.play(plan.scenario(index)), judge))
+                gc.collect()  # a world is full of cycles; collected at once, its memory serves the next
         finally:
-            gc.enable()
-            gc.collect()
             gc.unfreeze()
+            gc.enable()
     except BenchError as error:
         return Stood(place, [], 0.0, str(error))
     return Stood(place, rows, process_time() - began, uncopied=standing.uncopied)

@@ -6,6 +6,7 @@
 import io
 import pickle
 from enum import Enum
+from math import ceil
 from typing import Any, cast
 
 import can
@@ -22,46 +23,81 @@ from v2g_bench.errors import BenchError
 READY_S, STEADY_S, BOUND_S = 0.05, 0.3, 8.0
 HISTORY_SEGMENTS = 16
 LEAD_S = 0.005  # of the past that a scenario's record keeps
+MOMENT_S, MOMENTS = 0.01, 32
 
 # What copies of a world share. A frame that has been made is only read, also by what damages it on its way. Settings of
 # the transmit path are told from the quiet ones by being them.
 NEVER_CHANGED = (MessageSpec, E2EConfig, Range, BusConfig, DisturbanceSettings, can.Message, Enum)
+VALUES = frozenset((float, int, str, bool, type(None)))
 
 
 class Standing:
     """The world at its power, and any number of copies of it.
 
-    A core whose parts cannot be pickled is brought to its power anew for each scenario: several times slower, with the
-    same results; `uncopied` says what could not be.
+    Until its first fault a scenario is what every other of the stand is: a copy is taken shortly before (`at`), and the
+    time up to there passes once for all of them. A core whose parts cannot be pickled is brought to its power anew for
+    each scenario: several times slower, with the same results; `uncopied` says what could not be.
     """
 
     def __init__(self, setup: Setup, stand: Stand) -> None:
         self._setup, self._stand = setup, stand
-        world = _at_power(setup, stand)
-        shared: list[Any] = [setup, setup.db, setup.plant, setup.thresholds, world.plant.config, world.ems.settings]
-        shared += world.plant.constants()
-        shared += world.world.bms.constants() if world.world.bms is not None else []
-        held = io.BytesIO()
-        pickler = _Pickler(held, shared)
+        self._ahead = _Start(setup, stand)
+        world = self._ahead.world
+        self._shared: list[Any] = [
+            *(setup, setup.db, setup.plant, setup.thresholds, world.plant.config, world.ems.settings),
+            *world.plant.constants(),
+            *(world.world.bms.constants() if world.world.bms is not None else ()),
+        ]
+        self._held: list[bytes] = []
+        self.uncopied = ""
         try:
-            pickler.dump(world)
-            self._held: bytes | None = held.getvalue()
-            self.uncopied = ""
+            self._hold()
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            self._held, self.uncopied = None, str(error)
-        self._shared = pickler.shared
+            self.uncopied = str(error)
 
-    def copy(self) -> BareWorld:
-        """A world of one's own."""
-        if self._held is None:
-            return _at_power(self._setup, self._stand)
-        return cast(BareWorld, _Unpickler(io.BytesIO(self._held), self._shared).load())
+    def copy(self, at: int) -> "_Start":
+        """A world of one's own, at the moment of that number."""
+        if self.uncopied:
+            start = _Start(self._setup, self._stand)
+            start.run_to(at)
+            return start
+        while len(self._held) <= at:
+            self._ahead.run_to(len(self._held))
+            self._hold()
+        return cast(_Start, _Unpickler(io.BytesIO(self._held[at]), self._shared).load())
 
     def play(self, scenario: Scenario) -> Played:
         """What happens in this scenario."""
         if scenario.stand != self._stand:
             raise BenchError(f"scenario {scenario.name}", "belongs to another stand")
-        return _play(self.copy(), scenario)
+        return _play(self.copy(at(scenario)), scenario)
+
+    def _hold(self) -> None:
+        held = io.BytesIO()
+        _Pickler(held, self._shared).dump(self._ahead)
+        self._held.append(held.getvalue())
+
+
+class _Start:
+    """A world at its power from which scenarios start, at one of the moments of `at`."""
+
+    def __init__(self, setup: Setup, stand: Stand) -> None:
+        self.world = world = _at_power(setup, stand)
+        self.start_s = world.timeline.now_s()
+        world.plant.step(self.start_s)
+        self.before_a = world.plant.dc_current_a
+        world.world.path.reseed(stand.seed)
+
+    def run_to(self, at: int) -> None:
+        """Let the time up to that moment pass."""
+        for place in range(at + 1):  # step by step: the way there is the same, however far
+            self.world.timeline.run_until(self.start_s + place * MOMENT_S)
+
+
+def at(scenario: Scenario) -> int:
+    """The number of the last moment before the scenario's first fault at which worlds are copied."""
+    first_s = min((timed.at_s for timed in scenario.faults), default=0.0)
+    return min(max(0, ceil(first_s / MOMENT_S) - 1), MOMENTS - 1)
 
 
 class _Pickler(pickle.Pickler):
@@ -69,15 +105,18 @@ class _Pickler(pickle.Pickler):
 
     def __init__(self, file: io.BytesIO, shared: list[Any]) -> None:
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self.shared = shared
+        self._shared = shared
         self._places = {id(one): place for place, one in enumerate(shared)}
 
     def persistent_id(self, obj: Any) -> int | None:
         """The place of what all copies share."""
-        if isinstance(obj, NEVER_CHANGED) and id(obj) not in self._places:
-            self._places[id(obj)] = len(self.shared)
-            self.shared.append(obj)
-        return self._places.get(id(obj))
+        if type(obj) in VALUES:  # most of a world, and asked for each
+            return None
+        place = self._places.get(id(obj))
+        if place is None and isinstance(obj, NEVER_CHANGED):
+            place = self._places[id(obj)] = len(self._shared)
+            self._shared.append(obj)
+        return place
 
 
 class _Unpickler(pickle.Unpickler):
@@ -113,12 +152,9 @@ def _at_power(setup: Setup, stand: Stand) -> BareWorld:
     return world
 
 
-def _play(world: BareWorld, scenario: Scenario) -> Played:
+def _play(start: _Start, scenario: Scenario) -> Played:
+    world, start_s = start.world, start.start_s
     timeline, plant = world.timeline, world.plant
-    start_s = timeline.now_s()
-    plant.step(start_s)
-    before_a = plant.dc_current_a
-    world.world.path.reseed(scenario.stand.seed)
     for timed in scenario.faults:
         world.world.injector.inject(timed.fault, start_s + timed.at_s, timeline.now_s())
     world.rearm()
@@ -131,5 +167,5 @@ def _play(world: BareWorld, scenario: Scenario) -> Played:
     plant.step(timeline.now_s())
     times_s, current_a = plant.current_ends(start_s - LEAD_S)
     return Played(
-        scenario, start_s, before_a, times_s, current_a, world.bus.wire.frames, world.log, answer, world.crash
+        scenario, start_s, start.before_a, times_s, current_a, world.bus.wire.frames, world.log, answer, world.crash
     )

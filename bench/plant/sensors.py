@@ -147,8 +147,8 @@ class SensorOverrides:
 
     def clear(self, name: str, index: int | None = None) -> None:
         """Let `name` be sensed again; clearing what is not set is no error. BenchError for an unknown name."""
-        self._values.pop(self._key(name, index), None)
-        self.version += 1
+        if self._values.pop(self._key(name, index), None) is not None:
+            self.version += 1
 
     def clear_all(self) -> None:
         """Let everything be sensed again."""

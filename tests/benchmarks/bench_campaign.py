@@ -18,7 +18,7 @@ from pathlib import Path
 
 from v2g_bench.campaign.plan import Plan, campaign_path, parse_campaign
 from v2g_bench.campaign.run import Job, opened, row_of
-from v2g_bench.campaign.standing import Standing
+from v2g_bench.campaign.standing import Standing, at
 
 ROUNDS = 5
 CORES = 2
@@ -36,6 +36,8 @@ def main() -> None:
     plan, setup, judge = opened(Job(text, trials, 1))
     began = time.process_time()
     standings = [Standing(setup, plan.stand(place)) for place in range(plan.stands)]
+    for place, standing in enumerate(standings):
+        standing.copy(max(at(plan.scenario(index)) for index in plan.members(place)))
     stands = time.process_time() - began
     parts = dict.fromkeys(("generate", "copy", "play and copy", "judge and digest"), float("inf"))
     gc.disable()
@@ -88,7 +90,7 @@ def one_round(plan: Plan, standings: list[Standing], judge: object) -> dict[str,
             begin = clock()
             scenario = plan.scenario(index)
             made = clock()
-            standing.copy()
+            standing.copy(at(scenario))
             copied = clock()
             played = standing.play(scenario)
             over = clock()
