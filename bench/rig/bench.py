@@ -41,7 +41,8 @@ AT_TARGET_S = 0.1  # how long the power has to stand where it was asked to befor
 STEADY_S = 1.0  # and how long anywhere else: longer than precharge and the closing of the contactors
 START_S = 3.0  # and how long at nothing, where something was asked for and promised: a busy machine begins late
 POWER_WAIT_S = 8.0
-COMMAND_POLL_S = 0.1
+COMMAND_POLL_S, INSIST_POLL_S = 0.05, 0.1
+TOLD_S = 0.3  # a release stands on the bus so much later: a controller's status may be sent each 100 ms
 PROBE_W = 200.0
 NEARLY_FULL_PCT = 99.948  # where an emulated pack begins its calibration charge: seconds before it shows 100 %
 NEARLY_FULL_SHOWN_PCT = 99.0
@@ -134,7 +135,7 @@ class Bench:
     def insist(self, power_w: float, for_s: float) -> None:
         """Ask for this power again and again, whatever the answer."""
         self.wait_until(
-            lambda: self.controller.run("set_power", power_w=f"{power_w:.0f}") is None, for_s, COMMAND_POLL_S
+            lambda: self.controller.run("set_power", power_w=f"{power_w:.0f}") is None, for_s, INSIST_POLL_S
         )
 
     def recording(
@@ -435,14 +436,14 @@ class Bench:
         return self._unlatched() and self.controller.run("set_power", power_w=f"{power_w:.0f}").status == 0
 
     def _unlatched(self) -> bool:
-        """Whether nothing is latched in the controller; if something is, its release is asked for."""
+        """Whether nothing is latched in the controller; if something is, its release is asked for, and waited for."""
         if self._parts.db.has("trip_latched") and "trip_latched" not in self._parts.latest_all():
             self.controller.require_alive()
             return False  # it has just been started: its first frame is still to come
-        if self.latched():
-            self.controller.run("reset_trip")  # refused while the pack is not safe yet: asked again
-            return False
-        return True
+        if not self.latched():
+            return True
+        # Refused while the pack is not safe yet: to be asked again.
+        return self.controller.run("reset_trip").status == 0 and self.wait_until(lambda: not self.latched(), TOLD_S)
 
     def _wait_for_power(self, target_w: float | None = None) -> None:
         """Until the inverter's power stands at the target for AT_TARGET_S, or still anywhere for STEADY_S; bounded."""
