@@ -156,11 +156,18 @@ def test_beyond_the_envelope_nothing_is_injected(bench):
 
 
 @pytest.mark.parametrize(("scale", "said"), [(0.5, "the digitizer shows -4.4"), (-1.0, "the digitizer shows 8.8")])
-def test_a_digitizer_that_contradicts_the_bms_ends_the_test(bench, parts, scale, said):
-    parts.dc_scale = scale
+@pytest.mark.parametrize("marks", [True, False], ids=["line at the input", "trigger alone"])
+def test_a_digitizer_that_contradicts_the_bms_ends_the_test(bench, parts, scale, said, marks):
+    parts.dc_scale, parts.sync.marks = scale, marks
     with pytest.raises(BenchError, match=said), bench.at_power(-3000):
         pytest.fail("the test began")
     assert parts.power_w == 0
+
+
+def test_without_the_line_at_its_input_a_sound_digitizer_lets_the_test_begin(bench, parts):
+    parts.sync.marks = False
+    with bench.at_power(-3000):
+        assert parts.armed == 1, "its current was compared, its time base was not"
 
 
 @pytest.mark.parametrize("time_base", [0.001, -0.001, 0.02, 0.1, 0.2, -0.3])
