@@ -4,8 +4,9 @@ A core without I/O: `due(now_s)` gives the frames whose time has come, `hear(msg
 works with any database through its roles; what a database does not carry is not sent or not heard.
 
 Phase: frame k of a message is due at start + offset + k * cycle, computed from k, so no lateness adds up. The offsets
-spread the messages evenly over the shortest cycle. After a stall the slots that went by are skipped, as a real sender
-would, and counted in `missed`.
+spread the messages evenly over the shortest cycle. A BMS of its own is never held up: where the machine did hold this one
+up, the frames of the last CATCH_UP_S are sent late rather than not at all, so that the controller lacks nothing of what a
+real one would have told it. Older slots are left out, and counted in `missed`.
 
 Commands: the main contactors and the cooling follow the command frame of the EMS while frames with a correct end-to-end
 check arrive (every frame counts where the database has no protection).
@@ -29,6 +30,7 @@ from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.can.e2e import E2EReceiver
 
 COMMAND_TIMEOUT_S = 0.2
+CATCH_UP_S = 0.05  # less than any controller's patience: what comes later than that has been missed
 
 
 class PackActuators(Protocol):
@@ -50,9 +52,9 @@ class _Cyclic:
         self.limits = tuple((role, *_ends(db, role)) for role in db.roles_of(spec.name))
         self.due_s = base_s
 
-    def skip_to(self, now_s: float) -> int:
-        """Move to the first slot after `now_s`; how many slots were left out on the way (0 if in time)."""
-        passed = int((now_s - self.base_s) / self._cycle_s) + 1 - self.slot
+    def go_on(self, now_s: float) -> int:
+        """Move to the next slot that is not yet older than CATCH_UP_S; how many were left out on the way (0 if in time)."""
+        passed = int((now_s - CATCH_UP_S - self.base_s) / self._cycle_s) + 1 - self.slot
         if passed < 1:
             passed = 1
         self.slot += passed
@@ -153,7 +155,7 @@ class BmsEmulator:
             cyclic = self._cyclic[place]
             frames.append(self._db.encode(cyclic.spec.name, cyclic.values(sensed), cyclic.counter))
             cyclic.counter = (cyclic.counter + 1) & 0xFF
-            self.missed += cyclic.skip_to(now_s)
+            self.missed += cyclic.go_on(now_s)
             heapq.heapreplace(due, (cyclic.due_s, place))
         self.sent += len(frames)
         return frames + answers

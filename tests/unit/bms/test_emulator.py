@@ -90,14 +90,23 @@ def test_a_value_that_changes_between_cycles_is_in_the_next_safety_frame(db, bms
     assert at_s - changed_s <= db.messages[name].cycle_s
 
 
-def test_after_a_stall_slots_are_skipped_and_the_phase_is_kept(db, bms):
+def test_after_a_short_stall_what_is_missing_comes_late_and_the_phase_is_kept(db, bms):
+    before = of(db, play(bms, 0.1), "BMS_Safety")[-1]
+    frames = [frame for frame in bms.due(before[0] + 0.0352) if frame.arbitration_id == 0x80]
+    counters = [frame.data[2] for frame in (before[1], *frames)]
+    assert [(b - a) & 0xFF for a, b in pairwise(counters)] == [1, 1, 1]
+    assert bms.missed == 0
+    after = of(db, play(bms, before[0] + 0.08), "BMS_Safety")[0][0]
+    assert after - before[0] == pytest.approx(0.04, abs=1e-9)
+
+
+def test_after_a_long_stall_old_slots_are_left_out_and_counted(db, bms):
     before = of(db, play(bms, 0.1), "BMS_Safety")[-1][0]
-    frames = bms.due(before + 0.0552)
-    assert len([frame for frame in frames if frame.arbitration_id == 0x80]) == 1
+    frames = bms.due(before + 0.1052)
+    assert len([frame for frame in frames if frame.arbitration_id == 0x80]) == 6
     assert bms.missed > 0
-    after = of(db, play(bms, before + 0.08), "BMS_Safety")[0][0]
-    cycles = (after - before) / 0.01
-    assert abs(cycles - round(cycles)) < 1e-9
+    after = of(db, play(bms, before + 0.13), "BMS_Safety")[0][0]
+    assert after - before == pytest.approx(0.11, abs=1e-9)
 
 
 def test_a_value_beyond_the_signal_is_sent_as_its_limit(db, bms, pack):
