@@ -1,13 +1,13 @@
 """When the BMS's trouble codes are read, and what follows: a code for cell imbalance latches V2G off.
 
-They are read soon after the BMS is alive, each `period_s`, when it counts another number of codes, when its imbalance
-flag comes, and when a balancing charge reaches 100 %. No answer changes nothing: the flag on CAN still stands.
+They are read `first_s` after the BMS is alive, at once if it counts any or flags an imbalance by then, each `period_s`,
+when it counts another number of codes, when its imbalance flag comes, and when a balancing charge reaches 100 %. No answer
+changes nothing: the flag on CAN still stands.
 """
 
 import asyncio
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -55,8 +55,9 @@ class Diagnosis:
             return False
         if self._alive_s is None:
             self._alive_s = now_s
-        reason = (pack.flag("cell_imbalance"), pack.get("dtc_count"), parts.balance.charged)
-        if now_s - self._alive_s < self._config.first_s:
+        flag, count = pack.flag("cell_imbalance"), pack.get("dtc_count")
+        reason = (flag, count, parts.balance.charged)
+        if not (flag or count) and now_s - self._alive_s < self._config.first_s:
             return False
         if self._read_s is None or reason != self._reason or now_s - self._read_s >= self._config.period_s:
             self._read_s, self._reason = now_s, reason
@@ -64,7 +65,7 @@ class Diagnosis:
         return False
 
     async def read(self) -> dict[str, Any]:
-        """Read the codes and judge them; the answer of `dtc.read_codes` with its age."""
+        """Read the codes and judge them; the answer of `dtc_process` with its age."""
         answer = await self._ask()
         self.latest = {**answer, "read_s": round(self._now_s(), 3)}
         if answer["source"] is None:
@@ -89,11 +90,10 @@ class Diagnosis:
         }
 
     async def _ask(self) -> dict[str, Any]:
-        _not_inherited()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "v2g_bench.ems.dtc",
+            "v2g_bench.ems.dtc_process",
             json.dumps(self.options()),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -118,10 +118,3 @@ class Diagnosis:
         if text != self._told:
             self._told = text
             self._said(LogLine(Level.INFO, "-", text))
-
-
-def _not_inherited() -> None:
-    """Children of a real-time process start at normal priority."""
-    with contextlib.suppress(PermissionError):
-        policy = os.sched_getscheduler(0) | os.SCHED_RESET_ON_FORK
-        os.sched_setscheduler(0, policy, os.sched_getparam(0))

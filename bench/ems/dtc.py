@@ -1,18 +1,8 @@
 """The BMS's diagnostic trouble codes (DTCs), read once: UDS service 0x19 02 over ISO-TP, else OBD mode 03.
 
-    python -m v2g_bench.ems.dtc '{"interface": "socketcan", "channel": "can0", "request_id": 2020, "response_id": 2028}'
-
-prints one line of JSON: {"source": "uds" | "obd" | null, "problem": "", "codes": [{"code": "P0BBD", "failure": "00",
-"stored": true, "active": true}]}. It is a process of its own because the ISO-TP and UDS libraries work with threads, and
-the controller's stop must not wait for an interpreter that they hold.
-
 Sources: ISO 14229-1 (ReadDTCInformation), ISO 15765-2, ISO 15031-5 / SAE J1979 (mode 03), SAE J2012 (names of codes).
 """
 
-import json
-import logging
-import os
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,7 +18,6 @@ from udsoncan.exceptions import (
 )
 
 from v2g_bench.can.buses import open_bus
-from v2g_bench.errors import BenchError
 
 TEST_FAILED, CONFIRMED = 0x01, 0x08  # bits of the DTC status, ISO 14229-1 annex D
 _MODE_03, _MODE_03_ANSWER = b"\x03", 0x43
@@ -130,20 +119,3 @@ def _by_obd(connection: PythonIsoTpConnection, timeout_s: float) -> Iterator[dic
     connection.send(_MODE_03)
     answer = connection.wait_frame(timeout=timeout_s, exception=True)
     yield from decode_mode_03(answer or b"")
-
-
-def main(argv: list[str]) -> int:
-    """The process; its exit status is 0 when it has printed an answer."""
-    # Whoever reads codes is never more urgent than the controller that started it.
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    os.nice(5)
-    logging.disable(logging.CRITICAL)  # refusals are in the answer
-    try:
-        print(json.dumps(read_codes(json.loads(argv[0]))), flush=True)
-    except (BenchError, OSError) as error:
-        print(json.dumps({"source": None, "problem": str(error), "codes": []}), flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

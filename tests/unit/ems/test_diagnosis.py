@@ -35,6 +35,13 @@ def test_due_when_the_flag_comes_and_when_the_charge_is_complete(driver: Driver)
     assert diagnosis.due(9.0)
 
 
+def test_due_at_once_where_the_bms_counts_a_code(driver: Driver) -> None:
+    diagnosis = _diagnosis(driver)
+    driver.values["Limits"]["dtc_count"] = 1.0
+    driver.run(0.5)
+    assert [at_s for at_s in range(0, 400) if diagnosis.due(float(at_s))] == [0, 300]
+
+
 def test_reader_is_told_the_bus_as_the_daemon_has_it(driver: Driver) -> None:
     options = _diagnosis(driver).options()
     assert (options["fd"], options["bus_fd"], options["interface"]) == (True, True, "socketcan")
