@@ -110,12 +110,27 @@ def kernel_processes():
     return found
 
 
+POLICY_OF_DELIVERY = """
+import os
+from pathlib import Path
+for process in Path("/proc").glob("[0-9]*"):
+    if (process / "comm").read_text().startswith("ksoftirqd/"):
+        print(os.sched_getscheduler(int(process.name)) == os.SCHED_FIFO)
+"""
+
+
 def wait_until(condition):
     deadline_s, pause = time.monotonic() + BOUND_S, threading.Event()
     while not (value := condition()):
         assert time.monotonic() < deadline_s
         pause.wait(0.05)
     return value
+
+
+@real
+def test_frames_are_handed_to_their_sockets_before_anything_else_runs(run):
+    """Else they wait behind a favoured controller, with the stamp of the moment they came."""
+    assert run("real", sys.executable, "-c", POLICY_OF_DELIVERY) == (0, "True\n", "")
 
 
 @both
