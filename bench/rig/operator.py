@@ -5,11 +5,13 @@
 Whatever a block changed is put back when the block is left.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
+from v2g_bench.can.roles import EMS_ROLES
 from v2g_bench.errors import BenchError, NotApplicable
 from v2g_bench.rig.dut import Reply
 from v2g_bench.rig.parts import Parts
@@ -57,7 +59,10 @@ class Operator:
             yield
 
     def restart(self) -> None:
-        """The controller ended and started again, with its past. NotApplicable where the rig cannot do that."""
+        """The controller ended and started again, with its past, and heard on the bus again.
+
+        NotApplicable where the rig cannot do that; BenchError where it says nothing within the rig's `dut.ready_s`.
+        """
         controller = self._parts.controller
         if controller.dut.kind != "external":
             controller.stop()
@@ -66,6 +71,20 @@ class Operator:
             controller.must("restart")
         else:
             raise NotApplicable("the rig names no [dut.commands] restart for its external controller")
+        self._hear_again(since_s=self._parts.clock.now_s())
+
+    def _hear_again(self, since_s: float) -> None:
+        """Until whatever the controller says on the bus has come once more: a test may ask for it now."""
+        parts, dut = self._parts, self._parts.controller.dut
+        for role in filter(parts.db.has, EMS_ROLES):
+            left_s = max(0.0, since_s + dut.ready_s - parts.clock.now_s())
+            if parts.wait_for(partial(_says, role), since_s, left_s) is None:
+                parts.controller.require_alive()
+                raise BenchError(
+                    f"controller {dut.name}",
+                    f"sent no {role} within {dut.ready_s:g} s of its restart",
+                    "see dut.ready_s",
+                )
 
     def wall(self, in_s: float) -> str:
         """The wall time that far from now, ISO 8601 to the second."""
@@ -100,6 +119,10 @@ class Operator:
             yield
         finally:
             self._parts.controller.run("force_limit", value="off")
+
+
+def _says(role: str, seen: Mapping[str, float]) -> bool:
+    return role in seen
 
 
 def accepted(reply: Reply) -> None:

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from v2g_bench.can.roles import EMS_ROLES
+from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError, NotApplicable
 from v2g_bench.faults import (
     BmsSilence,
@@ -92,13 +94,32 @@ def test_refused_is_an_error_with_the_reason(bench):
 
 def test_an_external_controller_is_restarted_by_its_own_command_or_not_at_all():
     ran: list[str] = []
-    dut = SimpleNamespace(kind="external", commands={"restart": ["x"]})
-    operator = Operator(SimpleNamespace(controller=SimpleNamespace(dut=dut, must=ran.append)))
+    dut = SimpleNamespace(kind="external", commands={"restart": ["x"]}, ready_s=5.0)
+    silent = SimpleNamespace(has=lambda role: False)
+    controller = SimpleNamespace(dut=dut, must=ran.append)
+    operator = Operator(SimpleNamespace(controller=controller, clock=SimClock(), db=silent))
     operator.restart()
     assert ran == ["restart"]
     dut.commands = {}
     with pytest.raises(NotApplicable, match="no \\[dut.commands\\] restart"):
         operator.restart()
+
+
+def test_a_controller_is_heard_again_after_its_restart(bench):
+    began_s = bench.clock.now_s()
+    bench.operator.restart()
+    frames = bench._parts.capture.frames(since_s=began_s)
+    said = {role for at in range(len(frames)) for role in bench._parts.db.decode(frames.frame(at).message())}
+    assert set(EMS_ROLES) <= said
+
+
+def test_a_restart_after_which_nothing_is_heard_is_an_error(bench, monkeypatch):
+    start = bench.controller.start
+    monkeypatch.setattr(bench.controller, "start", lambda: (start(), bench.controller.stop()))
+    began_s = bench.clock.now_s()
+    with pytest.raises(BenchError, match="controller v2g-daemon"):
+        bench.operator.restart()
+    assert bench.clock.now_s() - began_s < bench.rig.dut.ready_s + 1.0
 
 
 def test_a_controller_that_starts_in_a_fault_knows_nothing_else(bench):
