@@ -19,7 +19,8 @@ _DRAWABLE_HEX = (
     "20-7e a0-ac ae-2ff 37a-37f 384-38a 38e-3a1 3a3-482 48a-4ff 1e00-1eff 2000-200a 2010-2027 2030-2040 2044-2052 "
     "2070-2071 2074-208e 20a0-20bf 2100-211e 2122-2122 2126-2151 2190-23ff 2460-262f 2713-2718 fffd-fffd"
 )
-_DRAWABLE = [(int(span.split("-")[0], 16), int(span.split("-")[1], 16)) for span in _DRAWABLE_HEX.split()]
+_DRAWABLE = re.sub("[0-9a-f]+", lambda end: rf"\U{end[0]:0>8}", _DRAWABLE_HEX).replace(" ", "")
+_UNDRAWABLE = re.compile(rf"[^\n{_DRAWABLE}]")
 
 
 def certifiable(run: Run) -> bool:
@@ -193,7 +194,7 @@ def drawable(text: str) -> str:
     if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text)
-    return "".join(c if c == "\n" or any(a <= ord(c) <= b for a, b in _DRAWABLE) else _named(c) for c in text)
+    return _UNDRAWABLE.sub(lambda found: _named(found[0]), text)
 
 
 def slug(text: str) -> str:

@@ -85,6 +85,7 @@ class Service:
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GARBAGE)
+        gc.enable()
         self._inverter.start()
         self._tasks = [asyncio.create_task(self._diagnosis.run())]
         self._tasks += [asyncio.create_task(peer.run(self._hear_peer, self._ask)) for peer in self._peers]
