@@ -26,6 +26,7 @@ import numpy as np
 from v2g_bench.basis import stated
 from v2g_bench.can.trace import signal
 from v2g_bench.inverter.port import InverterReading
+from v2g_bench.meters.protocols import PowerReading
 from v2g_bench.metrology.agree import agree, e_n
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.waveform import Waveform
@@ -101,8 +102,13 @@ class Sources:
         self.hold("DC voltage", self._bms("pack_voltage", seen), by_inverter(rig, inverter, "DC voltage"))
         self.hold("SoC", self._bms("soc", seen), by_inverter(rig, inverter, "SoC"))
 
-    def at_the_terminals(self, power: Reading, before: InverterReading, after: InverterReading) -> None:
-        """AC power by the analyzer, between two looks at the inverter; once a test the multimeter beside the analyzer."""
+    def at_the_terminals(
+        self, power: Reading, before: InverterReading, after: InverterReading, seen: PowerReading
+    ) -> None:
+        """AC power by the analyzer, between two looks at the inverter; once a test the multimeter beside the analyzer.
+
+        seen: what the analyzer has just read, all four quantities.
+        """
         rig = self.parts.loaded.rig
         middle_w = (before.ac_power_w + after.ac_power_w) / 2
         moved_w = abs(before.ac_power_w - after.ac_power_w) / 2
@@ -111,7 +117,7 @@ class Sources:
         if meter is None or self._metered or moved_w > 0.01 * abs(middle_w):
             return
         self._metered = True
-        seen, volts, amperes = self.parts.analyzer.read(fresh=True), meter.ac_voltage_v(), meter.ac_current_a()
+        volts, amperes = meter.ac_voltage_v(), meter.ac_current_a()
         limits = {
             "analyzer": ("ac_power", seen.voltage_v, seen.current_a, self.parts.analyzer),
             "multimeter": ("multimeter", volts, amperes, meter),

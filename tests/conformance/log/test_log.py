@@ -41,7 +41,7 @@ def test_no_code_without_a_fault(bench, judge):
 )
 def test_code_stands_beside_its_description(bench, judge, fault, line):
     """A little above its threshold: the line with the code says in words what it means, and no other code is there."""
-    bench.settle()  # until the controller knows the healthy pack
+    bench.granted()  # until the controller knows the healthy pack
     with bench.inject(ABOVE[fault](bench.rig.dut.thresholds)):
         judge.logged(line, within_s=10)
         code = line[:6]
@@ -61,7 +61,7 @@ def test_code_stands_beside_its_description(bench, judge, fault, line):
 )
 def test_code_stands_beside_its_corrective_action(bench, judge, code, remedies):
     """The line with the code says what to do about it."""
-    bench.settle()  # until the controller knows the healthy pack
+    bench.granted()  # until the controller knows the healthy pack
     with bench.inject(ABOVE[code](bench.rig.dut.thresholds)):
         for remedy in remedies:
             judge.logged(rf"{code}.*(?i:{remedy})", within_s=10)

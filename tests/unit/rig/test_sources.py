@@ -67,15 +67,8 @@ class World:
     def __init__(self, **scale):
         self.scale = {"bms": 1.0, "inverter": 1.0, "analyzer": 1.0, "multimeter": 1.0} | scale
         self.loaded, self.clock, self.asked, self.drift_w = load_rig("virtual"), SimClock(10.0), 0, 0.0
-        self.inverter, self.analyzer = (
-            SimpleNamespace(reading=self.registers),
-            SimpleNamespace(
-                read=lambda fresh: PowerReading(
-                    -3000, 230.0 * self.scale["analyzer"], 13.04 * self.scale["analyzer"], 50, 0, 0
-                ),
-                rms_accuracy=lambda v, a: (0.4, 0.03, "a data sheet"),
-            ),
-        )
+        self.inverter = SimpleNamespace(reading=self.registers)
+        self.analyzer = SimpleNamespace(rms_accuracy=lambda v, a: (0.4, 0.03, "a data sheet"))
         self.meters = {
             "multimeter": SimpleNamespace(
                 ac_voltage_v=self.volts,
@@ -84,6 +77,10 @@ class World:
             )
         }
         self.db = SimpleNamespace(resolution=lambda role: 0.01)
+
+    def analyzed(self):
+        scale = self.scale["analyzer"]
+        return PowerReading(-3000, 230.0 * scale, 13.04 * scale, 50, 0, 0)
 
     def volts(self):
         self.asked += 1
@@ -121,7 +118,7 @@ def test_a_sound_rig_agrees_about_everything(told):
     world = World()
     found = of(world, told)
     found.standing(current(), bms=BMS_WITNESSES)
-    found.at_the_terminals(power(), world.registers(), world.registers())
+    found.at_the_terminals(power(), world.registers(), world.registers(), world.analyzed())
     assert [one.quantity for one in told] == ["DC current", "DC voltage", "SoC", "AC power", "AC voltage", "AC current"]
     assert all(one.agreed for one in told)
     assert not found.doubts
@@ -140,7 +137,9 @@ def test_a_source_that_is_5_pct_off_is_noticed_and_said(told, sick, quantities):
     world = World(**{sick: 1.05})
     found = of(world, told)
     found.standing(current(), bms=BMS_WITNESSES)
-    found.at_the_terminals(power(-3150.0 if sick == "analyzer" else -3000.0), world.registers(), world.registers())
+    found.at_the_terminals(
+        power(-3150.0 if sick == "analyzer" else -3000.0), world.registers(), world.registers(), world.analyzed()
+    )
     assert {one.quantity for one in told if not one.agreed} == quantities
     assert all(sick in one.text.lower() for one in told if not one.agreed)
     if quantities & {"AC power", "AC current"}:
@@ -158,11 +157,11 @@ def test_the_multimeter_is_read_once_a_test_and_not_while_the_power_moves(told):
     found = of(world, told)
     before = world.registers()
     world.drift_w = 200.0
-    found.at_the_terminals(power(-2900.0), before, world.registers())
+    found.at_the_terminals(power(-2900.0), before, world.registers(), world.analyzed())
     assert world.asked == 0
     assert told[-1].agreed, "it moved from -3000 W to -2800 W"
     for _ in range(2):
-        found.at_the_terminals(power(-2800.0), world.registers(), world.registers())
+        found.at_the_terminals(power(-2800.0), world.registers(), world.registers(), world.analyzed())
     assert world.asked == 1
 
 
