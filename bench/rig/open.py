@@ -108,6 +108,10 @@ class OpenRig(Supervised, Hearing):
         part = self.gateway or self.plant
         return None if part is None else part.client
 
+    def left_out(self) -> int:
+        """Frames that the emulated BMS has left out so far; 0 where none is emulated."""
+        return 0 if self.plant is None else int(self.plant.client.status()["frames_missed"])
+
     def calibrated(self, name: str) -> Calibrated:
         """What a meter's calibration adds to the budgets; nothing where none counts."""
         return self.instruments.calibrated(name)

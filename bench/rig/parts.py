@@ -149,6 +149,10 @@ class Parts(Protocol):
         """Why a latency between these times is not to be trusted; "" if nothing speaks against it."""
         ...
 
+    def left_out(self) -> int:
+        """Frames that the emulated BMS has left out so far, because the machine did not let it run in their time."""
+        ...
+
     def calibration(self, name: str) -> CalibrationState:
         """Whether a meter's calibration supports the grade `hardware`."""
         ...

@@ -149,6 +149,9 @@ class SimRig(Opening):
         """Nothing disturbs a simulation."""
         return ""
 
+    def left_out(self) -> int:
+        return int(self.plant.client.status()["frames_missed"])
+
     def calibration(self, name: str) -> CalibrationState:
         raise BenchError(f"meters.{name}", "a simulated meter has no calibration")
 

@@ -128,9 +128,9 @@ def wait_until(condition):
 
 
 @real
-def test_frames_are_handed_to_their_sockets_before_anything_else_runs(run):
+def test_frames_are_handed_to_their_sockets_before_anything_else_runs(run, kind):
     """Else they wait behind a favoured controller, with the stamp of the moment they came."""
-    assert run("real", sys.executable, "-c", POLICY_OF_DELIVERY) == (0, "True\n", "")
+    assert run(kind, sys.executable, "-c", POLICY_OF_DELIVERY) == (0, "True\n", "")
 
 
 @both

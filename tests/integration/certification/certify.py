@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -110,6 +111,17 @@ def _toml(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _toml(value, (*path, key))
+
+
+def own_suite(folder: Path, body: str) -> str:
+    """A suite of one's own, with one requirement, OWN-01, and these tests; the path of its file."""
+    keys = "\n".join(f"{key}: own" for key in ("title", "family", "source", "limit", "method"))
+    (folder / "suite" / "requirements").mkdir(parents=True)
+    (folder / "suite" / "requirements" / "OWN-01.md").write_text(f"---\nid: OWN-01\n{keys}\n---\nAs it is.\n")
+    path = folder / "suite" / "test_own.py"
+    imports = "import os, signal, time\nimport pytest\nfrom v2g_bench.faults import *\n"
+    path.write_text(imports + textwrap.dedent(body))
+    return str(path)
 
 
 @functools.cache

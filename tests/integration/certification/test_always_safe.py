@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certify import ALWAYS, TAG, Run, certify, launcher, rig_file, started_by, wait_for
+from certify import ALWAYS, TAG, Run, certify, launcher, own_suite, rig_file, started_by, wait_for
 from launcher import Forked
 
 from v2g_bench.can.export import export_run, read_blf
@@ -223,17 +222,6 @@ def test_a_bench_that_hangs_is_made_safe_and_says_so_when_it_goes_on(start, tmp_
     assert done.status != 0
     assert done.verdict("SAF-01") == "ERROR"
     assert not run.children()
-
-
-def own_suite(folder: Path, body: str) -> str:
-    """A suite with one requirement and these tests."""
-    (folder / "requirements").mkdir()
-    (folder / "requirements" / "OWN-01.md").write_text(
-        "---\nid: OWN-01\ntitle: own\nfamily: own\nsource: here\nlimit: none\nmethod: none\n---\nAs it is.\n"
-    )
-    path = folder / "test_own.py"
-    path.write_text("import os, signal, time\nimport pytest\nfrom v2g_bench.faults import *\n" + textwrap.dedent(body))
-    return str(path)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certify import PROJECT, Certified, Run, certify, rig_file, wait_for
+from certify import PROJECT, Certified, Run, certify, own_suite, rig_file, wait_for
 
 from v2g_bench.can.buses import socketcan_problem
 from v2g_bench.reports import model
@@ -210,16 +209,6 @@ def test_strict_wants_the_bus_that_the_rig_names(tmp_path):
     done = certify(tmp_path, rig, [HOT], "--rig-strict")
     refused(done, f"{rig}: bus.main: ", problem.splitlines()[0])
     assert done.verdict("SAF-01") == "ERROR"
-
-
-def own_suite(folder: Path, body: str) -> str:
-    """A certification of one's own: a requirement and a test file; its path."""
-    (folder / "suite" / "requirements").mkdir(parents=True)
-    keys = "\n".join(f"{key}: x" for key in ("title", "family", "source", "limit", "method"))
-    (folder / "suite" / "requirements" / "OWN-01.md").write_text(f"---\nid: OWN-01\n{keys}\n---\nIt does.\n")
-    path = folder / "suite" / "test_own.py"
-    path.write_text("import os, signal, pytest\n" + textwrap.dedent(body))
-    return str(path)
 
 
 def test_an_unknown_requirement_is_refused_before_anything_starts(tmp_path):

@@ -362,3 +362,10 @@ def test_one_spoiled_frame_without_protection_changes_nothing(drive: Drive) -> N
     for _ in range(3):
         driver.hear("Temps", **{"module_temperature[3]": 200.0})
     assert driver.power_w is None
+
+
+def test_what_changed_between_two_frames_is_acted_on_with_the_next(driver: Driver) -> None:
+    driver.at_power(-3000.0)
+    driver.ems.parts.balance.hear_codes("P0BBD", stored=True, active=True, pack=driver.ems.pack)
+    driver.hear("Safety")
+    assert driver.power_w in (0.0, None)

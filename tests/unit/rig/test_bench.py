@@ -50,6 +50,7 @@ class FakeParts:
     def __init__(self):
         self.loaded, self.clock = load_rig("virtual"), SimClock(100.0)
         self.power_w, self.obeys, self.refuses, self.dead = 0.0, 1.0, False, False
+        self.slots_left_out = 7  # by the tests before
         self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
         self.controller, self.plant, self.armed = FakeController(self), None, 0
         self.db = SimpleNamespace(
@@ -102,6 +103,9 @@ class FakeParts:
     def fresh_controller(self):
         self.power_w = 0.0
 
+    def left_out(self):
+        return self.slots_left_out
+
     def calibrated(self, name):
         return UNCALIBRATED
 
@@ -117,6 +121,28 @@ def parts():
 @pytest.fixture
 def bench(parts):
     return Bench(parts)
+
+
+def test_a_release_that_shows_on_the_bus_later_is_asked_for_once(bench, parts):
+    parts.latched, run, released_s = 1.0, parts.controller.run, []
+
+    def releases_in_200_ms(name, **values):
+        if name == "reset_trip":
+            released_s.append(parts.clock.now_s() + 0.2)
+        return run(name, **values)
+
+    parts.controller.run = releases_in_200_ms
+    pause = parts.pause
+    parts.pause = lambda for_s: (pause(for_s), parts.clock.now_s() > min(released_s) and setattr(parts, "latched", 0.0))
+    with bench.at_power(-3000):
+        assert [ran[0] for ran in parts.controller.ran] == ["reset_trip", "set_power"]
+
+
+def test_frames_that_were_left_out_count_from_the_test_s_begin(bench, parts):
+    bench.prepare()
+    assert bench.left_out() == 0
+    parts.slots_left_out += 3
+    assert bench.left_out() == 3
 
 
 def test_the_power_is_there_inside_and_gone_after(bench, parts):
