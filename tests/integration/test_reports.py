@@ -56,6 +56,7 @@ def test_a_real_run_verifies_to_the_last_verdict(sealed, capsys):
     assert "sealed by Bench 3" in told
 
 
+@pytest.mark.simulated
 @pytest.mark.timeout(400)
 def test_one_flipped_byte_in_any_file_is_found(run, sealed):
     trusted = sealed[1].read_bytes()

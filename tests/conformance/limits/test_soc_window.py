@@ -118,9 +118,9 @@ def test_window_narrows_before_a_departure(bench, judge):
 def test_override_replaces_the_soc_limit(bench, judge):
     """--force-limit lets the discharge go on below MIN_SOC, and only as long as it is in force."""
     soc_pct = bench.signal("soc")
-    with bench.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
-        with bench.asking(-3000):
-            bench.require(abs(bench.inverter_power().value) < 1000, "the limit to override does not hold")
+    with bench.at_power(-3000), bench.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
+        held = bench.wait_until(lambda: abs(bench.inverter_power().value) < 1000, within_s=CROSSED_S)
+        bench.require(held, "the limit to override does not hold")
         with bench.operator.forced_limit("30"), bench.asking(-3000):
             judge.flows("discharge with the limit overridden", bench.ac_power(), is_w=-3000)
         with bench.watching(-3000, WATCHED_S) as trace:
