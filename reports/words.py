@@ -183,7 +183,7 @@ def printable(text: str) -> str:
     neighbours, written as <U+XXXX>. Line feeds stay; tabs become spaces.
     """
     text = _COLOUR_CODES.sub("", text).replace("\r\n", "\n").expandtabs(4)
-    if text.isascii() and text.isprintable():
+    if text.replace("\n", "").replace("\u00a0", "").isprintable():
         return text
     return "".join(c if c == "\n" or (c.isprintable() or c == "\u00a0") else _named(c) for c in text)
 
