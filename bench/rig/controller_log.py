@@ -21,6 +21,7 @@ from v2g_bench.rig.host import Host, Launched, launch
 JOURNAL = "journal:"
 LAST_BYTES = 256
 OPEN_S, CLOSE_S = 10.0, 8.0
+LAG_S = 0.5  # journald tells who follows it of new lines each 250 ms, `tail` looks each 100 ms
 READY = b"v2g-bench follows"
 
 # What is in the file already is left out; from "follows" on nothing is missed, also if it is only created then.
@@ -126,9 +127,11 @@ class CopiedLog(LogTail):
         return super().since_mark()
 
     def close(self) -> None:
-        """End the copy."""
+        """End the copy, when what was said last has come."""
         following, self._following = self._following, None
         if following is not None:
+            if following.process.poll() is None:
+                time.sleep(LAG_S)
             following.end(CLOSE_S)
 
     def _require_running(self) -> None:

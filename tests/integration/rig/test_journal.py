@@ -61,6 +61,22 @@ print("followed", flush=True)
 """
 
 
+LAST_WORDS = """
+import sys
+from pathlib import Path
+from journald import unit
+from v2g_bench.rig.controller_log import log_of
+from v2g_bench.rig.host import ThisMachine
+
+ours = unit("ems.service")
+log = log_of(ThisMachine(), "journal:ems.service", Path(sys.argv[1]))
+log.open()
+for number in range(5):
+    ours.sendall(b"said %d\\n" % number)
+log.close()
+"""
+
+
 @pytest.fixture(autouse=True)
 def _possible():
     for program, package in ((JOURNALD, "systemd"), ("journalctl", "systemd"), ("unshare", "util-linux")):
@@ -84,6 +100,12 @@ def test_only_this_units_lines_from_now_on(tmp_path, before):
     assert (done.returncode, done.stdout) == (0, "followed\n"), done.stderr
     lines = (tmp_path / "dut.log").read_text().splitlines()
     assert [line.split(": ", 1)[1] for line in lines if "-- " not in line] == ["0x01A2 now", "0x0B22 bei 45 °C"]
+
+
+def test_what_was_said_last_is_in_the_copy(tmp_path):
+    words = [*BESIDE_JOURNALD, sys.executable, "-c", LAST_WORDS, str(tmp_path)]
+    subprocess.run(words, env={**os.environ, "PYTHONPATH": str(HERE)}, timeout=60, check=True)
+    assert [f"said {number}" in (tmp_path / "dut.log").read_text() for number in range(5)] == 5 * [True]
 
 
 def test_a_controller_that_logs_to_the_journal_is_certified(tmp_path):
