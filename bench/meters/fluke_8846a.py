@@ -3,7 +3,7 @@
 Its current input ends at 10 A: larger currents come through a transformer, whose ratio is an option.
 """
 
-from v2g_bench.meters.protocols import Identity
+from v2g_bench.meters.protocols import Identity, Pending
 from v2g_bench.meters.registry import driver
 from v2g_bench.meters.session import ScpiSession
 
@@ -37,13 +37,13 @@ class Fluke8846A:
         """Who answered when it was opened."""
         return self._identity
 
-    def ac_voltage_v(self) -> float:
-        """True RMS voltage (V). BenchError: beyond every range, or no answer."""
-        return self._read("VOLT")
+    def ac_voltage(self) -> Pending:
+        """Begin to measure the true RMS voltage (V). BenchError, also later: beyond every range, or no answer."""
+        return self._begin("VOLT", 1.0)
 
-    def ac_current_a(self) -> float:
-        """True RMS current (A) on the primary side. BenchError: beyond every range, or no answer."""
-        return self._read("CURR") * self._ratio
+    def ac_current(self) -> Pending:
+        """Begin to measure the true RMS current (A) on the primary side. BenchError as above."""
+        return self._begin("CURR", self._ratio)
 
     def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:
         """One-year accuracy of AC volts (V) and AC amperes (A, on the primary side) at 45 to 66 Hz."""
@@ -57,18 +57,25 @@ class Fluke8846A:
         """Give the resource back."""
         self._session.close()
 
-    def _read(self, function: str) -> float:
+    def _begin(self, function: str, factor: float) -> Pending:
         self._session.write(f"CONF:{function}:AC")
         self._session.check_errors(f"CONF:{function}:AC")
         answer = self._session.query("FUNC1?").strip('"')
         if answer != f"{function}:AC":
             raise self._session.error(f"its function is {answer!r} after {function}:AC was chosen")
-        value = self._session.query_float("READ?", max(self._session.timeout_s, READING_BOUND_S))
-        self._session.check_errors("READ?")
-        if abs(value) >= OVERLOAD:
-            raise self._session.error(
-                f"{function}:AC is beyond the range", "a current transformer, and its current_ratio in the rig file?"
-            )
+        self._session.ask("READ?")
+
+        def value() -> float:
+            answer = self._session.answer(max(self._session.timeout_s, READING_BOUND_S))
+            read = self._session.number("READ?", answer)
+            self._session.check_errors("READ?")
+            if abs(read) >= OVERLOAD:
+                raise self._session.error(
+                    f"{function}:AC is beyond the range",
+                    "a current transformer, and its current_ratio in the rig file?",
+                )
+            return read * factor
+
         return value
 
 

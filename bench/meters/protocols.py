@@ -1,7 +1,8 @@
 """What meters do, whoever made them: three small protocols and the plain data that they give."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from v2g_bench.metrology.waveform import Waveform
 
@@ -90,7 +91,7 @@ class PowerAnalyzer(Protocol):
         """`fresh`: the window of the reading began after this call."""
         ...
 
-    def series(self, count: int) -> list[PowerReading]:
+    def series(self, count: int) -> Iterator[PowerReading]:
         """So many readings, one window after the other, the first of them begun after this call."""
         ...
 
@@ -107,19 +108,22 @@ class PowerAnalyzer(Protocol):
         ...
 
 
+Pending: TypeAlias = Callable[[], float]  # a measurement that has begun: waits for its end, and gives its value
+
+
 class Multimeter(Protocol):
-    """Measures at the inverter's AC terminals, true RMS."""
+    """Measures at the inverter's AC terminals, true RMS, one quantity at a time."""
 
     def identity(self) -> Identity:
         """Who answered when it was opened."""
         ...
 
-    def ac_voltage_v(self) -> float:
-        """RMS (V)."""
+    def ac_voltage(self) -> Pending:
+        """Begin to measure the RMS voltage (V)."""
         ...
 
-    def ac_current_a(self) -> float:
-        """RMS (A)."""
+    def ac_current(self) -> Pending:
+        """Begin to measure the RMS current (A)."""
         ...
 
     def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:

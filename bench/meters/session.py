@@ -62,6 +62,7 @@ class ScpiSession:
         self._log = log
         self._lock = threading.RLock()
         self._stale = False
+        self._asked = ""
         self._link: VisaLink | None = VisaLink(resource, backend)
         self._open()
 
@@ -86,20 +87,37 @@ class ScpiSession:
     def query(self, text: str, timeout_s: float | None = None) -> str:
         """The answer to `text`, one line without its end. timeout_s: for this answer only."""
         with self._lock:
-            link = self._ready()
-            self._send(text, link)
+            self.ask(text)
+            return self.answer(timeout_s)
+
+    def ask(self, text: str) -> None:
+        """Send a question whose `answer` is taken later; whatever else is sent before drops it."""
+        with self._lock:
+            self._send(text, self._ready())
+            self._asked = text
+            self._stale = True  # until its answer has been read
+
+    def answer(self, timeout_s: float | None = None) -> str:
+        """The answer to what was asked last; see `query`. BenchError: there is none to wait for."""
+        with self._lock:
+            text, self._asked = self._asked, ""
+            if self._link is None or not text:
+                raise self.error("the session is closed" if self._link is None else "no question waits for its answer")
             bound_s = self.timeout_s if timeout_s is None else timeout_s
             with _Trouble(self, f"no answer to {text!r} within {bound_s:g} s"):
-                answer = link.read_line(bound_s).decode("latin-1").strip()
+                answer = self._link.read_line(bound_s).decode("latin-1").strip()
             self._note("<", answer)
-            if link.surplus():
-                self._stale = True
+            self._stale = self._link.surplus()
+            if self._stale:
                 raise self.error(f"more than one answer to {text!r}")
             return answer
 
     def query_float(self, text: str, timeout_s: float | None = None) -> float:
         """A number; an answer that is none belongs to another question, and is an error."""
-        answer = self.query(text, timeout_s)
+        return self.number(text, self.query(text, timeout_s))
+
+    def number(self, text: str, answer: str) -> float:
+        """The number that this `answer` to `text` is; see `query_float`."""
         try:
             return float(answer)
         except ValueError:
@@ -214,8 +232,9 @@ class ScpiSession:
         """The link, after whatever an earlier failure has left on it is gone."""
         if self._link is None:
             raise self.error("the session is closed")
+        self._asked = ""
         if self._stale:
-            self._note("!", "clearing after a failure")
+            self._note("!", "clearing what is left of an exchange that broke off")
             if not self._link.clear(self.timeout_s):
                 self._link.close()
                 self._open()

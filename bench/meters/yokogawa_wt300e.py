@@ -5,6 +5,7 @@ A fresh reading waits for the end of two updates, so that its whole window lies 
 """
 
 import math
+from collections.abc import Iterator
 
 from v2g_bench.meters.protocols import Identity, PowerReading
 from v2g_bench.meters.registry import driver
@@ -63,13 +64,12 @@ class YokogawaWT300E:
             self._await_update()
         return self._take()
 
-    def series(self, count: int) -> list[PowerReading]:
+    def series(self, count: int) -> Iterator[PowerReading]:
         """So many readings of windows that follow each other, the first begun after this call; BenchError as `read`."""
-        readings = [self.read(fresh=True)]
-        while len(readings) < count:
+        yield self.read(fresh=True)
+        for _ in range(count - 1):
             self._await_update()
-            readings.append(self._take())
-        return readings
+            yield self._take()
 
     def _take(self) -> PowerReading:
         """The last update."""

@@ -229,7 +229,7 @@ class Bench:
     def ac_power(self) -> Reading:
         """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
         before = self._parts.inverter.reading()
-        taken = self._parts.analyzer.series(AC_READINGS)
+        taken, beside = self.sources.measured(AC_READINGS)
         readings = [one.power_w for one in taken]
         after = self._parts.inverter.reading()
         mean_w = float(np.mean(readings))
@@ -242,7 +242,7 @@ class Bench:
         ]
         budget = Budget("AC power", "W", parts)
         power = Reading("AC power", mean_w, "W", budget, basis=mean_of(readings, budget))
-        self.sources.at_the_terminals(replace(power, quantity="AC power by the analyzer"), before, after, taken[-1])
+        self.sources.at_the_terminals(replace(power, quantity="AC power by the analyzer"), before, after, beside)
         if doubt := self.sources.doubt("AC power"):
             budget = Budget("AC power", "W", [*parts, *doubt])
             power = replace(power, budget=budget, basis=mean_of(readings, budget))

@@ -18,7 +18,7 @@ budget of whatever is read from one of them: a FAIL that holds for every one of 
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,6 +67,14 @@ def compare(quantity: str, readings: Sequence[Reading]) -> Comparison | None:
     return Comparison(quantity, tuple(known), agreed, text, *worst)
 
 
+@dataclass(frozen=True)
+class Rms:
+    """What one meter has read at the AC terminals."""
+
+    voltage_v: float
+    current_a: float
+
+
 @dataclass
 class Sources:
     """Compares, tells who wants to know, and remembers how far apart the sources of a quantity were."""
@@ -102,39 +110,51 @@ class Sources:
         self.hold("DC voltage", self._bms("pack_voltage", seen), by_inverter(rig, inverter, "DC voltage"))
         self.hold("SoC", self._bms("soc", seen), by_inverter(rig, inverter, "SoC"))
 
-    def at_the_terminals(
-        self, power: Reading, before: InverterReading, after: InverterReading, seen: PowerReading
-    ) -> None:
-        """AC power by the analyzer, between two looks at the inverter; once a test the multimeter beside the analyzer.
+    def measured(self, count: int) -> tuple[list[PowerReading], dict[str, Rms]]:
+        """So many readings of the analyzer, and what it and the multimeter have read of the same time, by meter.
 
-        seen: what the analyzer has just read, all four quantities.
+        Nothing of the latter where there is no multimeter, or it was held against the analyzer in this test already.
         """
+        meter = None if self._metered else self.parts.meters.get("multimeter")
+        series = self.parts.analyzer.series(count)
+        if meter is None:
+            return list(series), {}
+        volts = meter.ac_voltage()  # one quantity at a time: volts in the series' first half, amperes in its second
+        first = [next(series) for _ in range(max(1, count // 2))]
+        voltage_v, amperes = volts(), meter.ac_current()
+        then = list(series)
+        analyzer = Rms(_mean(one.voltage_v for one in first), _mean(one.current_a for one in then or first))
+        return [*first, *then], {"analyzer": analyzer, "multimeter": Rms(voltage_v, amperes())}
+
+    def at_the_terminals(
+        self, power: Reading, before: InverterReading, after: InverterReading, beside: Mapping[str, Rms]
+    ) -> None:
+        """AC power by the analyzer, between two looks at the inverter; and volts and amperes by those `beside`."""
         rig = self.parts.loaded.rig
         middle_w = (before.ac_power_w + after.ac_power_w) / 2
         moved_w = abs(before.ac_power_w - after.ac_power_w) / 2
         self.hold("AC power", power, by_inverter(rig, after, "AC power", value=middle_w, moved=moved_w))
-        meter = self.parts.meters.get("multimeter")
-        if meter is None or self._metered or moved_w > 0.01 * abs(middle_w):
+        if not beside or moved_w > 0.01 * abs(middle_w):
             return
         self._metered = True
-        volts, amperes = meter.ac_voltage_v(), meter.ac_current_a()
-        limits = {
-            "analyzer": ("ac_power", seen.voltage_v, seen.current_a, self.parts.analyzer),
-            "multimeter": ("multimeter", volts, amperes, meter),
-        }
+        analyzer = beside["analyzer"]
         voltages, currents = [], []
-        for name, (part, voltage_v, current_a, instrument) in limits.items():
-            volt_limit, ampere_limit, source = instrument.rms_accuracy(voltage_v, current_a)
+        for name, part, instrument in (
+            ("analyzer", "ac_power", self.parts.analyzer),
+            ("multimeter", "multimeter", self.parts.meters["multimeter"]),
+        ):
+            read = beside[name]
+            volt_limit, ampere_limit, source = instrument.rms_accuracy(read.voltage_v, read.current_a)
             known = self.parts.calibrated(part)
-            more = known.where_known("ac_voltage", voltage_v)
-            voltages.append(_reading("AC voltage", name, voltage_v, "V", volt_limit, source, more))
-            more = known.where_known("ac_current", current_a)
-            currents.append(_reading("AC current", name, current_a, "A", ampere_limit, source, more))
+            more = known.where_known("ac_voltage", read.voltage_v)
+            voltages.append(_reading("AC voltage", name, read.voltage_v, "V", volt_limit, source, more))
+            more = known.where_known("ac_current", read.current_a)
+            currents.append(_reading("AC current", name, read.current_a, "A", ampere_limit, source, more))
         voltage = self.hold("AC voltage", *voltages, by_inverter(rig, after, "AC voltage"))
         current = self.hold("AC current", *currents)
         share = sum(
             found.apart / value
-            for found, value in ((voltage, seen.voltage_v), (current, seen.current_a))
+            for found, value in ((voltage, analyzer.voltage_v), (current, analyzer.current_a))
             if found is not None and not found.agreed and value > 0
         )
         if share:  # the power rests on both
@@ -162,6 +182,10 @@ class Sources:
         if role not in seen:
             return None
         return by_bms(self.parts.loaded.rig, role, seen[role], self.parts.db.resolution(role))
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
 
 
 def by_bms(rig: Rig, role: str, value: float, resolution: float = 0.0) -> Reading:

@@ -5,11 +5,13 @@ that time here, and nothing more. VISA, HiSLIP and TCP are left out.
 """
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_bench.meters.emulated.calls import Exchange
 from v2g_bench.meters.emulated.meter import EmulatedMeter
 from v2g_bench.meters.registry import driver_named
 from v2g_bench.meters.session import ScpiSession
@@ -28,6 +30,8 @@ class DirectSession(ScpiSession):
         self.clock = timeline
         self._timeline = timeline
         self._instrument: EmulatedMeter | None = instrument
+        self._lock = threading.RLock()  # `ScpiSession` takes it; nothing here runs beside anything
+        self._pending: tuple[str, Exchange, bool] | None = None  # the question, its exchange, whether that is done
 
     def pause(self, for_s: float) -> None:
         self._timeline.pause(for_s)
@@ -39,15 +43,22 @@ class DirectSession(ScpiSession):
         """Nothing is ever left on a wire that is not there."""
 
     def write(self, text: str) -> None:
-        self._carry_out(text, self.timeout_s)
+        self._finish(self._begin(text), text, self.timeout_s)
 
-    def query(self, text: str, timeout_s: float | None = None) -> str:
-        return self._asked(text, timeout_s).decode("latin-1").strip()
+    def ask(self, text: str) -> None:
+        exchange = self._begin(text)
+        self._pending = text, exchange, exchange.advance(self._timeline.now_s())
+
+    def answer(self, timeout_s: float | None = None) -> str:
+        if self._pending is None:
+            raise self.error("no question waits for its answer")
+        (text, exchange, done), self._pending = self._pending, None
+        return self._answer_of(exchange, text, timeout_s, done=done).decode("latin-1").strip()
 
     def query_block(
         self, text: str, kind: str = "f8", timeout_s: float | None = None, *, count: int | None = None
     ) -> NDArray[np.float64]:
-        answer = self._asked(text, timeout_s)
+        answer = self._answer_of(self._begin(text), text, timeout_s)
         if kind == "ascii":
             return self._numbers(text, answer.rstrip(b"\n"), kind, count)
         try:
@@ -55,21 +66,25 @@ class DirectSession(ScpiSession):
         except ValueError as error:
             raise self.error(f"no complete block in answer to {text!r}: {error}") from None
 
-    def _asked(self, text: str, timeout_s: float | None) -> bytes:
+    def _answer_of(self, exchange: Exchange, text: str, timeout_s: float | None, *, done: bool = False) -> bytes:
         bound_s = self.timeout_s if timeout_s is None else timeout_s
-        response = self._carry_out(text, bound_s)
+        response = self._finish(exchange, text, bound_s, done=done)
         if response is None:
             self._timeline.pause(bound_s)
             raise self.error(f"no answer to {text!r} within {bound_s:g} s")
         return response
 
-    def _carry_out(self, text: str, bound_s: float) -> bytes | None:
+    def _begin(self, text: str) -> Exchange:
+        """A message on its way; what was asked before is dropped."""
         if self._instrument is None:
             raise self.error("the session is closed")
+        self._pending = None
+        return self._instrument.execute(text)
+
+    def _finish(self, exchange: Exchange, text: str, bound_s: float, *, done: bool = False) -> bytes | None:
         timeline = self._timeline
         until_s = timeline.now_s() + bound_s
-        exchange = self._instrument.execute(text)
-        while not exchange.advance(timeline.now_s()):
+        while not (done or exchange.advance(timeline.now_s())):
             if timeline.now_s() >= until_s:
                 raise self.error(f"no answer to {text!r} within {bound_s:g} s")
             # An instrument that says "now" and is not ready has to be asked again a little later.

@@ -99,8 +99,8 @@ def test_the_analyzer_and_the_multimeter_read_the_ac_side(serve, opened, rig, mu
     assert reading.power_w == pytest.approx(-3000.0, abs=10.0)
     assert reading.time_s - reading.window_s >= asked_s
     multimeter = opened("fluke-8846a", serve(multimeter_8846a), current_ratio=20.0)
-    assert multimeter.ac_voltage_v() == pytest.approx(230.0, abs=0.6)
-    assert multimeter.ac_current_a() == pytest.approx(13.0, abs=0.2)
+    assert multimeter.ac_voltage()() == pytest.approx(230.0, abs=0.6)
+    assert multimeter.ac_current()() == pytest.approx(13.0, abs=0.2)
 
 
 def test_a_digitizer_that_waits_holds_up_no_other_session(serve, opened, digitizer_34465a):

@@ -17,8 +17,8 @@ def driver(meter, direct_session):
 
 
 def test_volts_and_amperes(driver):
-    assert driver.ac_voltage_v() == pytest.approx(230.0, abs=0.6)
-    assert driver.ac_current_a() == pytest.approx(13.0, abs=0.2)
+    assert driver.ac_voltage()() == pytest.approx(230.0, abs=0.6)
+    assert driver.ac_current()() == pytest.approx(13.0, abs=0.2)
     assert str(driver.identity()).startswith("FLUKE 8846A")
 
 
@@ -31,23 +31,23 @@ def test_volts_and_amperes(driver):
     ],
 )
 def test_a_defect_is_an_error_and_never_a_reading(driver, meter, defects, words):
-    driver.ac_voltage_v()
+    driver.ac_voltage()()
     meter.defects = defects
     with pytest.raises(BenchError, match=words):
-        driver.ac_voltage_v()
+        driver.ac_voltage()()
 
 
 @pytest.mark.parametrize("defects", [MeterDefects(scale=1.05), MeterDefects(stuck=True)])
 def test_a_wrong_value_shows_against_the_truth(driver, meter, defects):
-    assert driver.ac_voltage_v() == pytest.approx(230.0, rel=0.01)
+    assert driver.ac_voltage()() == pytest.approx(230.0, rel=0.01)
     meter.defects = defects
-    assert driver.ac_voltage_v() != pytest.approx(230.0, rel=0.01)
+    assert driver.ac_voltage()() != pytest.approx(230.0, rel=0.01)
 
 
 def test_without_a_transformer_the_current_is_beyond_the_range(rig, clock, direct_session):
     driver = Fluke8846A(direct_session(emulated.emulate("fluke-8846a", probe=rig, clock=clock)))
     with pytest.raises(BenchError, match=r"CURR:AC is beyond the range\n.*transformer"):
-        driver.ac_current_a()
+        driver.ac_current()()
 
 
 def test_senseless_ratio(meter, direct_session):
@@ -59,7 +59,7 @@ def test_senseless_ratio(meter, direct_session):
 def test_every_instrument_of_its_kind_is_inside_its_stated_accuracy(rig, clock, direct_session, seed):
     meter = emulated.emulate("fluke-8846a", probe=rig, clock=clock, seed=seed, current_ratio=20.0)
     driver = Fluke8846A(direct_session(meter), current_ratio=20.0)
-    volts, amperes = driver.ac_voltage_v(), driver.ac_current_a()
+    volts, amperes = driver.ac_voltage()(), driver.ac_current()()
     volt_limit, ampere_limit, source = driver.rms_accuracy(volts, amperes)
     assert abs(volts - 230.0) <= volt_limit <= 0.6
     assert abs(amperes - 13.0) <= ampere_limit <= 0.3

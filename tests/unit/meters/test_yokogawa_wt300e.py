@@ -98,7 +98,7 @@ def test_a_series_has_windows_that_follow_each_other_after_the_call(driver, mete
     monkeypatch.setattr(rig, "ac", lambda a, b: windows.append((a, b)) or ac(a, b))
     clock.advance(0.0371)
     asked_s = clock.now_s()
-    readings = driver.series(5)
+    readings = list(driver.series(5))
     assert len(readings) == 5
     assert len({reading.power_w for reading in readings}) > 1, "each is an update of its own"
     taken = windows[-5:]

@@ -62,7 +62,7 @@ class FakeParts:
         timing = DigitizerTiming(2e-5, 2e-5, 1e-6, 1e-4, 1e-4, 0.004, "a data sheet")
         self.digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None, timing=lambda: timing)
         self.analyzer = SimpleNamespace(
-            series=lambda count: [self.read(fresh=True) for _ in range(count)],
+            series=lambda count: (self.read(fresh=True) for _ in range(count)),
             power_accuracy=lambda power_w: (3.0, "a data sheet"),
         )
 

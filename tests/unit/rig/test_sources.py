@@ -66,25 +66,33 @@ class World:
 
     def __init__(self, **scale):
         self.scale = {"bms": 1.0, "inverter": 1.0, "analyzer": 1.0, "multimeter": 1.0} | scale
-        self.loaded, self.clock, self.asked, self.drift_w = load_rig("virtual"), SimClock(10.0), 0, 0.0
+        self.loaded, self.clock, self.done, self.drift_w = load_rig("virtual"), SimClock(10.0), [], 0.0
+        self.sag_v = 0.0
         self.inverter = SimpleNamespace(reading=self.registers)
-        self.analyzer = SimpleNamespace(rms_accuracy=lambda v, a: (0.4, 0.03, "a data sheet"))
+        self.analyzer = SimpleNamespace(series=self.series, rms_accuracy=lambda v, a: (0.4, 0.03, "a data sheet"))
         self.meters = {
             "multimeter": SimpleNamespace(
-                ac_voltage_v=self.volts,
-                ac_current_a=lambda: 13.04 * self.scale["multimeter"],
+                ac_voltage=lambda: self.begun("volts", 230.0),
+                ac_current=lambda: self.begun("amperes", 13.04),
                 rms_accuracy=lambda v, a: (0.5, 0.1, "another data sheet"),
             )
         }
         self.db = SimpleNamespace(resolution=lambda role: 0.01)
 
-    def analyzed(self):
+    def series(self, count):
         scale = self.scale["analyzer"]
-        return PowerReading(-3000, 230.0 * scale, 13.04 * scale, 50, 0, 0)
+        for place in range(count):
+            self.done.append(f"reading {place}")
+            yield PowerReading(-3000, 230.0 * scale + self.sag_v * place, 13.04 * scale, 50, 0, 0)
 
-    def volts(self):
-        self.asked += 1
-        return 230.0 * self.scale["multimeter"]
+    def begun(self, what, value):
+        self.done.append(f"begin {what}")
+
+        def wait():
+            self.done.append(f"wait for {what}")
+            return value * self.scale["multimeter"]
+
+        return wait
 
     def registers(self):
         scale = self.scale["inverter"]
@@ -118,7 +126,7 @@ def test_a_sound_rig_agrees_about_everything(told):
     world = World()
     found = of(world, told)
     found.standing(current(), bms=BMS_WITNESSES)
-    found.at_the_terminals(power(), world.registers(), world.registers(), world.analyzed())
+    found.at_the_terminals(power(), world.registers(), world.registers(), found.measured(5)[1])
     assert [one.quantity for one in told] == ["DC current", "DC voltage", "SoC", "AC power", "AC voltage", "AC current"]
     assert all(one.agreed for one in told)
     assert not found.doubts
@@ -138,7 +146,7 @@ def test_a_source_that_is_5_pct_off_is_noticed_and_said(told, sick, quantities):
     found = of(world, told)
     found.standing(current(), bms=BMS_WITNESSES)
     found.at_the_terminals(
-        power(-3150.0 if sick == "analyzer" else -3000.0), world.registers(), world.registers(), world.analyzed()
+        power(-3150.0 if sick == "analyzer" else -3000.0), world.registers(), world.registers(), found.measured(5)[1]
     )
     assert {one.quantity for one in told if not one.agreed} == quantities
     assert all(sick in one.text.lower() for one in told if not one.agreed)
@@ -152,17 +160,41 @@ def test_a_bms_that_a_fault_fakes_is_not_asked(told):
     assert all(one.agreed for one in told)
 
 
-def test_the_multimeter_is_read_once_a_test_and_not_while_the_power_moves(told):
+def test_the_multimeter_is_held_against_once_a_test_and_not_while_the_power_moves(told):
     world = World()
     found = of(world, told)
     before = world.registers()
     world.drift_w = 200.0
-    found.at_the_terminals(power(-2900.0), before, world.registers(), world.analyzed())
-    assert world.asked == 0
+    found.at_the_terminals(power(-2900.0), before, world.registers(), found.measured(5)[1])
+    assert told[-1].quantity == "AC power"
     assert told[-1].agreed, "it moved from -3000 W to -2800 W"
     for _ in range(2):
-        found.at_the_terminals(power(-2800.0), world.registers(), world.registers(), world.analyzed())
-    assert world.asked == 1
+        found.at_the_terminals(power(-2800.0), world.registers(), world.registers(), found.measured(5)[1])
+    assert [one.quantity for one in told].count("AC voltage") == 1
+    assert world.done.count("begin volts") == 2, "while it moved, and then"
+
+
+def test_the_multimeter_measures_while_the_analyzer_does_and_is_held_against_the_same_time():
+    world = World()
+    world.sag_v = 1.0
+    readings, beside = of(world, []).measured(5)
+    assert world.done == [
+        "begin volts", "reading 0", "reading 1", "wait for volts",
+        "begin amperes", "reading 2", "reading 3", "reading 4", "wait for amperes",
+    ]  # fmt: skip
+    assert [one.voltage_v for one in readings] == pytest.approx([230, 231, 232, 233, 234])
+    assert beside["analyzer"].voltage_v == pytest.approx(230.5), "of the readings beside its volts"
+    assert (beside["multimeter"].voltage_v, beside["multimeter"].current_a) == pytest.approx((230.0, 13.04))
+
+
+def test_without_a_multimeter_the_analyzer_measures_alone(told):
+    world = World()
+    world.meters = {}
+    found = of(world, told)
+    readings, beside = found.measured(1)
+    assert len(readings) == 1
+    found.at_the_terminals(power(), world.registers(), world.registers(), beside)
+    assert [one.quantity for one in told] == ["AC power"]
 
 
 def test_a_disagreement_widens_what_is_read_afterwards(told):

@@ -71,6 +71,43 @@ def test_a_block_that_is_cut_off_is_an_error(digitizer, timeline):
         driver.fetch(timeline.now_s())
 
 
+@pytest.fixture
+def multimeter(timeline):
+    instrument = emulate("fluke-8846a", probe=Probe(), clock=timeline, seed=1, current_ratio=20.0)
+    return connect("fluke-8846a", instrument, timeline, "meters.multimeter", current_ratio=20.0), instrument
+
+
+def test_two_meters_measure_at_the_same_time(analyzer, multimeter, timeline):
+    begun_s = timeline.now_s()
+    volts = multimeter[0].ac_voltage()
+    assert timeline.now_s() == begun_s, "it has only begun"
+    analyzer[0].read(fresh=True)
+    read_s = timeline.now_s()
+    assert volts() == pytest.approx(230.0, abs=0.6)
+    assert timeline.now_s() == max(read_s, begun_s + 0.2)
+
+
+def test_what_goes_wrong_while_it_measures_is_an_error(multimeter):
+    driver, instrument = multimeter
+    volts = driver.ac_voltage()
+    instrument.defects = type(instrument.defects)(hang=True)
+    with pytest.raises(BenchError, match=r"no answer to 'READ\?' within 5 s"):
+        volts()
+
+
+def test_the_answer_to_another_question_is_no_answer(timeline):
+    instrument = emulate("yokogawa-wt300e", probe=Probe(), clock=timeline, seed=1)
+    session = DirectSession(instrument, timeline, "meters.ac")
+    session.ask("*IDN?")
+    session.write("*CLS")
+    with pytest.raises(BenchError, match="no question waits"):
+        session.answer()
+    session.query("*IDN?")
+    instrument.defects = type(instrument.defects)(answers_another=True)
+    session.ask(":RATE?")
+    assert session.answer().startswith("YOKOGAWA"), "the defect is the instrument's, and shows"
+
+
 def test_a_closed_session_and_a_question_that_is_none(timeline):
     instrument = emulate("yokogawa-wt300e", probe=Probe(), clock=timeline, seed=1)
     session = DirectSession(instrument, timeline, "meters.ac", timeout_s=0.1)
