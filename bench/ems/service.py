@@ -81,8 +81,8 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         await self._control.start()
         self._greet()
-        # What lives now lives for good: later collections need not look at it again, so they stay short.
-        gc.collect()
+        # What lives now lives for good: no collection looks at it again, so they stay short. Some 700 objects of it are
+        # garbage; to find them takes 22 ms, and until it is up a controller guards nothing.
         gc.freeze()
         gc.set_threshold(_GARBAGE)
         gc.enable()

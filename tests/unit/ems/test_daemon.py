@@ -49,6 +49,22 @@ def test_reload_without_a_daemon(
 
 
 @pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("[control]\nsocket = 5\n", "control.socket"),
+        ("[control]\nsocket = {}\n", "control.socket"),
+        ("[control\n", "is not TOML"),
+    ],
+)
+def test_reload_says_what_is_wrong_with_its_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, more: str, said: str
+) -> None:
+    monkeypatch.delenv("V2G_SOCKET", raising=False)
+    assert main(["--config", _config(tmp_path, more), "--reload"]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "reference", ["nonsense", "no_such_module:f", "v2g_bench.ems.core:Nothing", "absent.py:f", ":f"]
 )
 def test_core_that_cannot_be_loaded(reference: str) -> None:
