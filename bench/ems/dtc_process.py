@@ -8,7 +8,8 @@ for an interpreter that they hold.
 
 Whoever reads codes is never more urgent than the controller, and steps back by itself as soon as it runs: a controller that
 starts a process stands still until that one's program is loaded (vfork), so one that began at a lower priority would hold
-it up for as long as a busy machine lets it wait (seen: 250 ms).
+it up for as long as a busy machine lets it wait (seen: 250 ms). `diagnosis.reader` lets a smaller program do it before,
+where there is one.
 """
 
 import json
