@@ -63,10 +63,10 @@ class Fluke8846A:
         answer = self._session.query("FUNC1?").strip('"')
         if answer != f"{function}:AC":
             raise self._session.error(f"its function is {answer!r} after {function}:AC was chosen")
-        self._session.ask("READ?")
+        reading = self._session.ask("READ?")
 
         def value() -> float:
-            answer = self._session.answer(max(self._session.timeout_s, READING_BOUND_S))
+            answer = self._session.answer(reading, max(self._session.timeout_s, READING_BOUND_S))
             read = self._session.number("READ?", answer)
             self._session.check_errors("READ?")
             if abs(read) >= OVERLOAD:

@@ -19,6 +19,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +35,13 @@ ExchangeLog = Callable[[float, str, str], None]
 
 MOST_ERRORS = 30  # an error queue that is longer than this never ends
 _DTYPES = {"f8": ">f8", "f4": ">f4", "u2": ">u2"}
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One that was asked, and whose answer is still to come."""
+
+    text: str
 
 
 class ScpiSession:
@@ -62,7 +70,7 @@ class ScpiSession:
         self._log = log
         self._lock = threading.RLock()
         self._stale = False
-        self._asked = ""
+        self._pending: Question | None = None
         self._link: VisaLink | None = VisaLink(resource, backend)
         self._open()
 
@@ -87,29 +95,31 @@ class ScpiSession:
     def query(self, text: str, timeout_s: float | None = None) -> str:
         """The answer to `text`, one line without its end. timeout_s: for this answer only."""
         with self._lock:
-            self.ask(text)
-            return self.answer(timeout_s)
+            return self.answer(self.ask(text), timeout_s)
 
-    def ask(self, text: str) -> None:
+    def ask(self, text: str) -> Question:
         """Send a question whose `answer` is taken later; whatever else is sent before drops it."""
         with self._lock:
             self._send(text, self._ready())
-            self._asked = text
             self._stale = True  # until its answer has been read
+            self._pending = question = Question(text)
+            return question
 
-    def answer(self, timeout_s: float | None = None) -> str:
-        """The answer to what was asked last; see `query`. BenchError: there is none to wait for."""
+    def answer(self, question: Question, timeout_s: float | None = None) -> str:
+        """The answer to this question; see `query`. BenchError also where something else was sent since, or it was taken."""
         with self._lock:
-            text, self._asked = self._asked, ""
-            if self._link is None or not text:
-                raise self.error("the session is closed" if self._link is None else "no question waits for its answer")
+            if self._link is None:
+                raise self.error("the session is closed")
+            if question is not self._pending:
+                raise self.error(f"the answer to {question.text!r} is lost, or was taken before")
+            self._pending = None
             bound_s = self.timeout_s if timeout_s is None else timeout_s
-            with _Trouble(self, f"no answer to {text!r} within {bound_s:g} s"):
+            with _Trouble(self, f"no answer to {question.text!r} within {bound_s:g} s"):
                 answer = self._link.read_line(bound_s).decode("latin-1").strip()
             self._note("<", answer)
             self._stale = self._link.surplus()
             if self._stale:
-                raise self.error(f"more than one answer to {text!r}")
+                raise self.error(f"more than one answer to {question.text!r}")
             return answer
 
     def query_float(self, text: str, timeout_s: float | None = None) -> float:
@@ -232,7 +242,7 @@ class ScpiSession:
         """The link, after whatever an earlier failure has left on it is gone."""
         if self._link is None:
             raise self.error("the session is closed")
-        self._asked = ""
+        self._pending = None
         if self._stale:
             self._note("!", "clearing what is left of an exchange that broke off")
             if not self._link.clear(self.timeout_s):

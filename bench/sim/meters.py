@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from v2g_bench.meters.emulated.calls import Exchange
 from v2g_bench.meters.emulated.meter import EmulatedMeter
 from v2g_bench.meters.registry import driver_named
-from v2g_bench.meters.session import ScpiSession
+from v2g_bench.meters.session import Question, ScpiSession
 from v2g_bench.meters.visa import block_of
 from v2g_bench.sim.timeline import Timeline
 
@@ -31,7 +31,7 @@ class DirectSession(ScpiSession):
         self._timeline = timeline
         self._instrument: EmulatedMeter | None = instrument
         self._lock = threading.RLock()  # `ScpiSession` takes it; nothing here runs beside anything
-        self._pending: tuple[str, Exchange, bool] | None = None  # the question, its exchange, whether that is done
+        self._asked: tuple[Question, Exchange, bool] | None = None  # the last one, its exchange, whether that is done
 
     def pause(self, for_s: float) -> None:
         self._timeline.pause(for_s)
@@ -45,15 +45,16 @@ class DirectSession(ScpiSession):
     def write(self, text: str) -> None:
         self._finish(self._begin(text), text, self.timeout_s)
 
-    def ask(self, text: str) -> None:
-        exchange = self._begin(text)
-        self._pending = text, exchange, exchange.advance(self._timeline.now_s())
+    def ask(self, text: str) -> Question:
+        exchange, question = self._begin(text), Question(text)
+        self._asked = question, exchange, exchange.advance(self._timeline.now_s())
+        return question
 
-    def answer(self, timeout_s: float | None = None) -> str:
-        if self._pending is None:
-            raise self.error("no question waits for its answer")
-        (text, exchange, done), self._pending = self._pending, None
-        return self._answer_of(exchange, text, timeout_s, done=done).decode("latin-1").strip()
+    def answer(self, question: Question, timeout_s: float | None = None) -> str:
+        if self._asked is None or self._asked[0] is not question:
+            raise self.error(f"the answer to {question.text!r} is lost, or was taken before")
+        (_, exchange, done), self._asked = self._asked, None
+        return self._answer_of(exchange, question.text, timeout_s, done=done).decode("latin-1").strip()
 
     def query_block(
         self, text: str, kind: str = "f8", timeout_s: float | None = None, *, count: int | None = None
@@ -78,7 +79,7 @@ class DirectSession(ScpiSession):
         """A message on its way; what was asked before is dropped."""
         if self._instrument is None:
             raise self.error("the session is closed")
-        self._pending = None
+        self._asked = None
         return self._instrument.execute(text)
 
     def _finish(self, exchange: Exchange, text: str, bound_s: float, *, done: bool = False) -> bytes | None:

@@ -103,6 +103,14 @@ def test_the_analyzer_and_the_multimeter_read_the_ac_side(serve, opened, rig, mu
     assert multimeter.ac_current()() == pytest.approx(13.0, abs=0.2)
 
 
+def test_a_reading_that_nobody_waits_for_is_not_taken_for_the_next_one(serve, opened, multimeter_8846a):
+    multimeter = opened("fluke-8846a", serve(multimeter_8846a), current_ratio=20.0)
+    volts, amperes = multimeter.ac_voltage(), multimeter.ac_current()
+    with pytest.raises(BenchError, match="the answer to 'READ\\?' is lost"):
+        volts()
+    assert amperes() == pytest.approx(13.0, abs=0.2)
+
+
 def test_a_digitizer_that_waits_holds_up_no_other_session(serve, opened, digitizer_34465a):
     resource = serve(digitizer_34465a)
     driver = opened("keysight-34465a", resource, shunt_ohm=0.001)

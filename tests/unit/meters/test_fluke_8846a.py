@@ -37,6 +37,13 @@ def test_a_defect_is_an_error_and_never_a_reading(driver, meter, defects, words)
         driver.ac_voltage()()
 
 
+def test_volts_that_nobody_waited_for_are_no_amperes(driver):
+    volts, amperes = driver.ac_voltage(), driver.ac_current()
+    with pytest.raises(BenchError, match="is lost"):
+        volts()
+    assert amperes() == pytest.approx(13.0, abs=0.2)
+
+
 @pytest.mark.parametrize("defects", [MeterDefects(scale=1.05), MeterDefects(stuck=True)])
 def test_a_wrong_value_shows_against_the_truth(driver, meter, defects):
     assert driver.ac_voltage()() == pytest.approx(230.0, rel=0.01)

@@ -113,33 +113,35 @@ def test_an_interrupted_exchange_is_cleared_as_well(session, monkeypatch):
 
 
 def test_an_answer_may_be_taken_later_and_only_once(session, box):
-    session.ask("ANY?")
+    question = session.ask("ANY?")
     box.answer = "2"  # of the next question
-    assert session.answer() == "1"
-    with pytest.raises(BenchError, match="no question waits"):
-        session.answer()
+    assert session.answer(question) == "1"
+    with pytest.raises(BenchError, match="the answer to 'ANY\\?' is lost, or was taken before"):
+        session.answer(question)
     assert session.query("ANY?") == "2"
 
 
 @pytest.mark.parametrize("between", [lambda s: s.write("*CLS"), lambda s: s.query("*IDN?"), lambda s: s.ask("ANY?")])
-def test_an_answer_that_nobody_took_is_no_answer_to_what_is_asked_next(session, box, between):
-    session.ask("ANY?")
+def test_an_answer_that_nobody_took_is_no_answer_to_another_question(session, box, between):
+    first = session.ask("ANY?")
     between(session)
+    with pytest.raises(BenchError, match="is lost"):
+        session.answer(first)
     box.answer = "2"
     assert session.query("ANY?") == "2"
 
 
 def test_an_answer_that_does_not_come_is_told_with_its_question(session):
-    session.ask("QUI?")
     with pytest.raises(BenchError, match="no answer to 'QUI\\?' within 1 s"):
-        session.answer(1.0)
+        session.answer(session.ask("QUI?"), 1.0)
     assert session.query("ANY?") == "1"
 
 
 def test_a_closed_session_says_so(session):
+    question = session.ask("ANY?")
     session.close()
     session.close()
     with pytest.raises(BenchError, match="closed"):
         session.write("*CLS")
     with pytest.raises(BenchError, match="closed"):
-        session.answer()
+        session.answer(question)

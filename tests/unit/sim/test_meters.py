@@ -98,14 +98,15 @@ def test_what_goes_wrong_while_it_measures_is_an_error(multimeter):
 def test_the_answer_to_another_question_is_no_answer(timeline):
     instrument = emulate("yokogawa-wt300e", probe=Probe(), clock=timeline, seed=1)
     session = DirectSession(instrument, timeline, "meters.ac")
-    session.ask("*IDN?")
-    session.write("*CLS")
-    with pytest.raises(BenchError, match="no question waits"):
-        session.answer()
-    session.query("*IDN?")
+    first = session.ask("*IDN?")
+    second = session.ask("*IDN?")
+    with pytest.raises(BenchError, match="the answer to '\\*IDN\\?' is lost"):
+        session.answer(first)
+    session.answer(second)
+    with pytest.raises(BenchError, match="was taken before"):
+        session.answer(second)
     instrument.defects = type(instrument.defects)(answers_another=True)
-    session.ask(":RATE?")
-    assert session.answer().startswith("YOKOGAWA"), "the defect is the instrument's, and shows"
+    assert session.answer(session.ask(":RATE?")).startswith("YOKOGAWA"), "the defect is the instrument's, and shows"
 
 
 def test_a_closed_session_and_a_question_that_is_none(timeline):
