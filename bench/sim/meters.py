@@ -51,6 +51,8 @@ class DirectSession(ScpiSession):
         return question
 
     def answer(self, question: Question, timeout_s: float | None = None) -> str:
+        if self._instrument is None:
+            raise self.error("the session is closed")
         if self._asked is None or self._asked[0] is not question:
             raise self.error(f"the answer to {question.text!r} is lost, or was taken before")
         (_, exchange, done), self._asked = self._asked, None

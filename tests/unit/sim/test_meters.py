@@ -114,6 +114,9 @@ def test_a_closed_session_and_a_question_that_is_none(timeline):
     session = DirectSession(instrument, timeline, "meters.ac", timeout_s=0.1)
     with pytest.raises(BenchError, match="no answer to ':RATE 100MS'"):
         session.query(":RATE 100MS")
+    question = session.ask("*IDN?")
     session.close()
+    with pytest.raises(BenchError, match="closed"):
+        session.answer(question)
     with pytest.raises(BenchError, match="closed"):
         session.write("*CLS")
