@@ -20,6 +20,9 @@ BOUND_S = 15.0
 def unit(name):
     """A stream of lines that the journal keeps as this unit's."""
     stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # The sender's process goes with each line: a line that journald gets between accept() and its own SO_PASSCRED has
+    # none otherwise, and so no unit. (systemd hands journald sockets that have it from the start.)
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     stream.connect(str(STDOUT))
     stream.sendall(f"{name}\n{name}\n6\n0\n0\n0\n0\n".encode())  # identifier, unit, priority; nothing is passed on
     return stream

@@ -31,8 +31,11 @@ from v2g_bench.rig.host import ThisMachine
 def until(condition):
     until_s = time.monotonic() + 10
     while not condition():
-        assert time.monotonic() < until_s, log.since_mark()
+        assert time.monotonic() < until_s, (log.since_mark(), journal("-o", "verbose"))
         time.sleep(0.01)
+
+def journal(*options):
+    return subprocess.run(["journalctl", "--no-pager", *options], capture_output=True, text=True).stdout
 
 def another(words):  # in a process of its own: journald knows the unit of a process, not of a stream
     program = "import sys; from journald import unit; unit('other.service').sendall(sys.argv[1].encode())"
@@ -43,9 +46,7 @@ if sys.argv[2] == "old":
     ours.sendall(b"0x0B22 of yesterday\\n")
 log = log_of(ThisMachine(), "journal:ems.service", Path(sys.argv[1]))
 if sys.argv[2] == "old":
-    until_s = time.monotonic() + 10
-    while "yesterday" not in subprocess.run(["journalctl", "-u", "ems.service"], capture_output=True, text=True).stdout:
-        assert time.monotonic() < until_s
+    until(lambda: "yesterday" in journal("-u", "ems.service"))
 log.open()
 another("0x0B22 of another\\n")
 ours.sendall(b"0x01A2 now\\n")
