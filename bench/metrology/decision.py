@@ -19,9 +19,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from scipy import stats
-
-from v2g_bench.metrology.budget import Uncertainty
+from v2g_bench.metrology.budget import Uncertainty, share_below
 from v2g_bench.metrology.verdict import Verdict
 
 RuleKind = Literal["non-binary", "guarded", "simple"]
@@ -66,9 +64,9 @@ def p_conform(value: float, uncertainty: Uncertainty, upper: float | None = None
     """Probability that the measurand lies within the limits (JCGM 106:2012, 7.3 and 7.4); 0 or 1 when u is zero."""
     if uncertainty.u == 0:
         return float((upper is None or value <= upper) and (lower is None or value >= lower))
-    spread = stats.norm() if math.isinf(uncertainty.dof) else stats.t(uncertainty.dof)
-    above = 1.0 if upper is None else float(spread.cdf((upper - value) / uncertainty.u))
-    below = 0.0 if lower is None else float(spread.cdf((lower - value) / uncertainty.u))
+    u, dof = uncertainty.u, uncertainty.dof
+    above = 1.0 if upper is None else share_below((upper - value) / u, dof)
+    below = 0.0 if lower is None else share_below((lower - value) / u, dof)
     return max(0.0, above - below)
 
 
@@ -145,9 +143,7 @@ class DecisionRule:
 
 def _tail(uncertainty: Uncertainty) -> float:
     """Probability that the measurand lies more than U above the value."""
-    if math.isinf(uncertainty.dof):
-        return float(stats.norm.sf(uncertainty.k))
-    return float(stats.t.sf(uncertainty.k, uncertainty.dof))
+    return share_below(-uncertainty.k, uncertainty.dof)
 
 
 def _check_limits(upper: float | None, lower: float | None) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from scipy import stats
+from scipy import special
 
 from v2g_bench.metrology.budget import Uncertainty
 from v2g_bench.metrology.independence import check_order
@@ -38,7 +38,7 @@ class Claim:
         if not 0 <= above < n or not 0 < confidence < 1:
             raise ValueError(f"{n} trials, {above} of them above, confidence {confidence}: nothing can be said")
         # The Clopper-Pearson bound: the beta quantile that inverts the binomial sum.
-        return cls(n, float(stats.beta.ppf(1 - confidence, n - above, above + 1)), confidence, above)
+        return cls(n, float(special.betaincinv(n - above, above + 1, 1 - confidence)), confidence, above)
 
     def __str__(self) -> str:
         # Rounded down, to a tenth of a percent where that matters: a claim never says more than the trials do.
@@ -49,7 +49,7 @@ class Claim:
 
 def confidence_of(n: int, coverage: float, above: int = 0) -> float:
     """Confidence that n trials give to the claim that `coverage` of all lies below the largest but `above`."""
-    return float(stats.binom.cdf(n - above - 1, n, coverage))
+    return float(special.betainc(above + 1, n - above, 1 - coverage))  # the binomial sum as an integral
 
 
 def trials_for(coverage: float, confidence: float = CONFIDENCE, above: int = 0) -> int:

@@ -31,3 +31,10 @@ def test_who_imported_it_before_keeps_it():
 def test_beside_other_peoples_tests_python_can_is_whole():
     pytest.importorskip("asammdf")
     assert said_by("import pytest, v2g_bench, can.io.mf4; print(can.io.mf4.asammdf.__name__)") == "asammdf"
+
+
+@pytest.mark.parametrize(
+    "module", ["fixtures.plugin", "rig.check", "qualification.run", "reports.write", "plant.process"]
+)
+def test_no_start_pays_for_statistics_that_need_half_a_second(module):
+    assert said_by(f"import sys, v2g_bench.{module}; print('scipy.stats' in sys.modules)") == "False"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from v2g_bench.metrology.independence import check_order, runs_chance
 
@@ -54,6 +55,21 @@ def test_a_few_trials_say_that_they_are_few():
 
 def test_what_was_found_is_named():
     assert "trend" in str(check_order(list(range(10))))
+
+
+@pytest.mark.parametrize("n", [3, 7, 8, 20, 33, 34, 59, 299])
+@pytest.mark.parametrize("slope", [0.0, 0.02, -0.5])
+@pytest.mark.parametrize("step", [0.0, 1.0])  # values in steps of one have ties
+def test_the_trend_is_kendalls_as_another_implementation_has_it(n, slope, step):
+    values = np.random.default_rng(n).normal(size=n) + slope * np.arange(n)
+    if step:
+        values = np.round(values / step) * step
+    trend = check_order(values).tests[1]
+    tied = np.unique(values).size < n
+    other = stats.kendalltau(np.arange(n), values, method="asymptotic" if tied else "auto")
+    assert trend.statistic == pytest.approx(other.statistic, abs=1e-12)
+    if not tied or n > 7:  # up to 7 with ties all orders are tried here, and there is no such answer there
+        assert trend.p == pytest.approx(other.pvalue, rel=1e-9, abs=1e-30)
 
 
 def test_equal_values_have_no_order():
