@@ -108,8 +108,8 @@ def verdict_sentence(run: Run) -> str:
 
 
 def number(value: float, places: int) -> str:
-    """`value` with that many decimal places and a real minus sign."""
-    return f"{value:.{places}f}".replace("-", "−")
+    """`value` with that many decimal places and a real minus sign; what rounds to zero has none."""
+    return f"{value:z.{places}f}".replace("-", "−")
 
 
 def places_for(expanded: float | None, value: float | None = None) -> int:

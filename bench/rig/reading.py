@@ -56,7 +56,7 @@ class Reading:
         if self.value is None or self.uncertainty is None:
             return self.why or "not measured"
         digits = _digits(self.uncertainty.expanded)
-        return f"{self.value:.{digits}f} {self.unit} ± {self.uncertainty.expanded:.{digits}f} {self.unit}"
+        return f"{self.value:z.{digits}f} {self.unit} ± {self.uncertainty.expanded:.{digits}f} {self.unit}"
 
 
 def _digits(expanded: float) -> int:

@@ -45,8 +45,8 @@ def crosses(bench, judge, from_pct: float, power_w: float, limit_pct: float) -> 
         ended = bench.wait_until(lambda: abs(bench.inverter_power().value) < none_w, within_s=CROSSED_S)
         judge.holds(f"it ends at {limit_pct:g} %", ended)
         beyond_pct = (bench.signal("soc") - limit_pct) * math.copysign(1.0, power_w)
-        judge.holds("not beyond it", beyond_pct <= BEYOND_PCT, f"by {beyond_pct:+.2f} %")
-        judge.holds("and not before", beyond_pct >= -BEYOND_PCT, f"by {beyond_pct:+.2f} %")
+        judge.holds("not beyond it", beyond_pct <= BEYOND_PCT, f"by {beyond_pct:+z.2f} %")
+        judge.holds("and not before", beyond_pct >= -BEYOND_PCT, f"by {beyond_pct:+z.2f} %")
         with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
             bench.insist(power_w, for_s=WATCHED_S - 0.3)
             (judge.never_discharges if power_w < 0 else judge.never_charges)("beyond the limit", trace)
