@@ -52,6 +52,7 @@ AC_READINGS = 5
 BMS_VOLTAGE_SHARE = 0.005
 
 WELDED = 3  # role contactor_state
+LATCHES = ("trip_latched", "charge_only")
 
 T = TypeVar("T")
 
@@ -446,7 +447,7 @@ class Bench:
 
     def _unlatched(self) -> bool:
         """Whether nothing is latched in the controller; if something is, its release is asked for, and waited for."""
-        if self._parts.db.has("trip_latched") and "trip_latched" not in self._parts.latest_all():
+        if not self._parts.latest_all().keys() >= set(filter(self._parts.db.has, LATCHES)):
             self.controller.require_alive()
             return False  # it has just been started: its first frame is still to come
         if not self.latched():

@@ -32,6 +32,7 @@ class Hearing(Opening):
     gateway: GatewayProcess | None
     _bus_choice: dict[str, Any]
     _test_began_s: float
+    _begun_s: float  # when the controller was started last; see `traffic.newest`
     _lost: int  # frames that the capture had lost when last asked
 
     def wall_minus_bench_s(self) -> float:
@@ -49,10 +50,13 @@ class Hearing(Opening):
         return values[role]
 
     def latest_all(self) -> dict[str, float]:
-        """The newest sound value of every role heard during the last second; BenchError as `pause`, or for a sick bus."""
+        """The newest sound value of every role heard during the last second; BenchError as `pause`, or for a sick bus.
+
+        What the controller sent before it was started anew is not heard.
+        """
         self.guard.check()
         self.require_buses()
-        return newest(self.db, self.capture.frames(since_s=self.clock.now_s() - 1.0))
+        return newest(self.db, self.capture.frames(since_s=self.clock.now_s() - 1.0), self._begun_s)
 
     def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float) -> Frame | None:
         """The first sound frame since then whose roles are accepted; None if there is none in time."""

@@ -5,6 +5,7 @@ capture and stall monitor, meters, inverter client; the controller comes with `f
 is in `opening`, what keeps this one safe in `supervised`, what it hears in `hearing`, its meters in `instruments`.
 """
 
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -71,6 +72,7 @@ class OpenRig(Supervised, Hearing):
         self.guard = Guard(folder / "supervisor.jsonl")
         self._controllers = 0
         self._test_began_s = self.clock.now_s()
+        self._begun_s = -math.inf
         self.buses = BusWatch()
         self.plant: PlantProcess | None = None
         self.gateway: GatewayProcess | None = None
@@ -96,6 +98,8 @@ class OpenRig(Supervised, Hearing):
         if self.gateway is not None:
             self.gateway.client.clear_all()
         shutil.rmtree(self.runtime / "state", ignore_errors=True)
+        if self.controller.restarts:
+            self._begun_s = self.clock.now_s()
         self.controller.start()
         if not self.controller.restarts:
             for command in ("reset_trip", "reset_soc_offset"):

@@ -1,5 +1,6 @@
-"""What the bench's own node sees of the BMS's frames: the newest sound values, and measures of the traffic."""
+"""What the bench's own node sees of the bus: the newest sound values, and measures of the BMS's traffic."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +9,7 @@ from v2g_bench.can.columns import Columns, Frame
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.can.e2e import COUNTER_BYTE, check
+from v2g_bench.can.roles import EMS_ROLES
 from v2g_bench.faults import BusWindow, spread_ms
 
 
@@ -19,17 +21,24 @@ def sound(db: BusDatabase, frame: Frame) -> bool:
     return spec.e2e is None or check(frame.data[: spec.length], spec.e2e.data_id)
 
 
-def newest(db: BusDatabase, columns: Columns) -> dict[str, float]:
-    """The newest sound value of every role in these frames."""
+def newest(db: BusDatabase, columns: Columns, begun_s: float = -math.inf) -> dict[str, float]:
+    """The newest sound value of every role in these frames; of the controller's, none from before it was started.
+
+    begun_s: when it was (bench clock). What it sent in the life before that is not its word any more.
+    """
     values: dict[str, float] = {}
     for spec in db.messages.values():
         frames = columns.of(spec.frame_id, spec.is_extended)
         for position in range(len(frames) - 1, -1, -1):
             frame = frames.frame(position)
             if sound(db, frame):
-                values |= db.decode(frame.message())
+                values |= _of_this_life(db.decode(frame.message()), frame.stamp_s, begun_s)
                 break
     return values
+
+
+def _of_this_life(seen: dict[str, float], stamp_s: float, begun_s: float) -> dict[str, float]:
+    return seen if stamp_s >= begun_s else {role: value for role, value in seen.items() if role not in EMS_ROLES}
 
 
 def protection(columns: Columns, specs: Sequence[MessageSpec]) -> tuple[int, list[str]]:

@@ -67,6 +67,7 @@ class SimRig(Opening):
         self.folder, self.seed = folder, seed
         self.runtime = folder
         self.clock = self.timeline = Timeline(START_S)
+        self._begun_s = START_S  # when the controller was started last; see `traffic.newest`
         self.loop = SimLoop(self.timeline, Network())  # type: ignore[abstract]  # what it lacks, nobody here calls
         self._note = note
         self.plant: SimPlant
@@ -119,19 +120,21 @@ class SimRig(Opening):
             self.plant.client.reset()
         self.controller.forget()
         self.pause(IN_FLIGHT_S)  # a process takes longer to start than a frame with the pack of before is on its way
+        self._begun_s = self.timeline.now_s()
         self.controller.start()
 
     def latest(self, role: str) -> float:
         spec = self.db.message_of(role)
         frames = self.capture.frames(spec.frame_id, self.timeline.now_s() - 1.0, is_extended=spec.is_extended)
-        for position in range(len(frames) - 1, -1, -1):
-            frame = frames.frame(position)
-            if sound(self.db, frame):
-                return self.db.decode(frame.message())[role]
-        raise BenchError(f"bus, role {role}", "no frame with it came during the last second", "is its sender alive?")
+        seen = newest(self.db, frames, self._begun_s)
+        if role not in seen:
+            raise BenchError(
+                f"bus, role {role}", "no frame with it came during the last second", "is its sender alive?"
+            )
+        return seen[role]
 
     def latest_all(self) -> dict[str, float]:
-        return newest(self.db, self.capture.frames(since_s=self.timeline.now_s() - 1.0))
+        return newest(self.db, self.capture.frames(since_s=self.timeline.now_s() - 1.0), self._begun_s)
 
     def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float, /) -> Frame | None:
         def fits(frame: Frame) -> bool:

@@ -280,6 +280,17 @@ def test_a_controller_that_takes_no_command_is_not_ready(bench, parts):
         bench.prepare()
 
 
+@pytest.mark.parametrize("late", ["trip_latched", "charge_only"])
+def test_a_controller_of_which_a_latch_was_not_heard_yet_is_waited_for(bench, parts, late):
+    heard, heard_from_s = parts.latest_all, parts.clock.now_s() + 0.5
+    parts.latest_all = lambda: {
+        role: value for role, value in heard().items() if role != late or parts.clock.now_s() >= heard_from_s
+    }
+    bench.prepare()
+    assert parts.clock.now_s() == pytest.approx(heard_from_s, abs=0.03)
+    assert {words[0] for words in parts.controller.ran} == {"set_power"}
+
+
 def test_latches_are_released_before_a_test_begins(bench, parts):
     parts.latched = 1.0
     with pytest.raises(BenchError):

@@ -1,5 +1,6 @@
 """What an open rig says of the bus: values, and why a time on it is not to be trusted."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.hearing import STAMP_HALF_WIDTH_S, Hearing
 from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.open import OpenRig
 
 
 class Capture:
@@ -47,6 +49,7 @@ def rig():
     rig.guard = SimpleNamespace(check=lambda: None)
     rig.monitor = SimpleNamespace(reason=lambda from_s, to_s: "")
     rig._bus_choice, rig._test_began_s, rig._lost = {"interface": "v2g_userland"}, 90.0, 0
+    rig._begun_s = -math.inf
     return rig
 
 
@@ -68,6 +71,32 @@ def test_the_newest_value_counts_and_one_of_a_second_ago_is_none(rig, send):
     rig.clock.advance(0.7)
     with pytest.raises(BenchError, match=r"role cell_temperature_max: no frame with it came during the last second"):
         rig.latest("cell_temperature_max")
+
+
+def test_what_the_controller_sent_before_it_was_started_anew_is_not_its_word(rig, send):
+    send(99.5, "trip_latched", trip_latched=1.0)
+    send(99.5, "cell_temperature_max", cell_temperature_max=30.0)
+    assert rig.latest("trip_latched") == 1.0
+    rig._begun_s = 99.6
+    assert rig.latest("cell_temperature_max") == pytest.approx(30.0)
+    with pytest.raises(BenchError, match="role trip_latched: no frame"):
+        rig.latest("trip_latched")
+    send(99.9, "trip_latched", counter=1, trip_latched=0.0)
+    assert rig.latest("trip_latched") == 0.0
+
+
+@pytest.mark.parametrize(("restarts", "begun_s"), [(True, 100.3), (False, -math.inf)])
+def test_a_life_of_the_controller_begins_between_its_end_and_its_start(tmp_path, restarts, begun_s):
+    rig = OpenRig(load_rig("virtual"), tmp_path, 1, strict=False, note=print)
+    rig.clock, rig.runtime, rig._controllers = SimClock(100.0), tmp_path, 1
+    rig.controller = SimpleNamespace(
+        restarts=restarts,  # one that the bench cannot start goes on: what it said still stands
+        stop=lambda: rig.clock.advance(0.3),
+        start=lambda: rig.clock.advance(0.5),
+        dut=SimpleNamespace(commands={}),
+    )
+    rig.fresh_controller()
+    assert rig._begun_s == pytest.approx(begun_s)
 
 
 def test_a_role_that_no_database_has_is_no_silence(rig):

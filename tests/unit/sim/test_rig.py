@@ -112,3 +112,14 @@ def test_what_no_task_took_care_of_fails_the_run(tmp_path):
 def test_a_simulated_meter_has_no_calibration(sim_rig):
     with pytest.raises(BenchError, match="no calibration"):
         sim_rig.calibration("dc_current")
+
+
+def test_what_the_controller_sent_before_it_was_started_anew_is_not_its_word(sim_rig):
+    assert "trip_latched" in sim_rig.latest_all()
+    sim_rig.fresh_controller()
+    assert "soc" in sim_rig.latest_all()
+    assert "trip_latched" not in sim_rig.latest_all()
+    with pytest.raises(BenchError, match="role trip_latched: no frame"):
+        sim_rig.latest("trip_latched")
+    sim_rig.pause(0.3)
+    assert sim_rig.latest("trip_latched") == 0.0
