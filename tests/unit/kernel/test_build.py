@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import tarfile
 
@@ -18,6 +19,10 @@ linux:
 	echo "built for $(ARCH)" > linux
 	cat arch/x86/um/user-offsets.c >> linux
 """
+
+builds = pytest.mark.skipif(
+    None in (shutil.which("make"), shutil.which("xz")), reason="no make or no xz here: apt-get install make xz-utils"
+)
 
 
 @pytest.fixture
@@ -55,6 +60,7 @@ def repack(source):
     return pack
 
 
+@builds
 def test_the_kernel_lands_in_the_cache_and_nothing_else_does(source):
     built = build.build()
     assert built == images.cache_folder() / images.image_name("6.1.5-1")
@@ -62,12 +68,14 @@ def test_the_kernel_lands_in_the_cache_and_nothing_else_does(source):
     assert os.listdir(built.parent) == [built.name]
 
 
+@builds
 def test_what_is_built_is_not_built_again(source):
     first = build.build()
     first.write_text("kept")
     assert build.build().read_text() == "kept"
 
 
+@builds
 def test_a_compiler_error_is_shown_and_leaves_only_the_log(source, repack):
     (source / "Makefile").write_text(MAKEFILE + '\techo "no such type"; exit 1\n')
     repack()
@@ -78,6 +86,7 @@ def test_a_compiler_error_is_shown_and_leaves_only_the_log(source, repack):
     assert str(log) in str(error.value)
 
 
+@builds
 def test_a_configuration_that_lost_time_travel_is_no_kernel(source, repack):
     (source / "Makefile").write_text(MAKEFILE.replace("cat merged >>", "echo lost >"))
     repack()
