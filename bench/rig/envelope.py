@@ -246,12 +246,14 @@ class Ages:
         self._heard_s = {role: heard_s + for_s for role, heard_s in self._heard_s.items()}
 
     def over(self, now_s: float, besides: str = "") -> str:
-        """Why one of them (not of `besides`) is too old; "" if none is."""
+        """Which of them (not of `besides`) are too old; "" if none is."""
+        reasons: dict[str, list[str]] = {}
         for role, timeout_s in self._timeouts_s.items():
             never = role not in self._heard_s
             bound_s = max(timeout_s, START_GRACE_S) if never else timeout_s
             if role == besides or now_s - self._heard_s.get(role, self._begun_s) <= bound_s:
                 continue
-            what = NAMES[role] if role == FRAMES else f"credible value of the {NAMES.get(role, role)} ({role})"
-            return f"no {what} {'at all ' if never else ''}for {bound_s:g} s"
-        return ""
+            what = NAMES[FRAMES] if role == FRAMES else "credible value"
+            names = reasons.setdefault(f"no {what} {'at all ' if never else ''}for {bound_s:g} s", [])
+            names += [] if role == FRAMES else [f"{NAMES.get(role, role)} ({role})"]
+        return "; ".join(f"{reason}: {', '.join(names)}" if names else reason for reason, names in reasons.items())

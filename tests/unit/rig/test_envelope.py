@@ -136,8 +136,8 @@ def test_each_quantity_has_an_age_of_its_own(watched, role, how):
     assert watched.runs(2.0) == ""
     assert watched.runs(0.9, without(role, how)) == ""
     said = watched.runs(0.2, without(role, how))
-    assert said.startswith("no credible value of the ")
-    assert f"({role}) for 1 s" in said
+    assert said.startswith("no credible value for 1 s: ")
+    assert [one for one in SOUND if f"({one})" in said] == [role]
 
 
 @pytest.mark.parametrize("role", SOUND)
@@ -151,18 +151,20 @@ def test_a_quantity_that_comes_again_in_time_is_young_again(watched, role):
 @pytest.mark.parametrize("role", SOUND)
 def test_a_quantity_that_never_comes_is_a_reason_after_the_start(watched, role, how):
     assert watched.runs(START_GRACE_S - 0.1, without(role, how)) == ""
-    assert f"({role}) at all for {START_GRACE_S:g} s" in watched.runs(0.2, without(role, how))
+    said = watched.runs(0.2, without(role, how))
+    assert said.startswith(f"no credible value at all for {START_GRACE_S:g} s: ")
+    assert [one for one in SOUND if f"({one})" in said] == [role]
 
 
 def test_each_quantity_has_a_timeout_of_its_own(watched):
     watched.watch.expect({"cell_temperature_max": 0.5, "pack_current": 2.0})
     assert watched.runs(1.0) == ""
     assert watched.runs(0.45, {}) == ""
-    assert "(cell_temperature_max) for 0.5 s" in watched.runs(0.1, {})
+    assert "for 0.5 s: cell temperature (cell_temperature_max)" in watched.runs(0.1, {})
     temperature = {"cell_temperature_max": 25.0}
     assert watched.runs(0.5, SOUND) == ""
     assert watched.runs(1.9, temperature) == ""
-    assert "(pack_current) for 2 s" in watched.runs(0.2, temperature)
+    assert "for 2 s: pack current (pack_current)" in watched.runs(0.2, temperature)
 
 
 def test_nothing_is_waited_for_that_no_limit_needs():
@@ -204,7 +206,16 @@ def test_what_is_physical_is_never_silenced(watched):
     watched.watch.expect({FRAMES: 1.0, "pack_current": 1.0})
     assert watched.runs(1.0) == ""
     watched.watch.allow_silence(True, watched.now_s)
-    assert "(pack_current) for 1 s" in watched.runs(1.2, {}, frames=False)
+    assert watched.runs(1.2, {}, frames=False) == "no credible value for 1 s: pack current (pack_current)"
+
+
+def test_all_that_are_missing_are_named(watched):
+    watched.watch.expect({FRAMES: 1.0} | dict.fromkeys(SOUND, 1.0))
+    assert watched.runs(1.0) == ""
+    assert watched.runs(1.2, {}, frames=False) == (
+        "no sound frame of the BMS for 1 s; no credible value for 1 s: cell temperature (cell_temperature_max), "
+        "pack voltage (pack_voltage), pack current (pack_current)"
+    )
 
 
 def test_a_watch_that_hears_is_awake_even_where_it_is_seldom_asked():
