@@ -238,7 +238,7 @@ class OpenRig(Supervised, Hearing):
             raise silence(name, self.capture, self._bus_choice, FIRST_FRAME_S)
         for hint in self.buses.hints():
             self._note(hint)
-        self._watch_physical(self._buses.get("bms", self._bus_choice), self.runtime / "plant")
+        self._watch_physical(self._buses, self.runtime / "plant")
         return f"the BMS is heard, {self._stamped_by()}"
 
     def _open_meter(self, name: str) -> str:

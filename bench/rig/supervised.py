@@ -82,10 +82,10 @@ class Supervised(Opening):
             guard.tell("folder", path=str(self.folder))
         return f"watches over {', '.join(shared(rig)) or 'an emulated rig'}"
 
-    def _watch_physical(self, bus: Mapping[str, Any], world: Path) -> None:
-        """The supervisor hears the BMS on this bus, and watches the physical side; what it cannot watch is said.
+    def _watch_physical(self, buses: Mapping[str, Mapping[str, Any]], world: Path) -> None:
+        """The supervisor hears the BMS on its own bus, and watches the physical side; what it cannot watch is said.
 
-        world: the control socket of the emulated world, if there is one.
+        buses: the open ones by name; world: the control socket of the emulated world, if there is one.
         """
         rig = self.loaded.rig
         self.side = side = physical_side(rig, self.db)
@@ -94,6 +94,7 @@ class Supervised(Opening):
         truth = str(world) if side.source == "plant" else None
         self.guard.tell("physical", timeouts_s=dict(side.timeouts_s), truth=truth, roles=list(side.roles))
         dbc = str(self.loaded.resolve(rig.bms.dbc, "bms.dbc"))
+        bus = buses["bms" if rig.has_gateway else "main"]
         self.guard.tell("bus", bus=dict(bus), dbc=dbc, roles=self.roles)
         self.guard.tell("arm")
         self._later("safe state", self._safe_at_the_end)

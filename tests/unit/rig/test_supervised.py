@@ -124,7 +124,7 @@ def opened(name, roles_without=()):
 
 def test_the_supervisor_is_told_what_to_watch_before_it_is_armed():
     rig, notes = opened("virtual")
-    rig._watch_physical({"interface": "v2g_userland", "channel": "bus"}, Path("/run/plant"))
+    rig._watch_physical({"main": {"channel": "bus"}}, Path("/run/plant"))
     assert [what for what, _ in rig.guard.told] == ["physical", "bus", "arm"]
     physical, bus = rig.guard.told[0][1], rig.guard.told[1][1]
     assert physical["truth"] == "/run/plant"
@@ -136,7 +136,8 @@ def test_the_supervisor_is_told_what_to_watch_before_it_is_armed():
 
 def test_a_limit_that_cannot_be_watched_is_noted_when_the_rig_is_opened():
     rig, notes = opened("hardware-example", ["cell_voltage_max"])
-    rig._watch_physical({}, Path("/run/plant"))
+    rig._watch_physical({"bms": {"channel": "can0"}, "ems": {"channel": "can1"}}, Path("/run/plant"))
     assert rig.guard.told[0][1]["truth"] is None
+    assert rig.guard.told[1][1]["bus"] == {"channel": "can0"}, "what the gateway writes is not the battery's word"
     (told,) = notes
     assert told.startswith("NOT WATCHED: [safety] max_cell_voltage_v: ")
