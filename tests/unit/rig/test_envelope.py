@@ -222,7 +222,6 @@ def test_a_watch_that_hears_is_awake_even_where_it_is_seldom_asked():
     watch = Watch(LIMITS, 0.0)
     watch.arm(0.0)
     for hundredth in range(1000):
-        watch.beat(hundredth / 100)
         watch.hear({"pack_voltage": 350.0, "cell_temperature_max": math.nan}, hundredth / 100)
     assert watch.due(10.0) != ""
 
