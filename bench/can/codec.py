@@ -12,13 +12,16 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+SPARE_BITS = 8
+
 
 @dataclass(frozen=True)
 class SignalCodec:
     """Where a role sits in its frame and how it is scaled.
 
     key: role, with its index; raw_min, raw_max: the counts that may be sent; not_available: the count that means that
-    the sender has no value, None if the signal has no such count.
+    the sender has no value, None if the signal has no such count. labelled: the counts of a quantity that the value table
+    names instead of leaving them a value ("SNA", "invalid", "reserved").
     """
 
     key: str
@@ -34,6 +37,7 @@ class SignalCodec:
     raw_min: int
     raw_max: int
     not_available: int | None
+    labelled: frozenset[int] = frozenset()
 
     @property
     def resolution(self) -> float:
@@ -48,6 +52,19 @@ class SignalCodec:
     def value(self, raw: int) -> float:
         """The canonical value of a count."""
         return (raw * self.numerator + self.offset) / self.denominator
+
+    def credible(self, raw: int) -> bool:
+        """Whether a count can be a measured value: inside the signal's range, without a label, and no end of its bits.
+
+        All bits set (for a signed signal: its lowest and its highest count) is what most senders put where they have no
+        value, whether their database says so or not; a signal below 8 bits has no counts to spare for that.
+        """
+        if not self.raw_min <= raw <= self.raw_max or raw in self.labelled:
+            return False
+        if self.length < SPARE_BITS:
+            return True
+        highest = (1 << self.length - self.signed) - 1
+        return raw != highest and not (self.signed and raw == -highest - 1)
 
     def count(self, value: float) -> int:
         """The nearest count of a value, halves upwards; ValueError if it cannot be sent."""

@@ -21,6 +21,7 @@ from v2g_bench.errors import BenchError
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 _NO_VALUE = re.compile(r"^(sna|n/?a|(signal )?(is )?not[ _]?available|invalid)$", re.IGNORECASE)
+_NUMBER = re.compile(r"^[-+]?\d+([.,]\d+)?\s*(m?V|m?A|k?W|%|°?C|deg ?C|K|k?Wh|Ah)?$")
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,13 @@ def not_available_count(signal: Any) -> int | None:
     return None
 
 
+def _labelled_counts(signal: Any) -> frozenset[int]:
+    """The counts that the value table names; a label that is a number itself names a value."""
+    return frozenset(
+        int(count) for count, text in (signal.choices or {}).items() if not _NUMBER.match(str(text).strip())
+    )
+
+
 def signal_codec(signal: Any, spec: MessageSpec, role: str, key: str, invert: bool, where: str) -> SignalCodec:
     """The codec of the signal that plays `role`; BenchError if its unit or its coding does not allow that."""
     canonical = ROLES[role]
@@ -180,6 +188,7 @@ def signal_codec(signal: Any, spec: MessageSpec, role: str, key: str, invert: bo
         raw_min=low,
         raw_max=high,
         not_available=no_value,
+        labelled=frozenset() if canonical == "1" else _labelled_counts(signal),
     )
 
 

@@ -76,6 +76,19 @@ class Circuit:
         """Voltage at the pack's terminals now, V."""
         return self.chain.emf_v() + self.chain.resistance_ohm() * self.current_a
 
+    def roles(self) -> dict[str, float]:
+        """What is true of the pack now, without any sensor: signal roles in their canonical units."""
+        cells_c, cells_v = self.thermal.cells_c, self.chain.voltages_v(self.current_a)
+        return {
+            "cell_temperature_max": float(cells_c.max()),
+            "cell_temperature_min": float(cells_c.min()),
+            "cell_voltage_max": float(cells_v.max()),
+            "cell_voltage_min": float(cells_v.min()),
+            "pack_voltage": self.pack_voltage_v(),
+            "pack_current": self.current_a,
+            "contactor_state": float(self.contactors.state),
+        }
+
     def link_voltage_v(self) -> float:
         """Voltage of the inverter's DC link now, V: the pack's when connected, rising in precharge, else bleeding."""
         if self.contactors.conducting:

@@ -4,8 +4,8 @@ A request is `{"id": 7, "op": "inject", "args": {...}}`. The answer carries the 
 `"error": {"where", "what", "mend"}`, which the client raises again as the BenchError that it was. `ControlServer` is
 the plant's side (asyncio, never blocks), `PlantClient` the test's side (synchronous, one socket, thread-safe).
 
-What begins with `truth_` is the plant's own knowledge. It is there to test the bench against; a measurement or a
-verdict never uses it, and no real rig has it.
+What begins with `truth_` is the plant's own knowledge. It is there to test the bench against, and for the supervisor, which
+watches the pack itself (`truth_pack`); a measurement or a verdict never uses it, and no real rig has it.
 """
 
 import asyncio
@@ -257,6 +257,14 @@ class PlantClient:
     def truth_current(self, at_s: float) -> float:
         """The plant's DC current without ripple at `at_s`, in A, charging positive."""
         return float(self.call("truth_current", at_s=at_s))
+
+    def truth_pack(self) -> dict[str, float]:
+        """What is true of the pack whatever its BMS is made to say, by role in canonical units; `time_s`: when it was."""
+        return {str(name): float(value) for name, value in self.call("truth_pack").items()}
+
+    def heat_cell(self, cell: int, power_w: float) -> None:
+        """Foreign heat into one cell, W, until the next reset: the pack itself gets hot, not its sensor."""
+        self.call("heat_cell", cell=cell, power_w=power_w)
 
     def shutdown(self) -> None:
         """Ask the plant to end; it does so after its answer."""

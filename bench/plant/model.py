@@ -280,6 +280,10 @@ class Plant:
         """What happened, oldest first (the last 10,000 events): commands, bridge_start/_stop, contactor_*, reset."""
         return list(self._circuit.truth)
 
+    def truth_roles(self) -> dict[str, float]:
+        """What is true of the pack at `now_s`, whatever its sensors are made to show; roles in canonical units."""
+        return self._circuit.roles()
+
     def truth_isolation(self, after_s: float, fraction: float) -> float | None:
         """The exact time at which |mean current| fell below `fraction` of its value at after_s and stayed there.
 

@@ -1,6 +1,6 @@
 """What the control socket can ask of the plant: one method per operation, JSON-ready arguments and results.
 
-`truth_*` operations are the plant's own knowledge, for tests of the bench alone; see `control`.
+`truth_*` operations are the plant's own knowledge; see `control` for who may ask.
 """
 
 import dataclasses
@@ -100,7 +100,7 @@ class Operations:
         """Name -> operation, for the control server."""
         names = (
             "inject clear clear_all reset sync_pulse sync_mark set_defects seed status wire shutdown "
-            "truth_isolation truth_events truth_frame truth_current"
+            "heat_cell truth_isolation truth_events truth_frame truth_current truth_pack"
         )
         return {name: getattr(self, name) for name in names.split()}
 
@@ -254,6 +254,19 @@ class Operations:
         """Mean DC current at that time, A."""
         self._world.plant.step(self._clock.now_s())
         return float(self._world.plant.dc_current_mean(np.array([at_s]))[0])
+
+    def truth_pack(self) -> dict[str, float]:
+        """The pack's true values by role, and when they were: as far as the model has got, which nobody moves by asking."""
+        plant = self._world.plant
+        return {"time_s": plant.now_s} | plant.truth_roles()
+
+    def heat_cell(self, cell: int, power_w: float) -> None:
+        """Foreign heat into one cell (from 1) until the next reset, such as an internal short; W. It does get hot."""
+        heat_w = self._world.plant.cell_heat_w
+        if not 1 <= cell <= heat_w.size or not 0 <= power_w <= 1e7:
+            what = f"cell={cell}, power_w={power_w:g} is out of range"
+            raise BenchError("heat_cell", what, f"use cells 1 to {heat_w.size} and 0 to 1e7 W")
+        heat_w[cell - 1] = power_w
 
     def _parts(self) -> list[str]:
         return ["plant"] + (["inverter"] if self._inverter else []) + [f"meters.{name}" for name in self._meters]

@@ -34,6 +34,7 @@ class Injector:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._silencing = 0  # how many blocks that may silence the BMS are open
 
     @contextmanager
     def active(
@@ -62,7 +63,7 @@ class Injector:
                 raise NotApplicable(f"{kinds}: a fault of the modelled wire, and this rig has none")
             wire = parts.plant.client.wire()
         asked_s = parts.clock.now_s()
-        with self._silence(any(isinstance(fault, BmsSilence) for fault in faults)):
+        with self._silence(any(fault.transmit() is not None or fault.wire() is not None for fault in faults)):
             injections = [client.inject(fault, at_s=asked_s + phase_s) for fault in faults]
             try:
                 if meanwhile is not None:
@@ -80,15 +81,17 @@ class Injector:
 
     @contextmanager
     def _silence(self, on_purpose: bool) -> Iterator[None]:
-        """The supervisor knows that the BMS is silenced on purpose."""
+        """The supervisor knows that what the BMS sends is kept from the bus on purpose, until the last such fault is over."""
         if not on_purpose:
             yield
             return
+        self._silencing += 1
         self._parts.allow_silence(True)
         try:
             yield
         finally:
-            self._parts.allow_silence(False)
+            self._silencing -= 1
+            self._parts.allow_silence(self._silencing > 0)
 
     def _proof(
         self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float, wire: dict[str, Any]

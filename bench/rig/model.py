@@ -312,11 +312,15 @@ class Source(Part):
 class Safety(Part):
     """Never exceeded, whatever a test asks: checked before a power is set and a fault injected, and watched by the supervisor.
 
-    A limit that is left out is not stated. bus_silent_s, heartbeat_s: for how long the BMS, or the bench, may be silent.
+    They are about the battery itself (see `physical`), not about what a stimulus shows the controller. A limit that is left
+    out is not stated. bus_silent_s: for how long the BMS, and each quantity that a limit needs, may not be heard (of a slow
+    message: five of its cycles); heartbeat_s: for how long the bench may be silent.
     safe_within_s: the current is zero at the latest this long after the supervisor had a reason.
     """
 
     max_cell_temperature_c: float = 60.0
+    max_cell_voltage_v: Positive | None = None
+    min_cell_voltage_v: Positive | None = None
     max_pack_voltage_v: Positive | None = None
     max_current_a: Positive | None = None
     max_power_w: Positive = 11_000.0

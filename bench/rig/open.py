@@ -40,6 +40,7 @@ from v2g_bench.rig.parts import emi_mark, plant_config
 from v2g_bench.rig.supervised import Supervised
 from v2g_bench.rig.sync import EmulatedSync, NoSync, WiredSync
 from v2g_bench.rig.trace import SyncLine
+from v2g_bench.rig.traffic import newest
 
 if TYPE_CHECKING:
     pass
@@ -111,6 +112,14 @@ class OpenRig(Supervised, Hearing):
         """Where faults are injected: the gateway in front of the BMS, else the emulated world."""
         part = self.gateway or self.plant
         return None if part is None else part.client
+
+    def physical(self) -> dict[str, float]:
+        """What is true of the battery now: see `Parts.physical`."""
+        if self.side.source == "plant" and self.plant is not None:
+            return {role: value for role, value in self.plant.client.truth_pack().items() if role in self.side.roles}
+        if self.gateway is None:
+            return self.latest_all()
+        return newest(self.db, self.bms_capture.frames(since_s=self.clock.now_s() - 1.0))
 
     def left_out(self) -> int:
         """Frames that the emulated BMS has left out so far; 0 where none is emulated."""
@@ -229,10 +238,7 @@ class OpenRig(Supervised, Hearing):
             raise silence(name, self.capture, self._bus_choice, FIRST_FRAME_S)
         for hint in self.buses.hints():
             self._note(hint)
-        dbc = str(self.loaded.resolve(self.loaded.rig.bms.dbc, "bms.dbc"))
-        self.guard.tell("bus", bus=self._bus_choice, dbc=dbc, roles=self.roles)
-        self.guard.tell("arm")
-        self._later("safe state", self._safe_at_the_end)
+        self._watch_physical(self._buses, self.runtime / "plant")
         return f"the BMS is heard, {self._stamped_by()}"
 
     def _open_meter(self, name: str) -> str:

@@ -1,17 +1,22 @@
-"""The supervisor's own node on the pack's bus: hears what the BMS says, and asks the contactors to open.
+"""The supervisor's own node on the BMS's bus: hears what the BMS says, and asks the contactors to open.
+
+What it takes for a value is strict: a sound frame that is not the one before again (where a counter can tell), a count
+that can be a measured value (`SignalCodec.credible`). Everything else is left out, as if nobody had said it.
 
 The request goes out in the controller's own command frame, by the role `contactor_request`, every cycle until the BMS
 says that they are open; its counter goes on from the last one that was heard, so that an end-to-end check takes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from v2g_bench.can import wire
 from v2g_bench.can.buses import open_bus
+from v2g_bench.can.codec import SignalCodec
 from v2g_bench.can.columns import Frame
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.can.e2e import COUNTER_BYTE
+from v2g_bench.can.dbcfile import MessageSpec
+from v2g_bench.can.e2e import COUNTER_BYTE, HEADER_BYTES
 from v2g_bench.can.roles import BMS_ROLES
 from v2g_bench.rig.traffic import sound
 
@@ -19,6 +24,10 @@ REQUEST = "contactor_request"
 CYCLE_S = 0.01  # where the database states none
 SEND_S = 0.05
 AT_ONCE = 500
+HEARD = (
+    *("cell_temperature_max", "cell_temperature_min", "cell_voltage_max", "cell_voltage_min"),
+    *("pack_voltage", "pack_current", "contactor_state"),
+)
 
 
 class PackLine:
@@ -29,6 +38,9 @@ class PackLine:
         self.can_ask = self.db.has(REQUEST)
         self._command = self.db.message_of(REQUEST) if self.can_ask else None
         self._counter, self._sent_s = 0, float("-inf")
+        bms = {self.db.message_of(role).name for role in self.db.roles if role.partition("[")[0] in BMS_ROLES}
+        self._codecs = {name: [self.db.codec(role) for role in self.db.roles_of(name) if role in HEARD] for name in bms}
+        self._last: dict[str, int] = {}  # the counter of each protected message
         self._bus = open_bus(**bus, own_echo=False)
 
     def fileno(self) -> int:
@@ -36,7 +48,10 @@ class PackLine:
         return int(self._bus.fileno())
 
     def heard(self) -> list[dict[str, float]]:
-        """The BMS's roles in every sound frame that has come, in order; can.CanError where the bus is lost."""
+        """The roles of HEARD in every sound frame of the BMS that has come, in order; can.CanError where the bus is lost.
+
+        An entry is empty where the frame says none of them, or says that it has no value.
+        """
         found = []
         for _ in range(AT_ONCE):
             message = self._bus.recv(0)
@@ -49,14 +64,21 @@ class PackLine:
                 continue
             if message.is_error_frame or message.is_remote_frame:
                 continue
-            flags = wire.EXTENDED if message.is_extended_id else 0
-            if not sound(self.db, Frame(0, 0.0, message.arbitration_id, flags, bytes(message.data))):
+            spec = self.db.by_id(message.arbitration_id, message.is_extended_id)
+            if spec is None or spec.name not in self._codecs:
                 continue
-            values = self.db.decode(message)
-            kept = {role: value for role, value in values.items() if role.partition("[")[0] in BMS_ROLES}
-            if kept:
-                found.append(kept)
+            flags, data = wire.EXTENDED if message.is_extended_id else 0, bytes(message.data)
+            if sound(self.db, Frame(0, 0.0, message.arbitration_id, flags, data)):
+                new = self._is_new(spec, data)
+                found.append(measured(spec, self._codecs[spec.name], data) if new else {})
         return found
+
+    def _is_new(self, spec: MessageSpec, data: bytes) -> bool:
+        """False for the frame before again: a BMS whose controller hangs, and whose CAN peripheral goes on."""
+        if spec.e2e is None:
+            return True
+        last, self._last[spec.name] = self._last.get(spec.name), data[COUNTER_BYTE]
+        return last != data[COUNTER_BYTE]
 
     def ask_open(self, now_s: float) -> None:
         """Ask the contactors to open, if a cycle has gone by since the last time; can.CanError where nobody takes it."""
@@ -70,3 +92,16 @@ class PackLine:
     def close(self) -> None:
         """Leave the bus."""
         self._bus.shutdown()
+
+
+def measured(spec: MessageSpec, codecs: Sequence[SignalCodec], data: bytes) -> dict[str, float]:
+    """Those of these roles of one message for which its data holds a count that can be a measured value.
+
+    Empty where every bit of the payload is set: so a sender without values leaves it.
+    """
+    data = data[: spec.length]
+    if not codecs or set(data[HEADER_BYTES if spec.e2e else 0 :]) == {0xFF}:
+        return {}
+    little, big = int.from_bytes(data, "little"), int.from_bytes(data, "big")
+    raws = [(codec, codec.raw(big if codec.big_endian else little)) for codec in codecs]
+    return {codec.key: codec.value(raw) for codec, raw in raws if codec.credible(raw)}

@@ -133,6 +133,13 @@ class Parts(Protocol):
         """The newest sound value of every role heard during the last second."""
         ...
 
+    def physical(self) -> dict[str, float]:
+        """What is true of the battery now, by role: of an emulated one by its world, else by its BMS before any gateway.
+
+        Never what the bench has written into a frame; for what is safe, never for a measurement.
+        """
+        ...
+
     def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float, /) -> Frame | None:
         """The first sound frame since then whose roles are accepted; None if there is none in time."""
         ...

@@ -1,9 +1,10 @@
 """The way to the safe state: inverter to zero and stopped, sources off, controller ended, contactors open.
 
 What talks to an inverter or a source may hang, so each does so in a thread of its own and is tried again until it
-succeeds or the time is over; meanwhile the bus is heard, and it alone (or, where it is silent, the inverter) says that
-the current is zero. The contactors are asked to open as soon as the inverter and the sources have stopped, or after
-STOP_FIRST_S without that: they open without current if they can, and under current if they must.
+succeeds or the time is over; meanwhile the physical side is heard (the BMS on its own bus, or the emulated world itself:
+see `physical`), and it alone (or, where it is silent, the inverter) says that the current is zero. The contactors are
+asked to open as soon as the inverter and the sources have stopped, or after STOP_FIRST_S without that: they open without
+current if they can, and under current if they must.
 
     begin --all stopped, or STOP_FIRST_S--> contactors asked to open, every cycle
     --current zero, contactors open, nothing left to wait for--> safe        --GIVE_UP_S--> not safe, and that is said
@@ -13,7 +14,6 @@ import os
 import select
 import signal
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.rig.envelope import REST_A
 from v2g_bench.rig.packline import PackLine
+from v2g_bench.rig.truthline import TruthLine
 
 STOP_FIRST_S = 0.3
 GRACE_S = 1.0  # for the controller, from SIGTERM to SIGKILL
@@ -61,6 +62,7 @@ class Reach:
     inverter: InverterAddress | None = None
     sources: list[SourceOff] = field(default_factory=list)
     line: PackLine | None = None
+    truth: TruthLine | None = None  # the emulated world's own word: where there is one, the BMS's is not asked
     groups: set[int] = field(default_factory=set)  # process groups of controllers
     world: int | None = None  # pidfd of the emulated world: without it no current flows
 
@@ -133,22 +135,23 @@ class SafeState:
         return all(act.done for act in self._acts)
 
     def _listen(self) -> None:
-        line = self._reach.line
-        if line is None or self._bus_problem:
-            time.sleep(POLL_S)
-            return
+        line, truth = None if self._bus_problem else self._reach.line, self._reach.truth
         waiting = select.poll()
-        waiting.register(line.fileno(), select.POLLIN)
+        for number in (source.fileno() for source in (line, truth) if source is not None):
+            if number >= 0:
+                waiting.register(number, select.POLLIN)
         waiting.poll(POLL_S * 1000)
+        heard: list[dict[str, float]] = []
         try:
-            for values in line.heard():
-                self._current_a = values.get("pack_current", self._current_a)
-                self._contactors = values.get("contactor_state", self._contactors)
-                if "pack_current" in values:
-                    flows = abs(values["pack_current"]) > REST_A
-                    self._rest_s = None if flows else self._rest_s or self._since_s()
+            heard = line.heard() if line is not None else []
         except (can.CanError, OSError, ValueError) as error:
             self._bus_problem = f"bus: {error}"
+        for values in heard if truth is None else truth.heard(self._clock.now_s()):
+            self._current_a = values.get("pack_current", self._current_a)
+            self._contactors = values.get("contactor_state", self._contactors)
+            if "pack_current" in values:
+                flows = abs(values["pack_current"]) > REST_A
+                self._rest_s = None if flows else self._rest_s or self._since_s()
 
     def _ask_open(self) -> None:
         line = self._reach.line
@@ -184,7 +187,7 @@ class SafeState:
         return self._at_rest() and (not self._full or self._open())
 
     def _at_rest(self) -> bool:
-        """By the BMS; where it cannot be heard, by the inverter that has said that it stopped."""
+        """By the physical side; where it cannot be heard, by the inverter that has said that it stopped."""
         if self._current_a is not None:
             return self._rest_s is not None
         silent = self._reach.line is None or bool(self._bus_problem) or self._since_s() > 2 * STOP_FIRST_S
@@ -202,7 +205,8 @@ class SafeState:
         if self._contactors is not None and self._full:
             told.append("contactors open" if self._contactors == OPEN else f"contactor state {self._contactors:g}")
         if self._current_a is not None:
-            told.append(f"current {self._current_a:.2f} A by the BMS")
+            by = "the BMS" if self._reach.truth is None else "the emulated world"
+            told.append(f"current {self._current_a:.2f} A by {by}")
         held = self._open() if self._full and self._contactors is not None else False
         stopped = any(act.name == "inverter" and act.done for act in self._acts) or self._reach.inverter is None
         off = all(act.done for act in self._acts if act.name != "inverter")

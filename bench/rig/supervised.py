@@ -6,8 +6,9 @@ are open.
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
@@ -18,6 +19,7 @@ from v2g_bench.rig.exchanges import Exchanges
 from v2g_bench.rig.guard import Guard
 from v2g_bench.rig.lock import shared, take
 from v2g_bench.rig.opening import Opening
+from v2g_bench.rig.physical import Physical, physical_side
 from v2g_bench.rig.safestate import stop_inverter
 
 
@@ -28,6 +30,7 @@ class Supervised(Opening):
     clock: Clock
     guard: Guard
     inverter: InverterClient | VendorInverter
+    side: Physical  # known once the bus is heard
     _note: Callable[[str], None]
     _temporary: bool
     _address: InverterAddress  # where the supervisor finds the inverter
@@ -78,6 +81,23 @@ class Supervised(Opening):
         if self._temporary:
             guard.tell("folder", path=str(self.folder))
         return f"watches over {', '.join(shared(rig)) or 'an emulated rig'}"
+
+    def _watch_physical(self, buses: Mapping[str, Mapping[str, Any]], world: Path) -> None:
+        """The supervisor hears the BMS on its own bus, and watches the physical side; what it cannot watch is said.
+
+        buses: the open ones by name; world: the control socket of the emulated world, if there is one.
+        """
+        rig = self.loaded.rig
+        self.side = side = physical_side(rig, self.db)
+        for words in side.blind:
+            self._note(words)
+        truth = str(world) if side.source == "plant" else None
+        self.guard.tell("physical", timeouts_s=dict(side.timeouts_s), truth=truth, roles=list(side.roles))
+        dbc = str(self.loaded.resolve(rig.bms.dbc, "bms.dbc"))
+        bus = buses["bms" if rig.has_gateway else "main"]
+        self.guard.tell("bus", bus=dict(bus), dbc=dbc, roles=self.roles)
+        self.guard.tell("arm")
+        self._later("safe state", self._safe_at_the_end)
 
     def _safe_at_the_end(self) -> None:
         """The safe state before the parts are closed; without a supervisor, the inverter at least.

@@ -2,7 +2,8 @@
 
 It ends a rig safe whatever becomes of the bench: it acts at the end of its standard input (the bench has ended, or was
 killed), when the bench's heartbeat stays away, when the running test outlives its time, when the bus is lost or the BMS
-falls silent, and when the BMS reports values beyond the rig's envelope (`envelope`). What it does stands in `safestate`.
+falls silent, and when a quantity of the physical side (`physical`) is beyond the rig's envelope, or any that a limit needs
+has not been heard for its time (`envelope`). What it does stands in `safestate`.
 
     bench --one JSON line per word--> supervisor     {"do": "watch", "group": 4711}
     supervisor --JSON lines--> bench                 {"safe": true, ...}, {"tripped": "..."}, {"alive": true}
@@ -36,6 +37,7 @@ from v2g_bench.rig.envelope import Watch
 from v2g_bench.rig.lock import Holding
 from v2g_bench.rig.packline import PackLine
 from v2g_bench.rig.safestate import GIVE_UP_S, POWER_ONLY_S, Outcome, Reach, SafeState, SourceOff, ended
+from v2g_bench.rig.truthline import TruthLine
 
 TICK_S = 0.01  # the bus is looked at so often, and not at every frame: the machine is a controller's as well
 ALIVE_S = 1.0
@@ -67,6 +69,7 @@ class Supervisor:
                 *(
                     "begin",
                     "limits",
+                    "physical",
                     "bus",
                     "arm",
                     "disarm",
@@ -112,6 +115,12 @@ class Supervisor:
         self._safety = safety
         self._watch = Watch(safety, self._clock.now_s())
 
+    def _physical(self, timeouts_s: dict[str, float], truth: str | None, roles: list[str]) -> None:
+        """What is to be heard, and how often; truth: the emulated world's control socket, None: the BMS says it."""
+        if self._watch is not None:
+            self._watch.expect(timeouts_s)
+        self._reach.truth = None if truth is None else TruthLine(truth, roles)
+
     def _bus(self, bus: dict[str, Any], dbc: str, roles: dict[str, Any]) -> None:
         self._reach.line = PackLine(bus, dbc, roles)
 
@@ -125,6 +134,9 @@ class Supervisor:
         self._watch, self._ended_well = None, well
         if well:
             self._leave_bus()
+            if self._reach.truth is not None:
+                self._reach.truth.close()
+                self._reach.truth = None
 
     def _inverter(self, **address: Any) -> None:
         self._reach.inverter = InverterAddress(**address)
@@ -177,16 +189,20 @@ class Supervisor:
     # What it does
 
     def _listen(self) -> None:
-        line = self._reach.line
-        if line is None:
-            return
+        line, truth, now_s = self._reach.line, self._reach.truth, self._clock.now_s()
+        heard: list[dict[str, float]] = []
         try:
-            for values in line.heard():
-                if self._watch is not None:
-                    self._watch.hear(values, self._clock.now_s())
+            heard = line.heard() if line is not None else []
         except (can.CanError, OSError, ValueError) as error:
             self._leave_bus()
             self._trip(f"the bus is lost: {error}")
+        true = heard if truth is None else truth.heard(now_s)
+        if self._watch is None:
+            return
+        if heard:
+            self._watch.hear_frame(now_s)
+        for values in true:
+            self._watch.hear(values, now_s)
 
     def _tick(self) -> None:
         now_s = self._clock.now_s()

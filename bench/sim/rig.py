@@ -136,6 +136,9 @@ class SimRig(Opening):
     def latest_all(self) -> dict[str, float]:
         return newest(self.db, self.capture.frames(since_s=self.timeline.now_s() - 1.0), self._begun_s)
 
+    def physical(self) -> dict[str, float]:
+        return self.plant.client.truth_pack()
+
     def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float, /) -> Frame | None:
         def fits(frame: Frame) -> bool:
             return sound(self.db, frame) and accept(self.db.decode(frame.message()))

@@ -137,6 +137,21 @@ def quiet(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("setup").client.reset(soc_pct=50)
 
 
+def test_the_truth_of_the_pack_is_asked_for_by_the_supervisor_and_never_what_the_bms_says(setup: Setup):
+    setup.client.inject(OverTemperature(cell=17, to_c=125.0))
+    started_s = time.monotonic()
+    eventually(lambda: setup.roles(started_s).get("cell_temperature_max", 0.0) > 120.0)
+    first = setup.client.truth_pack()
+    assert first["cell_temperature_max"] < 30.0
+    eventually(lambda: setup.client.truth_pack()["time_s"] > first["time_s"])
+    with pytest.raises(BenchError, match="cell=97"):
+        setup.client.heat_cell(97, 1.0)
+    setup.client.heat_cell(17, 1e6)
+    eventually(lambda: setup.client.truth_pack()["cell_temperature_max"] > 300.0)
+    setup.client.reset()
+    assert setup.client.truth_pack()["cell_temperature_max"] < 30.0
+
+
 SENSED = [
     CellImbalance(),
     CellVoltage(cell=96, to_v=4.2),

@@ -254,20 +254,22 @@ def test_a_timeout_skips_no_teardown_or_the_supervisor_does_it(start, tmp_path, 
         assert acts(done.folder)[0]["why"].endswith("test_hangs: ERROR")
 
 
-def test_the_envelope_is_watched_while_a_test_runs_and_asked_before_it_injects(tmp_path):
-    """The first test goes round the bench's own check, so that the supervisor alone sees the temperature."""
+def test_the_pack_itself_is_watched_and_what_a_stimulus_shows_is_not(tmp_path):
+    """A sensor may say whatever a test wants; a cell that truly gets hot ends the run."""
     suite = own_suite(
         tmp_path,
         """
         @pytest.mark.req("OWN-01")
-        def test_refused(bench):
-            with bench.inject(OverTemperature(cell=17, to_c=61.0)):
-                pass
+        @pytest.mark.parametrize("to_c", [70.0, 125.0])
+        def test_stimulus(bench, judge, to_c):
+            with bench.at_power(-3000), bench.inject(OverTemperature(cell=17, to_c=to_c)):
+                bench.wait_until(lambda: False, 2.0)
+            judge.holds("it went on", True)
 
         @pytest.mark.req("OWN-01")
-        def test_seen(bench, judge):
+        def test_hot(bench, judge):
             with bench.at_power(-3000):
-                bench._parts.plant.client.inject(OverTemperature(cell=17, to_c=61.0))
+                bench._parts.plant.client.heat_cell(cell=17, power_w=1e6)
                 bench.wait_until(lambda: False, 5.0)
             judge.holds("nobody noticed", True)
 
@@ -278,14 +280,29 @@ def test_the_envelope_is_watched_while_a_test_runs_and_asked_before_it_injects(t
     )
     done = certify(tmp_path, truth_rig(tmp_path), [suite])
     found = {test.nodeid.rpartition("::")[2]: (test.verdict, test.reason) for test in done.requirement("OWN-01").tests}
-    assert found["test_refused"][0] == "ERROR"
-    assert (
-        "cell temperature 61 °C is beyond the rig's 60 °C ([safety] max_cell_temperature_c)" in found["test_refused"][1]
-    )
-    assert found["test_seen"][0] == "ERROR"
-    assert "supervisor: made the rig safe: cell temperature 61 °C is beyond" in found["test_seen"][1]
+    assert [found[f"test_stimulus[{to_c}]"][0] for to_c in (70.0, 125.0)] == ["PASS", "PASS"], found
+    assert found["test_hot"][0] == "ERROR"
+    (act,) = [
+        act for act in acts(done.folder) if "is beyond the rig's 60 °C ([safety] max_cell_temperature_c)" in act["why"]
+    ]
+    assert act["safe"]
+    assert "current -0.00 A by the emulated world" in act["text"]
+    assert f"supervisor: made the rig safe: {act['why']}" in found["test_hot"][1]
     assert "test_never_begun" not in found
     assert not Truth.of(done.folder).flows()
+
+
+def test_a_world_that_stands_still_ends_the_run_with_its_cause(start, tmp_path):
+    run = start(truth_rig(tmp_path), HOT)
+    wait_for("current", lambda: Truth.of(run.folder()).flows())
+    (world,) = [pid for pid, words in run.children().items() if "v2g_bench.plant.process" in words]
+    os.kill(world, signal.SIGSTOP)
+    done = run.end(90.0)
+    assert done.status != 0
+    assert done.verdict("SAF-01") == "ERROR"
+    assert "no credible value for 1 s: cell temperature (cell_temperature_max)" in acts(done.folder)[0]["why"]
+    assert not acts(done.folder)[0]["safe"]
+    assert not run.children()
 
 
 def test_a_bus_that_is_lost_ends_the_run_with_its_cause(start, tmp_path):

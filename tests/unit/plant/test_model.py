@@ -279,6 +279,34 @@ def test_setpoint_defects():
     assert plant.ac_power_w == pytest.approx(2100)
 
 
+def test_what_is_true_of_the_pack_is_not_what_its_sensors_are_made_to_show():
+    plant = at_power(-11_000, until_s=30.0)
+    sound = plant.truth_roles()
+    assert sound["cell_temperature_max"] == pytest.approx(25.0, abs=1.0)
+    assert sound["pack_voltage"] == plant.dc_voltage_v
+    assert sound["pack_current"] == plant.dc_current_a
+    assert sound["contactor_state"] == 2
+    for name, value, index in (
+        ("cell_temperature", 125.0, 17),
+        ("cell_voltage", 4.4, 3),
+        ("pack_current_bias", 100.0, None),
+        ("contactor_state", 0.0, None),
+    ):
+        plant.sensors_override.set(name, value, index)
+    assert plant.sensors.cell_temperature_max_c == 125.0
+    assert plant.truth_roles() == sound
+
+
+def test_a_cell_that_is_heated_is_truly_hot_before_its_sensor_says_so():
+    plant = at_power(0.0, until_s=1.0)
+    plant.cell_heat_w[16] = 1e6
+    plant.step(2.0)
+    true, sensed = plant.truth_roles(), plant.sensors
+    assert true["cell_temperature_max"] > 300.0
+    assert true["cell_temperature_min"] == pytest.approx(25.0, abs=0.5)
+    assert sensed.cell_temperature_max_c < 0.8 * true["cell_temperature_max"]
+
+
 def test_reset_makes_the_pack_quiet_and_keeps_the_controllers_commands():
     plant = at_power(-11_000, until_s=30.0)
     plant.sensors_override.set("soc_offset", 7.0)

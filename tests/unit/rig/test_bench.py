@@ -51,6 +51,7 @@ class FakeParts:
         self.loaded, self.clock = load_rig("virtual"), SimClock(100.0)
         self.power_w, self.obeys, self.refuses, self.dead = 0.0, 1.0, False, False
         self.slots_left_out = 7  # by the tests before
+        self.true = {}  # what is true of the pack besides its current
         self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
         self.controller, self.plant, self.armed = FakeController(self), None, 0
         self.db = SimpleNamespace(
@@ -96,6 +97,9 @@ class FakeParts:
     def latest_all(self):
         heard = {"pack_voltage": 350.0, "pack_current": self.pack_a, "contactor_state": self.contactors}
         return {} if self.silent else heard | {"trip_latched": self.latched, "charge_only": 0.0}
+
+    def physical(self):
+        return {"pack_voltage": 350.0, "pack_current": self.pack_a} | self.true
 
     def latest(self, role):
         return self.latest_all()[role]
@@ -176,9 +180,65 @@ def test_beyond_the_rating_nothing_is_asked_for(bench, parts):
     assert parts.controller.ran == []
 
 
-def test_beyond_the_envelope_nothing_is_injected(bench):
+def on_this_rig(parts, monkeypatch, **parts_of_the_rig):
+    """A bench on a rig with other parts, whose injector only says what it was asked for."""
+    parts.loaded = SimpleNamespace(rig=parts.loaded.rig.model_copy(update=parts_of_the_rig))
+    bench, injected = Bench(parts), []
+
+    @contextmanager
+    def active(faults, phase_s, meanwhile):
+        injected.extend(faults)
+        yield None
+
+    monkeypatch.setattr(bench._injector, "active", active)
+    return bench, injected
+
+
+REAL_BMS = load_rig("hardware-example").rig.bms
+TWO_BUSES, ONE_BUS = load_rig("hardware-example").rig.bus, load_rig("virtual").rig.bus
+
+
+@pytest.mark.parametrize("to_c", [61.0, 70.0, 125.0])
+@pytest.mark.parametrize(
+    "rig", [{}, {"bus": TWO_BUSES}, {"bms": REAL_BMS, "bus": TWO_BUSES}], ids=["emulated", "gateway", "real, gateway"]
+)
+def test_a_stimulus_that_heats_no_cell_has_no_limit(parts, monkeypatch, rig, to_c):
+    bench, injected = on_this_rig(parts, monkeypatch, **rig)
+    fault = OverTemperature(cell=1, to_c=to_c)
+    with bench.inject(fault), bench.inject(fault):  # the second while the bus shows the first
+        assert injected == [fault, fault]
+
+
+def test_where_a_real_bms_is_heard_directly_the_battery_itself_would_be_so_hot(parts, monkeypatch):
+    bench, injected = on_this_rig(parts, monkeypatch, bms=REAL_BMS, bus=ONE_BUS)
     with pytest.raises(BenchError, match="max_cell_temperature_c"), bench.inject(OverTemperature(cell=1, to_c=61)):
         pass
+    assert injected == []
+    with bench.inject(OverTemperature(cell=1, to_c=59)):
+        assert injected
+
+
+@pytest.mark.parametrize("true_c", [61.0, 300.0, math.nan])
+def test_while_the_pack_itself_is_beyond_the_envelope_nothing_is_injected(parts, monkeypatch, true_c):
+    bench, injected = on_this_rig(parts, monkeypatch)
+    parts.true = {"cell_temperature_max": true_c}
+    with pytest.raises(BenchError, match=r"is not injected.*max_cell_temperature_c"), bench.inject(BmsSilence()):
+        pass
+    assert injected == []
+
+
+def test_a_power_that_is_no_number_is_not_asked_for(bench, parts):
+    with pytest.raises(BenchError, match="max_power_w"), bench.at_power(math.nan):
+        pass
+    assert parts.controller.ran == []
+
+
+def test_the_current_of_a_power_is_judged_by_the_pack_s_true_voltage(bench, parts):
+    """8,000 W are 22.9 A at the 350 V that the bus shows, and 53 A at 150 V: the rig states 45 A."""
+    parts.true = {"pack_voltage": 150.0}
+    with pytest.raises(BenchError, match="max_current_a"), bench.at_power(-8000):
+        pass
+    assert parts.controller.ran == []
 
 
 @pytest.mark.parametrize(("scale", "said"), [(0.5, "the digitizer shows -4.4"), (-1.0, "the digitizer shows 8.8")])

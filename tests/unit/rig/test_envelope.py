@@ -1,13 +1,16 @@
 """The envelope judges values; the watch says once why a rig may not go on, and nothing else."""
 
+import math
+
 import pytest
 
-from v2g_bench.rig.envelope import OWN_STALL_S, Envelope, Watch
+from v2g_bench.rig.envelope import FRAMES, OWN_STALL_S, START_GRACE_S, Envelope, Watch, credible, needed
 from v2g_bench.rig.model import Safety
 
 LIMITS = Safety(
     max_cell_temperature_c=60, max_pack_voltage_v=410, max_current_a=40, max_power_w=11_000, max_at_power_s=30
 ).model_dump()
+CELLS = {"max_cell_voltage_v": 4.2, "min_cell_voltage_v": 2.8}
 SOUND = {"cell_temperature_max": 25.0, "pack_voltage": 350.0, "pack_current": -10.0}
 
 
@@ -23,12 +26,24 @@ SOUND = {"cell_temperature_max": 25.0, "pack_voltage": 350.0, "pack_current": -1
         ({"pack_current": -40.1}, "max_current_a"),
         ({"pack_current": 40.1}, "max_current_a"),
         ({"power": -11_001.0}, "max_power_w"),
-        ({"soc": 1e9, "cell_temperature_max": float("nan")}, ""),
+        ({"soc": 1e9}, ""),
+        ({"cell_temperature_max": math.nan}, "max_cell_temperature_c"),
+        ({"power": math.nan}, "max_power_w"),
+        ({"power": -math.inf}, "max_power_w"),
+        ({"cell_voltage_max": 4.21}, "max_cell_voltage_v"),
+        ({"cell_voltage_max": 4.2, "cell_voltage_min": 2.8}, ""),
+        ({"cell_voltage_min": 2.79}, "min_cell_voltage_v"),
+        ({"cell_voltage_min": math.nan}, "min_cell_voltage_v"),
     ],
 )
 def test_the_limits_are_inside_and_what_is_beyond_names_its_key(values, key):
-    assert key in Envelope(LIMITS).breach(values)
-    assert bool(Envelope(LIMITS).breach(values)) == bool(key)
+    breach = Envelope(LIMITS | CELLS).breach(values)
+    assert key in breach
+    assert bool(breach) == bool(key)
+
+
+def test_a_limit_that_is_no_number_lets_nothing_through():
+    assert "max_cell_temperature_c" in Envelope({"max_cell_temperature_c": math.nan}).breach(SOUND)
 
 
 def test_a_limit_that_is_not_stated_is_not_judged():
@@ -44,13 +59,15 @@ class Watched:
         self.watch.arm(self.now_s)
         self.watch.beat(self.now_s)
 
-    def runs(self, for_s, values=SOUND, *, beats=True, looks=True):
+    def runs(self, for_s, values=SOUND, *, beats=True, looks=True, frames=True):
         """What it says after this time."""
         said, end_s = "", self.now_s + for_s
         while self.now_s < end_s - 1e-9 and not said:
             self.now_s += 0.05
             if beats:
                 self.watch.beat(self.now_s)
+            if frames:
+                self.watch.hear_frame(self.now_s)
             if values:
                 self.watch.hear(values, self.now_s)
             if looks:
@@ -94,12 +111,119 @@ def test_current_that_flows_for_too_long(watched):
     assert "longer than 30 s" in watched.runs(2.0)
 
 
+NOT_HEARD = {
+    "missing": None,
+    "not a number": math.nan,
+    "infinite": math.inf,
+    "minus infinite": -math.inf,
+    "no number": "25",
+    "a flag": True,
+    "null": "null",
+    "impossible": 1e9,
+    "impossible, low": -1e9,
+}
+
+
+def without(role, how):
+    rest = {key: value for key, value in SOUND.items() if key != role}
+    return rest if how == "missing" else rest | {role: None if how == "null" else NOT_HEARD[how]}
+
+
+@pytest.mark.parametrize("how", NOT_HEARD)
+@pytest.mark.parametrize("role", SOUND)
+def test_each_quantity_has_an_age_of_its_own(watched, role, how):
+    """All others, and the frames of the BMS, go on as before."""
+    assert watched.runs(2.0) == ""
+    assert watched.runs(0.9, without(role, how)) == ""
+    said = watched.runs(0.2, without(role, how))
+    assert said.startswith("no credible value for 1 s: ")
+    assert [one for one in SOUND if f"({one})" in said] == [role]
+
+
+@pytest.mark.parametrize("role", SOUND)
+def test_a_quantity_that_comes_again_in_time_is_young_again(watched, role):
+    for _ in range(20):
+        assert watched.runs(0.9, without(role, "not a number")) == ""
+        assert watched.runs(0.05) == ""
+
+
+@pytest.mark.parametrize("how", NOT_HEARD)
+@pytest.mark.parametrize("role", SOUND)
+def test_a_quantity_that_never_comes_is_a_reason_after_the_start(watched, role, how):
+    assert watched.runs(START_GRACE_S - 0.1, without(role, how)) == ""
+    said = watched.runs(0.2, without(role, how))
+    assert said.startswith(f"no credible value at all for {START_GRACE_S:g} s: ")
+    assert [one for one in SOUND if f"({one})" in said] == [role]
+
+
+def test_each_quantity_has_a_timeout_of_its_own(watched):
+    watched.watch.expect({"cell_temperature_max": 0.5, "pack_current": 2.0})
+    assert watched.runs(1.0) == ""
+    assert watched.runs(0.45, {}) == ""
+    assert "for 0.5 s: cell temperature (cell_temperature_max)" in watched.runs(0.1, {})
+    temperature = {"cell_temperature_max": 25.0}
+    assert watched.runs(0.5, SOUND) == ""
+    assert watched.runs(1.9, temperature) == ""
+    assert "for 2 s: pack current (pack_current)" in watched.runs(0.2, temperature)
+
+
+def test_nothing_is_waited_for_that_no_limit_needs():
+    assert needed({"max_cell_temperature_c": 60.0, "max_current_a": None}) == {
+        "cell_temperature_max": ["max_cell_temperature_c"]
+    }
+    power = needed(Safety(max_cell_voltage_v=4.2).model_dump())
+    assert power["pack_current"] == ["max_power_w", "max_at_power_s"]
+    assert power["pack_voltage"] == ["max_power_w"]
+    assert power["cell_voltage_max"] == ["max_cell_voltage_v"]
+    assert "cell_voltage_min" not in power
+
+
+def test_a_maximum_below_its_minimum_is_neither_of_them():
+    crossed = {"cell_temperature_max": 20.0, "cell_temperature_min": 30.0, "pack_voltage": 350}
+    assert credible(crossed) == {"pack_voltage": 350.0}
+    assert credible({"cell_voltage_max": 3.7, "cell_voltage_min": 3.7}) == {
+        "cell_voltage_max": 3.7,
+        "cell_voltage_min": 3.7,
+    }
+
+
+@pytest.mark.parametrize("cell_c", [61.0, 300.0, 1500.0])
+def test_a_cell_that_burns_is_no_impossible_value(watched, cell_c):
+    assert "max_cell_temperature_c" in watched.runs(0.1, SOUND | {"cell_temperature_max": cell_c})
+
+
 def test_a_silent_bms_is_a_reason_unless_a_test_silences_it(watched):
+    watched.watch.expect({FRAMES: 1.0, "pack_current": 1.0})
+    assert watched.runs(1.0) == ""
     watched.watch.allow_silence(True, watched.now_s)
-    assert watched.runs(10.0, None) == ""
+    assert watched.runs(10.0, frames=False) == ""
     watched.watch.allow_silence(False, watched.now_s)
-    assert watched.runs(0.9, None) == ""
-    assert "no sound frame of the BMS for 1 s" in watched.runs(0.2, None)
+    assert watched.runs(0.9, frames=False) == ""
+    assert "no sound frame of the BMS for 1 s" in watched.runs(0.2, frames=False)
+
+
+def test_what_is_physical_is_never_silenced(watched):
+    watched.watch.expect({FRAMES: 1.0, "pack_current": 1.0})
+    assert watched.runs(1.0) == ""
+    watched.watch.allow_silence(True, watched.now_s)
+    assert watched.runs(1.2, {}, frames=False) == "no credible value for 1 s: pack current (pack_current)"
+
+
+def test_all_that_are_missing_are_named(watched):
+    watched.watch.expect({FRAMES: 1.0} | dict.fromkeys(SOUND, 1.0))
+    assert watched.runs(1.0) == ""
+    assert watched.runs(1.2, {}, frames=False) == (
+        "no sound frame of the BMS for 1 s; no credible value for 1 s: cell temperature (cell_temperature_max), "
+        "pack voltage (pack_voltage), pack current (pack_current)"
+    )
+
+
+def test_a_watch_that_hears_is_awake_even_where_it_is_seldom_asked():
+    watch = Watch(LIMITS, 0.0)
+    watch.arm(0.0)
+    for hundredth in range(1000):
+        watch.hear({"pack_voltage": 350.0, "cell_temperature_max": math.nan}, hundredth / 100)
+    assert watch.due(10.0) != ""
 
 
 def test_a_bench_without_a_heartbeat_is_a_reason(watched):

@@ -11,7 +11,15 @@ from v2g_bench.can.roles import read_roles
 from v2g_bench.clock import SimClock
 from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
-from v2g_bench.faults import BmsSilence, EmiNoise, Expectation, OverTemperature, SocDivergence, ThermalGradient
+from v2g_bench.faults import (
+    BmsSilence,
+    DominantShort,
+    EmiNoise,
+    Expectation,
+    OverTemperature,
+    SocDivergence,
+    ThermalGradient,
+)
 from v2g_bench.rig.injection import HEALTHY_S, READBACK_S, Injector
 from v2g_bench.rig.load import load_rig
 from v2g_bench.rig.trace import Stamp
@@ -336,3 +344,19 @@ def test_a_second_fault_that_never_comes_is_an_error_and_both_are_taken_back(wor
     with pytest.raises(BenchError, match="not seen on the bus"), Injector(world).active((HOT, HOT), 0.0):
         pass
     assert sorted(world.cleared) == [1, 2]
+
+
+@pytest.mark.parametrize("fault", [EmiNoise(loss_pct=100), DominantShort(), BmsSilence()], ids=str)
+def test_whatever_keeps_frames_from_the_bus_is_told_until_the_last_of_it_is_over(world, fault):
+    injector = Injector(world)
+    purpose = fault.transmit() is not None or fault.wire() is not None
+    with injector._silence(purpose):
+        with injector._silence(True):
+            pass
+        assert world.silences == [True, True, True]
+    assert world.silences[-1] is False
+
+
+def test_what_the_bms_is_made_to_say_silences_nobody(world):
+    on_bus(world, HOT)
+    assert world.silences == []

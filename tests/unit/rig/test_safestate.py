@@ -122,6 +122,32 @@ def test_where_the_bms_is_silent_the_inverter_s_word_counts(line, inverter):
     assert not outcome.safe
 
 
+class Truth:
+    """An emulated world's own word about its pack: that of `line`, or another."""
+
+    def __init__(self, line, current_a=None):
+        self._line, self._current_a = line, current_a
+
+    def fileno(self):
+        return -1
+
+    def heard(self, now_s):
+        current_a = self._line.current_a if self._current_a is None else self._current_a
+        return [{"pack_current": current_a, "contactor_state": self._line.state}]
+
+
+def test_where_the_world_itself_says_it_the_bms_is_not_believed(line, inverter):
+    """A stimulus may show a current of zero, and open contactors, while current flows."""
+    outcome, _ = go(Reach(inverter=INVERTER, line=line, truth=Truth(line, -9.0)), give_up_s=0.8)
+    assert not outcome.safe
+    assert "current -9.00 A by the emulated world" in outcome.text
+    line.heard = lambda: [{"pack_current": -9.0, "contactor_state": 2.0}]
+    line.state = 2.0
+    outcome, _ = go(Reach(inverter=INVERTER, line=line, truth=Truth(line)))
+    assert outcome.safe
+    assert outcome.text.endswith("contactors open; current 0.00 A by the emulated world")
+
+
 def test_nothing_known_is_not_safe():
     outcome, _ = go(Reach(), give_up_s=0.3)
     assert not outcome.safe

@@ -1,9 +1,12 @@
 """The safe state: by the supervisor as gently as it can, fully where that is not enough, and never forgotten at the end."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from v2g_bench.can.roles import read_roles
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.address import InverterAddress
@@ -101,3 +104,40 @@ def test_the_supervisor_hears_when_a_test_must_have_ended_and_when_silence_is_wa
         ("deadline", {"at_s": None}),
         ("silence", {"allowed": True}),
     ]
+
+
+def opened(name, roles_without=()):
+    """A rig with its database, and what it noted."""
+    rig, notes = Supervised(load_rig(name)), []
+    rig.guard, rig.clock, rig._note = Guard(), SimClock(100.0), notes.append
+    roles = rig.loaded.rig.bms.roles
+    table = read_roles(rig.loaded.resolve(roles, "bms.roles")) if isinstance(roles, str) else roles
+    bms = rig.loaded.rig.bms.model_copy(
+        update={"roles": {role: signal for role, signal in table.items() if role not in roles_without}}
+    )
+    safety = rig.loaded.rig.safety.model_copy(update={"max_cell_voltage_v": 4.2})
+    changed = rig.loaded.rig.model_copy(update={"bms": bms, "safety": safety})
+    rig.loaded = SimpleNamespace(rig=changed, resolve=rig.loaded.resolve)
+    rig._open_database()
+    return rig, notes
+
+
+def test_the_supervisor_is_told_what_to_watch_before_it_is_armed():
+    rig, notes = opened("virtual")
+    rig._watch_physical({"main": {"channel": "bus"}}, Path("/run/plant"))
+    assert [what for what, _ in rig.guard.told] == ["physical", "bus", "arm"]
+    physical, bus = rig.guard.told[0][1], rig.guard.told[1][1]
+    assert physical["truth"] == "/run/plant"
+    assert physical["timeouts_s"]["cell_temperature_max"] == 1.0
+    assert bus["bus"]["channel"] == "bus"
+    assert notes == []
+    assert json.loads(json.dumps(physical)) == physical
+
+
+def test_a_limit_that_cannot_be_watched_is_noted_when_the_rig_is_opened():
+    rig, notes = opened("hardware-example", ["cell_voltage_max"])
+    rig._watch_physical({"bms": {"channel": "can0"}, "ems": {"channel": "can1"}}, Path("/run/plant"))
+    assert rig.guard.told[0][1]["truth"] is None
+    assert rig.guard.told[1][1]["bus"] == {"channel": "can0"}, "what the gateway writes is not the battery's word"
+    (told,) = notes
+    assert told.startswith("NOT WATCHED: [safety] max_cell_voltage_v: ")
