@@ -16,6 +16,7 @@ a digit too many), they are no ratings.
 """
 
 import dataclasses
+import types
 import typing
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -79,19 +80,22 @@ class Within:
         """`whole` for a field of type int, else `real`."""
         return self.whole(value) if kind is int else self.real(value)
 
-    def option(self, *, whole: bool = False) -> "typing.Callable[[str], Any]":
-        """The `type` of a command-line option; argparse and pytest print its ArgumentTypeError as it stands."""
-        import argparse
+    def real_text(self, text: str) -> float:
+        """The `type` of an option on a command line: argparse and pytest print its ArgumentTypeError as it stands."""
+        return self._text(float, text)
 
-        def convert(text: str) -> float:
-            try:
-                value = int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
-                return self.whole(value) if whole else self.real(value)
-            except ValueError:
-                kind = "a whole number" if whole else "a number"
-                raise argparse.ArgumentTypeError(f"{shown(text)} is not {kind} {self}") from None
+    def whole_text(self, text: str) -> int:
+        """As `real_text`, for a whole number."""
+        return int(self._text(int, text))
 
-        return convert
+    def _text(self, kind: type, text: str) -> float:
+        try:
+            return self.of(kind, int(text) if text.strip().lstrip("+-").isdecimal() else float(text))
+        except ValueError:
+            from argparse import ArgumentTypeError
+
+            whole = "whole " if kind is int else ""
+            raise ArgumentTypeError(f"{shown(text)} is not a {whole}number {self}") from None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> "CoreSchema":
         """The check as pydantic calls it; `source` is the annotated type."""
@@ -161,8 +165,12 @@ CanId = Annotated[int, Within(0, 0x1FFF_FFFF)]
 # Counts
 Memory = Annotated[int, Within(1, 10**9)]
 """Readings that an instrument holds."""
-Seed = Annotated[int, Within(0, 2**63 - 1)]
-Trials = Annotated[int, Within(1, 1_000_000)]
+SEED = Within(0, 2**63 - 1)
+TRIALS = Within(1, 1_000_000)
+WORKERS = Within(1, 10_000)
+"""Processes, of one machine or of many."""
+Seed = Annotated[int, SEED]
+Trials = Annotated[int, TRIALS]
 Count = Annotated[int, Within(0, 2**63 - 1)]
 
 
@@ -176,7 +184,13 @@ def ranges_of(kind: Hashable) -> dict[str, tuple[Any, Within]]:
 
 def ranged(hint: Any) -> tuple[Any, Within] | None:
     """(int or float, range) of an annotation such as `Port` or `Port | None`; None where it states no range."""
-    return next(((kind, limits) for kind, limits in numbers_in(hint) if limits is not None), None)
+    parts = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    for part in parts:
+        if typing.get_origin(part) is Annotated:
+            kind, *more = typing.get_args(part)
+            if limits := next((one for one in more if isinstance(one, Within)), None):
+                return kind, limits
+    return None
 
 
 def numbers_in(hint: Any) -> Iterator[tuple[Any, Within | None]]:
@@ -195,22 +209,28 @@ def numbers_in(hint: Any) -> Iterator[tuple[Any, Within | None]]:
             yield from numbers_in(part)
 
 
+def require_ranges(record: Any, where: str) -> None:
+    """BenchError for a field of this dataclass that is not a number in its range; a whole one written 5.0 becomes 5."""
+    made = typing.cast(Hashable, type(record))
+    for name, (kind, limits) in ranges_of(made).items():
+        value = getattr(record, name)
+        if value is None and name in _optional(made):
+            continue
+        try:
+            checked = limits.of(kind, value)
+        except ValueError as error:
+            raise BenchError(f"{where}: {name}", str(error)) from None
+        if kind is int and not isinstance(value, int):
+            object.__setattr__(record, name, checked)
+
+
 class Ranged:
     """Base of dataclasses whose values come from outside: every number is checked when one is made. BenchError."""
 
     WHERE: typing.ClassVar[str] = ""  # what an error names before the field; the class's name without it
 
     def __post_init__(self) -> None:
-        for name, (kind, limits) in ranges_of(type(self)).items():
-            value = getattr(self, name)
-            if value is None and name in _optional(type(self)):
-                continue
-            try:
-                checked = limits.of(kind, value)
-            except ValueError as error:
-                raise BenchError(f"{self.WHERE or type(self).__name__}: {name}", str(error)) from None
-            if kind is int and not isinstance(value, int):
-                object.__setattr__(self, name, checked)  # written 5.0
+        require_ranges(self, self.WHERE or type(self).__name__)
 
 
 @cache

@@ -51,6 +51,7 @@ from v2g_bench.within import ANY, Seed, Within
 
 SHIPPED = Path(__file__).parent / "campaigns"
 FIELDS = 6  # the most fields that a fault can vary
+Scenarios = Annotated[int, Within(1, 10_000_000)]
 RESERVED = ("kind", "weight", "hold_s")
 
 
@@ -92,8 +93,8 @@ class CampaignFile(Checked):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     seed: Seed = 1
-    trials: Annotated[int, Within(1, 10_000_000)] = 1000
-    per_stand: Annotated[int, Within(1, 10_000_000)] = 100
+    trials: Scenarios = 1000
+    per_stand: Scenarios = 100
     stand: StandSpans = StandSpans()
     time: TimeSpans = TimeSpans()
     limits: dict[str, Annotated[float, ANY]] = {}  # in the ranges of `witness.Limits`

@@ -111,13 +111,13 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
 
     An unknown driver or option is for `driver_named` to find.
     """
+    if name in DRIVERS:
+        _check_numbers(DRIVERS[name], options)
     for option, value in options.items():
         if not isinstance(value, bool | int | float | str):
             raise ValueError(f"{option}: {shown(value)} is no number, no text, and not true or false")
         if isinstance(value, int | float) and not isinstance(value, bool):
             _within(ANY, float, option, value)
-    if name in DRIVERS:
-        _check_numbers(DRIVERS[name], options)
 
 
 def _check_numbers(part: Callable[..., Any], options: Mapping[str, Any]) -> None:

@@ -16,9 +16,9 @@ def test_file_of_the_manual() -> None:
     [
         ("MIN_SOC 25\nMAX_SOC=75", "limits.conf: line 1", "not KEY=VALUE"),
         ("MIN_SOC=25\nMAX_SOC=many", "limits.conf: line 2", "not a number"),
-        ("MIN_SOC=25\nMAX_SOC=101", "limits.conf: line 2", "not within 0 to 100"),
-        ("MIN_SOC=-1\nMAX_SOC=75", "limits.conf: line 1", "not within 0 to 100"),
-        ("MIN_SOC=nan\nMAX_SOC=75", "limits.conf: line 1", "not within 0 to 100"),
+        ("MIN_SOC=25\nMAX_SOC=101", "limits.conf: line 2", "not a number from 0 to 100"),
+        ("MIN_SOC=-1\nMAX_SOC=75", "limits.conf: line 1", "not a number from 0 to 100"),
+        ("MIN_SOC=nan\nMAX_SOC=75", "limits.conf: line 1", "not a number from 0 to 100"),
         ("MIN_SOC=25\nMIN_SOC=30\nMAX_SOC=75", "limits.conf: line 2", "second time"),
         ("MIN_SOC=25\nMAXSOC=75", "limits.conf: line 2", "unknown key 'MAXSOC'"),
         ("MIN_SOC=25", "limits.conf", "MAX_SOC is missing"),
