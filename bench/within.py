@@ -16,6 +16,7 @@ a digit too many), they are no ratings.
 """
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Hashable, Iterator
@@ -42,6 +43,11 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
+def _figure(bound: float) -> str:
+    """All digits of a whole bound, as far as a float has them."""
+    return str(int(bound)) if math.isfinite(bound) and bound == int(bound) and abs(bound) < 1e19 else f"{bound:.15g}"
+
+
 @dataclass(frozen=True)
 class Within:
     """A range, in the unit that the field's name carries. over, under: that bound itself is not allowed."""
@@ -53,10 +59,12 @@ class Within:
 
     def __str__(self) -> str:
         """As a message says it."""
-        low = f"above {self.low:.15g}," if self.over else f"from {self.low:.15g}"
+        if (self.low, self.high) == (-math.inf, math.inf):
+            return "of any size"
+        low, high = _figure(self.low), _figure(self.high)
         if self.under:
-            return f"{low.rstrip(',')}, below {self.high:.15g}"
-        return f"{low} {'up ' if self.over else ''}to {self.high:.15g}"
+            return f"{'above' if self.over else 'from'} {low}, below {high}"
+        return f"above {low}, up to {high}" if self.over else f"from {low} to {high}"
 
     def __contains__(self, value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -68,7 +76,10 @@ class Within:
         """The value as a float. ValueError that says what was found and what is allowed."""
         if value not in self:
             raise ValueError(f"{shown(value)} is not a number {self}")
-        return float(typing.cast(float, value))
+        try:
+            return float(typing.cast(float, value))
+        except OverflowError:  # an integer below a bound that is infinite
+            raise ValueError(f"{shown(value)} is not a number {self}") from None
 
     def whole(self, value: object) -> int:
         """The value as an int, also where it was written 5e5. ValueError as for `real`."""

@@ -119,7 +119,7 @@ def _number_within(kind: Any, limits: Within, data: Any, at: str) -> Any:
         if isinstance(data, float) and not math.isfinite(data):
             raise ValueError(f"{data} is not a number of JSON")
         return limits.of(kind, data)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise BenchError(at, str(error)) from None
 
 

@@ -18,6 +18,8 @@ def test_file_of_the_manual() -> None:
         ("MIN_SOC=25\nMAX_SOC=many", "limits.conf: line 2", "not a number"),
         ("MIN_SOC=25\nMAX_SOC=101", "limits.conf: line 2", "not a number from 0 to 100"),
         ("MIN_SOC=-1\nMAX_SOC=75", "limits.conf: line 1", "not a number from 0 to 100"),
+        ("MIN_SOC=25\nMAX_SOC=inf", "limits.conf: line 2", "'inf' is not a number from 0 to 100"),
+        ("MIN_SOC=25\nMAX_SOC=" + "9" * 5000, "limits.conf: line 2", "… is not a number from 0 to 100"),
         ("MIN_SOC=nan\nMAX_SOC=75", "limits.conf: line 1", "not a number from 0 to 100"),
         ("MIN_SOC=25\nMIN_SOC=30\nMAX_SOC=75", "limits.conf: line 2", "second time"),
         ("MIN_SOC=25\nMAXSOC=75", "limits.conf: line 2", "unknown key 'MAXSOC'"),

@@ -23,7 +23,7 @@ NEVER = [
     "-1",
     "[]",
 ]
-ZERO_COUNTS = {"trigger", "mark", "current_a", "current_pct"}  # a pin's number; one of two errors that add up
+ZERO_COUNTS = {"trigger", "mark", "current_a", "current_pct", "ratio_pct"}  # a pin; errors that may be none
 
 
 def numbers():
