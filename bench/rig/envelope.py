@@ -66,7 +66,8 @@ class Envelope:
 class Watch:
     """Collects what the supervisor hears; `due` is asked regularly. Times are bench-clock seconds.
 
-    safety: the rig's [safety] as a mapping; BenchError for a limit that is no finite number. The heartbeat is watched from the first beat on, everything else from `arm`.
+    safety: the rig's [safety] as a mapping; BenchError for a limit that is no finite number.
+    The heartbeat is watched from the first beat on, everything else from `arm`.
     """
 
     def __init__(self, safety: Mapping[str, float | None], now_s: float) -> None:

@@ -149,7 +149,7 @@ def _numbers_of_faults():
                 yield pytest.param(kind, name, id=f"{kind.kind}.{name}")
 
 
-@pytest.mark.parametrize(("kind", "name"), _numbers_of_faults())
+@pytest.mark.parametrize(("kind", "name"), list(_numbers_of_faults()))
 def test_every_number_of_every_fault_is_checked(kind, name):
     needed = {field.name: 1 for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
     for value in NO_NUMBERS:

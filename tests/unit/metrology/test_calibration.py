@@ -136,7 +136,7 @@ def test_outside_of_the_calibrated_ranges_is_an_error(record_file, quantity, rea
 NUMBER = re.compile(r"^(\w+) = (-?[\d.e-]+)$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("at", NUMBER.finditer(RECORD + TIMING), ids=lambda at: f"{at.start()}-{at[1]}")
+@pytest.mark.parametrize("at", list(NUMBER.finditer(RECORD + TIMING)), ids=lambda at: f"{at.start()}-{at[1]}")
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e308", "true", "1" + "0" * 400, '"nan"'])
 def test_no_number_of_a_record_can_be_nonsense(record_file, at, value):
     text = RECORD + TIMING
