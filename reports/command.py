@@ -8,7 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.within import Within
+
 KEY = "V2G_BENCH_KEY"
+RUNS = Within(1, 1_000_000)
 
 
 def configure(commands: Any) -> None:
@@ -48,7 +51,9 @@ def configure(commands: Any) -> None:
     )
     history.add_argument("--rig", metavar="NAME", help="of this rig (default: of all)")
     history.add_argument("--requirement", metavar="ID", help="of this requirement, with every run")
-    history.add_argument("--within", type=int, default=30, metavar="N", help="alarm where a limit is N runs away (30)")
+    history.add_argument(
+        "--within", type=RUNS.whole_text, default=30, metavar="N", help="alarm where a limit is N runs off (30)"
+    )
     history.add_argument("--page", type=Path, metavar="HTML", help="write it as a page as well")
     history.add_argument(
         "--changes", action="store_true", help="only what changed since the run before; status 1 if so"

@@ -13,16 +13,23 @@ test FAIL whatever was passed in, and so on up to `Run.verdict`. A file in which
 """
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.files import write_atomic
-from v2g_bench.reports.strict import build, plain
+from v2g_bench.reports.strict import ANYTHING, build, plain
 from v2g_bench.reports.verdicts import ERROR, INCONCLUSIVE, NOT_APPLICABLE, PASS, VERDICTS, member, no_better, worst
+from v2g_bench.textfile import json_of, read_text
+from v2g_bench.within import Within
 
 SCHEMA = 2
+Real = Annotated[float, ANYTHING]
+Spread = Annotated[float, Within(0, math.inf)]
+Coverage = Annotated[float, Within(0, 1000, over=True)]  # one degree of freedom and 99.9 %: 637
+Place = Annotated[int, Within(0, 2**53)]
 EVIDENCE = ("simulated", "emulated", "hardware")
 CLOCKS = ("real", "virtual")
 SOURCES = "sources of "  # how the name of a comparison begins: of who shows one quantity, beside what a test is about
@@ -36,16 +43,16 @@ class Trial:
     clock; waveform is a .npz relative to the run folder (see `record.load_record`).
     """
 
-    index: int
-    attempt: int = 1
-    value: float | None = None
-    expanded: float | None = None
+    index: Place
+    attempt: Place = 1
+    value: Real | None = None
+    expanded: Spread | None = None
     void: bool = False
     void_reason: str = ""
-    t0_s: float | None = None
+    t0_s: Real | None = None
     t0_source: str = ""
-    t1_s: float | None = None
-    phase_s: float | None = None
+    t1_s: Real | None = None
+    phase_s: Real | None = None
     waveform: str | None = None
     note: str = ""
 
@@ -60,15 +67,15 @@ class Measurement:
 
     name: str
     quantity: str = ""
-    value: float | None = None
+    value: Real | None = None
     unit: str = ""
-    expanded: float | None = None
-    k: float | None = None
-    limit_low: float | None = None
-    limit_high: float | None = None
+    expanded: Spread | None = None
+    k: Coverage | None = None
+    limit_low: Real | None = None
+    limit_high: Real | None = None
     limit_text: str = ""
     rule: str = ""
-    p_conform: float | None = None
+    p_conform: Annotated[float, Within(0, 1)] | None = None
     verdict: str = ""
     statement: str = ""
     trials: list[Trial] = field(default_factory=list)
@@ -91,7 +98,7 @@ class TestResult:
     title: str = ""
     verdict: str = ""
     reason: str = ""
-    duration_s: float = 0.0
+    duration_s: Annotated[float, Within(0, 1e9)] = 0.0
     measurements: list[Measurement] = field(default_factory=list)
     log: str = ""
 
@@ -165,10 +172,10 @@ class BudgetRow:
 
     name: str
     distribution: str = ""
-    u: float = 0.0
-    sensitivity: float = 1.0
-    contribution: float = 0.0
-    dof: float = float("inf")
+    u: Spread = 0.0
+    sensitivity: Real = 1.0
+    contribution: Spread = 0.0
+    dof: Spread = float("inf")
     source: str = ""
 
 
@@ -179,10 +186,10 @@ class BudgetTable:
     title: str
     unit: str
     rows: list[BudgetRow] = field(default_factory=list)
-    u: float = 0.0
-    dof: float = float("inf")
-    k: float = 2.0
-    expanded: float = 0.0
+    u: Spread = 0.0
+    dof: Spread = float("inf")
+    k: Coverage = 2.0
+    expanded: Spread = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +222,7 @@ class Run:
     job: what the laboratory knows of its order (customer, environment, condition of the item, …), in its own words.
     """
 
-    schema: int = SCHEMA
+    schema: Place = SCHEMA
     title: str
     started: str
     ended: str = ""
@@ -233,7 +240,7 @@ class Run:
     controller: Controller
     instruments: list[Instrument] = field(default_factory=list)
     host: dict[str, str] = field(default_factory=dict)
-    seed: int = 0
+    seed: Annotated[int, Within(-(2**63), 2**64)] = 0
     thresholds: dict[str, str] = field(default_factory=dict)
     pics: dict[str, str] = field(default_factory=dict)
     requirements: list[Requirement] = field(default_factory=list)
@@ -244,9 +251,9 @@ class Run:
     place: str = ""
     job: dict[str, str] = field(default_factory=dict)
     deviations: list[str] = field(default_factory=list)
-    voids: int = 0
-    trials: int = 0
-    exit_status: int = 0
+    voids: Place = 0
+    trials: Place = 0
+    exit_status: Annotated[int, Within(-255, 255)] = 0
     issue: Issue | None = None
 
     def __post_init__(self) -> None:
@@ -279,12 +286,7 @@ def dump(run: Run, path: Path) -> None:
 def load(path: Path) -> Run:
     """Read a results.json. BenchError names the key that is unknown, missing, of the wrong type or contradictory."""
     where = str(path)
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BenchError(where, f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise BenchError(where, f"is not JSON: {error}", "was the run killed while it wrote?") from error
+    data = json_of(read_text(path), where, "was the run killed while it wrote?")
     if not isinstance(data, dict):
         raise BenchError(where, f"expected an object, found {type(data).__name__}")
     if data.get("schema") != SCHEMA:

@@ -24,7 +24,10 @@ from functools import cache
 from typing import Any
 
 from v2g_bench.errors import BenchError
+from v2g_bench.within import Within, shown
 
+ANYTHING = Within(-math.inf, math.inf)
+"""Also what could not be told ("nan"), as in a value that a meter did not have."""
 _NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 T = typing.TypeVar("T")
 
@@ -56,7 +59,7 @@ def build(kind: type[T], data: Any, where: str, path: str = "") -> T:
     """
     if not isinstance(data, dict):
         raise BenchError(_at(where, path), f"expected an object, found {type(data).__name__}")
-    hints = _hints(typing.cast(Hashable, kind))
+    hints = _ranged_hints(typing.cast(Hashable, kind))
     for key in data:
         if key not in hints:
             raise BenchError(_at(where, _join(path, str(key))), "unknown key", f"known keys: {', '.join(hints)}")
@@ -79,8 +82,17 @@ def _hints(kind: Hashable) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(typing.cast(Any, kind))}
 
 
+@cache
+def _ranged_hints(kind: Hashable) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(typing.cast(Any, kind))}
+
+
 def _value(hint: Any, data: Any, where: str, path: str) -> Any:
     origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        kind, *more = typing.get_args(hint)
+        return _number_within(kind, next(one for one in more if isinstance(one, Within)), data, _at(where, path))
     if origin is list and isinstance(data, list):
         (item,) = typing.get_args(hint)
         return [_value(item, each, where, f"{path}[{index}]") for index, each in enumerate(data)]
@@ -97,17 +109,27 @@ def _value(hint: Any, data: Any, where: str, path: str) -> Any:
     return _scalar(hint, data, where, path)
 
 
+def _number_within(kind: Any, limits: Within, data: Any, at: str) -> Any:
+    """A number in its range. What is not finite is text, and only where the range reaches so far."""
+    if kind is float and isinstance(data, str) and data in _NOT_FINITE:
+        value = _NOT_FINITE[data]
+        if value in limits or (math.isnan(value) and limits == ANYTHING):
+            return value
+    try:
+        if isinstance(data, float) and not math.isfinite(data):
+            raise ValueError(f"{data} is not a number of JSON")
+        return limits.of(kind, data)
+    except ValueError as error:
+        raise BenchError(at, str(error)) from None
+
+
 def _scalar(hint: Any, data: Any, where: str, path: str) -> Any:
-    if hint is float and isinstance(data, str) and data in _NOT_FINITE:
-        return _NOT_FINITE[data]
-    if hint is float and isinstance(data, (int, float)) and not isinstance(data, bool):
-        return float(data)
-    if hint is int and isinstance(data, int) and not isinstance(data, bool):
-        return data
+    if hint in (float, int):
+        return _number_within(hint, ANYTHING, data, _at(where, path))
     if hint in (str, bool) and isinstance(data, hint):
         return data
     name = getattr(hint, "__name__", str(hint))
-    raise BenchError(_at(where, path), f"expected {name}, found {type(data).__name__} {str(data)[:40]!r}")
+    raise BenchError(_at(where, path), f"expected {name}, found {type(data).__name__} {shown(data)}")
 
 
 def _join(path: str, key: str) -> str:

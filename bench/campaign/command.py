@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
+from v2g_bench.within import SEED, WORKERS, Within
+
+SCENARIOS = Within(1, 10_000_000)
 
 MOST_SHRUNK = 5
 
@@ -21,10 +24,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Give `campaign` its arguments."""
     parser.add_argument("file", metavar="FILE", help="a campaign file, or one of: benign, fallbacks, shutdown")
     parser.add_argument(
-        "--trials", type=_whole, default=None, metavar="N", help="how many scenarios (default: the file's)"
+        "--trials",
+        type=SCENARIOS.whole_text,
+        default=None,
+        metavar="N",
+        help="how many scenarios (default: the file's)",
     )
-    parser.add_argument("--seed", type=int, default=None, metavar="N", help="another campaign of the same file")
-    parser.add_argument("--workers", type=_whole, default=1, metavar="N", help="processes on this machine (default 1)")
+    parser.add_argument(
+        "--seed", type=SEED.whole_text, default=None, metavar="N", help="another campaign of the same file"
+    )
+    parser.add_argument(
+        "--workers",
+        type=WORKERS.whole_text,
+        default=1,
+        metavar="N",
+        help="processes on this machine (default 1)",
+    )
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="run on the workers of this Dask scheduler")
     parser.add_argument("--no-shrink", action="store_true", help="write no small scenario files for failures")
     parser.add_argument("--rig", default="sim", metavar="NAME|PATH", help="a simulated rig (default: sim)")
@@ -178,9 +193,3 @@ def _absolute(core: str) -> str:
     """FILE:FACTORY with the file's full path, so that a worker elsewhere on this machine finds it."""
     name, colon, factory = core.rpartition(":")
     return f"{Path(name).resolve()}:{factory}" if colon and name.endswith(".py") else core
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a whole number from 1 on: {text!r}")
-    return int(text)

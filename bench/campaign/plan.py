@@ -31,73 +31,73 @@ Scenario i of a file with the same trials and seed is always the same one, whoev
 """
 
 import dataclasses
-import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 from scipy.stats import qmc
 
-from v2g_bench.campaign.scenario import Scenario, Stand, Timed
+from v2g_bench.campaign.scenario import LONGEST_S, Scenario, Stand, Timed
+from v2g_bench.campaign.span import Span, SpanWithin
 from v2g_bench.campaign.witness import Limits
+from v2g_bench.checked import Checked, validated
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import KINDS, from_dict
+from v2g_bench.textfile import toml_of
+from v2g_bench.within import ANY, Seed, Within
 
-Span = float | Annotated[list[float], Field(min_length=2, max_length=3)]
 SHIPPED = Path(__file__).parent / "campaigns"
 FIELDS = 6  # the most fields that a fault can vary
+Scenarios = Annotated[int, Within(1, 10_000_000)]
 RESERVED = ("kind", "weight", "hold_s")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StandSpans(_Part):
+class StandSpans(Checked):
     """The pack and its power."""
 
-    soc_pct: Span = 50.0
-    temperature_c: Span = 25.0
-    power_w: Span = -3000.0
+    soc_pct: Annotated[Span, SpanWithin(0, 100)] = 50.0
+    temperature_c: Annotated[Span, SpanWithin(-40, 60)] = 25.0
+    power_w: Annotated[Span, SpanWithin(-1e6, 1e6)] = -3000.0
 
 
-class TimeSpans(_Part):
+class TimeSpans(Checked):
     """When the faults come and go."""
 
-    at_s: Span = [0.0, 0.1]
-    second_s: Span = [-0.05, 0.05]
-    second_share: Annotated[float, Field(ge=0, le=1)] = 0.4
-    hold_s: Span = [0.1, 0.16]
-    tail_s: Annotated[float, Field(ge=0.02, le=60)] = 0.06
+    at_s: Annotated[Span, SpanWithin(0, LONGEST_S)] = [0.0, 0.1]
+    second_s: Annotated[Span, SpanWithin(-LONGEST_S, LONGEST_S)] = [-0.05, 0.05]
+    second_share: Annotated[float, Within(0, 1)] = 0.4
+    hold_s: Annotated[Span, SpanWithin(0, LONGEST_S)] = [0.1, 0.16]
+    tail_s: Annotated[float, Within(0.02, 60)] = 0.06
 
 
-class FaultSpans(BaseModel):
+class FaultSpans(Checked):
     """One kind of fault; all other keys are fields of it, each a span."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Span, SpanWithin(-1e9, 1e9)]]  # the fault itself knows its ranges
 
     kind: Literal[tuple(sorted(KINDS))]  # type: ignore[valid-type]
-    weight: Annotated[float, Field(gt=0)] = 1.0
-    hold_s: Span | None = None
+    weight: Annotated[float, Within(0, 1e6, over=True)] = 1.0
+    hold_s: Annotated[Span, SpanWithin(0, LONGEST_S)] | None = None
 
     def spans(self) -> dict[str, Any]:
         """The fields that vary, in order."""
         return dict(self.model_extra or {})
 
 
-class CampaignFile(_Part):
+class CampaignFile(Checked):
     """See the module's text."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    seed: Annotated[int, Field(ge=0)] = 1
-    trials: Annotated[int, Field(ge=1)] = 1000
-    per_stand: Annotated[int, Field(ge=1)] = 100
+    seed: Seed = 1
+    trials: Scenarios = 1000
+    per_stand: Scenarios = 100
     stand: StandSpans = StandSpans()
     time: TimeSpans = TimeSpans()
-    limits: dict[str, float] = {}
+    limits: dict[str, Annotated[float, ANY]] = {}  # in the ranges of `witness.Limits`
     fault: Annotated[list[FaultSpans], Field(min_length=1)]
 
 
@@ -115,17 +115,15 @@ def campaign_path(name: str) -> Path:
 
 def parse_campaign(text: str, where: str) -> CampaignFile:
     """The campaign of a file's text; BenchError with every key that is wrong, and every fault that cannot be."""
-    try:
-        found = CampaignFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise BenchError(where, f"is not TOML: {error}") from None
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
-        raise BenchError(where, wrong) from None
+    found = validated(CampaignFile, toml_of(text, where), where)
     known = {field.name for field in dataclasses.fields(Limits)}
     for key in found.limits:
         if key not in known:
             raise BenchError(f"{where}: limits.{key}", "unknown key", f"known: {', '.join(sorted(known))}")
+    try:
+        Limits(**found.limits)
+    except BenchError as error:
+        raise BenchError(f"{where}: {error.where}", error.what) from None
     for place, fault in enumerate(found.fault):
         spans = fault.spans()
         if len(spans) > FIELDS:

@@ -19,23 +19,28 @@ the same power is asked for again, which a latched controller must refuse. At `e
 """
 
 import json
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import Fault, from_dict
+from v2g_bench.textfile import read_toml
+from v2g_bench.within import Within
+
+Number = TypeVar("Number", int, float)
 
 ASK_AGAIN_S = 0.01
 LONGEST_S = 600.0
+_TIME = Within(0, LONGEST_S)
+_SEED = Within(0, 2**63 - 1)
 _NUMBERS = {
-    "soc_pct": (0.0, 100.0),
-    "temperature_c": (-40.0, 60.0),
-    "power_w": (-1e6, 1e6),
-    "clear_s": (0.0, LONGEST_S),
-    "end_s": (0.0, LONGEST_S),
+    "soc_pct": Within(0, 100),
+    "temperature_c": Within(-40, 60),
+    "power_w": Within(-1e6, 1e6),
+    "clear_s": _TIME,
+    "end_s": _TIME,
 }
 
 
@@ -100,9 +105,8 @@ def scenario_of(data: Mapping[str, Any], where: str) -> Scenario:
     for key in sorted(known - {"faults"}):
         if key not in data:
             raise BenchError(f"{where}: {key}", "is missing")
-    if not isinstance(data["seed"], int) or isinstance(data["seed"], bool) or data["seed"] < 0:
-        raise BenchError(f"{where}: seed", f"{data['seed']!r} is not a whole number from 0 on")
-    numbers = {key: _number(data[key], f"{where}: {key}", *limits) for key, limits in _NUMBERS.items()}
+    seed = _number(_SEED.whole, data["seed"], f"{where}: seed")
+    numbers = {key: _number(limits.real, data[key], f"{where}: {key}") for key, limits in _NUMBERS.items()}
     listed = data.get("faults", [])
     if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
         raise BenchError(f"{where}: faults", "is not a list of tables", "write each fault below a line [[faults]]")
@@ -112,32 +116,27 @@ def scenario_of(data: Mapping[str, Any], where: str) -> Scenario:
     for timed in faults:
         if timed.at_s >= numbers["clear_s"]:
             raise BenchError(f"{where}: faults", f"one begins at {timed.at_s:g} s, when all are taken back")
-    stand = Stand(data["seed"], numbers["soc_pct"], numbers["temperature_c"], numbers["power_w"])
+    stand = Stand(seed, numbers["soc_pct"], numbers["temperature_c"], numbers["power_w"])
     return Scenario(str(data["name"]), stand, faults, numbers["clear_s"], numbers["end_s"])
 
 
 def read_scenario(path: Path) -> Scenario:
     """The scenario of a file; BenchError with file and key for whatever is wrong in it."""
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BenchError(str(path), f"cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(str(path), f"is not TOML: {error}") from None
-    return scenario_of(data, str(path))
+    return scenario_of(read_toml(path), str(path))
 
 
 def _timed(data: Mapping[str, Any], where: str) -> Timed:
     if "at_s" not in data:
         raise BenchError(f"{where}: at_s", "is missing")
-    at_s = _number(data["at_s"], f"{where}: at_s", 0.0, LONGEST_S)
+    at_s = _number(_TIME.real, data["at_s"], f"{where}: at_s")
     try:
         return Timed(at_s, from_dict({key: value for key, value in data.items() if key != "at_s"}))
     except BenchError as error:
         raise BenchError(f"{where}: {error.where}", error.what, error.mend) from None
 
 
-def _number(value: Any, where: str, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise BenchError(where, f"{value!r} is not a number from {low:g} to {high:g}")
-    return float(value)
+def _number(check: Callable[[object], Number], value: object, where: str) -> Number:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise BenchError(where, str(error)) from None

@@ -27,19 +27,21 @@ from v2g_bench.can.switchboard import Switchboard
 from v2g_bench.can.wireboard import WireSwitchboard
 from v2g_bench.errors import BenchError
 from v2g_bench.priority import realtime
+from v2g_bench.textfile import json_of
+from v2g_bench.within import BitRate, CableM, Ranged, Seed
 
 _START_S = 20.0
 _STOP_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
-class WireSettings:
+class WireSettings(Ranged):
     """The physics of a bus: bit rates in bit/s, the cable's length in m, the seed of what is random."""
 
-    bitrate: int = 500_000
-    data_bitrate: int = 2_000_000
-    length_m: float = 5.0
-    seed: int = 0
+    bitrate: BitRate = 500_000
+    data_bitrate: BitRate = 2_000_000
+    length_m: CableM = 5.0
+    seed: Seed = 0
 
 
 class HubProcess:
@@ -160,7 +162,7 @@ def _board(path: str, wire: str = "") -> Switchboard:
     if not wire:
         return Switchboard(path)
     try:
-        settings = WireSettings(**json.loads(wire))
+        settings = WireSettings(**json_of(wire, "WIRE"))
         timing = BitTiming(settings.bitrate, settings.data_bitrate)
     except (TypeError, ValueError) as error:
         raise BenchError("WIRE", f"no settings of a wire: {error}") from error

@@ -12,7 +12,6 @@ Indexed roles (`INDEXED`) have one key per signal: "cell_voltage[17]".
 (Fraction(1, 1000), Fraction(0, 1))
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
+from v2g_bench.textfile import read_toml
+from v2g_bench.within import shown
 
 BMS_ROLES: dict[str, str] = {
     "cell_temperature_max": "degC",
@@ -110,12 +111,7 @@ def unit_names(canonical: str) -> list[str]:
 def read_roles(path: str | Path) -> dict[str, Any]:
     """The [roles] table of a TOML file, unchecked; BenchError if the file or the table is missing or broken."""
     path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("roles")
-    except OSError as error:
-        raise BenchError(str(path), f"cannot be read: {error.strerror}", "is the path right?") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(str(path), f"is not TOML: {error}") from error
+    table = read_toml(path, unreadable="is the path right?").get("roles")
     if not isinstance(table, dict):
         raise BenchError(str(path), "has no [roles] table")
     return table
@@ -137,9 +133,9 @@ def _entry(role: str, value: Any, where: str) -> RoleEntry:
             raise BenchError(where, f"unknown key {unknown[0]!r}" if unknown else "key 'signal' is missing", _SHAPE)
         invert, value = value.get("invert", False), value["signal"]
         if not isinstance(invert, bool):
-            raise BenchError(f"{where}.invert", f"must be true or false, not {invert!r}")
+            raise BenchError(f"{where}.invert", f"must be true or false, not {shown(invert)}")
     if not isinstance(value, str) or value.count(".") < 1:
-        raise BenchError(where, f"must name a signal, not {value!r}", _SHAPE)
+        raise BenchError(where, f"must name a signal, not {shown(value)}", _SHAPE)
     message, _, signal = value.rpartition(".") if "{" not in value else value.partition(".")
     if (role in INDEXED) != ("{n" in signal):
         wanted = "must hold {n}, which counts from 1" if role in INDEXED else "is one signal and must not hold {n}"

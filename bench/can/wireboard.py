@@ -25,8 +25,12 @@ from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.node import Node
 from v2g_bench.can.physics.timing import BitTiming
 from v2g_bench.can.switchboard import _BATCH, _TICK_S, Switchboard, _Node, _notice
+from v2g_bench.errors import BenchError
+from v2g_bench.textfile import json_of
+from v2g_bench.within import Within
 
 BENCH = "bench"
+_POWER = Within(-1e8, 1e8)  # W
 _PATIENCE_S = 0.1
 _LATEST_S = 0.1  # the wire is looked at this often at least
 
@@ -145,9 +149,9 @@ class WireSwitchboard(Switchboard):
 
     def _answer(self, node: _Node, packet: bytes) -> None:
         try:
-            request = json.loads(packet)
+            request = json_of(packet, "wire")
             reply: dict[str, Any] = {"ok": self._perform(request)}
-        except (ValueError, KeyError, TypeError) as error:
+        except (BenchError, ValueError, KeyError, TypeError) as error:
             reply = {"error": str(error)}
         self._send(node, json.dumps(reply).encode())
 
@@ -157,7 +161,7 @@ class WireSwitchboard(Switchboard):
                 conditions = [Condition.from_dict(one) for one in request["conditions"]]
                 return self._conditions.set(conditions, self._now_s())
             case "power":
-                return self._conditions.power(float(request["power_w"]))
+                return self._conditions.power(_POWER.real(request["power_w"]))
             case "status":
                 return self._conditions.status(self._now_s())
         raise ValueError(f"a wire does not know how to {request['op']!r}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
+from v2g_bench.textfile import json_of
 
 Request = dict[str, Any]
 Who = dict[str, Any]
@@ -84,9 +85,9 @@ class ControlServer:
 
     async def _answer(self, line: bytes, who: Who) -> Request:
         try:
-            request = json.loads(line)
-        except ValueError:
-            return {"ok": False, "text": "not JSON"}
+            request = json_of(line, "control")
+        except BenchError as error:
+            return {"ok": False, "text": f"not JSON: {error.what}"}
         if not isinstance(request, dict):
             return {"ok": False, "text": "not a JSON object"}
         return await self._handle(request, who)

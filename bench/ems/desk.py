@@ -17,11 +17,12 @@ from v2g_bench.ems.commands import (
 )
 from v2g_bench.ems.limits import SocLimits
 from v2g_bench.ems.window import Departure, Override
+from v2g_bench.within import Within, shown
 
 if TYPE_CHECKING:
     from v2g_bench.ems.core import Ems
 
-_NOT_A_POWER_W = 1e7
+POWER_W = Within(-1e7, 1e7)  # what can be meant by a power at all
 
 
 def carry_out(ems: "Ems", command: Command, now_s: float) -> Reply:
@@ -56,8 +57,8 @@ def carry_out(ems: "Ems", command: Command, now_s: float) -> Reply:
 
 def refusal_of(ems: "Ems", power_w: float) -> str | None:
     """Why this power cannot be asked for at all now; None if it can. Zero always can."""
-    if not abs(power_w) <= _NOT_A_POWER_W:
-        return f"not a power: {power_w:g} W"
+    if power_w not in POWER_W:
+        return f"not a power: {shown(power_w)} W"
     if power_w == 0:
         return None
     parts = ems.parts

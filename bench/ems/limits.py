@@ -13,7 +13,9 @@ from pathlib import Path
 
 from v2g_bench.ems.setpoint import Ceiling
 from v2g_bench.errors import BenchError
+from v2g_bench.within import Within, shown
 
+PERCENT = Within(0, 100)
 _KEYS = ("MIN_SOC", "MAX_SOC")
 
 
@@ -46,9 +48,9 @@ def parse_limits(text: str, where: str) -> SocLimits:
         at = f"{where}: line {number}"
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
-            raise BenchError(at, f"not KEY=VALUE: {line!r}", "write for example MIN_SOC=25")
+            raise BenchError(at, f"not KEY=VALUE: {shown(line)}", "write for example MIN_SOC=25")
         if key not in _KEYS:
-            raise BenchError(at, f"unknown key {key!r}", f"known keys: {', '.join(_KEYS)}")
+            raise BenchError(at, f"unknown key {shown(key)}", f"known keys: {', '.join(_KEYS)}")
         if key in found:
             raise BenchError(at, f"{key} stands here a second time", "keep one of the two lines")
         found[key] = _percent(value, at, key)
@@ -82,12 +84,9 @@ def unreadable(error: OSError | UnicodeDecodeError) -> str:
 
 def _percent(value: str, at: str, key: str) -> float:
     try:
-        number = float(value.removesuffix("%"))
+        return PERCENT.real(float(value.removesuffix("%")))
     except ValueError:
-        raise BenchError(at, f"{key}={value!r} is not a number", "percent, for example 25") from None
-    if not 0 <= number <= 100:
-        raise BenchError(at, f"{key}={number:g} is not within 0 to 100", "percent, for example 25")
-    return number
+        raise BenchError(at, f"{key}={shown(value)} is not a number {PERCENT}", "percent, for example 25") from None
 
 
 class SocWindow:

@@ -27,13 +27,15 @@ from v2g_bench.ems.commands import (
 from v2g_bench.ems.config import EmsConfig
 from v2g_bench.ems.control import Request, Who
 from v2g_bench.ems.core import Ems
-from v2g_bench.ems.limits import SocLimits, load_limits
+from v2g_bench.ems.desk import POWER_W
+from v2g_bench.ems.limits import PERCENT, SocLimits, load_limits
 from v2g_bench.ems.precool import V2gWindow
 from v2g_bench.ems.schedule import label_of, on_bench_clock, parse_time
 from v2g_bench.ems.status import audited, health_of, status_of
 from v2g_bench.ems.thermal import ThermalPolicy, load_policy
 from v2g_bench.ems.window import Departure, parse_override
 from v2g_bench.errors import BenchError
+from v2g_bench.within import shown
 
 
 def load_files(config: EmsConfig) -> tuple[SocLimits, ThermalPolicy]:
@@ -89,8 +91,8 @@ class Requests:
                 return {"ok": True, "text": "", **status, "run": self._keeper.run}
             case {"cmd": "health"}:
                 return {"ok": True, "text": "", **health_of(self._ems), "trouble_codes": self.codes()}
-            case {"cmd": "set_power", "power_w": float() | int() as power_w} if not isinstance(power_w, bool):
-                return self.command(SetPower(float(power_w)))
+            case {"cmd": "set_power", "power_w": power_w}:
+                return self._set_power(power_w)
             case {"cmd": "reset_trip"}:
                 return await self._audited("reset-trip", who, ResetTrip())
             case {"cmd": "reset_soc_offset"}:
@@ -99,13 +101,19 @@ class Requests:
                 return await self._force(value, who)
             case {"cmd": "departure", "at": str() as at, **more}:
                 return self._planned(lambda: self._departure(at, more.get("soc_pct")))
-            case {"cmd": "v2g_window", "times": [str(), *_] as times}:
+            case {"cmd": "v2g_window", "times": [_, *_] as times} if all(isinstance(one, str) for one in times):
                 return self._planned(lambda: self._v2g_window(times))
             case {"cmd": "reload"}:
                 return await self.reload(who)
             case {"cmd": "audit"}:
                 return {"ok": True, "text": "", "file": str(self.trail.path) if self.trail else None}
-        return {"ok": False, "text": f"unknown command: {str(request)[:200]}"}
+        return {"ok": False, "text": f"unknown command: {shown(request)}"}
+
+    def _set_power(self, power_w: object) -> dict[str, Any]:
+        try:
+            return self.command(SetPower(POWER_W.real(power_w)))
+        except ValueError as error:
+            return {"ok": False, "text": f"power_w: {error}"}
 
     def command(self, command: Command) -> dict[str, Any]:
         """Carry out one command."""
@@ -212,13 +220,12 @@ class Requests:
         if at == "none":
             return SetDeparture(None), {"departure": None}
         wanted = self._ems.thresholds.departure_soc_pct if soc_pct is None else soc_pct
-        if isinstance(wanted, bool) or not isinstance(wanted, float | int):
-            raise ValueError(f"not a state of charge in percent: {wanted!r}")
+        wanted = PERCENT.real(wanted)
         now = self._wall()
         when = parse_time(at, now)
         label = label_of(when)
         at_s = on_bench_clock(when, now, self._clock.now_s())
-        return SetDeparture(Departure(at_s, float(wanted), label)), {"departure": {"at": label, "soc_pct": wanted}}
+        return SetDeparture(Departure(at_s, wanted, label)), {"departure": {"at": label, "soc_pct": wanted}}
 
     def _v2g_window(self, times: list[str]) -> tuple[Command, dict[str, Any]]:
         if times[0] == "none":

@@ -8,6 +8,8 @@
 
 from datetime import datetime, timedelta
 
+FARTHEST = timedelta(days=366)  # a plan for later than that is a slip of the pen
+
 
 def parse_time(text: str, now: datetime) -> datetime:
     """The time meant, with its offset, not before `now` (aware). Raises: ValueError with what is wrong."""
@@ -24,6 +26,8 @@ def parse_time(text: str, now: datetime) -> datetime:
         when = when.replace(tzinfo=now.tzinfo)
     if when <= now:
         raise ValueError(f"{when.isoformat(timespec='minutes')} has passed")
+    if when - now > FARTHEST:
+        raise ValueError(f"{when.isoformat(timespec='minutes')} is more than {FARTHEST.days} days ahead")
     return when
 
 

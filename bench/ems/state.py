@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
+from v2g_bench.textfile import json_of
+from v2g_bench.within import Within, shown
+
+STARTS = Within(0, 2**53)
 
 _MEND = "look into the log for what was latched, then remove the file"
 
@@ -33,11 +37,15 @@ def load_state(path: Path) -> dict[str, Any]:
     Raises: BenchError if the file is not what `save_state` writes: what was latched is then unknown.
     """
     try:
-        latches = json.loads(path.read_text(encoding="utf-8"))
+        latches = json_of(path.read_bytes(), str(path), _MEND)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise BenchError(str(path), f"cannot be read: {error}", _MEND) from error
     if not isinstance(latches, dict):
         raise BenchError(str(path), "is not a table of latches", _MEND)
+    run = latches.get("run") or {}
+    for key in ("starts", "crashes"):
+        if not isinstance(run, dict) or run.get(key, 0) not in STARTS:
+            raise BenchError(f"{path}: run.{key}", f"{shown(run)} says no number {STARTS}", _MEND)
     return latches

@@ -3,14 +3,16 @@
 thermal-policy.json: {"ACTIVE_COOLING_TRIGGER": "32C"} (or 32): the pump is asked for at and above this temperature.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from v2g_bench.ems.limits import unreadable
 from v2g_bench.ems.pack_state import PackState
 from v2g_bench.errors import BenchError
+from v2g_bench.textfile import json_of
+from v2g_bench.within import Within, shown
 
+TRIGGER_C = Within(0, 45)
 _KEY = "ACTIVE_COOLING_TRIGGER"
 _ROUNDING = 1e-6  # see trip.py
 
@@ -24,12 +26,7 @@ class ThermalPolicy:
 
 def parse_policy(text: str, where: str) -> ThermalPolicy:
     """The policy in the text of a thermal-policy.json. Raises: BenchError naming file, key and reason."""
-    try:
-        policy = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BenchError(
-            f"{where}: line {error.lineno}", f"not JSON: {error.msg}", f'write {{"{_KEY}": "32C"}}'
-        ) from error
+    policy = json_of(text, where, f'write {{"{_KEY}": "32C"}}')
     if not isinstance(policy, dict) or _KEY not in policy:
         raise BenchError(where, f"{_KEY} is missing", f'write {{"{_KEY}": "32C"}}')
     if unknown := sorted(set(policy) - {_KEY}):
@@ -47,16 +44,12 @@ def load_policy(path: Path) -> ThermalPolicy:
 
 
 def _celsius(value: object, where: str) -> float:
-    text = value.strip().removesuffix("C").removesuffix("°").strip() if isinstance(value, str) else value
+    text = value.strip().removesuffix("C").removesuffix("°").strip() if isinstance(value, str) else None
     try:
-        if isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise ValueError(text)
-        trigger_c = float(text)
+        return TRIGGER_C.real(float(text) if text is not None else value)
     except ValueError:
-        raise BenchError(where, f"not a temperature: {value!r}", 'degrees Celsius, "32C" or 32') from None
-    if not 0 <= trigger_c <= 45:
-        raise BenchError(where, f"{trigger_c:g} is not within 0 to 45 °C", "at 45 °C the emergency shutdown is due")
-    return trigger_c
+        what = f"{shown(value)} is not a temperature {TRIGGER_C} °C"
+        raise BenchError(where, what, 'degrees Celsius, "32C" or 32; at 45 °C the emergency shutdown is due') from None
 
 
 class ThermalGuard:

@@ -1,7 +1,6 @@
 """What every fault has: a kind, a form as data, checks of its values, what it shows on the bus, and its readback."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +10,7 @@ from v2g_bench.can.physics.condition import Condition
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.expectation import BusExpectation, Expectation
+from v2g_bench.within import Within
 
 if TYPE_CHECKING:
     from v2g_bench.faults.wire_fault import WireExpectation
@@ -89,14 +89,12 @@ class Fault:
         return 0.0
 
     def _check(self, field: str, low: float, high: float, *, whole: bool = False) -> None:
-        """BenchError unless the field is a finite number within low..high (and whole, if asked for)."""
-        value = getattr(self, field)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or (whole and value != int(value)):
-            kind = "a whole number" if whole else "a finite number"
-            raise BenchError(f"fault {self.kind}", f"{field}={value!r} is not {kind}", f"use {low:g} to {high:g}")
-        if not low <= value <= high:
-            raise BenchError(f"fault {self.kind}", f"{field}={value:g} is out of range", f"use {low:g} to {high:g}")
+        """BenchError unless the field is a number within low..high (and whole, if asked for)."""
+        limits = Within(low, high)
+        try:
+            limits.of(int if whole else float, getattr(self, field))
+        except ValueError as error:
+            raise BenchError(f"fault {self.kind}: {field}", str(error)) from None
 
 
 def ramp_s(full: float, start: float, rate_per_s: float) -> float:

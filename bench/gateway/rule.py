@@ -14,38 +14,44 @@ A frame that arrives with a wrong CRC leaves with a wrong one: the gateway never
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault, Seen
+from v2g_bench.within import ANY, Ranged, Within
+from v2g_bench.within import shown as quoted
 
 Crc = Literal["mended", "stale"]
 Counter = Literal["kept", "continued", "frozen"]
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Ranged):
     """messages: names in the database that drop, delay_ms and repeats act on. write: role -> value in its canonical unit.
     invert: roles whose bits are all inverted. crc and counter hold for every message that the rule touches.
     """
 
+    WHERE = "gateway rule"
+
     messages: tuple[str, ...] = ()
     drop: bool = False
-    delay_ms: float = 0.0
-    repeats: int = 0
-    write: Mapping[str, float] = field(default_factory=dict)
+    delay_ms: Annotated[float, Within(0, 10_000)] = 0.0
+    repeats: Annotated[int, Within(0, 100)] = 0
+    write: Mapping[str, Annotated[float, ANY]] = field(default_factory=dict)
     invert: tuple[str, ...] = ()
     crc: Crc = "mended"
     counter: Counter = "kept"
 
     def __post_init__(self) -> None:
+        Ranged.__post_init__(self)
         if (self.drop or self.delay_ms or self.repeats or self.counter != "kept") and not (
             self.messages or self.write or self.invert
         ):
             raise BenchError("gateway rule", "names no message", 'for instance messages = ["BMS_Safety"]')
-        if not 0 <= self.delay_ms <= 10_000 or not 0 <= self.repeats <= 100:
-            raise BenchError("gateway rule", "is out of range", "delay_ms is 0 to 10000, repeats 0 to 100")
+        for role, value in self.write.items():
+            if value not in ANY:
+                raise BenchError(f"gateway rule: write.{role}", f"{quoted(value)} is not a number {ANY}")
         if self.crc not in ("mended", "stale") or self.counter not in ("kept", "continued", "frozen"):
             raise BenchError(
                 "gateway rule",

@@ -9,7 +9,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import check
@@ -20,6 +20,7 @@ from v2g_bench.gateway.core import Gateway
 from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.ports import BusGone, Port, open_port
 from v2g_bench.gateway.rule import Rule
+from v2g_bench.within import ANY, ClockS, Count, PauseS, Seed, Within
 
 END_ASKED = 0
 READ_AT_ONCE = 64  # frames of one side before the other gets its turn
@@ -76,7 +77,7 @@ class GatewayShell:
         self._kept: deque[tuple[float, float, Frame]] = deque(maxlen=KEPT_FRAMES)
         self._status: int | None = None
 
-    def end(self, status: int = END_ASKED) -> None:
+    def end(self, status: Annotated[int, Within(0, 255)] = END_ASKED) -> None:
         """Leave `serve` after the current round."""
         self._status = status if self._status is None else self._status
 
@@ -137,32 +138,34 @@ class GatewayShell:
                 side.drain(now_s)
 
     def _operations(self) -> dict[str, Callable[..., Any]]:
-        core, now_s = self.core, self._clock.now_s
-
-        def begin_s(at_s: float | None, after_s: float) -> float:
-            return now_s() + after_s if at_s is None else float(at_s)
-
         return {
-            "inject": lambda fault, at_s=None, after_s=0.0: self._begun(
-                core.inject(from_dict(fault), begin_s(at_s, after_s), now_s())
-            ),
-            "rule": lambda rule, at_s=None, after_s=0.0: self._begun(
-                core.add(Rule.of(rule), begin_s(at_s, after_s), now_s())
-            ),
+            "inject": self._inject,
+            "rule": self._rule,
             "clear": self._clear,
             "clear_all": self._clear_all,
-            "seed": core.path.reseed,
+            "seed": self._seed,
             "status": self.status,
             "losses": self.losses,
             "truth_frame": self.truth_frame,
             "shutdown": self.end,
         }
 
+    def _inject(self, fault: dict[str, Any], at_s: ClockS | None = None, after_s: PauseS = 0.0) -> int:
+        now_s = self._clock.now_s()
+        return self._begun(self.core.inject(from_dict(fault), now_s + after_s if at_s is None else at_s, now_s))
+
+    def _rule(self, rule: dict[str, Any], at_s: ClockS | None = None, after_s: PauseS = 0.0) -> int:
+        now_s = self._clock.now_s()
+        return self._begun(self.core.add(Rule.of(rule), now_s + after_s if at_s is None else at_s, now_s))
+
+    def _seed(self, seed: Seed) -> None:
+        self.core.path.reseed(seed)
+
     def _begun(self, injection: int) -> int:
         """An injection has come: its number."""
         return injection
 
-    def _clear(self, injection: int) -> None:
+    def _clear(self, injection: Count) -> None:
         self.core.clear(injection)
         self._cleared()
 
@@ -173,7 +176,7 @@ class GatewayShell:
     def _cleared(self) -> None:
         """One or all have gone."""
 
-    def truth_frame(self, role: str, above: float, since_s: float) -> list[float] | None:
+    def truth_frame(self, role: str, above: Annotated[float, ANY], since_s: ClockS) -> list[float] | None:
         """[before_s, after_s] of handing over the first sound frame since then that was made to say role > above.
 
         The gateway's own knowledge, to test the bench against; a measurement never uses it.

@@ -6,27 +6,29 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from v2g_bench.inverter.client import InverterClient
 from v2g_bench.inverter.modbus import ExchangeLog, ModbusLink
 from v2g_bench.inverter.rtu import ModbusRtuLink
 from v2g_bench.inverter.vendor import VendorInverter, read_vendor_map
+from v2g_bench.within import BaudRate, Port, Ranged, UnitId, Within
 
 
 @dataclass(frozen=True)
-class InverterAddress:
+class InverterAddress(Ranged):
     """TCP, or a serial line where `device` is given; SunSpec, or the vendor's registers after the file `map_path`.
 
     A serial line has one master at a time: a second process can open it only when the first has closed it or ended.
     """
 
     host: str = "127.0.0.1"
-    port: int = 502
-    unit_id: int = 1
+    port: Port = 502
+    unit_id: UnitId = 1
     device: str = ""
-    baudrate: int = 9600
+    baudrate: BaudRate = 9600
     parity: str = "N"
-    stopbits: int = 1
+    stopbits: Annotated[int, Within(1, 2)] = 1
     map_path: str = ""
 
     def open(self, timeout_s: float = 1.0, log: ExchangeLog | None = None) -> InverterClient | VendorInverter:

@@ -5,11 +5,13 @@
 (11000.0, 0.0, 2.0)
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from v2g_bench.checked import Checked
 from v2g_bench.inverter.registers import RegisterImage
+from v2g_bench.within import PauseS, UnitId, Within
 
 MODELS = {1: 1, 701: 1, 702: 1, 703: 1, 704: 1, 713: 1, 714: 1, 715: 1}
 INT16_WATTS = 30_000.0  # above it 701.W, an int16, needs steps of 10 W
@@ -20,7 +22,7 @@ W_MAX_REFERENCE = 1  # 704.WRmpRef
 STOP, START, ENTER_STANDBY, EXIT_STANDBY = range(4)  # 715.OpCtl
 
 
-class InverterConfig(BaseModel):
+class InverterConfig(Checked):
     """An emulated inverter. Powers in W at the AC terminals, voltages phase to neutral.
 
     ramp_pct_per_s: normal ramp of rising power, % of the rating per second (704.WRmp).
@@ -29,21 +31,19 @@ class InverterConfig(BaseModel):
     at_power_up: START enters service by itself (at zero power); STOP waits for the controller's START.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    base_address: int = Field(40000, ge=0, le=65000)
-    unit_id: int = Field(1, ge=1, le=247)
+    base_address: Annotated[int, Within(0, 65_000)] = 40_000
+    unit_id: UnitId = 1
     maker: str = Field("V2G bench", min_length=1, max_length=32)
     model: str = Field("emulated EV inverter", min_length=1, max_length=32)
     serial: str = Field("EMU-0001", min_length=1, max_length=32)
     version: str = Field("1.0", min_length=1, max_length=16)
-    rated_power_w: float = Field(11_000.0, gt=0, le=300_000)
-    nominal_v: float = Field(230.0, gt=0, le=1000)
-    nominal_hz: float = Field(50.0, gt=0, le=100)
-    battery_wh: float | None = Field(None, gt=0)
-    ramp_pct_per_s: int = Field(10_000, ge=1, le=65_534)
-    enter_service_delay_s: int = Field(0, ge=0, le=3600)
-    heartbeat_timeout_s: float = Field(0.0, ge=0)
+    rated_power_w: Annotated[float, Within(0, 300_000, over=True)] = 11_000.0
+    nominal_v: Annotated[float, Within(0, 1000, over=True)] = 230.0
+    nominal_hz: Annotated[float, Within(0, 100, over=True)] = 50.0
+    battery_wh: Annotated[float, Within(0, 1e9, over=True)] | None = None
+    ramp_pct_per_s: Annotated[int, Within(1, 65_534)] = 10_000
+    enter_service_delay_s: Annotated[int, Within(0, 3600)] = 0
+    heartbeat_timeout_s: PauseS = 0.0
     at_power_up: Literal["START", "STOP"] = "START"
 
 

@@ -11,10 +11,11 @@ request; `disturbed` makes the bytes that then go out.
 
 import struct
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.frames import Adu, exception_pdu
+from v2g_bench.within import Count, PauseS, Ranged, Within, shown
 
 Kind = Literal[
     "silence",  # the request is lost: no effect, no reply
@@ -34,7 +35,7 @@ GARBAGE = bytes.fromhex("deadbeef00ff5555aaaa1234")
 
 
 @dataclass(frozen=True, slots=True)
-class ServerFault:
+class ServerFault(Ranged):
     """One fault of the server. Units: seconds.
 
     function: meets requests of this function code alone; None meets all. after: lets this many such requests pass
@@ -42,17 +43,18 @@ class ServerFault:
     """
 
     kind: Kind
-    function: int | None = None
-    after: int = 0
-    times: int | None = None
-    code: int = 4
-    delay_s: float = 0.0
+    WHERE = "server fault"
+
+    function: Annotated[int, Within(1, 127)] | None = None
+    after: Count = 0
+    times: Annotated[int, Within(1, 2**31)] | None = None
+    code: Annotated[int, Within(1, 255)] = 4
+    delay_s: PauseS = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
-            raise BenchError("server fault", f"no kind {self.kind!r}", f"one of {', '.join(get_args(Kind))}")
-        if self.delay_s < 0 or self.after < 0 or not 0 < self.code < 256 or (self.times is not None and self.times < 1):
-            raise BenchError("server fault", f"impossible numbers in {self}")
+            raise BenchError("server fault", f"no kind {shown(self.kind)}", f"one of {', '.join(get_args(Kind))}")
+        Ranged.__post_init__(self)
 
     def to_dict(self) -> dict[str, Any]:
         """For a file or a socket."""

@@ -31,22 +31,24 @@ Where an identity is given (`expect`), another device at the address is refused.
 
 import math
 import struct
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from v2g_bench.checked import Checked, validated
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.client import InverterIdentity
 from v2g_bench.inverter.codes import ModbusException
 from v2g_bench.inverter.modbus import refused
 from v2g_bench.inverter.port import InverterReading, turned
+from v2g_bench.textfile import read_toml
+from v2g_bench.within import Within, Word
 
 LAYOUTS = {"int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "float32": "f"}
-Address = Annotated[int, Field(ge=0, le=0xFFFF)]
+RawNumber = Annotated[int, Within(-(2**31), 2**32 - 1)]  # what 32 bits can say, with or without a sign
 Quantity = Literal["ac_power_w", "ac_voltage_v", "frequency_hz", "dc_voltage_v", "dc_current_a", "soc_pct"]
 SIGNED = ("ac_power_w", "dc_current_a")
 
@@ -63,27 +65,17 @@ class RegisterLink(Protocol):
     def close(self) -> None: ...
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Value(_Table):
+class Value(Checked):
     """A number in registers: engineering value = raw · scale + offset. absent: the raw number that means "none"."""
 
-    address: Address
+    address: Word
     type: Literal["int16", "uint16", "int32", "uint32", "float32"] = "int16"
     words: Literal["big", "little"] = "big"
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: Annotated[float, Within(1e-9, 1e6)] = 1.0  # the sign is what invert says
+    offset: Annotated[float, Within(-1e9, 1e9)] = 0.0
     invert: bool = False  # it counts what leaves the battery as positive
-    absent: int | None = None
+    absent: RawNumber | None = None
     read_function: Literal[3, 4] = 3
-
-    @model_validator(mode="after")
-    def _scale_is_one(self) -> "Value":
-        if self.scale == 0 or not math.isfinite(self.scale):
-            raise ValueError("a scale is a number, not 0")
-        return self
 
     @property
     def size(self) -> int:
@@ -110,12 +102,12 @@ class Value(_Table):
         return words if self.words == "big" else words[::-1]
 
 
-class Direction(_Table):
+class Direction(Checked):
     """The sign as a register of its own; the power itself is then written without one."""
 
-    address: Address
-    charge: int
-    discharge: int
+    address: Word
+    charge: Word
+    discharge: Word
     write_function: Literal[6, 16] = 16
 
 
@@ -132,34 +124,34 @@ class SetPower(Value):
         return self
 
 
-class Order(_Table):
+class Order(Checked):
     """One register set to one value."""
 
-    address: Address
-    value: Annotated[int, Field(ge=0, le=0xFFFF)]
+    address: Word
+    value: Word
     write_function: Literal[6, 16] = 16
 
 
-class State(_Table):
+class State(Checked):
     """One register, and which of its values mean running or fault. mask: the bits of it that count."""
 
-    address: Address
-    running: list[int]
-    fault: list[int] = []
-    mask: int = 0xFFFF
+    address: Word
+    running: list[Word]
+    fault: list[Word] = []
+    mask: Word = 0xFFFF
     read_function: Literal[3, 4] = 3
 
 
-class Text(_Table):
+class Text(Checked):
     """ASCII, two characters to a register. expect: what must be found in it."""
 
-    address: Address
-    size: Annotated[int, Field(ge=1, le=32)]
+    address: Word
+    size: Annotated[int, Within(1, 32)]
     expect: str = ""
     read_function: Literal[3, 4] = 3
 
 
-class VendorMap(_Table):
+class VendorMap(Checked):
     """The whole file."""
 
     maker: str
@@ -183,16 +175,7 @@ class VendorMap(_Table):
 
 def read_vendor_map(path: Path) -> VendorMap:
     """The checked file; BenchError with file and key."""
-    try:
-        return VendorMap.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BenchError(str(path), f"cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(str(path), f"is not TOML: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BenchError(f"{path}: {key}" if key else str(path), first["msg"].removeprefix("Value error, ")) from None
+    return validated(VendorMap, read_toml(path), str(path))
 
 
 class VendorInverter:

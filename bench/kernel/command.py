@@ -10,6 +10,7 @@ import os
 import re
 
 from v2g_bench.errors import BenchError
+from v2g_bench.within import Within
 
 TIME_TRAVEL_BOUND_S = 1800.0
 LEAST_MEMORY_MIB = 256
@@ -31,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", action="store_true", help="build the kernel that --time-travel needs, once")
     parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=Within(0, 31 * 86_400, over=True).real_text,
         metavar="SECONDS",
         help=f"bound in real time; default: none, {TIME_TRAVEL_BOUND_S:g} with --time-travel",
     )
@@ -72,16 +73,6 @@ def memory_mib(text: str) -> int:
     if size < LEAST_MEMORY_MIB:
         raise argparse.ArgumentTypeError(f"{text} is too little: {LEAST_MEMORY_MIB}M at least")
     return size
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of seconds")
-    return seconds
 
 
 def _cpu(text: str) -> int:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from v2g_bench.meters.protocols import DigitizerTiming, Identity
 from v2g_bench.meters.session import ScpiSession
 from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.within import LatencyS, ShuntOhm, VoltageV
 
 SETTLING_S = 0.01  # from the start to the first sample, generously
 POLL_S = 0.002
@@ -69,7 +70,9 @@ class ShuntDigitizer:
     source: ClassVar[str]
     overload_v: ClassVar[float] = 9e37
 
-    def __init__(self, session: ScpiSession, shunt_ohm: float, range_v: float, trigger_latency_s: float = 0.0) -> None:
+    def __init__(
+        self, session: ScpiSession, shunt_ohm: ShuntOhm, range_v: VoltageV, trigger_latency_s: LatencyS = 0.0
+    ) -> None:
         if shunt_ohm <= 0 or range_v not in self.accuracy:
             raise session.error(
                 f"shunt_ohm={shunt_ohm}, range_v={range_v}", f"shunt > 0; range of {list(self.accuracy)}"

@@ -6,6 +6,7 @@ Its current input ends at 10 A: larger currents come through a transformer, whos
 from v2g_bench.meters.protocols import Identity, Pending
 from v2g_bench.meters.registry import driver
 from v2g_bench.meters.session import ScpiSession
+from v2g_bench.within import ErrorPct, Ratio
 
 OVERLOAD = 9e37
 VOLTAGE_RANGES_V = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -19,12 +20,7 @@ class Fluke8846A:
     ratio_pct: how far that ratio may be off (a class 0.5 transformer: 0.5).
     """
 
-    def __init__(self, session: ScpiSession, current_ratio: float = 1.0, ratio_pct: float = 0.5) -> None:
-        if current_ratio <= 0 or ratio_pct < 0:
-            raise session.error(
-                f"current_ratio={current_ratio}, ratio_pct={ratio_pct}",
-                "primary to secondary current, > 0; its error, %",
-            )
+    def __init__(self, session: ScpiSession, current_ratio: Ratio = 1.0, ratio_pct: ErrorPct = 0.5) -> None:
         self._session = session
         self._ratio = current_ratio
         self._ratio_rel = ratio_pct / 100 if current_ratio != 1 else 0.0

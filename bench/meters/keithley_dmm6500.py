@@ -12,6 +12,7 @@ import numpy as np
 from v2g_bench.meters.digitizer import Plan, Record, ShuntDigitizer, State
 from v2g_bench.meters.registry import driver
 from v2g_bench.meters.session import ScpiSession
+from v2g_bench.within import LatencyS, ShuntOhm, VoltageV
 
 BUFFER = '"bench"'
 FEWEST_READINGS = 10  # that a buffer can hold
@@ -35,7 +36,7 @@ class KeithleyDMM6500(ShuntDigitizer):
     )
 
     def __init__(
-        self, session: ScpiSession, shunt_ohm: float, range_v: float = 0.1, trigger_latency_s: float = 0.0
+        self, session: ScpiSession, shunt_ohm: ShuntOhm, range_v: VoltageV = 0.1, trigger_latency_s: LatencyS = 0.0
     ) -> None:
         language = session.query("*LANG?")
         if language != "SCPI":

@@ -8,6 +8,7 @@ the sample grid runs free and the trigger takes effect at the next sample: that 
 from v2g_bench.meters.digitizer import Plan, Record, ShuntDigitizer, State
 from v2g_bench.meters.registry import driver
 from v2g_bench.meters.session import ScpiSession
+from v2g_bench.within import LatencyS, ShuntOhm, VoltageV
 
 MEASURING, WAITING_FOR_TRIGGER = 16, 32  # bits of STAT:OPER:COND?
 
@@ -34,7 +35,7 @@ class Keysight34465A(ShuntDigitizer):
     )
 
     def __init__(
-        self, session: ScpiSession, shunt_ohm: float, range_v: float = 0.1, trigger_latency_s: float = 0.0
+        self, session: ScpiSession, shunt_ohm: ShuntOhm, range_v: VoltageV = 0.1, trigger_latency_s: LatencyS = 0.0
     ) -> None:
         super().__init__(session, shunt_ohm, range_v, trigger_latency_s)
 

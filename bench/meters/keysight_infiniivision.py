@@ -13,6 +13,7 @@ import numpy as np
 from v2g_bench.meters.digitizer import Plan, Record, ShuntDigitizer, State
 from v2g_bench.meters.registry import driver
 from v2g_bench.meters.session import ScpiSession
+from v2g_bench.within import LatencyS, ShuntOhm, SignedV, VoltageV
 
 RUNNING = 8  # bit of OPER:COND?
 MARGIN = 1.01  # a record is that much longer than asked for
@@ -41,10 +42,10 @@ class KeysightInfiniiVision(ShuntDigitizer):
     def __init__(
         self,
         session: ScpiSession,
-        shunt_ohm: float,
-        range_v: float = 8.0,
-        trigger_v: float = 1.5,
-        trigger_latency_s: float = 0.0,
+        shunt_ohm: ShuntOhm,
+        range_v: VoltageV = 8.0,
+        trigger_v: SignedV = 1.5,
+        trigger_latency_s: LatencyS = 0.0,
     ) -> None:
         self._trigger_v = trigger_v
         self._rate_hz, self._group, self._triggered = 0.0, 1, False

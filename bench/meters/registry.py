@@ -10,12 +10,14 @@
 
 import difflib
 import inspect
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.session import ExchangeLog, ScpiSession
+from v2g_bench.within import ANY, Within, ranged, shown
 
 DRIVERS: dict[str, Callable[..., Any]] = {}
 EMULATED: dict[str, Callable[..., Any]] = {}
@@ -98,3 +100,37 @@ def _check_options(part: Callable[..., Any], options: Mapping[str, Any], where: 
     for name, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and name not in options:
             raise BenchError(where, f"option {name!r} is missing", f"known: {known}")
+    try:
+        _check_numbers(part, options)
+    except ValueError as error:
+        raise BenchError(where, str(error)) from None
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """ValueError for a value that no option can have, or that is not in the range that the driver `name` states.
+
+    An unknown driver or option is for `driver_named` to find.
+    """
+    if name in DRIVERS:
+        _check_numbers(DRIVERS[name], options)
+    for option, value in options.items():
+        if not isinstance(value, bool | int | float | str):
+            raise ValueError(f"{option}: {shown(value)} is no number, no text, and not true or false")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            _within(ANY, float, option, value)
+
+
+def _check_numbers(part: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """ValueError for an option outside the range that the part's signature states."""
+    hints = typing.get_type_hints(part.__init__ if inspect.isclass(part) else part, include_extras=True)
+    for name, value in options.items():
+        if (found := ranged(hints.get(name))) is not None:
+            kind, limits = found
+            _within(limits, kind, name, value)
+
+
+def _within(limits: Within, kind: type, name: str, value: object) -> None:
+    try:
+        limits.of(kind, value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None

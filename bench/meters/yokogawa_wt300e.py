@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from v2g_bench.meters.protocols import Identity, PowerReading
 from v2g_bench.meters.registry import driver
 from v2g_bench.meters.session import ScpiSession
+from v2g_bench.within import CurrentA, TimeS, VoltageV
 
 ITEMS = ("U", "I", "P", "FU")
 
@@ -24,9 +25,9 @@ class YokogawaWT300E:
     def __init__(
         self,
         session: ScpiSession,
-        voltage_range_v: float = 300.0,
-        current_range_a: float = 20.0,
-        update_s: float = 0.1,
+        voltage_range_v: VoltageV = 300.0,
+        current_range_a: CurrentA = 20.0,
+        update_s: TimeS = 0.1,
         into_battery: bool = True,
     ) -> None:
         self._session = session

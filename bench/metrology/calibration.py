@@ -27,20 +27,26 @@ A record that is missing, not yet valid, expired or of another instrument does n
 `hardware`, and the report says why.
 """
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from v2g_bench.checked import Checked, validated
 from v2g_bench.errors import BenchError
 from v2g_bench.metrology.budget import Component
+from v2g_bench.textfile import read_toml
+from v2g_bench.within import ANY, LatencyS, Within
 
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Relative = Annotated[float, Within(0, 1, under=True)]  # an error of 100 % is no measurement
+Absolute = Annotated[float, Within(0, 1e9)]
+Bound = Annotated[float, ANY]  # of a range, in its unit
+CoverageFactor = Annotated[float, Within(1, 10)]  # u to U: from the standard uncertainty itself to far beyond 99.9 %
+Freedom = Annotated[float, Within(0, 1e9, over=True)]
+LatencyErrorS = Annotated[float, Within(0, 0.5)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -55,21 +61,17 @@ class Identified(Protocol):
     def serial(self) -> str: ...
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CalibratedRange(_Strict):
+class CalibratedRange(Checked):
     """Expanded uncertainty relative_expanded * |reading| + absolute_expanded from `low` to `high`, in `unit`."""
 
     quantity: Text
     unit: Text
-    low: float
-    high: float
-    relative_expanded: NotNegative = 0.0
-    absolute_expanded: NotNegative = 0.0
-    k: Factor = 2.0
-    dof: Factor | None = None
+    low: Bound
+    high: Bound
+    relative_expanded: Relative = 0.0
+    absolute_expanded: Absolute = 0.0
+    k: CoverageFactor = 2.0
+    dof: Freedom | None = None
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -80,16 +82,16 @@ class CalibratedRange(_Strict):
         return self
 
 
-class CalibratedTiming(_Strict):
+class CalibratedTiming(Checked):
     """Delay from the trigger's edge to the first sample, and the relative error of the time base."""
 
-    trigger_latency_s: float = 0.0
-    trigger_expanded_s: NotNegative
-    time_base_rel_expanded: NotNegative
-    k: Factor = 2.0
+    trigger_latency_s: LatencyS = 0.0
+    trigger_expanded_s: LatencyErrorS
+    time_base_rel_expanded: Relative
+    k: CoverageFactor = 2.0
 
 
-class CalibrationRecord(_Strict):
+class CalibrationRecord(Checked):
     """What a certificate says; see the module's text. `timing` is None when only amplitudes were calibrated."""
 
     maker: Text
@@ -153,18 +155,10 @@ class CalibrationState:
 
 def load(path: Path) -> CalibrationRecord:
     """Read a record; BenchError naming the file and the key when it cannot be read or does not fit."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BenchError(str(path), "no such file", "give the instrument's calibration record") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(str(path), f"cannot be read: {error}", "is it a TOML file?") from None
-    try:
-        return CalibrationRecord.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "record"
-        raise BenchError(f"{path}: {where}", str(first["msg"]), "see the example in the calibration room") from None
+    if not path.exists():
+        raise BenchError(str(path), "no such file", "give the instrument's calibration record")
+    mend = "see the example in the calibration room"
+    return validated(CalibrationRecord, read_toml(path, mend), str(path), mend, root="record")
 
 
 def check(

@@ -7,15 +7,34 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+
+from v2g_bench.checked import Checked
+from v2g_bench.within import (
+    CapacityAh,
+    CurrentFromZeroA,
+    FrequencyHz,
+    PackTemperatureC,
+    PauseS,
+    Percent,
+    PowerW,
+    Ranged,
+    Share,
+    SharePct,
+    TimeS,
+    VoltageV,
+    Within,
+)
 
 NOMINAL_CELL_V = 3.69
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Factor = Annotated[float, Within(-100, 100)]  # what a part that is sick makes of a number; also the other sign
+
+
+Parts = Annotated[int, Within(1, 1000)]
 
 
 @dataclass(slots=True)
-class PlantDefects:
+class PlantDefects(Ranged):
     """Part defects that a bench must detect. All at rest: a sound plant. They act from the moment they are set.
 
     weld_contactor: the main contactor stays closed when asked to open (sensed as contactor state 3).
@@ -32,17 +51,17 @@ class PlantDefects:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     weld_contactor: bool = False
-    contactor_open_extra_s: float = 0.0
+    contactor_open_extra_s: PauseS = 0.0
     ignore_stop: bool = False
     ignore_setpoint: bool = False
-    bridge_stop_extra_s: float = 0.0
-    power_gain: float = 1.0
+    bridge_stop_extra_s: PauseS = 0.0
+    power_gain: Factor = 1.0
     pump_failed: bool = False
-    inverter_scale: float = 1.0
-    bms_current_scale: float = 1.0
+    inverter_scale: Factor = 1.0
+    bms_current_scale: Factor = 1.0
 
 
-class PlantConfig(BaseModel):
+class PlantConfig(Checked):
     """Ratings and times of pack, contactors, power stage and grid. Unknown keys are errors.
 
     The pack is one series chain: `cells` cells, seen as `strings` strings and `modules` modules of equal size.
@@ -52,35 +71,33 @@ class PlantConfig(BaseModel):
     defects are the defects as built: `Plant.reset` returns to them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    cells: Annotated[int, Field(ge=1, le=1000)] = 96
-    strings: Annotated[int, Field(ge=1)] = 4
-    modules: Annotated[int, Field(ge=1)] = 12
-    capacity_ah: Positive = 156.0
-    soc_pct: Annotated[float, Field(ge=0, le=100)] = 50.0
-    soh_pct: Annotated[float, Field(gt=0, le=100)] = 96.0
-    cycle_count: NotNegative = 212.0
-    temperature_c: float = 25.0
-    ambient_c: float = 25.0
-    max_charge_power_w: Positive = 50_000.0
-    max_discharge_power_w: Positive = 60_000.0
-    continuous_discharge_power_w: Positive = 27_000.0
-    contactor_open_s: NotNegative = 0.012
-    contactor_close_s: NotNegative = 0.020
-    precharge_s: NotNegative = 0.100
-    contactor_arc_s: Positive = 0.000_2
-    leakage_current_a: NotNegative = 0.000_5
-    standby_current_a: NotNegative = 0.05
-    bridge_stop_s: NotNegative = 0.004
-    current_decay_s: Positive = 0.001_5
-    ramp_w_per_s: Positive = 20_000.0
-    rated_power_w: Positive = 11_000.0
-    efficiency: Annotated[float, Field(gt=0, le=1)] = 0.97
-    ripple_pct: Annotated[float, Field(ge=0, le=100)] = 2.0
-    ripple_hz: Positive = 20_000.0
-    grid_hz: Positive = 50.0
-    grid_v: Positive = 230.0
+    cells: Parts = 96
+    strings: Parts = 4
+    modules: Parts = 12
+    capacity_ah: CapacityAh = 156.0
+    soc_pct: Percent = 50.0
+    soh_pct: SharePct = 96.0
+    cycle_count: Annotated[float, Within(0, 1e6)] = 212.0
+    temperature_c: PackTemperatureC = 25.0
+    ambient_c: PackTemperatureC = 25.0
+    max_charge_power_w: PowerW = 50_000.0
+    max_discharge_power_w: PowerW = 60_000.0
+    continuous_discharge_power_w: PowerW = 27_000.0
+    contactor_open_s: PauseS = 0.012
+    contactor_close_s: PauseS = 0.020
+    precharge_s: PauseS = 0.100
+    contactor_arc_s: TimeS = 0.000_2
+    leakage_current_a: CurrentFromZeroA = 0.000_5
+    standby_current_a: CurrentFromZeroA = 0.05
+    bridge_stop_s: PauseS = 0.004
+    current_decay_s: TimeS = 0.001_5
+    ramp_w_per_s: Annotated[float, Within(0, 1e10, over=True)] = 20_000.0
+    rated_power_w: PowerW = 11_000.0
+    efficiency: Share = 0.97
+    ripple_pct: Percent = 2.0
+    ripple_hz: FrequencyHz = 20_000.0
+    grid_hz: FrequencyHz = 50.0
+    grid_v: VoltageV = 230.0
     defects: PlantDefects = Field(default_factory=PlantDefects)
 
     @property

@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from v2g_bench.can.roles import close_to
+from v2g_bench.checked import checked_arguments
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault
+from v2g_bench.textfile import json_of
 
 MAX_PATH = 107  # sun_path holds 108 bytes, the closing zero included
 MAX_LINE = 1 << 22
@@ -42,14 +44,12 @@ def answer(line: bytes, operations: Mapping[str, Operation]) -> dict[str, Any]:
     """The answer to one request line. Only a defect of the bench itself raises; what a caller did wrong is answered."""
     request: Any = None
     try:
-        request = json.loads(line)
+        request = json_of(line, "control")
         if not isinstance(request, dict) or not isinstance(request.get("op"), str):
             raise BenchError("control", "a request is an object with id, op and args")
         return {"id": request.get("id"), "ok": _perform(request["op"], request.get("args") or {}, operations)}
     except BenchError as error:
         reason = {"where": error.where, "what": error.what, "mend": error.mend}
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        reason = {"where": "control", "what": f"not a JSON line: {error}", "mend": ""}
     return {"id": request.get("id") if isinstance(request, dict) else None, "error": reason}
 
 
@@ -64,9 +64,10 @@ def _perform(op: str, args: Any, operations: Mapping[str, Operation]) -> Any:
         inspect.signature(operations[op]).bind(**args)
     except TypeError as error:
         raise BenchError(f"control: {op}", str(error)) from None
+    checked = checked_arguments(operations[op], args, f"control: {op}")
     try:
-        return operations[op](**args)
-    except (TypeError, ValueError) as error:
+        return operations[op](**checked)
+    except (TypeError, ValueError, OverflowError) as error:
         raise BenchError(f"control: {op}", str(error)) from error
 
 

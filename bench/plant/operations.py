@@ -7,7 +7,7 @@ import dataclasses
 import math
 import random
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,24 @@ from v2g_bench.meters.emulated.meter import HEALTHY, EmulatedMeter, MeterDefects
 from v2g_bench.plant.config import PlantDefects
 from v2g_bench.plant.control import Operation
 from v2g_bench.plant.world import World
+from v2g_bench.within import (
+    ANY,
+    CapacityAh,
+    ClockS,
+    Count,
+    PackTemperatureC,
+    PauseS,
+    Percent,
+    Seed,
+    SignedCurrentA,
+    Within,
+    shown,
+)
 
+ALARM_BITS = Within(0, 0xFFFF_FFFF)  # 701.Alrm
+Fraction = Annotated[float, Within(0, 1, over=True, under=True)]
+CellNumber = Annotated[int, Within(1, 10_000)]
+HeatW = Annotated[float, Within(0, 1e7)]
 Defects = TypeVar("Defects", PlantDefects, MeterDefects)
 
 
@@ -44,17 +61,26 @@ class InverterFace:
         for key in values:
             if key not in known:
                 raise BenchError(f"inverter: {key}", "no such defect", f"there are: {', '.join(known)}")
-        faults = [ServerFault.from_dict(dict(one)) for one in values.get("faults", [])]
+        listed, local, alarms = values.get("faults", []), values.get("local", False), values.get("alarms", 0)
+        if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+            raise BenchError("inverter: faults", f"{shown(listed)} is not a list of tables")
+        if not isinstance(local, bool):
+            raise BenchError("inverter: local", f"{shown(local)} is not a bool")
+        try:
+            alarms = ALARM_BITS.whole(alarms)
+        except ValueError as error:
+            raise BenchError("inverter: alarms", str(error)) from None
+        faults = [ServerFault.from_dict(one) for one in listed]
         if "faults" in values:
             self._server.clear()
             for fault in faults:
                 self._server.inject(fault)
             self._state["faults"] = [fault.to_dict() for fault in faults]
         if "local" in values:
-            self._map.set_local(bool(values["local"]))
-            self._state["local"] = bool(values["local"])
-        if values.get("alarms"):
-            self._map.trip(int(values["alarms"]), self._clock.now_s())
+            self._map.set_local(local)
+            self._state["local"] = local
+        if alarms:
+            self._map.trip(alarms, self._clock.now_s())
             self._server.wake()
         return dict(self._state)
 
@@ -104,17 +130,17 @@ class Operations:
         )
         return {name: getattr(self, name) for name in names.split()}
 
-    def inject(self, fault: dict[str, Any], at_s: float | None = None, after_s: float = 0.0) -> int:
+    def inject(self, fault: dict[str, Any], at_s: ClockS | None = None, after_s: PauseS = 0.0) -> int:
         """Inject at `at_s`, or `after_s` from now; the injection's number."""
         now_s = self._clock.now_s()
         begin_s = now_s + after_s if at_s is None else at_s
-        if not math.isfinite(begin_s) or begin_s > now_s + 86_400:
+        if begin_s > now_s + 86_400:
             raise BenchError("inject", f"the time {begin_s} is not within a day", "times are bench-clock seconds")
         number = self._world.injector.inject(from_dict(fault), begin_s, now_s)
         self._changed()
         return number
 
-    def clear(self, injection: int) -> None:
+    def clear(self, injection: Count) -> None:
         """Take one injection back."""
         self._world.injector.clear(injection, self._clock.now_s())
         self._changed()
@@ -125,18 +151,15 @@ class Operations:
         self._changed()
 
     def reset(
-        self, soc_pct: float | None = None, temperature_c: float | None = None, capacity_ah: float | None = None
+        self,
+        soc_pct: Percent | None = None,
+        temperature_c: PackTemperatureC | None = None,
+        capacity_ah: CapacityAh | None = None,
     ) -> None:
         """No fault and no defect anywhere, the pack at rest and healthy. Commands of the controller stay.
 
         capacity_ah: of the pack until the next reset; None: as configured.
         """
-        if soc_pct is not None and not 0 <= soc_pct <= 100:
-            raise BenchError("reset", f"soc_pct={soc_pct:g} is out of range", "use 0 to 100")
-        if temperature_c is not None and not -40 <= temperature_c <= 60:
-            raise BenchError("reset", f"temperature_c={temperature_c:g} is out of range", "use -40 to 60")
-        if capacity_ah is not None and not 0.1 <= capacity_ah <= 10_000:
-            raise BenchError("reset", f"capacity_ah={capacity_ah:g} is out of range", "use 0.1 to 10000")
         self._world.reset(self._clock.now_s(), soc_pct, temperature_c, capacity_ah)
         if self._inverter is not None:
             self._inverter.heal()
@@ -144,7 +167,7 @@ class Operations:
             meter.defects = HEALTHY
         self._changed()
 
-    def sync_pulse(self, meter: str = "all", marker_a: float = 0.0) -> dict[str, float]:
+    def sync_pulse(self, meter: str = "all", marker_a: SignedCurrentA = 0.0) -> dict[str, float]:
         """An edge on the sync line now; when the bench is told it was, and the half-width of what it is told.
 
         The true edge lies within the half-width of the told time, evenly: what a real line and its capture would give.
@@ -164,7 +187,7 @@ class Operations:
         told_s = edge_s + self._rng.uniform(-self._half_width_s, self._half_width_s)
         return {"time_s": told_s, "half_width_s": self._half_width_s}
 
-    def sync_mark(self, up: bool, marker_a: float = 0.0) -> float:
+    def sync_mark(self, up: bool, marker_a: SignedCurrentA = 0.0) -> float:
         """Put the sync line's mark up for good, as marker_a at the meters' input, or down; when that was (bench clock, s)."""
         if self._mark is None:
             raise BenchError("sync_mark", "the line does not reach a meter's input here")
@@ -190,7 +213,7 @@ class Operations:
         self._changed()
         return state
 
-    def seed(self, seed: int) -> None:
+    def seed(self, seed: Seed) -> None:
         """Start the random sequences of the transmit path and of the sync line again."""
         self._world.path.reseed(seed)
         self._rng = random.Random(seed)
@@ -235,22 +258,22 @@ class Operations:
         """End the process after the answer."""
         self._end()
 
-    def truth_isolation(self, after_s: float, fraction: float = 0.05) -> float | None:
+    def truth_isolation(self, after_s: ClockS, fraction: Fraction = 0.05) -> float | None:
         """When the mean current really fell below the fraction and stayed."""
         self._world.plant.step(self._clock.now_s())
         return self._world.plant.truth_isolation(after_s, fraction)
 
-    def truth_events(self, since_s: float = 0.0) -> list[list[Any]]:
+    def truth_events(self, since_s: ClockS = 0.0) -> list[list[Any]]:
         """[time_s, event] of what really happened."""
         self._world.plant.step(self._clock.now_s())
         return [[event.time_s, event.event] for event in self._world.plant.truth if event.time_s >= since_s]
 
-    def truth_frame(self, role: str, above: float, since_s: float) -> list[float] | None:
+    def truth_frame(self, role: str, above: Annotated[float, ANY], since_s: ClockS) -> list[float] | None:
         """[before_s, after_s] of the send call of the first clean frame with role > above."""
         found = self._world.first_frame(role, above, since_s)
         return None if found is None else [found.before_s, found.after_s]
 
-    def truth_current(self, at_s: float) -> float:
+    def truth_current(self, at_s: ClockS) -> float:
         """Mean DC current at that time, A."""
         self._world.plant.step(self._clock.now_s())
         return float(self._world.plant.dc_current_mean(np.array([at_s]))[0])
@@ -260,12 +283,11 @@ class Operations:
         plant = self._world.plant
         return {"time_s": plant.now_s} | plant.truth_roles()
 
-    def heat_cell(self, cell: int, power_w: float) -> None:
+    def heat_cell(self, cell: CellNumber, power_w: HeatW) -> None:
         """Foreign heat into one cell (from 1) until the next reset, such as an internal short; W. It does get hot."""
         heat_w = self._world.plant.cell_heat_w
-        if not 1 <= cell <= heat_w.size or not 0 <= power_w <= 1e7:
-            what = f"cell={cell}, power_w={power_w:g} is out of range"
-            raise BenchError("heat_cell", what, f"use cells 1 to {heat_w.size} and 0 to 1e7 W")
+        if cell > heat_w.size:
+            raise BenchError("heat_cell", f"there is no cell {cell}", f"use cells 1 to {heat_w.size}")
         heat_w[cell - 1] = power_w
 
     def _parts(self) -> list[str]:
@@ -287,8 +309,9 @@ def _changed_defects(now: Defects, values: Mapping[str, Any], part: str, kind: t
             mend = close_to(name, fields) or f"there are: {', '.join(fields)}"
             raise BenchError(f"{part}: {name}", "no such defect", mend)
         wanted = type(fields[name])
-        if not isinstance(value, (int, float) if wanted is float else wanted) or (
-            isinstance(value, bool) and wanted is not bool
-        ):
-            raise BenchError(f"{part}: {name}", f"{value!r} is not a {wanted.__name__}")
-    return dataclasses.replace(now, **values)
+        if wanted is not float and not isinstance(value, wanted):
+            raise BenchError(f"{part}: {name}", f"{shown(value)} is not a {wanted.__name__}")
+    try:
+        return dataclasses.replace(now, **values)  # which checks the numbers
+    except BenchError as error:
+        raise BenchError(f"{part}: {error.where.rpartition(': ')[2]}", error.what) from None

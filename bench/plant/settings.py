@@ -7,32 +7,27 @@
  "meters": {"dc_current": {"driver": "keysight-34465a", "transport": "hislip", "shunt_ohm": 0.001}}}
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from v2g_bench.bms.emulator import COMMAND_TIMEOUT_S
-from v2g_bench.errors import BenchError
+from v2g_bench.checked import Checked, validated
 from v2g_bench.inverter.nameplate import InverterConfig
 from v2g_bench.plant.config import PlantConfig
+from v2g_bench.textfile import read_json
+from v2g_bench.within import BitRate, Seed, TimeS, Within
 
 
-class Table(BaseModel):
-    """A part of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BusSettings(Table):
+class BusSettings(Checked):
     """The bus that the BMS speaks on; the arguments of `v2g_bench.can.buses.open_bus`."""
 
     interface: str = "v2g_userland"
     channel: str
     fd: bool = True
-    bitrate: int = 500_000
-    data_bitrate: int = 2_000_000
+    bitrate: BitRate = 500_000
+    data_bitrate: BitRate = 2_000_000
     physics: bool = False  # the hub at `channel` has a wire, which faults can disturb
 
     def opening(self) -> dict[str, Any]:
@@ -40,16 +35,16 @@ class BusSettings(Table):
         return self.model_dump(exclude={"physics"}) | {"name": "bms"}
 
 
-class BmsSettings(Table):
+class BmsSettings(Checked):
     """command_timeout_s: without a good command for this long the BMS opens its contactors."""
 
-    command_timeout_s: Annotated[float, Field(gt=0)] = COMMAND_TIMEOUT_S
+    command_timeout_s: TimeS = COMMAND_TIMEOUT_S
 
 
-class MeterSettings(BaseModel):
+class MeterSettings(Checked):
     """One emulated instrument; all other keys are options of its emulator (shunt_ohm …), checked by it."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     driver: str
     transport: Literal["hislip", "socket"] = "hislip"
@@ -59,17 +54,17 @@ class MeterSettings(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
-class SyncSettings(Table):
+class SyncSettings(Checked):
     """The sync line. Its edge is somewhere within ± half_width_s of the time that the bench is told, evenly."""
 
-    half_width_s: Annotated[float, Field(ge=0, lt=0.1)] = 5e-6
+    half_width_s: Annotated[float, Within(0, 0.1, under=True)] = 5e-6
 
 
-class PlantSettings(Table):
+class PlantSettings(Checked):
     """The whole file. Paths are relative to the working directory. bus null: no BMS (a real one is on the bench)."""
 
     control: str
-    seed: int = 0
+    seed: Seed = 0
     dbc: str = ""
     roles: dict[str, Any] = Field(default_factory=dict)
     bus: BusSettings | None = None
@@ -98,15 +93,4 @@ class PlantSettings(Table):
 
 def read_settings(path: Path) -> PlantSettings:
     """The checked file; BenchError that names the file and the key."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BenchError(str(path), f"cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise BenchError(str(path), f"is not JSON: {error}") from None
-    try:
-        return PlantSettings.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BenchError(f"{path}: {key}" if key else str(path), first["msg"]) from None
+    return validated(PlantSettings, read_json(path), str(path))

@@ -14,15 +14,22 @@ from pathlib import Path
 
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.defects.command import configure as configure_defects
+from v2g_bench.within import SEED, TRIALS, Within
+
+DELAY_MS = Within(0, 1000)  # of the responder
 
 
 def configure_qualify(parser: argparse.ArgumentParser) -> None:
     """Give `qualify` its arguments."""
     parser.add_argument("--rig", default="virtual", metavar="NAME|PATH")
     parser.add_argument("--rig-strict", action="store_true", help="an error where the rig's CAN interface is not there")
-    parser.add_argument("--trials", type=int, default=5, metavar="N", help="valid trials per delay (default 5)")
+    parser.add_argument(
+        "--trials", type=TRIALS.whole_text, default=5, metavar="N", help="valid trials per delay (default 5)"
+    )
     parser.add_argument("--delays", type=_delays, default=None, metavar="MS,MS...", help="delays of the responder, ms")
-    parser.add_argument("--seed", type=int, default=None, metavar="N", help="of order and phases (default: random)")
+    parser.add_argument(
+        "--seed", type=SEED.whole_text, default=None, metavar="N", help="of order and phases (default: random)"
+    )
     parser.add_argument(
         "--truth",
         choices=("plant", "mark"),
@@ -39,7 +46,13 @@ def configure_calibrate(parser: argparse.ArgumentParser) -> None:
     """Give `calibrate` its arguments."""
     parser.add_argument("--rig", default="virtual", metavar="NAME|PATH")
     parser.add_argument("--rig-strict", action="store_true", help="an error where the rig's CAN interface is not there")
-    parser.add_argument("--pulses", type=int, default=100, metavar="N", help="common edges to measure (default 100)")
+    parser.add_argument(
+        "--pulses",
+        type=TRIALS.whole_text,
+        default=100,
+        metavar="N",
+        help="common edges to measure (default 100)",
+    )
     parser.add_argument("--out", type=Path, default=None, metavar="FILE", help="where the record goes")
     parser.set_defaults(run=run_calibrate)
 
@@ -98,10 +111,7 @@ def run_calibrate(options: argparse.Namespace) -> int:
 
 
 def _delays(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"not numbers with commas between them: {text!r}") from None
+    return [DELAY_MS.real_text(part) for part in text.split(",")]
 
 
 def _make(folder: Path) -> None:

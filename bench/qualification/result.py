@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from v2g_bench.errors import BenchError
 from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.qualification.score import Outcome, Score
 from v2g_bench.rig.load import LoadedRig
+from v2g_bench.textfile import json_of
+from v2g_bench.within import Seed, Within, require_ranges
 
 SCHEMA = 2
 MAX_AGE_H = 24.0
@@ -40,8 +42,8 @@ class QualificationResult:
     rig: str
     rig_sha256: str
     date: str
-    duration_s: float
-    seed: int
+    duration_s: Annotated[float, Within(0, 1e9)]
+    seed: Seed
     stamps: str
     truth: str
     bench: Mapping[str, str]
@@ -50,7 +52,7 @@ class QualificationResult:
     rows: tuple[Mapping[str, str], ...]
     floor: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
-    schema: int = SCHEMA
+    schema: Annotated[int, Within(1, 1000)] = SCHEMA
 
     @classmethod
     def of(cls, score: Score, **known: Any) -> "QualificationResult":
@@ -83,7 +85,7 @@ class QualificationResult:
 def read(path: Path) -> QualificationResult:
     """A stored result; BenchError if the file is not one of this version's."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json_of(path.read_bytes(), str(path), "run v2g-bench qualify again")
         if data.get("schema") != SCHEMA:
             raise ValueError(f"schema {data.get('schema')}, not {SCHEMA}")
         names = {field.name for field in fields(QualificationResult)}
@@ -94,11 +96,14 @@ def read(path: Path) -> QualificationResult:
         Verdict(data["verdict"])
         if datetime.fromisoformat(data["date"]).tzinfo is None:
             raise ValueError("its date has no time zone")
-        return QualificationResult(**data)
+        result = QualificationResult(**data)
     except OSError as error:
         raise BenchError(str(path), f"cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BenchError(str(path), f"is not a qualification: {error}", "run v2g-bench qualify again") from None
+    for record in (result, *result.outcomes):
+        require_ranges(record, str(path))
+    return result
 
 
 def fresh(

@@ -14,15 +14,21 @@ A bench qualifies (PASS) when, over the trials that are not void,
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from v2g_bench.metrology.verdict import Verdict
+from v2g_bench.within import ClockS, SignedPowerW, Within
 
 LIMIT_MS = 50.0
 CLEAR_MS = 1.0  # this far from the limit a verdict may not be the wrong one
 COVERAGE = 0.95
 MOST_EXPANDED_MS = 1.0
+
+
+Ms = Annotated[float, Within(-86_400_000, 86_400_000)]
+ExpandedMs = Annotated[float, Within(0, 86_400_000)]
 
 
 @dataclass(frozen=True)
@@ -34,19 +40,19 @@ class Outcome:
     the inverter's answer; plant_ms: from that stop to the current truly gone.
     """
 
-    delay_ms: float
-    power_w: float = 0.0
-    phase_s: float = 0.0
-    measured_ms: float | None = None
-    expanded_ms: float | None = None
+    delay_ms: Ms
+    power_w: SignedPowerW = 0.0
+    phase_s: ClockS = 0.0
+    measured_ms: Ms | None = None
+    expanded_ms: ExpandedMs | None = None
     verdict: str = ""
     void: str = ""
     note: str = ""
-    true_ms: float | None = None
-    t0_error_ms: float | None = None
-    t1_error_ms: float | None = None
-    control_ms: float | None = None
-    plant_ms: float | None = None
+    true_ms: Ms | None = None
+    t0_error_ms: Ms | None = None
+    t1_error_ms: Ms | None = None
+    control_ms: Ms | None = None
+    plant_ms: Ms | None = None
 
     @property
     def error_ms(self) -> float | None:

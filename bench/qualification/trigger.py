@@ -7,46 +7,46 @@ the next records' times. What was measured is one TOML file per rig, in the same
 says how far amplitudes can be trusted.
 """
 
-import tomllib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from v2g_bench.checked import Checked, validated
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import Identity
+from v2g_bench.metrology.calibration import CoverageFactor, LatencyErrorS
 from v2g_bench.metrology.step import step_in
 from v2g_bench.qualification.result import state_folder
 from v2g_bench.rig.load import LoadedRig
 from v2g_bench.rig.open import OpenRig
 from v2g_bench.rig.trace import RATE_HZ, Edge
+from v2g_bench.textfile import read_toml
+from v2g_bench.within import LatencyS, Within
 
 LEAST_PULSES = 10
 VALID_DAYS = 90
 BEFORE_S, AFTER_S = 0.002, 0.002
 
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class MeasuredTiming(BaseModel):
+class MeasuredTiming(Checked):
     """The trigger latency of one digitizer on one rig. Times in s; expanded_s = k u(offset_s)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     maker: Text
     model: Text
     serial: Text
     rig: Text
     measured: datetime
-    pulses: Annotated[int, Field(ge=LEAST_PULSES)]
-    offset_s: Annotated[float, Field(allow_inf_nan=False)]
-    sd_s: NotNegative
-    expanded_s: NotNegative
-    k: Annotated[float, Field(gt=0)] = 2.0
+    pulses: Annotated[int, Within(LEAST_PULSES, 1_000_000)]
+    offset_s: LatencyS
+    sd_s: LatencyErrorS
+    expanded_s: LatencyErrorS
+    k: CoverageFactor = 2.0
 
     def save(self, path: Path) -> None:
         """Write it, all or nothing; BenchError if the disk refuses."""
@@ -86,14 +86,8 @@ def timing_path(loaded: LoadedRig) -> Path:
 
 def read_timing(path: Path) -> MeasuredTiming:
     """A stored measurement; BenchError naming file and key if it cannot be used."""
-    try:
-        return MeasuredTiming.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BenchError(str(path), f"cannot be read: {error}", "run v2g-bench calibrate again") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BenchError(f"{path}: {key}", first["msg"], "run v2g-bench calibrate again") from None
+    mend = "run v2g-bench calibrate again"
+    return validated(MeasuredTiming, read_toml(path, mend), str(path), mend)
 
 
 def timing_of(loaded: LoadedRig, path: Path | None = None) -> MeasuredTiming | None:

@@ -20,6 +20,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from v2g_bench.errors import BenchError
+from v2g_bench.within import ANY, shown
+
 # Current that is none: above a pack's own consumption and a sensor's noise, far below anything that a test asks for.
 REST_A = 1.0
 # A test asks for AC power and the BMS tells DC power: what lies between is the converter's loss, and ripple.
@@ -134,11 +137,15 @@ class Envelope:
 class Watch:
     """Collects what the supervisor hears; `due` is asked regularly. Times are bench-clock seconds.
 
-    safety: the rig's [safety] as a mapping. The heartbeat is watched from the first beat on, everything else from `arm`.
-    Until `expect` says otherwise, each quantity that a limit needs may be [safety] bus_silent_s old.
+    safety: the rig's [safety] as a mapping; BenchError for a limit that is no finite number.
+    The heartbeat is watched from the first beat on, everything else from `arm`. Until `expect` says otherwise, each
+    quantity that a limit needs may be [safety] bus_silent_s old.
     """
 
     def __init__(self, safety: Mapping[str, float | None], now_s: float) -> None:
+        for key, limit in safety.items():
+            if limit is not None and limit not in ANY:  # nothing is beyond nan: once more where it begins to count
+                raise BenchError(f"[safety] {key}", f"{shown(limit)} is not a number {ANY}")
         self.envelope = Envelope(safety)
         self._heartbeat_s = safety["heartbeat_s"] or math.inf
         self._at_power_s = safety["max_at_power_s"] or math.inf

@@ -4,31 +4,51 @@ A rig file is TOML; `load.py` reads it. Everything that a run judges by (limits,
 leaves open, the decision rule) is stated here before the run and printed in the report; nothing of it changes after.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from v2g_bench.checked import Checked
 from v2g_bench.plant.config import PlantConfig
+from v2g_bench.within import (
+    AccuracyPct,
+    BaudRate,
+    BitRate,
+    CableM,
+    CellLimitC,
+    CellVoltageV,
+    Count,
+    CurrentA,
+    CurrentFromZeroA,
+    DifferenceK,
+    ErrorPct,
+    FrequencyHz,
+    LongTimeS,
+    Port,
+    PowerW,
+    SharePct,
+    ShuntOhm,
+    TimeMs,
+    TimeS,
+    Trials,
+    UnitId,
+    VoltageV,
+    Within,
+)
 
-Positive = Annotated[float, Field(gt=0)]
+Pin = Annotated[int, Within(0, 65_535)]  # of a GPIO chip
 
 
-class Part(BaseModel):
-    """A table of a rig file: an unknown key is an error, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Bus(Part):
+class Bus(Checked):
     """One CAN channel."""
 
     interface: Literal["userland", "socketcan", "sim"]
     channel: str = ""  # the interface's name for socketcan; the others need none
     fd: bool = True
-    bitrate: int = 500_000
-    data_bitrate: int = 2_000_000
+    bitrate: BitRate = 500_000
+    data_bitrate: BitRate = 2_000_000
     physics: bool = False  # bits, arbitration, error counters and EMI on a modelled wire
-    cable_m: Positive = 5.0  # of that wire
+    cable_m: CableM = 5.0  # of that wire
 
     @model_validator(mode="after")
     def _physics_needs_the_benchs_own_bus(self) -> "Bus":
@@ -45,40 +65,49 @@ class Bus(Part):
         return self
 
 
-class Gateway(Part):
+class Gateway(Checked):
     """Who forwards between [bus.bms] and [bus.ems]: the bench, or the kernel's module can-gw (see `gateway.kernelshell`)."""
 
     path: Literal["bench", "kernel", "auto"] = "bench"
 
 
-class SignalOfRole(Part):
+class SignalOfRole(Checked):
     """A role's signal where the database counts the other way round."""
 
     signal: str
     invert: bool = False
 
 
-class BmsAccuracy(Part):
-    """How far the BMS's own sensors may be off, by its data sheet; the defaults are assumed of any BMS."""
+class BmsAccuracy(Checked):
+    """How far the BMS's own sensors may be off, by its data sheet; the defaults are assumed of any BMS.
 
-    current_pct: Positive = 5.0
-    current_a: Positive = 0.5
-    voltage_pct: Positive = 0.5
-    soc_pct: Positive = 5.0
+    Its current sensor's two parts add up; one of them may be 0.
+    """
+
+    current_pct: ErrorPct = 5.0
+    current_a: CurrentFromZeroA = 0.5
+    voltage_pct: AccuracyPct = 0.5
+    soc_pct: AccuracyPct = 5.0
+
+    @model_validator(mode="after")
+    def _no_sensor_is_exact(self) -> "BmsAccuracy":
+        if self.current_pct == 0 and self.current_a == 0:
+            raise ValueError("current_pct and current_a are both 0, and no sensor is without error")
+        return self
 
 
-class InverterAccuracy(Part):
+class InverterAccuracy(Checked):
     """How far what the inverter says of itself may be off, by its data sheet.
 
     power_pct: of its rating, on both sides (the default: IEEE 1547-2018, table 3); voltage_pct: of the reading.
     """
 
-    power_pct: Positive = 5.0
-    voltage_pct: Positive = 1.0
-    soc_pct: Positive = 5.0
+    power_pct: AccuracyPct = 5.0
+    voltage_pct: AccuracyPct = 1.0
+    soc_pct: AccuracyPct = 5.0
 
 
-class Bms(Part):
+class Bms(Checked):
     """The battery management system: emulated by the plant, or a real one."""
 
     kind: Literal["emulated", "real"]
@@ -87,7 +116,7 @@ class Bms(Part):
     accuracy: BmsAccuracy = BmsAccuracy()
 
 
-class Inverter(Part):
+class Inverter(Checked):
     """The bidirectional inverter: emulated by the plant, or a real one behind Modbus TCP or on a serial line.
 
     map: a file with its register map (see `inverter.vendor`); without one it speaks SunSpec.
@@ -97,16 +126,16 @@ class Inverter(Part):
 
     kind: Literal["emulated", "modbus-tcp", "modbus-rtu"]
     host: str = "127.0.0.1"
-    port: int = 502
+    port: Port = 502
     device: str = ""
-    baudrate: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    baudrate: BaudRate = 9600
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
-    unit_id: Annotated[int, Field(ge=1, le=247)] = 1
+    unit_id: UnitId = 1
     service: Literal["none", "modbus-rtu"] = "none"
     map: str | None = None
-    rated_power_w: Positive = 11_000.0
-    ripple_hz: Positive | None = None  # its switching frequency, where it is known
+    rated_power_w: PowerW = 11_000.0
+    ripple_hz: FrequencyHz | None = None  # its switching frequency, where it is known
     accuracy: InverterAccuracy = InverterAccuracy()
 
     @model_validator(mode="after")
@@ -125,24 +154,33 @@ class Inverter(Part):
         return self
 
 
-class Meter(Part):
+class Meter(Checked):
     """One SCPI instrument; `resource = "emulated"` lets the plant bring its emulator."""
 
     driver: str
     resource: str = "emulated"
     backend: str = "@py"  # PyVISA's; "" for the VISA library that is installed
-    timeout_s: Positive = 2.0
+    timeout_s: TimeS = 2.0
     transport: Literal["hislip", "socket"] = "hislip"  # of the emulator
-    shunt_ohm: Positive | None = None  # or V/A of a current probe
-    options: dict[str, bool | int | float | str] = {}  # the driver's own, such as range_v
+    shunt_ohm: ShuntOhm | None = None  # or V/A of a current probe
+    options: dict[str, Any] = {}  # the driver's own, such as range_v
     calibration: str | None = None
+
+    @field_validator("options")
+    @classmethod
+    def _options_of_its_driver(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if options:
+            from v2g_bench.meters import registry  # not before: a rig without options does not pay for it
+
+            registry.check_options(info.data.get("driver", ""), options)
+        return options
 
     @property
     def emulated(self) -> bool:
         return self.resource == "emulated"
 
 
-class Meters(Part):
+class Meters(Checked):
     """The instruments by what they measure."""
 
     dc_current: Meter
@@ -155,7 +193,7 @@ class Meters(Part):
         return {name: meter for name, meter in found.items() if meter is not None}
 
 
-class Sync(Part):
+class Sync(Checked):
     """Two wires that the bench raises at a time it knows: `trigger` starts the digitizer, `mark` shows in its samples.
 
     gpio: pins of this machine by number, behind `device`, for instance "/dev/gpiochip0". serial: its handshake lines,
@@ -165,8 +203,8 @@ class Sync(Part):
 
     kind: Literal["emulated", "gpio", "serial", "none"] = "emulated"
     device: str = ""
-    trigger: int | Literal["rts", "dtr"] | None = None
-    mark: int | Literal["rts", "dtr"] | None = None
+    trigger: Pin | Literal["rts", "dtr"] | None = None
+    mark: Pin | Literal["rts", "dtr"] | None = None
     inverted: bool = False
 
     @property
@@ -201,15 +239,15 @@ class Sync(Part):
         return self
 
 
-class Thresholds(Part):
+class Thresholds(Checked):
     """What the manual leaves open and the controller is configured to; printed in the report."""
 
-    bms_timeout_s: Annotated[float, Field(ge=0.02, le=5)] = 0.1
-    gradient_k: Positive = 8.0
-    soc_divergence_pct: Positive = 5.0
-    packet_loss_pct: Annotated[float, Field(gt=0, le=100)] = 10.0
-    noise_window_s: Positive = 1.0
-    micro_cycle_pct: Positive = 10.0
+    bms_timeout_s: Annotated[float, Within(0.02, 5)] = 0.1
+    gradient_k: DifferenceK = 8.0
+    soc_divergence_pct: SharePct = 5.0
+    packet_loss_pct: SharePct = 10.0
+    noise_window_s: TimeS = 1.0
+    micro_cycle_pct: SharePct = 10.0
 
 
 CommandName = Literal[
@@ -230,7 +268,7 @@ CommandName = Literal[
 ]
 
 
-class Dut(Part):
+class Dut(Checked):
     """The controller under test.
 
     `command` and the entries of `commands` may use {config}, {socket}, {log}, {folder}, {channel}, {interface},
@@ -247,7 +285,7 @@ class Dut(Part):
     ssh_options: list[str] = []
     command: list[str] = ["v2g-daemon", "--config", "{config}"]
     log: str = "{folder}/v2g-main.log"
-    ready_s: Positive = 10.0
+    ready_s: TimeS = 10.0
     files: dict[Literal["limits", "thermal_policy"], str] = {
         "limits": "{folder}/limits.conf",
         "thermal_policy": "{folder}/thermal-policy.json",
@@ -300,7 +338,7 @@ class Dut(Part):
         return self
 
 
-class Source(Part):
+class Source(Checked):
     """A supply on the rig whose output must be off in the safe state: what is sent, and how the answer shows it."""
 
     resource: str
@@ -309,7 +347,7 @@ class Source(Part):
     is_off: str = "0"
 
 
-class Safety(Part):
+class Safety(Checked):
     """Never exceeded, whatever a test asks: checked before a power is set and a fault injected, and watched by the supervisor.
 
     They are about the battery itself (see `physical`), not about what a stimulus shows the controller. A limit that is left
@@ -318,36 +356,36 @@ class Safety(Part):
     safe_within_s: the current is zero at the latest this long after the supervisor had a reason.
     """
 
-    max_cell_temperature_c: float = 60.0
-    max_cell_voltage_v: Positive | None = None
-    min_cell_voltage_v: Positive | None = None
-    max_pack_voltage_v: Positive | None = None
-    max_current_a: Positive | None = None
-    max_power_w: Positive = 11_000.0
-    max_at_power_s: Positive = 43_200.0  # a calibration charge of half a day
-    bus_silent_s: Positive = 1.0
-    heartbeat_s: Positive = 5.0
-    safe_within_s: Positive = 2.0
+    max_cell_temperature_c: CellLimitC = 60.0
+    max_cell_voltage_v: CellVoltageV | None = None
+    min_cell_voltage_v: CellVoltageV | None = None
+    max_pack_voltage_v: VoltageV | None = None
+    max_current_a: CurrentA | None = None
+    max_power_w: PowerW = 11_000.0
+    max_at_power_s: LongTimeS = 43_200.0  # a calibration charge of half a day
+    bus_silent_s: TimeS = 1.0
+    heartbeat_s: TimeS = 5.0
+    safe_within_s: TimeS = 2.0
 
 
-class Judging(Part):
+class Judging(Checked):
     """How a measurement becomes a verdict. Stated before the run, printed beside every verdict."""
 
     rule: Literal["guarded", "non-binary", "simple"] = "non-binary"
-    isolation_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    power_tolerance_pct: Positive = 2.0
-    silence_limit_ms: Positive = 500.0  # BMS silence: the manual names the error, not its time
-    diagnosis_s: Positive = 15.0  # from a trouble code in the BMS to V2G being off
-    offline_limit_ms: Positive = 3000.0  # the same for an inverter that does not answer
-    derated_below_pct: Positive = 90.0  # a derated discharge is at most this share of the power before
-    no_discharge_w: Positive = 50.0  # less than this is a controller's own consumption, not V2G
-    low_soc_pct: Positive = 27.0  # where "the SoC is too low" for full power; above MIN_SOC
-    fallback_s: Positive = 0.5  # from the log line to the fallback being in force
-    trials: Annotated[int, Field(ge=1)] = 5
-    max_voids: Annotated[int, Field(ge=0)] = 20
+    isolation_fraction: Annotated[float, Within(0, 0.5, over=True, under=True)] = 0.05
+    power_tolerance_pct: AccuracyPct = 2.0
+    silence_limit_ms: TimeMs = 500.0  # BMS silence: the manual names the error, not its time
+    diagnosis_s: TimeS = 15.0  # from a trouble code in the BMS to V2G being off
+    offline_limit_ms: TimeMs = 3000.0  # the same for an inverter that does not answer
+    derated_below_pct: SharePct = 90.0  # a derated discharge is at most this share of the power before
+    no_discharge_w: PowerW = 50.0  # less than this is a controller's own consumption, not V2G
+    low_soc_pct: SharePct = 27.0  # where "the SoC is too low" for full power; above MIN_SOC
+    fallback_s: TimeS = 0.5  # from the log line to the fallback being in force
+    trials: Trials = 5
+    max_voids: Count = 20
 
 
-class Rig(Part):
+class Rig(Checked):
     """One bench set-up: one TOML file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]

@@ -10,6 +10,7 @@ from typing import Any
 import can
 
 from v2g_bench.can.database import BusDatabase
+from v2g_bench.checked import checked_arguments
 from v2g_bench.inverter.server import ModbusServer
 from v2g_bench.inverter.sunspec import InverterMap
 from v2g_bench.meters.emulated import emulate
@@ -38,7 +39,8 @@ class DirectClient(PlantClient):
         """There is no connection."""
 
     def call(self, op: str, **args: Any) -> Any:
-        return self._operations[op](**args)
+        operation = self._operations[op]
+        return operation(**checked_arguments(operation, args, f"control: {op}"))
 
 
 class SimPlant:

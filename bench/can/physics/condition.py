@@ -9,7 +9,7 @@ in it is taken back.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from v2g_bench.can.physics.bus import Wire
 from v2g_bench.can.physics.encode import INTERMISSION
@@ -19,13 +19,15 @@ from v2g_bench.can.physics.length import frame_bits
 from v2g_bench.can.physics.line import Line
 from v2g_bench.can.physics.node import Node
 from v2g_bench.can.physics.noise import BitErrors, GilbertElliott, Source, SwitchingNoise
+from v2g_bench.within import CanId, FrequencyHz, PauseS, PowerW, Ranged, Within
 
 ALWAYS = 1e-3
+Rate = Annotated[float, Within(0, 1)]
 TRAFFIC = "traffic"  # the name of nodes that only make load
 
 
 @dataclass(frozen=True)
-class Condition:
+class Condition(Ranged):
     """bit_error_rate: of every bit; burst_*, gap_s: mean times and the rate inside a burst; switching_*: volts rms at rated
     power on a terminated line, frequency of the bridge, ringing after each edge; terminators, length_m: the line; shorted:
     held dominant; cut: name of a node whose wires are open; sick, sick_share: a node and the share of its frames that it
@@ -33,25 +35,25 @@ class Condition:
     identifier and length so often that it alone would take this share of the time.
     """
 
-    bit_error_rate: float = 0.0
-    burst_error_rate: float = 0.0
-    burst_s: float = 0.0
-    gap_s: float = 0.0
-    switching_v: float = 0.0
-    switching_hz: float = 20_000.0
-    ring_s: float = 2e-6
-    rated_w: float = 11_000.0
-    terminators: int = 2
-    length_m: float = 0.0
+    bit_error_rate: Rate = 0.0
+    burst_error_rate: Rate = 0.0
+    burst_s: PauseS = 0.0
+    gap_s: PauseS = 0.0
+    switching_v: Annotated[float, Within(0, 1000)] = 0.0
+    switching_hz: FrequencyHz = 20_000.0
+    ring_s: PauseS = 2e-6
+    rated_w: PowerW = 11_000.0
+    terminators: Annotated[int, Within(0, 10)] = 2
+    length_m: Annotated[float, Within(0, 10_000)] = 0.0
     shorted: bool = False
     cut: str = ""
     sick: str = ""
-    sick_share: float = 0.0
+    sick_share: Rate = 0.0
     sampling: str = ""
-    sample_point: float = 0.0
-    load_share: float = 0.0
-    load_id: int = 0
-    load_length: int = 64
+    sample_point: Rate = 0.0
+    load_share: Rate = 0.0
+    load_id: CanId = 0
+    load_length: Annotated[int, Within(0, 64)] = 64
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from a sound wire, JSON-ready."""

@@ -13,6 +13,7 @@ from v2g_bench.clock import Clock
 from v2g_bench.meters.emulated.acquisition import Acquisition
 from v2g_bench.meters.emulated.meter import HEALTHY, EmulatedMeter, MeterDefects, Probe, Samples
 from v2g_bench.meters.emulated.syntax import ScpiError
+from v2g_bench.within import Seed, ShuntOhm
 
 SUB_SAMPLES = 4  # points of the signal that stand for one aperture
 CHUNK = 4096  # readings that are computed in one go, so that others of the same loop are not held up
@@ -29,7 +30,7 @@ class EmulatedDigitizer(EmulatedMeter):
     headroom = 1.2  # beyond this many ranges it overflows
 
     def __init__(
-        self, probe: Probe, clock: Clock, shunt_ohm: float, seed: int = 0, defects: MeterDefects = HEALTHY
+        self, probe: Probe, clock: Clock, shunt_ohm: ShuntOhm, seed: Seed = 0, defects: MeterDefects = HEALTHY
     ) -> None:
         self.shunt_ohm = shunt_ohm
         self.record: Acquisition | None = None

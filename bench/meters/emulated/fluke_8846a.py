@@ -12,6 +12,7 @@ from v2g_bench.meters.emulated.calls import Answer, Call, Later, command
 from v2g_bench.meters.emulated.meter import HEALTHY, OVERLOAD, EmulatedMeter, MeterDefects, Probe
 from v2g_bench.meters.emulated.settings import Number, Stepped, Switch
 from v2g_bench.meters.registry import emulated
+from v2g_bench.within import Ratio, Seed
 
 READING_S = 0.2
 VOLTAGE_RANGES_V = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -34,8 +35,8 @@ class Fluke8846A(EmulatedMeter):
         self,
         probe: Probe,
         clock: Clock,
-        current_ratio: float = 1.0,
-        seed: int = 0,
+        current_ratio: Ratio = 1.0,
+        seed: Seed = 0,
         defects: MeterDefects = HEALTHY,
     ) -> None:
         self.current_ratio = current_ratio

@@ -24,6 +24,7 @@ from v2g_bench.meters.emulated.settings import Choice, Integer, Stepped
 from v2g_bench.meters.emulated.syntax import ScpiError, matches, read_number
 from v2g_bench.meters.emulated.tree import Found, Node
 from v2g_bench.meters.registry import emulated
+from v2g_bench.within import Seed, ShuntOhm
 
 MOST_READINGS = 7_000_000
 FEWEST_READINGS = 10
@@ -48,8 +49,8 @@ class KeithleyDMM6500(EmulatedDigitizer):
         self,
         probe: Probe,
         clock: Clock,
-        shunt_ohm: float,
-        seed: int = 0,
+        shunt_ohm: ShuntOhm,
+        seed: Seed = 0,
         defects: MeterDefects = HEALTHY,
         language: str = "SCPI",
     ) -> None:

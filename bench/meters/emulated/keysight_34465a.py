@@ -18,6 +18,7 @@ from v2g_bench.meters.emulated.meter import HEALTHY, MeterDefects, Probe
 from v2g_bench.meters.emulated.settings import Choice, Integer, Number, Stepped, Switch
 from v2g_bench.meters.emulated.syntax import ScpiError, definite_block, matches, read_number
 from v2g_bench.meters.registry import emulated
+from v2g_bench.within import Memory, Seed, ShuntOhm
 
 MEASURING, WAITING_FOR_TRIGGER = 16, 32  # bits of the operation condition register
 SHORTEST_APERTURE_S = 20e-6
@@ -48,9 +49,9 @@ class Keysight34465A(EmulatedDigitizer):
         self,
         probe: Probe,
         clock: Clock,
-        shunt_ohm: float,
-        seed: int = 0,
-        memory: int = 50_000,
+        shunt_ohm: ShuntOhm,
+        seed: Seed = 0,
+        memory: Memory = 50_000,
         defects: MeterDefects = HEALTHY,
     ) -> None:
         self.memory = memory

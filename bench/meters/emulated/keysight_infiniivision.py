@@ -23,6 +23,7 @@ from v2g_bench.meters.emulated.meter import HEALTHY, MeterDefects, Probe
 from v2g_bench.meters.emulated.settings import Choice, Number, Switch
 from v2g_bench.meters.emulated.syntax import ScpiError, definite_block, matches
 from v2g_bench.meters.registry import emulated
+from v2g_bench.within import Memory, Seed, ShuntOhm
 
 FASTEST_HZ = 2e9
 SCREEN_POINTS = 1000
@@ -66,9 +67,9 @@ class KeysightInfiniiVision(EmulatedDigitizer):
         self,
         probe: Probe,
         clock: Clock,
-        shunt_ohm: float,
-        seed: int = 0,
-        memory: int = 100_000,
+        shunt_ohm: ShuntOhm,
+        seed: Seed = 0,
+        memory: Memory = 100_000,
         defects: MeterDefects = HEALTHY,
     ) -> None:
         self.memory = memory

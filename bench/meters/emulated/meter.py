@@ -1,7 +1,7 @@
 """What every emulated meter has: a probe into the plant, a clock, seeded errors of its own, and defects for tests."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from v2g_bench.clock import Clock
 from v2g_bench.meters.emulated.calls import Answer, Call, Exchange
 from v2g_bench.meters.emulated.scpi import Instrument
+from v2g_bench.within import PauseS, Ranged, Within
 
 Samples = NDArray[np.float64]
 
@@ -52,7 +53,7 @@ class Probe(Protocol):
 
 
 @dataclass(frozen=True)
-class MeterDefects:
+class MeterDefects(Ranged):
     """What can be wrong with a meter, for tests of whoever must notice it.
 
     stuck: the reading no longer follows the input; scale: factor on every reading; time_base: relative error of the
@@ -62,10 +63,10 @@ class MeterDefects:
     """
 
     stuck: bool = False
-    scale: float = 1.0
-    time_base: float = 0.0
+    scale: Annotated[float, Within(-1e6, 1e6)] = 1.0
+    time_base: Annotated[float, Within(-0.5, 1)] = 0.0
     hang: bool = False
-    late_answer_s: float = 0.0
+    late_answer_s: PauseS = 0.0
     identity: str = ""
     full_error_queue: bool = False
     answers_another: bool = False

@@ -16,6 +16,7 @@ from v2g_bench.meters.emulated.meter import HEALTHY, EmulatedMeter, MeterDefects
 from v2g_bench.meters.emulated.settings import Choice, Integer, Number, Stepped, Switch
 from v2g_bench.meters.emulated.syntax import ScpiError, matches_one, read_number, short_form
 from v2g_bench.meters.registry import emulated
+from v2g_bench.within import Seed
 
 ITEMS = ("U", "I", "P", "S", "FU", "FI")
 
@@ -36,7 +37,7 @@ class YokogawaWT300E(EmulatedMeter):
     filter_1 = Choice("STATus:FILTer#", ("RISE", "FALL", "BOTH", "NEVer"), "NEV")
     event_mask = Number("STATus:EESE", 0, 65535, 0)
 
-    def __init__(self, probe: Probe, clock: Clock, seed: int = 0, defects: MeterDefects = HEALTHY) -> None:
+    def __init__(self, probe: Probe, clock: Clock, seed: Seed = 0, defects: MeterDefects = HEALTHY) -> None:
         self._updated_s = clock.now_s()
         self._values: dict[str, float] = {}
         self._events = 0

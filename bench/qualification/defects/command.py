@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import v2g_bench
 from v2g_bench.errors import BenchError
+from v2g_bench.within import WORKERS
 
 if TYPE_CHECKING:
     from v2g_bench.qualification.defects.run import Found
@@ -23,7 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--only", action="append", default=[], metavar="WORD", help="defects with this word in their name"
     )
     parser.add_argument(
-        "--workers", type=int, default=2, metavar="N", help="defects at a time on a simulation (default 2)"
+        "--workers",
+        type=WORKERS.whole_text,
+        default=2,
+        metavar="N",
+        help="defects at a time on a simulation (default 2)",
     )
     parser.add_argument("--suite", type=Path, default=None, metavar="DIR", help="the conformance tests")
 

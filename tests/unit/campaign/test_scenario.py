@@ -28,7 +28,7 @@ def test_a_file_gives_the_same_scenario_back(tmp_path):
         ("end_s = 0.26", "end_s = 0.2", "end_s: leaves no"),
         ("at_s = 0.013", "at_s = 0.21", "begins at 0.21 s, when all are taken back"),
         ('kind = "emi_noise"', 'kind = "emi_nose"', "faults[1]: fault: unknown kind 'emi_nose'"),
-        ("to_c = 45.5", "to_c = 900", "faults[0]: fault over_temperature: to_c=900 is out of range"),
+        ("to_c = 45.5", "to_c = 900", "faults[0]: fault over_temperature: to_c: 900 is not a number from -40 to 150"),
         ("soc_pct", "soc", "soc: unknown key"),
         ("name = ", "name == ", "is not TOML"),
     ],

@@ -34,8 +34,12 @@ def test_the_log_of_the_manual_is_the_default(tmp_path: Path) -> None:
     [
         (MINIMAL + "[thresholds]\nbms_timeuot_s = 1\n", "thresholds.bms_timeuot_s", "unknown key"),
         (MINIMAL + "[trip]\n", "trip", "unknown key"),
-        (MINIMAL + "[thresholds]\nbms_timeout_s = 0\n", "thresholds.bms_timeout_s", "not 0"),
-        (MINIMAL + "[thresholds]\ntrip_temperature_c = 90\n", "thresholds.trip_temperature_c", "not 90"),
+        (MINIMAL + "[thresholds]\nbms_timeout_s = 0\n", "thresholds.bms_timeout_s", "0 is not a number from 0.02 to 5"),
+        (
+            MINIMAL + "[thresholds]\ntrip_temperature_c = 90\n",
+            "thresholds.trip_temperature_c",
+            "90 is not a number above 0, up to 60",
+        ),
         (MINIMAL + "[thresholds]\ngradient_k = nan\n", "thresholds.gradient_k", "nan"),
         (MINIMAL + 'port = "modbus"\n', "inverter.port", "'modbus'"),
         ('[bms]\ndbc = "x"\n[bms.roles]\n', "inverter", "is missing"),

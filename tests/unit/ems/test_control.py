@@ -38,7 +38,9 @@ def test_question_and_answer(tmp_path: Path) -> None:
     assert not path.exists(), "removed at the end"
 
 
-@pytest.mark.parametrize("line", [b"{\n", b"[1]\n", b"\xff\n"])
+@pytest.mark.parametrize(
+    "line", [b"{\n", b"[1]\n", b"\xff\n", b'{"a": NaN}\n', b"9" * 5000 + b"\n", b"[" * 60_000 + b"\n"]
+)
 def test_nonsense_is_refused_and_the_server_lives(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "s"
 

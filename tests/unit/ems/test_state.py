@@ -14,7 +14,20 @@ def test_round_trip_and_absence(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["latches.json"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '"trip"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '"trip"',
+        '{"run": {"starts": NaN}}',
+        '{"run": {"starts": -1}}',
+        '{"run": {"crashes": "3"}}',
+        '{"run": [1]}',
+        "[" * 100_000,
+    ],
+)
 def test_broken_state_is_not_taken_for_no_latch(tmp_path: Path, text: str) -> None:
     path = tmp_path / "latches.json"
     path.write_text(text, encoding="utf-8")

@@ -25,6 +25,14 @@ def test_policy(value: object, trigger_c: float) -> None:
         '{"ACTIVE_COOLING_TRIGGER": "90F"}',
         '{"ACTIVE_COOLING_TRIGGER": 46}',
         '{"ACTIVE_COOLING_TRIGGER": NaN}',
+        '{"ACTIVE_COOLING_TRIGGER": "nan"}',
+        '{"ACTIVE_COOLING_TRIGGER": "infC"}',
+        '{"ACTIVE_COOLING_TRIGGER": 1e400}',
+        '{"ACTIVE_COOLING_TRIGGER": 1' + "0" * 400 + "}",
+        '{"ACTIVE_COOLING_TRIGGER": ' + "9" * 5000 + "}",
+        '{"ACTIVE_COOLING_TRIGGER": "' + "9" * 5000 + '"}',
+        '{"ACTIVE_COOLING_TRIGGER": -1}',
+        "[" * 100_000,
         '{"ACTIVE_COOLING_TRIGGER": 32, "PUMP": 1}',
     ],
 )
@@ -35,6 +43,7 @@ def test_broken_policy_is_refused(text: str, tmp_path: Path) -> None:
         load_policy(path)
     assert caught.value.where.startswith(str(path))
     assert caught.value.mend
+    assert len(caught.value.what) < 150
 
 
 def _pack(hottest_c: float, coldest_c: float) -> PackState:

@@ -262,7 +262,7 @@ def test_a_signal_that_the_database_lacks_is_refused(classic):
         (lambda: Rule(write={"contactor_request": 1.0}), "EMS_Command is not sent by the BMS"),
         (lambda: Rule(messages=("BMS_Safty",), drop=True), "BMS_Safety"),
         (lambda: Rule(drop=True), "names no message"),
-        (lambda: Rule(messages=("BMS_Safety",), delay_ms=-1), "out of range"),
+        (lambda: Rule(messages=("BMS_Safety",), delay_ms=-1), "delay_ms: -1 is not a number from 0 to 10000"),
         (lambda: Rule(messages=("BMS_Safety",), crc="best"), "crc is mended or stale"),
         (lambda: Rule.of({"message": "BMS_Safety"}), "messages"),
     ],

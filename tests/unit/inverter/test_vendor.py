@@ -174,13 +174,13 @@ def test_refusals_name_the_inverter(make):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('maker = "ACME"', "", "maker: Field required"),
+        ('maker = "ACME"', "", "maker: is missing"),
         ("[read.ac_power_w]", "[read.soc_pct]", r"\[read.ac_power_w\] is missing"),
-        ("scale = 0.1", "scale = 0.0", "read.dc_voltage_v: a scale is a number, not 0"),
+        ("scale = 0.1", "scale = 0.0", "read.dc_voltage_v.scale: 0.0 is not a number from 1e-09"),
         ("scale = 0.1", "scale = 0.1\ninvert = true", "dc_voltage_v has no direction"),
         ("scale = 10.0", 'scale = 10.0\ntype = "int32"', "function 6 writes one register"),
         ("[read.dc_voltage_v]", "[read.dc_volts]", "read.dc_volts"),
-        ("[[stop]]\naddress = 1001\nvalue = 0", "", "stop: Field required"),
+        ("[[stop]]\naddress = 1001\nvalue = 0", "", "stop: is missing"),
         ("[state]", "[state", "is not TOML"),
         ("running = [3, 4]", "runing = [3, 4]", "state.run"),
     ],

@@ -4,6 +4,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.meters import emulated
 from v2g_bench.meters.emulated.meter import MeterDefects
 from v2g_bench.meters.fluke_8846a import Fluke8846A
+from v2g_bench.meters.registry import driver_named
 
 
 @pytest.fixture
@@ -57,9 +58,10 @@ def test_without_a_transformer_the_current_is_beyond_the_range(rig, clock, direc
         driver.ac_current()()
 
 
-def test_senseless_ratio(meter, direct_session):
-    with pytest.raises(BenchError, match="current_ratio"):
-        Fluke8846A(direct_session(meter), current_ratio=0.0)
+@pytest.mark.parametrize("option", [{"current_ratio": 0.0}, {"current_ratio": -20.0}, {"ratio_pct": -1}])
+def test_a_ratio_that_cannot_be_is_refused_before_anything_is_opened(option):
+    with pytest.raises(BenchError, match=f"meters.multimeter: {next(iter(option))}: .* is not a number"):
+        driver_named("fluke-8846a", "meters.multimeter", option)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -77,5 +79,3 @@ def test_the_transformer_adds_its_own_error(meter, direct_session):
     good, poor = (Fluke8846A(direct_session(meter), 20.0, ratio_pct=share) for share in (0.0, 1.0))
     assert poor.rms_accuracy(230, 10)[1] - good.rms_accuracy(230, 10)[1] == pytest.approx(0.1)
     assert poor.rms_accuracy(230, 10)[0] == good.rms_accuracy(230, 10)[0]
-    with pytest.raises(BenchError, match="ratio_pct"):
-        Fluke8846A(direct_session(meter), 20.0, ratio_pct=-1)

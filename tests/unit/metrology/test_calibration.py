@@ -1,3 +1,4 @@
+import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -130,3 +131,21 @@ def test_uncertainty_of_the_narrowest_range_that_fits(record_file):
 def test_outside_of_the_calibrated_ranges_is_an_error(record_file, quantity, reading):
     with pytest.raises(BenchError, match="no calibrated range"):
         load(record_file()).component(quantity, reading)
+
+
+NUMBER = re.compile(r"^(\w+) = (-?[\d.e-]+)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("at", list(NUMBER.finditer(RECORD + TIMING)), ids=lambda at: f"{at.start()}-{at[1]}")
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e308", "true", "1" + "0" * 400, '"nan"'])
+def test_no_number_of_a_record_can_be_nonsense(record_file, at, value):
+    text = RECORD + TIMING
+    with pytest.raises(BenchError, match=rf"{at[1]}: .* is not a number (from|above)|{at[1]}: .*valid date"):
+        load(record_file(text[: at.start(2)] + value + text[at.end(2) :]))
+
+
+@pytest.mark.parametrize(("key", "value"), [("relative_expanded", "1"), ("dof", "0"), ("trigger_latency_s", "-1")])
+def test_no_number_of_a_record_can_be_out_of_range(record_file, key, value):
+    text = re.sub(rf"^{key} = .*$", f"{key} = {value}", RECORD + TIMING, count=1, flags=re.MULTILINE)
+    with pytest.raises(BenchError, match=f"{key}: {value} is not a number"):
+        load(record_file(text))

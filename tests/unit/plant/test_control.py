@@ -43,8 +43,8 @@ def test_a_request_is_answered_with_its_id(line, expected):
         (b'{"id": 1, "op": "add", "args": [1]}', "args is not an object"),
         (b'{"id": 1}', "an object with id, op and args"),
         (b"[]", "an object with id, op and args"),
-        (b"\xff\xfe", "not a JSON line"),
-        (b"{", "not a JSON line"),
+        (b"\xff\xfe", "is not JSON"),
+        (b"{", "is not JSON"),
     ],
 )
 def test_a_wrong_request_is_answered_with_what_is_wrong(line, said):

@@ -46,7 +46,6 @@ def test_check_says_what_counts(state, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["qualify", "--trials", "0"], "at least one trial"),
         (["qualify", "--rig", "hardware-example", "--truth", "plant"], "--truth=mark"),
         (["qualify", "--rig", "nowhere"], "no such rig"),
         (["calibrate", "--pulses", "2"], "too little"),
@@ -57,7 +56,16 @@ def test_a_wrong_call_is_answered(state, capsys, words, said):
     assert said in capsys.readouterr().err
 
 
-def test_delays_that_are_no_numbers(state, capsys):
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [
+        ("--delays", "5,fast", "'fast' is not a number from 0 to 1000"),
+        ("--delays", "5,inf", "'inf' is not a number from 0 to 1000"),
+        ("--trials", "0", "'0' is not a whole number from 1 to"),
+        ("--seed", "-1", "'-1' is not a whole number from 0 to"),
+    ],
+)
+def test_numbers_that_cannot_be(state, capsys, option, text, said):
     with pytest.raises(SystemExit):
-        main(["qualify", "--delays", "5,fast"])
-    assert "not numbers" in capsys.readouterr().err
+        main(["qualify", f"{option}={text}"])
+    assert said in capsys.readouterr().err

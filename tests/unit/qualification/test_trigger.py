@@ -69,7 +69,7 @@ def test_a_disk_that_refuses(tmp_path):
         ("offset_s", "offset", "offset"),
         ("pulses = 100", "pulses = 2", "pulses"),
         ("expanded_s = ", "expanded_s = -", "expanded_s"),
-        ("maker =", "maker", "cannot be read"),
+        ("maker =", "maker", "is not TOML"),
     ],
 )
 def test_a_broken_record_names_file_and_key(tmp_path, old, new, said):

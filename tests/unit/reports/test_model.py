@@ -61,7 +61,7 @@ def test_infinity_and_half_surrogates_survive(tmp_path):
         (lambda d: d["requirements"][0].update(limmit="1"), r"requirements\[0\].limmit: unknown key"),
         (lambda d: d["controller"].pop("sha256"), "controller.sha256: missing key"),
         (lambda d: d["requirements"][0]["tests"][0].pop("log"), r"requirements\[0\].tests\[0\].log: missing key"),
-        (lambda d: d.update(voids="3"), "voids: expected int, found str"),
+        (lambda d: d.update(voids="3"), "voids: '3' is not a whole number from 0 to 9007199254740992"),
         (lambda d: d.update(complete=1), "complete: expected bool"),
         (lambda d: d.update(marks=[1]), r"marks\[0\]: expected str"),
         (lambda d: d.update(host={"a": 1}), "host.a: expected str"),
@@ -137,3 +137,40 @@ def test_a_run_that_is_not_whole_is_never_a_pass(changes, verdict):
 def test_a_run_of_requirements_that_do_not_apply_tested_nothing():
     skipped = Requirement(id="A", title="a", verdict="NOT APPLICABLE", not_applicable_reason="not claimed")
     assert make_run(requirements=[skipped]).verdict == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("p_conform", 1.5, "p_conform: 1.5 is not a number from 0 to 1"),
+        ("p_conform", "inf", "p_conform: 'inf' is not a number from 0 to 1"),
+        ("expanded", -1, "expanded: -1 is not a number from 0 to inf"),
+        ("expanded", "nan", "expanded: 'nan' is not a number"),
+        ("k", 0, "k: 0 is not a number above 0"),
+        ("value", 10**400, "value: 1000"),
+        ("value", True, "value: true is not a number"),
+    ],
+)
+def test_a_number_that_cannot_be_is_named(tmp_path, key, value, said):
+    run = make_run(
+        requirements=[
+            Requirement(id="A-1", title="a", tests=[TestResult(nodeid="t", measurements=[Measurement(name="m")])])
+        ]
+    )
+    path = edited(
+        run,
+        tmp_path / "results.json",
+        lambda data: data["requirements"][0]["tests"][0]["measurements"][0].update({key: value}),
+    )
+    with pytest.raises(BenchError) as told:
+        load(path)
+    assert f"results.json: requirements[0].tests[0].measurements[0].{said}" in str(told.value)
+
+
+def test_what_was_never_reached_is_infinite_in_the_file_as_well(tmp_path):
+    measured = Measurement(name="m", value=math.inf, expanded=math.inf, verdict="FAIL")
+    run = make_run(
+        requirements=[Requirement(id="A-1", title="a", tests=[TestResult(nodeid="t", measurements=[measured])])]
+    )
+    dump(run, tmp_path / "results.json")
+    assert load(tmp_path / "results.json") == run

@@ -34,7 +34,11 @@ def test_nested_data_come_back():
         ([], "file: expected an object, found list"),
         (GOOD | {"inner": None}, "file: inner: expected an object"),
         (GOOD | {"many": {}}, "file: many: expected"),
-        (GOOD | {"inner": {"size": True, "label": None}}, "file: inner.size: expected float, found bool"),
+        (GOOD | {"inner": {"size": True, "label": None}}, "file: inner.size: true is not a number of any size"),
+        (GOOD | {"inner": {"size": 10**400, "label": None}}, r"file: inner.size: 10+… is not a number"),
+        (GOOD | {"inner": {"size": 1e999, "label": None}}, "file: inner.size: inf is not a number of JSON"),
+        (GOOD | {"inner": {"size": float("nan"), "label": None}}, "file: inner.size: nan is not a number of JSON"),
+        (GOOD | {"inner": {"size": "1", "label": None}}, "file: inner.size: '1' is not a number"),
         (GOOD | {"inner": {"size": 1, "label": 3}}, "file: inner.label: expected str, found int"),
     ],
 )

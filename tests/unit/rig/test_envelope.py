@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from v2g_bench.errors import BenchError
 from v2g_bench.rig.envelope import FRAMES, OWN_STALL_S, START_GRACE_S, Envelope, Watch, credible, needed
 from v2g_bench.rig.model import Safety
 
@@ -253,3 +254,10 @@ def test_before_it_is_armed_only_the_bench_is_watched():
     assert watch.due(0.1) == ""
     for tenth in range(1, 300):
         assert watch.due(tenth / 10) == ""
+
+
+@pytest.mark.parametrize("key", sorted(LIMITS))
+@pytest.mark.parametrize("limit", [float("nan"), float("inf"), -float("inf"), True, "60", 10**400])
+def test_a_limit_that_nothing_can_be_beyond_is_refused_by_the_watch_as_well(key, limit):
+    with pytest.raises(BenchError, match=rf"\[safety\] {key}: .* is not a number"):
+        Watch(LIMITS | {key: limit}, 0.0)
