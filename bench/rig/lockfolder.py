@@ -47,7 +47,7 @@ class LockFolder:
         """FileNotFoundError where there is none and none is to be made; BenchError if it is not safe to use."""
         handle, above = _walk(path, create=create)
         try:
-            _make_safe(path, handle, root_above=above[-1:] == [0])
+            _make_safe(path, handle, root_above=above[-1] == 0)
             owners = {*above, os.fstat(handle).st_uid} - {0, os.geteuid()}
         except BaseException:
             os.close(handle)
@@ -139,6 +139,8 @@ def _walk(path: Path, *, create: bool) -> tuple[int, list[int]]:
 
     FileNotFoundError where it is not there; BenchError at a link, and where every user could exchange a folder on the way.
     """
+    if len(path.parts) < 2:
+        raise BenchError(str(path), "is no folder for the locks of the rigs", f"set {PLACE} to another")
     here, owners = os.open("/", _FOLDER | os.O_PATH), []
     try:
         for number, name in enumerate(path.parts[1:], 2):

@@ -18,7 +18,7 @@ import os
 import stat
 import struct
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -52,7 +52,7 @@ class Record(BaseModel):
     """What a record says of itself. Those of the former version have no version."""
 
     model_config = ConfigDict(strict=True, frozen=True)
-    version: Literal[1, 2] = 1
+    version: Annotated[int, Field(ge=1, le=VERSION)] = 1
     resource: Words
     rig: Words
     process: Process
