@@ -250,11 +250,13 @@ def test_a_lock_of_his_own_is_an_error_that_names_him(place, person):
     place.mkdir()
     place.chmod(0o1777)
     mallory = person(MALLORY, taking(place, "root's"))
+    assert mallory.result == "done"
     with pytest.raises(BenchError, match=f"held by uid {MALLORY} \\(process {mallory.pid}, rig root's\\)"):
         take([METER], "root's", os.getpid(), place)
     mallory.end()
-    _, (note,) = take([METER], "root's", os.getpid(), place)
+    holding, (note,) = take([METER], "root's", os.getpid(), place)
     assert f"held by uid {MALLORY}" in note
+    holding.release()
 
 
 def test_a_forged_record_in_the_name_of_root_counts_for_a_minute_and_names_him(place, person, monkeypatch):
