@@ -2,8 +2,8 @@
 
 It ends a rig safe whatever becomes of the bench: it acts at the end of its standard input (the bench has ended, or was
 killed), when the bench's heartbeat stays away, when the running test outlives its time, when the bus is lost or the BMS
-falls silent, and when a quantity of the physical side (`physical`) is beyond the rig's envelope, or any that a limit needs
-has not been heard for its time (`envelope`). What it does stands in `safestate`.
+falls silent, when a quantity of the physical side (`physical`) is beyond the rig's envelope, or any that a limit needs has
+not been heard for its time (`envelope`), and when the rig's lock is lost (`lockwatch`). What it does stands in `safestate`.
 
     bench --one JSON line per word--> supervisor     {"do": "watch", "group": 4711}
     supervisor --JSON lines--> bench                 {"safe": true, ...}, {"tripped": "..."}, {"alive": true}
@@ -34,7 +34,8 @@ from v2g_bench.gateway.cangw import remove_ours
 from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.priority import favoured
 from v2g_bench.rig.envelope import Watch
-from v2g_bench.rig.lock import Holding
+from v2g_bench.rig.lock import keep
+from v2g_bench.rig.lockwatch import LockWatch
 from v2g_bench.rig.packline import PackLine
 from v2g_bench.rig.safestate import GIVE_UP_S, POWER_ONLY_S, Outcome, Reach, SafeState, SourceOff, ended
 from v2g_bench.rig.truthline import TruthLine
@@ -58,7 +59,7 @@ class Supervisor:
         self._folders: list[Path] = []
         self._kernel_jobs: list[str] = []  # the interfaces between which the kernel may forward for this rig
         self._gateway_pid: int | None = None  # of the process that has begun that, as a pidfd
-        self._holding: Holding | None = None
+        self._lock: LockWatch | None = None
         self._record: Path | None = None
         self._pending = b""
         self._alive_s = 0.0
@@ -168,7 +169,9 @@ class Supervisor:
         self._folders.append(Path(path))
 
     def _hold(self, paths: list[str], token: str) -> None:
-        self._holding = Holding([Path(path) for path in paths], token)
+        if paths:
+            self._lock = LockWatch(keep([Path(path) for path in paths], token))
+            self._lock.start()
 
     def _beat(self) -> None:
         if self._watch is not None:
@@ -208,11 +211,11 @@ class Supervisor:
         now_s = self._clock.now_s()
         if self._watch is not None and (reason := self._watch.due(now_s)):
             self._trip(reason)
+        if self._lock is not None and (lost := self._lock.problem()):
+            self._trip(lost)
         if now_s - self._alive_s >= ALIVE_S:
             self._alive_s = now_s
             self._say(alive=True)
-            if self._holding is not None:
-                self._holding.refresh()
         if self._gateway_pid is not None and ended(self._gateway_pid):
             self._stop_forwarding()
 
@@ -262,8 +265,8 @@ class Supervisor:
         self._stop_forwarding()
         for folder in self._folders:  # also after a good end: the bench may have been killed before it removed them
             self._remove(folder)
-        if self._holding is not None:
-            self._holding.release()
+        if self._lock is not None:
+            self._lock.release()
         return 0 if safe else 1
 
     def _remove(self, folder: Path) -> None:

@@ -210,6 +210,12 @@ def certify(folder: Path, rig: Path | str, select: list[str], *options: str, **h
     return done
 
 
+def acts(folder: Path) -> list[dict[str, Any]]:
+    """What the supervisor did, by its own record."""
+    path = folder / "supervisor.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def wait_for(what: str, condition: Callable[[], Any], within_s: float = 60.0) -> Any:
     """The condition's first true value; AssertionError that names it after the bound."""
     until_s = time.monotonic() + within_s

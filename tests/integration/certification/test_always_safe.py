@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from certify import ALWAYS, TAG, Run, certify, launcher, own_suite, rig_file, started_by, wait_for
+from certify import ALWAYS, TAG, Run, acts, certify, launcher, own_suite, rig_file, started_by, wait_for
 from launcher import Forked
 
 from v2g_bench.can.export import export_run, read_blf
@@ -198,12 +198,6 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
             if pid != run.process.pid or run.process.poll() is None:
                 os.kill(pid, signal.SIGKILL)
         run.process.wait()
-
-
-def acts(folder: Path) -> list[dict[str, Any]]:
-    """What the supervisor did, by its own record."""
-    path = folder / "supervisor.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def test_a_bench_that_hangs_is_made_safe_and_says_so_when_it_goes_on(start, tmp_path):

@@ -12,6 +12,8 @@ import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.guard import Guard
+from v2g_bench.rig.lock import require_free, take
+from v2g_bench.rig.lockrecord import held_elsewhere
 from v2g_bench.rig.model import Safety
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
@@ -96,6 +98,59 @@ def test_a_test_that_outlives_its_time_is_a_reason(guard, sleeper):
     guard.tell("deadline", at_s=time.monotonic() + 0.2)
     wait_for("the trip", lambda: guard.tripped)
     assert "the running test has not ended in its time" in guard.tripped
+
+
+def held(guard, sleeper, place):
+    """A lock that this process and the supervisor hold, of a rig with an emulated world that has ended: safe at once."""
+    world = sleeper()
+    guard.tell("limits", safety=LIMITS)
+    guard.tell("world", pid=world.pid)
+    world.kill()
+    holding, _ = take(["VISA A"], "bench-3", guard.pid, place)
+    guard.tell("hold", paths=[str(path) for path in holding.paths], token=holding.token)
+    wait_for("the supervisor's lock", lambda: held_elsewhere(holding._held[0].handle))
+    return holding
+
+
+@pytest.mark.parametrize("attack", ["removed", "exchanged", "changed", "folder gone"])
+def test_the_loss_of_the_lock_is_a_reason(guard, sleeper, tmp_path, attack):
+    holding = held(guard, sleeper, tmp_path / "locks")
+    (path,) = holding.paths
+    if attack == "changed":
+        path.write_text(path.read_text().replace("bench-3", "bench-4"))
+    elif attack == "folder gone":
+        path.parent.rename(tmp_path / "moved")
+    else:
+        text = path.read_text()
+        path.unlink()
+        if attack == "exchanged":
+            path.write_text(text)
+    wait_for("the trip", lambda: guard.tripped)
+    assert f"made the rig safe: the lock on VISA A is lost: {path} " in guard.tripped
+    with pytest.raises(BenchError, match="is lost: .* another run may use the rig"):
+        guard.check()
+    assert "the lock on VISA A is lost" in (tmp_path / "supervisor.jsonl").read_text()
+    with pytest.raises(BenchError, match="the lock on VISA A is lost"):
+        holding.release()
+
+
+def test_a_lock_that_is_held_is_kept_by_the_supervisor_to_its_end(guard, sleeper, tmp_path):
+    holding = held(guard, sleeper, tmp_path / "locks")
+    holding.release()
+    with pytest.raises(BenchError, match="is in use"):
+        require_free(["VISA A"], tmp_path / "locks")
+    guard.tell("disarm", well=True)
+    guard.close()
+    assert guard.tripped == ""
+    require_free(["VISA A"], tmp_path / "locks")
+    assert list((tmp_path / "locks").glob("*.json")) == []
+
+
+def test_a_lock_that_the_supervisor_cannot_hold_ends_the_run(guard, tmp_path):
+    guard.tell("hold", paths=[str(tmp_path / "gone.json")], token="00")
+    wait_for("the problem", lambda: guard._problems)
+    with pytest.raises(BenchError, match="gone.json: cannot hold the locks of the rigs: No such file"):
+        guard.check()
 
 
 def test_a_supervisor_that_was_killed_ends_the_run(guard):
