@@ -182,8 +182,17 @@ class ShuntDigitizer:
         read = {header: self._session.query_float(f"{header}?") for header in wanted}
         for header, value in wanted.items():
             if abs(read[header] - value) > 1e-3 * abs(value):
-                raise self._session.error(f"{header} is {read[header]:g} after it was set to {value:g}")
+                raise self._session.doubt(f"{header} is {read[header]:g} after it was set to {value:g}")
         return read
+
+    def _in_memory(self, query: str) -> int:
+        """How many readings the memory has, as the answer to `query`; never more than were asked for."""
+        points = self._session.query_int(query)
+        if points < 1:
+            raise self._session.doubt("the reading memory is empty")
+        if points > self._plan.count:
+            raise self._session.doubt(f"{points} readings are in memory, {self._plan.count} were asked for")
+        return points
 
     def _on_free_grid(self, volts: NDArray[np.float64], points: int) -> Record:
         """A record whose sample grid runs free: the trigger takes effect at the next sample, half an interval later.
@@ -196,8 +205,6 @@ class ShuntDigitizer:
                 f"{len(volts)} readings came, {points} are in memory, {plan.count} were asked for",
                 "did the edge come before the pre-trigger readings were taken?",
             )
-        if len(volts) > plan.count:
-            raise self._session.error(f"{len(volts)} readings came, {plan.count} were asked for")
         return Record(volts, (plan.interval_s + plan.aperture_s) / 2 - plan.pre * plan.interval_s)
 
     def _await_pre_trigger(self) -> None:

@@ -100,7 +100,7 @@ class KeysightInfiniiVision(ShuntDigitizer):
         points, taken = round(preamble[2]), self._session.query_int(":ACQ:POIN?")
         step_s = preamble[X_INCREMENT]
         if points != taken or abs(step_s * self._rate_hz - 1) > 1e-3:
-            raise self._session.error(
+            raise self._session.doubt(
                 f"offers {points} points {step_s:g} s apart, and took {taken} at {self._rate_hz:g} Hz",
                 "was something changed on its front panel?",
             )

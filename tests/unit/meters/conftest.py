@@ -10,7 +10,6 @@ from v2g_bench.meters.keithley_dmm6500 import KeithleyDMM6500
 from v2g_bench.meters.keysight_34465a import Keysight34465A
 from v2g_bench.meters.keysight_infiniivision import KeysightInfiniiVision
 from v2g_bench.meters.session import ScpiSession
-from v2g_bench.meters.visa import block_of
 
 # A digitizer as a rig file names it: its driver, and the shunt (ohm) or current probe (V/A) that it has in these tests.
 DIGITIZERS = {
@@ -66,15 +65,17 @@ class DirectLink:
     def clear(self, timeout_s):
         self.answers.clear()
         self.waits = False
-        return True
 
     def drop(self):
         pass
 
-    def surplus(self):
-        return bool(self.answers)
+    def left_over(self, timeout_s):
+        return self.surplus()
 
-    def write(self, data):
+    def surplus(self):
+        return repr(b"".join(self.answers)) if self.answers else ""
+
+    def write(self, data, timeout_s):
         if self.waits:  # an instrument takes no further message while one is not done
             return
         run = self.instrument.execute(data.decode("latin-1").rstrip("\n"))
@@ -88,13 +89,11 @@ class DirectLink:
         if run.response is not None:
             self.answers.append(run.response)
 
-    def read_line(self, timeout_s):
+    def read(self, answer, timeout_s):
         if not self.answers:
             raise TimeoutError(f"nothing came within {timeout_s} s")
-        return self.answers.pop(0)
-
-    def read_block(self, timeout_s, size=None):
-        return block_of(self.read_line(timeout_s))
+        answer.feed(self.answers.pop(0))
+        answer.end()
 
 
 @pytest.fixture
