@@ -27,7 +27,7 @@ HEADER_BYTES = 11  # "#9" and nine digits
 SHOWN_BYTES = 48
 
 _DTYPES = {"f8": ">f8", "f4": ">f4", "u2": ">u2"}
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([Ee][+-]?\d+)?")  # NR1, NR2, NR3
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([Ee][+-]?\d+)?", re.ASCII)  # NR1, NR2, NR3
 
 
 class AnswerError(ValueError):

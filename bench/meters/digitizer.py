@@ -201,7 +201,7 @@ class ShuntDigitizer:
         """
         plan = self._plan
         if len(volts) != points or len(volts) < plan.count:
-            raise self._session.error(
+            raise self._session.doubt(
                 f"{len(volts)} readings came, {points} are in memory, {plan.count} were asked for",
                 "did the edge come before the pre-trigger readings were taken?",
             )
@@ -214,7 +214,7 @@ class ShuntDigitizer:
             self._session.pause(min(filled_s - now_s, 0.1))
         if self._state() is not State.WAITING:
             self._armed_s = None
-            raise self._session.error(
+            raise self._session.doubt(
                 "triggered before the pre-trigger readings were taken", "is the sync line quiet while arming?"
             )
 
@@ -230,7 +230,7 @@ class ShuntDigitizer:
             if self._session.clock.now_s() > deadline_s:
                 self.abort()
                 what = "no edge came" if state is State.WAITING else "the record does not end"
-                raise self._session.error(f"{what} within {self._session.timeout_s:g} s of its time", SYNC_MEND)
+                raise self._session.doubt(f"{what} within {self._session.timeout_s:g} s of its time", SYNC_MEND)
             self._session.pause(POLL_S)
 
     def _judge(self, volts: NDArray[np.float64]) -> None:

@@ -39,7 +39,7 @@ class KeithleyDMM6500(ShuntDigitizer):
     ) -> None:
         language = session.query("*LANG?")
         if language != "SCPI":
-            raise session.error(
+            raise session.doubt(
                 f"its command set is {language[:20]!r}, not SCPI", "send *LANG SCPI and switch it off and on"
             )
         self._made = False
@@ -90,7 +90,7 @@ class KeithleyDMM6500(ShuntDigitizer):
         at_s, volts = pairs[0::2], pairs[1::2]
         gaps_s = np.abs(np.diff(at_s) - self._plan.interval_s)
         if len(gaps_s) and not gaps_s.max() <= 0.5 * self._plan.interval_s:  # NaN is no time either
-            raise self._session.error(
+            raise self._session.doubt(
                 f"its time stamps jump at reading {int(gaps_s.argmax()) + 1}: a reading is missing"
             )
         return self._on_free_grid(volts, points)

@@ -108,4 +108,4 @@ class YokogawaWT300E:
         self._session.query_int(":STAT:EESR?")  # forgets the updates so far
         self._session.write(":COMM:WAIT 1")
         if not self._session.query_int(":STAT:EESR?", self._session.timeout_s + 2 * self._update_s) & 1:
-            raise self._session.error("the wait for the next update ended without one")
+            raise self._session.doubt("the wait for the next update ended without one")
