@@ -83,7 +83,9 @@ class Line:
         self.came += data
         place = self.came.find(b"\n", seen)
         if place >= 0 and place + 1 < len(self.came):
-            raise AnswerError(f"more than one answer: {shown(bytes(self.came[place + 1 :]))} comes behind it")
+            raise AnswerError(
+                f"out of step: more than one answer: {shown(bytes(self.came[place + 1 :]))} comes behind it"
+            )
         if place >= 0:
             self._finish()
         elif self.room <= 0:
