@@ -19,6 +19,7 @@ def fed(answer, data, step):
     """The answer after `data` in pieces of `step` bytes, as a stream brings them: never more than it wants."""
     while data and not answer.complete:
         size = min(step, answer.wants)
+        assert size > 0
         answer.feed(data[:size])
         data = data[size:]
     assert not data

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from v2g_bench.errors import BenchError
+from v2g_bench.meters.emulated.acquisition import Acquisition
 from v2g_bench.meters.emulated.meter import MeterDefects
 
 from .conftest import ARM, DIGITIZERS, record, unasked_at_any_moment
@@ -111,3 +112,12 @@ def test_a_line_that_comes_unasked_is_never_in_a_waveform_and_the_next_record_is
     assert moments > 8
     assert len(failed) >= moments / 2
     assert all("DIRECT" in words for words in failed)
+
+
+@pytest.mark.parametrize("name", ["keysight-34465a", "keithley-dmm6500"])
+def test_more_readings_in_memory_than_were_asked_for_are_not_read(digitizer, clock, rig, monkeypatch, name):
+    driver, meter = digitizer(name)
+    points = Acquisition.points
+    monkeypatch.setattr(Acquisition, "points", lambda *args: points(*args) and 10**9)
+    with pytest.raises(BenchError, match="1000000000 readings are in memory"):
+        record(driver, meter, clock, rig)

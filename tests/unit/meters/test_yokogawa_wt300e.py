@@ -127,3 +127,13 @@ def test_a_line_that_comes_unasked_is_never_a_reading_and_the_next_one_is_right(
     failed, moments = unasked_at_any_moment(driver._session, measure, line)
     assert moments >= 6
     assert len(failed) >= moments / 2
+
+
+def test_what_is_read_back_is_proven_too(meter, direct_session):
+    """The last read-back is taken from a line that came unasked: the question behind it gets the instrument's own answer."""
+    session = direct_session(meter)
+    YokogawaWT300E(session)
+    answers = session._link.said
+    session._link.unasked = (2 * answers - 2, b"100.0E-03\n")
+    with pytest.raises(BenchError, match="where an error number is due"):
+        YokogawaWT300E(session)
