@@ -11,9 +11,9 @@ the late answer can never be given to the next question; the instrument's error 
 
 What cannot be seen when it happens: a line that nothing asked for, and that comes after the question and before its
 answer. It is taken for the answer where it looks like one, and from then on each answer is that to the question before:
-this ends at the next question that finds the real answer on the wire, or at the next answer that is not what was asked
-for. So a reading is proven by a question behind it whose answer is like no reading: `check_errors`. A driver gives
-nothing away before that has passed. Left over is an instrument that says one line too many and one too few.
+this ends where a question finds the real answer on the wire, or gets one that is not what was asked for. So a reading is
+proven by a question behind it whose answer is like no reading, `check_errors`, and a driver gives nothing away before.
+What is never seen: an instrument that says one line too many and one too few.
 
     session = ScpiSession("TCPIP::127.0.0.1::5025::SOCKET")
     session.identify("FLUKE,8846A")
@@ -164,10 +164,9 @@ class ScpiSession:
     ) -> NDArray[np.float64]:
         """The numbers of the block that answers `text`.
 
-        kind: f8, f4, u2 (big-endian, as FORM:BORD NORM), or ascii (numbers with commas). count: how many are due; needed
-        where the instrument answers in blocks of indefinite length (#0), whose end a stream does not show, and the bound
-        of what is read (without it: BLOCK_BYTES). A block that is shorter than it says, holds another number of values,
-        or is none, is an error.
+        kind: f8, f4, u2 (big-endian, as FORM:BORD NORM), or ascii (numbers with commas). count: how many are due, the
+        bound of what is read (without it: BLOCK_BYTES); needed for blocks of indefinite length (#0), whose end a stream
+        does not show. A block that is shorter than it says, holds another number of values, or is none, is an error.
         """
         with self._lock:
             link = self._put(text)
@@ -188,8 +187,8 @@ class ScpiSession:
     def check_errors(self, after: str = "") -> None:
         """Read the instrument's error queue to its end; BenchError with all of it if it was not empty.
 
-        What answers is like no reading (a number, and a text in quotation marks): that it comes where it is due proves
-        that all answers since the last such proof belonged to their questions, but for a line too many and one too few.
+        Its answer (a number, and a text in quotation marks) is like no reading: where it comes when it is due, all answers
+        since the last such proof belonged to their questions.
         """
         errors: list[str] = []
         while len(errors) < MOST_ERRORS:
@@ -199,8 +198,7 @@ class ScpiSession:
             errors.append(answer)
         if errors:
             more = "" if len(errors) < MOST_ERRORS else " … and no end of errors"
-            context = f" after {after}" if after else ""
-            raise self.error(f"the instrument reports{context}: {'; '.join(errors)}{more}")
+            raise self.error(f"the instrument reports{after and f' after {after}'}: {'; '.join(errors)}{more}")
 
     def identify(self, expected: str) -> Identity:
         """Who answers *IDN?; BenchError unless the regular expression `expected` is found in it."""
@@ -240,10 +238,8 @@ class ScpiSession:
             raise self.doubt(f"answered {answer[:60]!r} to {text!r}, where {due}") from None
 
     def _open(self) -> None:
-        link = self._link
-        assert link is not None
-        cause = link.open(self.timeout_s)
-        if cause:
+        assert self._link is not None
+        if cause := self._link.open(self.timeout_s):
             self._note("!", f"not opened: {cause}")
             raise BenchError(
                 self.where,
@@ -283,8 +279,7 @@ class ScpiSession:
             link.read(answer, bound_s)
 
     def _prove_end(self, link: VisaLink, text: str) -> None:
-        left = link.surplus()
-        if left:
+        if left := link.surplus():
             raise self.doubt(f"out of step: more than one answer to {text!r}: {left} comes behind it")
         self._stale = False
 
