@@ -185,8 +185,17 @@ class ShuntDigitizer:
         read = {header: self._session.query_float(f"{header}?") for header in wanted}
         for header, value in wanted.items():
             if abs(read[header] - value) > 1e-3 * abs(value):
-                raise self._session.error(f"{header} is {read[header]:g} after it was set to {value:g}")
+                raise self._session.doubt(f"{header} is {read[header]:g} after it was set to {value:g}")
         return read
+
+    def _in_memory(self, query: str) -> int:
+        """How many readings the memory has, as the answer to `query`; never more than were asked for."""
+        points = self._session.query_int(query)
+        if points < 1:
+            raise self._session.doubt("the reading memory is empty")
+        if points > self._plan.count:
+            raise self._session.doubt(f"{points} readings are in memory, {self._plan.count} were asked for")
+        return points
 
     def _on_free_grid(self, volts: NDArray[np.float64], points: int) -> Record:
         """A record whose sample grid runs free: the trigger takes effect at the next sample, half an interval later.
@@ -195,12 +204,10 @@ class ShuntDigitizer:
         """
         plan = self._plan
         if len(volts) != points or len(volts) < plan.count:
-            raise self._session.error(
+            raise self._session.doubt(
                 f"{len(volts)} readings came, {points} are in memory, {plan.count} were asked for",
                 "did the edge come before the pre-trigger readings were taken?",
             )
-        if len(volts) > plan.count:
-            raise self._session.error(f"{len(volts)} readings came, {plan.count} were asked for")
         return Record(volts, (plan.interval_s + plan.aperture_s) / 2 - plan.pre * plan.interval_s)
 
     def _await_pre_trigger(self) -> None:
@@ -210,7 +217,7 @@ class ShuntDigitizer:
             self._session.pause(min(filled_s - now_s, 0.1))
         if self._state() is not State.WAITING:
             self._armed_s = None
-            raise self._session.error(
+            raise self._session.doubt(
                 "triggered before the pre-trigger readings were taken", "is the sync line quiet while arming?"
             )
 
@@ -226,7 +233,7 @@ class ShuntDigitizer:
             if self._session.clock.now_s() > deadline_s:
                 self.abort()
                 what = "no edge came" if state is State.WAITING else "the record does not end"
-                raise self._session.error(f"{what} within {self._session.timeout_s:g} s of its time", SYNC_MEND)
+                raise self._session.doubt(f"{what} within {self._session.timeout_s:g} s of its time", SYNC_MEND)
             self._session.pause(POLL_S)
 
     def _judge(self, volts: NDArray[np.float64]) -> None:

@@ -3,6 +3,7 @@
 Its current input ends at 10 A: larger currents come through a transformer, whose ratio is an option.
 """
 
+from v2g_bench.meters.answers import NUMBER_BYTES
 from v2g_bench.meters.protocols import Identity, Pending
 from v2g_bench.meters.registry import driver
 from v2g_bench.meters.session import ScpiSession
@@ -58,8 +59,8 @@ class Fluke8846A:
         self._session.check_errors(f"CONF:{function}:AC")
         answer = self._session.query("FUNC1?").strip('"')
         if answer != f"{function}:AC":
-            raise self._session.error(f"its function is {answer!r} after {function}:AC was chosen")
-        reading = self._session.ask("READ?")
+            raise self._session.doubt(f"its function is {answer!r} after {function}:AC was chosen")
+        reading = self._session.ask("READ?", NUMBER_BYTES)
 
         def value() -> float:
             answer = self._session.answer(reading, max(self._session.timeout_s, READING_BOUND_S))

@@ -67,7 +67,6 @@ class Keysight34465A(ShuntDigitizer):
         return State.RUNNING if condition & MEASURING else State.DONE
 
     def _read(self) -> Record:
-        points = self._session.query_int("DATA:POIN?")
-        if points == 0:
-            raise self._session.error("the reading memory is empty")
-        return self._on_free_grid(self._session.query_block("FETC?", "f8", self._session.timeout_s + 2.0), points)
+        points = self._in_memory("DATA:POIN?")
+        volts = self._session.query_block("FETC?", "f8", self._session.timeout_s + 2.0, count=points)
+        return self._on_free_grid(volts, points)

@@ -68,7 +68,7 @@ class KeysightInfiniiVision(ShuntDigitizer):
         )
         self._rate_hz = self._session.query_float(":ACQ:SRAT?")
         if self._rate_hz < (1 - 1e-3) / wanted.interval_s:
-            raise self._session.error(
+            raise self._session.doubt(
                 f"takes {self._rate_hz:g} samples/s over {read[':TIM:RANG']:g} s, not {1 / wanted.interval_s:g}",
                 "its memory is too short for this record",
             )
@@ -101,7 +101,7 @@ class KeysightInfiniiVision(ShuntDigitizer):
         points, taken = round(preamble[2]), self._session.query_int(":ACQ:POIN?")
         step_s = preamble[X_INCREMENT]
         if points != taken or abs(step_s * self._rate_hz - 1) > 1e-3:
-            raise self._session.error(
+            raise self._session.doubt(
                 f"offers {points} points {step_s:g} s apart, and took {taken} at {self._rate_hz:g} Hz",
                 "was something changed on its front panel?",
             )
@@ -111,6 +111,6 @@ class KeysightInfiniiVision(ShuntDigitizer):
         groups = points // self._group
         means = volts[: groups * self._group].reshape(groups, self._group).mean(axis=1)
         if groups < self._plan.count:
-            raise self._session.error(f"{groups} samples came, {self._plan.count} were asked for")
+            raise self._session.doubt(f"{groups} samples came, {self._plan.count} were asked for")
         first_s = preamble[X_ORIGIN] + ((self._group - 1) / 2 - preamble[X_REFERENCE]) * step_s
         return Record(np.asarray(means[: self._plan.count]), first_s)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_bench.meters.answers import LINE_BYTES, AnswerError, Block, Due, Line, block_bytes
 from v2g_bench.meters.emulated.calls import Exchange
 from v2g_bench.meters.emulated.meter import EmulatedMeter
 from v2g_bench.meters.registry import driver_named
 from v2g_bench.meters.session import Question, ScpiSession
-from v2g_bench.meters.visa import block_of
 from v2g_bench.sim.timeline import Timeline
 
 
@@ -45,8 +45,11 @@ class DirectSession(ScpiSession):
     def write(self, text: str) -> None:
         self._finish(self._begin(text), text, self.timeout_s)
 
-    def ask(self, text: str) -> Question:
-        exchange, question = self._begin(text), Question(text)
+    def mark_stale(self, what: str) -> None:
+        """There is no connection that could be out of step."""
+
+    def ask(self, text: str, most_bytes: int = LINE_BYTES) -> Question:
+        exchange, question = self._begin(text), Question(text, most_bytes)
         self._asked = question, exchange, exchange.advance(self._timeline.now_s())
         return question
 
@@ -56,18 +59,26 @@ class DirectSession(ScpiSession):
         if self._asked is None or self._asked[0] is not question:
             raise self.error(f"the answer to {question.text!r} is lost, or was taken before")
         (_, exchange, done), self._asked = self._asked, None
-        return self._answer_of(exchange, question.text, timeout_s, done=done).decode("latin-1").strip()
+        line = Line(question.most_bytes)
+        response = self._answer_of(exchange, question.text, timeout_s, done=done)
+        self._fill(line, response, f"no answer to {question.text!r}")
+        return line.text
 
     def query_block(
         self, text: str, kind: str = "f8", timeout_s: float | None = None, *, count: int | None = None
     ) -> NDArray[np.float64]:
-        answer = self._answer_of(self._begin(text), text, timeout_s)
-        if kind == "ascii":
-            return self._numbers(text, answer.rstrip(b"\n"), kind, count)
+        block = Block(*block_bytes(kind, count))
+        self._fill(
+            block, self._answer_of(self._begin(text), text, timeout_s), f"no complete block in answer to {text!r}"
+        )
+        return self._numbers(text, block.data, kind, count)
+
+    def _fill(self, due: Due, response: bytes, lacks: str) -> None:
         try:
-            return self._numbers(text, block_of(answer), kind, count)
-        except ValueError as error:
-            raise self.error(f"no complete block in answer to {text!r}: {error}") from None
+            due.feed(response)
+            due.end()
+        except AnswerError as error:
+            raise self.error(f"{lacks}: {error}") from None
 
     def _answer_of(self, exchange: Exchange, text: str, timeout_s: float | None, *, done: bool = False) -> bytes:
         bound_s = self.timeout_s if timeout_s is None else timeout_s

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from v2g_bench.clock import SimClock
+from v2g_bench.errors import BenchError
 from v2g_bench.meters import emulated
 from v2g_bench.meters.keithley_dmm6500 import KeithleyDMM6500
 from v2g_bench.meters.keysight_34465a import Keysight34465A
 from v2g_bench.meters.keysight_infiniivision import KeysightInfiniiVision
 from v2g_bench.meters.session import ScpiSession
-from v2g_bench.meters.visa import block_of
 
 # A digitizer as a rig file names it: its driver, and the shunt (ohm) or current probe (V/A) that it has in these tests.
 DIGITIZERS = {
@@ -55,9 +55,13 @@ class DirectLink:
         self.answers = []
         self.opened = 0
         self.waits = False
+        self.said = 0
+        self.unasked = None  # (how many answers until it comes, ahead of the next one, what)
+        self.unseen = False  # whatever stands there comes just after each look
 
     def open(self, timeout_s):
         self.opened += 1
+        self.unseen = False
         return ""
 
     def close(self):
@@ -66,15 +70,17 @@ class DirectLink:
     def clear(self, timeout_s):
         self.answers.clear()
         self.waits = False
-        return True
 
     def drop(self):
         pass
 
-    def surplus(self):
-        return bool(self.answers)
+    def left_over(self, timeout_s):
+        return self.surplus()
 
-    def write(self, data):
+    def surplus(self):
+        return repr(b"".join(self.answers)) if self.answers and not self.unseen else ""
+
+    def write(self, data, timeout_s):
         if self.waits:  # an instrument takes no further message while one is not done
             return
         run = self.instrument.execute(data.decode("latin-1").rstrip("\n"))
@@ -86,15 +92,42 @@ class DirectLink:
                 self.waits = True
                 return
         if run.response is not None:
+            self._say_unasked()
             self.answers.append(run.response)
 
-    def read_line(self, timeout_s):
+    def _say_unasked(self):
+        if self.unasked and self.unasked[0] == self.said:
+            self.answers.append(self.unasked[1])
+            self.unseen = True
+        self.said += 1
+
+    def read(self, answer, timeout_s):
         if not self.answers:
             raise TimeoutError(f"nothing came within {timeout_s} s")
-        return self.answers.pop(0)
+        answer.feed(self.answers.pop(0))
+        answer.end()
 
-    def read_block(self, timeout_s, size=None):
-        return block_of(self.read_line(timeout_s))
+
+def unasked_at_any_moment(session, measure, line):
+    """Let `line` come unasked once, ahead of each of the answers of a measurement in turn, and late, so that no look at
+    the wire sees it or what it pushes aside: at most one measurement is an error, and the next one is right. `measure`
+    asserts that what it got is. (What the BenchErrors said, how many answers a measurement has.)
+    """
+    failed, moment, link = [], 0, session._link
+    while True:
+        said = link.said
+        link.unasked = (said + moment, line)
+        try:
+            measure()
+            if link.unseen:  # it came behind all that this one stands on, and is left for the next
+                measure()
+        except BenchError as error:
+            failed.append(str(error))
+        if link.said <= said + moment:  # the measurement has no such answer
+            return failed, moment
+        measure()
+        assert not link.unseen
+        moment += 1
 
 
 @pytest.fixture

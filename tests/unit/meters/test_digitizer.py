@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from v2g_bench.errors import BenchError
+from v2g_bench.meters.emulated.acquisition import Acquisition
 from v2g_bench.meters.emulated.meter import MeterDefects
 
-from .conftest import ARM, DIGITIZERS, record
+from .conftest import ARM, DIGITIZERS, record, unasked_at_any_moment
 
 
 @pytest.fixture(params=DIGITIZERS)
@@ -95,3 +96,28 @@ def test_abort_and_close(both, clock):
     assert not meter.busy(clock.now_s())
     with pytest.raises(BenchError, match="closed"):
         driver.abort()
+
+
+@pytest.mark.parametrize("line", [b"+1.00000000E+00\n", b"0\n", b"16\n", b"32\n", b'+0,"No error"\n', b"#18abcdefgh\n"])
+def test_a_line_that_comes_unasked_is_never_in_a_waveform_and_the_next_record_is_right(both, clock, rig, line):
+    driver, meter = both
+
+    def measure():
+        rig.stop_s = 1e9
+        edge_s, wave = record(driver, meter, clock, rig, before_s=0.002, after_s=0.004, after_edge_s=0.002)
+        assert wave.times_s[np.argmax(wave.samples < 5.0)] - edge_s == pytest.approx(0.002, abs=50e-6)
+        assert wave.between(edge_s, edge_s + 0.0018).samples.mean() == pytest.approx(10.0, abs=0.7)
+
+    failed, moments = unasked_at_any_moment(driver._session, measure, line)
+    assert moments > 8
+    assert len(failed) >= moments / 2
+    assert all("DIRECT" in words for words in failed)
+
+
+@pytest.mark.parametrize("name", ["keysight-34465a", "keithley-dmm6500"])
+def test_more_readings_in_memory_than_were_asked_for_are_not_read(digitizer, clock, rig, monkeypatch, name):
+    driver, meter = digitizer(name)
+    points = Acquisition.points
+    monkeypatch.setattr(Acquisition, "points", lambda *args: points(*args) and 10**9)
+    with pytest.raises(BenchError, match="1000000000 readings are in memory"):
+        record(driver, meter, clock, rig)

@@ -6,6 +6,8 @@ from v2g_bench.meters.emulated.meter import MeterDefects
 from v2g_bench.meters.fluke_8846a import Fluke8846A
 from v2g_bench.meters.registry import driver_named
 
+from .conftest import unasked_at_any_moment
+
 
 @pytest.fixture
 def meter(rig, clock):
@@ -79,3 +81,20 @@ def test_the_transformer_adds_its_own_error(meter, direct_session):
     good, poor = (Fluke8846A(direct_session(meter), 20.0, ratio_pct=share) for share in (0.0, 1.0))
     assert poor.rms_accuracy(230, 10)[1] - good.rms_accuracy(230, 10)[1] == pytest.approx(0.1)
     assert poor.rms_accuracy(230, 10)[0] == good.rms_accuracy(230, 10)[0]
+
+
+@pytest.mark.parametrize("line", [b"+2.40000000E+02\n", b'"VOLT:AC"\n', b'+0,"No error"\n'])
+def test_a_line_that_comes_unasked_is_never_a_reading_and_the_next_one_is_right(driver, line):
+    def measure():
+        assert driver.ac_voltage()() == pytest.approx(230.0, abs=0.6)
+
+    failed, moments = unasked_at_any_moment(driver._session, measure, line)
+    assert moments >= 4
+    assert len(failed) >= moments / 2
+
+
+@pytest.mark.parametrize("reading", ["NAN", "INF", "-1E999", ""])
+def test_what_is_no_number_is_no_reading(driver, meter, monkeypatch, reading):
+    monkeypatch.setattr(type(meter), "_reading", lambda *_: reading)
+    with pytest.raises(BenchError, match="where a number is due"):
+        driver.ac_voltage()()

@@ -13,6 +13,10 @@ class Box(Instrument):
     def _any(self, call):
         return self.answer
 
+    @command("BLOCk?")
+    def _block(self, call):
+        return definite_block(bytes(8))
+
     @command("QUIet?")
     def _quiet(self, call):
         return None
@@ -64,6 +68,8 @@ def test_an_answer_to_another_question_is_an_error(session, box, ask, answer):
         box.answer = "no number"
     with pytest.raises(BenchError, match=r"rig.toml: meters.dc: DIRECT"):
         ask(session)
+    session.write("*CLS")  # whose answer it was is not known: on a new connection
+    assert session._link.opened == 2
 
 
 def test_numbers_and_blocks(session, box):
@@ -94,19 +100,72 @@ def test_no_answer_is_an_error_and_the_link_is_cleared_before_the_next(session, 
     assert all(time_s >= 100.0 for time_s, _, _ in notes)
 
 
-def test_two_answers_to_one_question_are_an_error(session):
-    session._link.answers.append(b"stale\n")
-    with pytest.raises(BenchError, match="more than one answer"):
-        session.query("ANY?")
+def test_what_nobody_asked_for_is_an_error_before_the_question_is_sent(session, box):
+    """The reading is not used, the error shows what was left over, and the next reading is right."""
+    asked = []
+    box.execute = lambda text, execute=box.execute: asked.append(text) or execute(text)
+    session._link.answers.append(b"-99.0\n")
+    with pytest.raises(
+        BenchError, match=r"rig.toml: meters.dc: DIRECT: out of step: .*-99\.0.* before 'ANY\?'"
+    ) as caught:
+        session.query_float("ANY?")
+    assert "the connection is made anew" in caught.value.mend
+    assert asked == []
+    assert session.query_float("ANY?") == 1.0
+    assert session._link.opened == 2
+
+
+def test_what_comes_behind_an_answer_is_an_error(session, monkeypatch):
+    read = session._link.read
+    with monkeypatch.context() as patch:
+        patch.setattr(session._link, "read", lambda *a: (read(*a), session._link.answers.append(b"2\n")))
+        for ask in (lambda: session.query("ANY?"), lambda: session.query_block("BLOCk?")):
+            with pytest.raises(BenchError, match=r"out of step: more than one answer to '.*': .*b'2"):
+                ask()
     assert session.query("ANY?") == "1"
+    assert session._link.opened == 3
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda s: s.query("ANY?"),
+        lambda s: s.query_float("ANY?"),
+        lambda s: s.query_int("ANY?"),
+        lambda s: s.query_floats("ANY?", 3),
+        lambda s: s.query_block("ANY?", count=3),
+        lambda s: s.check_errors(),
+        lambda s: s.identify("^V2G"),
+    ],
+)
+@pytest.mark.parametrize("start", ["1", "#9", "#0"])
+def test_an_answer_that_is_longer_than_what_was_asked_can_be_is_an_error(session, box, ask, start):
+    box.answer = box.identity = start + "9" * 10_000
+    session.error_query = "ANY?"
+    with pytest.raises(BenchError, match="longer than|at most 24 are due|is no block|more behind the block") as caught:
+        ask(session)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("answer", ["NaN", "INF", "1E999", "9.91E37", "1_0"])
+def test_what_is_no_whole_number_is_none(session, box, answer):
+    box.answer = answer
+    with pytest.raises(BenchError, match="where a whole number is due"):
+        session.query_int("ANY?")
+
+
+def test_an_identity_that_cannot_be_printed_is_refused(session, box):
+    box.identity = "V2G,BOX,\x1b[2J,1.0"
+    with pytest.raises(BenchError, match=r"\\x1b\[2J"):
+        session.identify("^V2G")
 
 
 def test_an_interrupted_exchange_is_cleared_as_well(session, monkeypatch):
-    def interrupt(timeout_s):
+    def interrupt(answer, timeout_s):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(session._link, "read_line", interrupt)
+        patch.setattr(session._link, "read", interrupt)
         with pytest.raises(KeyboardInterrupt):
             session.query("*IDN?")
     assert session.query("ANY?") == "1"

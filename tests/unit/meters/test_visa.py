@@ -1,20 +1,7 @@
 import pytest
 
-from v2g_bench.meters.visa import VisaLink, block_of, shared_manager
-
-
-@pytest.mark.parametrize(
-    ("message", "data"),
-    [(b"#13abc\n", b"abc"), (b"#10\n", b""), (b"#212ab\ncd\nefghij\n", b"ab\ncd\nefghij"), (b"#0abc\n", b"abc")],
-)
-def test_blocks(message, data):
-    assert block_of(message) == data
-
-
-@pytest.mark.parametrize("message", [b"", b"1.5\n", b"#", b"#x", b"#3", b"#15abc\n", b"#2x3abc", b"#13abcdef\n"])
-def test_what_is_no_whole_block_is_an_error(message):
-    with pytest.raises(ValueError, match="block"):
-        block_of(message)
+from v2g_bench.clock import RealClock
+from v2g_bench.meters.visa import VisaLink, shared_manager
 
 
 def test_there_is_one_manager():
@@ -25,4 +12,14 @@ def test_there_is_one_manager():
     "resource", ["no such thing", "TCPIP::127.0.0.1::1::SOCKET", "TCPIP::127.0.0.1::hislip0,1::INSTR"]
 )
 def test_what_cannot_be_opened_says_why(resource):
-    assert VisaLink(resource, "@py").open(2.0)
+    assert VisaLink(resource, "@py", RealClock()).open(2.0)
+
+
+def test_a_link_that_is_not_open_says_so_and_has_nothing_to_clear():
+    link = VisaLink("TCPIP::127.0.0.1::1::SOCKET", "@py", RealClock())
+    with pytest.raises(ConnectionError, match="not connected"):
+        link.write(b"*CLS\n", 1.0)
+    assert link.surplus() == ""
+    link.clear(1.0)
+    link.drop()
+    link.close()

@@ -7,6 +7,8 @@ from v2g_bench.meters import emulated
 from v2g_bench.meters.emulated.meter import MeterDefects
 from v2g_bench.meters.yokogawa_wt300e import YokogawaWT300E
 
+from .conftest import unasked_at_any_moment
+
 
 @pytest.fixture
 def meter(rig, clock):
@@ -115,3 +117,23 @@ def test_every_instrument_of_its_kind_is_inside_its_stated_accuracy(rig, clock, 
     assert abs(reading.voltage_v - 230.0) <= volts + 0.01 < 0.5
     assert abs(reading.current_a - 13.0) <= amperes + 0.001 < 0.05
     assert "calibration" in source
+
+
+@pytest.mark.parametrize("line", [b"1\n", b"230.0,13.0,-2000.0,50.0\n", b"0,0,0,0\n", b'0,"No error"\n'])
+def test_a_line_that_comes_unasked_is_never_a_reading_and_the_next_one_is_right(driver, line):
+    def measure():
+        assert driver.read().power_w == pytest.approx(-3000.0, abs=10.0)
+
+    failed, moments = unasked_at_any_moment(driver._session, measure, line)
+    assert moments >= 6
+    assert len(failed) >= moments / 2
+
+
+def test_what_is_read_back_is_proven_too(meter, direct_session):
+    """The last read-back is taken from a line that came unasked: the question behind it gets the instrument's own answer."""
+    session = direct_session(meter)
+    YokogawaWT300E(session)
+    answers = session._link.said
+    session._link.unasked = (2 * answers - 2, b"100.0E-03\n")
+    with pytest.raises(BenchError, match="where an error number is due"):
+        YokogawaWT300E(session)

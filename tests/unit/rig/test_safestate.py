@@ -190,10 +190,10 @@ def test_a_controller_is_ended_with_all_that_it_started(line, inverter):
 
 
 class Source:
-    """A supply on a raw socket: remembers whether its output is on."""
+    """A supply on a raw socket: remembers whether its output is on. ahead: said once before its first answer."""
 
-    def __init__(self, *, stuck=False):
-        self.on, self.stuck = True, stuck
+    def __init__(self, *, stuck=False, ahead=""):
+        self.on, self.stuck, self.ahead = True, stuck, ahead
         self._server = socket.create_server(("127.0.0.1", 0))
         self.resource = f"TCPIP::127.0.0.1::{self._server.getsockname()[1]}::SOCKET"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -208,6 +208,11 @@ class Source:
                 for line in lines:
                     if line.strip() == "OUTP OFF":
                         self.on = self.stuck
+                    if "?" in line and self.ahead:
+                        lines.write(f"{self.ahead}\n")
+                        lines.flush()
+                        self.ahead = ""
+                        time.sleep(0.05)  # of its own: the answer comes after the bench has looked
                     if "?" in line:
                         lines.write(f"{int(self.on)}\n")
                         lines.flush()
@@ -229,5 +234,15 @@ def test_a_source_is_off_when_it_says_so(line, inverter, stuck):
         if stuck:
             with pytest.raises(BenchError, match=r"sources\.dc.*answers '1' to 'OUTP\?'"):
                 switch_off(off)
+    finally:
+        source.close()
+
+
+def test_a_line_that_a_source_says_unasked_does_not_make_it_off():
+    source = Source(stuck=True, ahead="0")
+    try:
+        with pytest.raises(BenchError, match=r"sources\.dc.*(out of step|answers '1')"):
+            switch_off(SourceOff("dc", source.resource, ["OUTP OFF"], "OUTP?", "0"))
+        assert source.on
     finally:
         source.close()
