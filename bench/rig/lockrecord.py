@@ -20,10 +20,12 @@ import struct
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
+from v2g_bench.checked import Checked
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.lockfolder import LockFolder, kind, or_root, same, user
+from v2g_bench.within import Within
 
 EXPIRY_S = 60.0
 MOST_BYTES = 16_384
@@ -41,18 +43,18 @@ def _printable(text: str) -> str:
 Words = Annotated[str, Field(max_length=4000), AfterValidator(_printable)]
 
 
-class Process(BaseModel):
+class Process(Checked):
     """Who took it, for the reader; nothing is decided by it."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
-    pid: Annotated[int, Field(gt=0, lt=1 << 31)]
+    model_config = ConfigDict(strict=True, extra="ignore")
+    pid: Annotated[int, Within(1, 2**31 - 1)]
 
 
-class Record(BaseModel):
+class Record(Checked):
     """What a record says of itself. Those of the former version have no version."""
 
-    model_config = ConfigDict(strict=True, frozen=True)
-    version: Annotated[int, Field(ge=1, le=VERSION)] = 1
+    model_config = ConfigDict(strict=True, extra="ignore")
+    version: Annotated[int, Within(1, VERSION)] = 1
     resource: Words
     rig: Words
     process: Process
