@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from v2g_bench.ems.files import read_text
 from v2g_bench.errors import BenchError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -147,7 +148,7 @@ class EmsConfig(_Section):
 def load_config(path: Path) -> EmsConfig:
     """Read ems.toml. Raises: BenchError naming file, key and mend."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(read_text(path))
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(str(path), f"cannot be read: {error}", "give the file with --config") from error
     except tomllib.TOMLDecodeError as error:
