@@ -43,7 +43,7 @@ class CanPort:
         self._bus: can.BusABC | None = None
         self._fd = -1
         self._closed = False
-        self._aside = Worker("CAN")
+        self._aside: Worker | None = None  # made when it is needed: a campaign copies a port that needs none
         self._retry: asyncio.TimerHandle | None = None
         self._backoff_s = _BACKOFF_MIN_S
         self._problem = ""
@@ -55,6 +55,7 @@ class CanPort:
 
     def _open_again(self) -> None:
         loop = asyncio.get_running_loop()
+        self._aside = self._aside or Worker("CAN")
 
         def attempt() -> None:
             loop.call_soon_threadsafe(self._take_up, self._attempt())
