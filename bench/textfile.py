@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
+from v2g_bench.files import read_bytes
+
+LARGEST = 64_000_000  # bytes; results of some thousand tests
 
 
 def read_toml(path: Path, mend: str = "", *, unreadable: str = "") -> dict[str, Any]:
@@ -29,9 +32,9 @@ def read_json(path: Path, mend: str = "", *, unreadable: str = "") -> Any:
 
 
 def read_text(path: Path, mend: str = "") -> str:
-    """The text of a file that must be UTF-8."""
+    """The text of a regular file that must be UTF-8 and no larger than `LARGEST`."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bytes(path, LARGEST).decode("utf-8")
     except OSError as error:
         raise BenchError(str(path), f"cannot be read: {error.strerror or error}", mend) from None
     except UnicodeDecodeError as error:

@@ -22,6 +22,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.files import read_bytes, read_text, replace_text
+
+TRAIL_MAX = 1 << 28  # bytes of a trail that can be read back: some 300,000 entries
 START = "0" * 64  # what the first line is chained to
 Head = tuple[int, str]
 
@@ -99,7 +102,7 @@ def head_path(path: Path) -> Path:
 def read_head(path: Path) -> Head | None:
     """The stored head; None if there is none, or none that can be read."""
     try:
-        head = json.loads(head_path(path).read_text(encoding="utf-8"))
+        head = json.loads(read_text(head_path(path)))
         return int(head["n"]), str(head["hash"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -107,7 +110,7 @@ def read_head(path: Path) -> Head | None:
 
 def verify_file(path: Path) -> tuple[int, list[str]]:
     """(number of lines, what is wrong). Raises: OSError when the file cannot be read."""
-    text = path.read_bytes().decode("utf-8", "replace")
+    text = read_bytes(path, TRAIL_MAX).decode("utf-8", "replace")
     lines = text.splitlines()
     head = read_head(path)
     problems = verify(lines, head)
@@ -131,7 +134,7 @@ class AuditTrail:
         stored = read_head(self.path)
         self.head = stored or (0, START)
         try:
-            lines = self.path.read_bytes().decode("utf-8", "replace").splitlines()
+            lines = read_bytes(self.path, TRAIL_MAX).decode("utf-8", "replace").splitlines()
         except FileNotFoundError:
             return None if stored is None else f"{self.path}: is gone, entry {stored[0]} was its last"
         except OSError as error:
@@ -150,7 +153,8 @@ class AuditTrail:
         head = (self.head[0] + 1, str(json.loads(line)["hash"]))
         data = line.encode() + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO is an error, not a wait
+        fd = os.open(self.path, flags, 0o640)
         try:
             size = os.fstat(fd).st_size
             try:
@@ -167,10 +171,4 @@ class AuditTrail:
         return head
 
     def _keep_head(self, head: Head) -> None:
-        kept = head_path(self.path)
-        fresh = kept.with_name(kept.name + ".new")
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump({"n": head[0], "hash": head[1]}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(kept)
+        replace_text(head_path(self.path), json.dumps({"n": head[0], "hash": head[1]}))

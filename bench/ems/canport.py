@@ -13,8 +13,8 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.can.e2e import E2EReceiver, E2EStatus
 from v2g_bench.ems.actions import Frame, Level, LogLine, Quality, SendFrame
+from v2g_bench.ems.aside import Worker
 from v2g_bench.ems.config import BusConfig
-from v2g_bench.errors import BenchError
 
 _BATCH = 256  # frames per turn of the event loop
 _SEND_TIMEOUT_S = 0.002
@@ -23,7 +23,9 @@ _BACKOFF_MIN_S, _BACKOFF_MAX_S = 0.1, 5.0
 
 
 class CanPort:
-    """heard: called with each frame of the BMS; lost: with the reason when the bus is gone; said: for the log."""
+    """heard: called with each frame of the BMS, must not raise; lost: with the reason when the bus is gone; said: for the
+    log.
+    """
 
     def __init__(
         self,
@@ -40,16 +42,30 @@ class CanPort:
         self._counters: dict[str, int] = {}
         self._bus: can.BusABC | None = None
         self._fd = -1
+        self._closed = False
+        self._aside: Worker | None = None  # made when it is needed: a campaign copies a port that needs none
         self._retry: asyncio.TimerHandle | None = None
         self._backoff_s = _BACKOFF_MIN_S
         self._problem = ""
         self._failing_since_s: float | None = None
 
     def open(self) -> None:
-        """Open the bus; on failure say so once and try again later."""
+        """Open the bus; on failure say so once and try again later, beside the loop: a driver may read files, or hang."""
+        self._take_up(self._attempt())
+
+    def _open_again(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._aside = self._aside or Worker("CAN")
+
+        def attempt() -> None:
+            loop.call_soon_threadsafe(self._take_up, self._attempt())
+
+        self._aside.give(attempt)
+
+    def _attempt(self) -> can.BusABC | Exception:
         config = self._config
         try:
-            bus = open_bus(
+            return open_bus(
                 config.interface,
                 config.channel,
                 fd=config.fd,
@@ -57,16 +73,28 @@ class CanPort:
                 data_bitrate=config.data_bitrate,
                 own_echo=False,
             )
-            self._fd = bus.fileno()
-        except (BenchError, can.CanError, OSError, NotImplementedError) as error:
-            self._report(f"CAN {config.interface} {config.channel} cannot be opened: {error}")
+        except Exception as error:  # noqa: BLE001  (whatever a driver raises, it is tried again)
+            return error
+
+    def _take_up(self, found: can.BusABC | Exception) -> None:
+        """Go on with the bus that was opened, or try again later."""
+        name = f"CAN {self._config.interface} {self._config.channel}"
+        try:
+            if isinstance(found, Exception):
+                raise found
+            if self._closed:
+                found.shutdown()
+                return
+            self._fd = found.fileno()
+            asyncio.get_running_loop().add_reader(self._fd, self.drain)
+        except Exception as error:  # noqa: BLE001  (see `_attempt`)
+            self._report(f"{name} cannot be opened: {error}")
             self._later()
             return
-        self._bus, self._failing_since_s = bus, None
-        asyncio.get_running_loop().add_reader(self._fd, self.drain)
+        self._bus, self._failing_since_s = found, None
         if self._problem:
             self._problem, self._backoff_s = "", _BACKOFF_MIN_S
-            self._said(LogLine(Level.INFO, "-", f"CAN {config.interface} {config.channel} is open"))
+            self._said(LogLine(Level.INFO, "-", f"{name} is open"))
 
     def drain(self) -> None:
         """Hand on everything that waits in the receive buffer."""
@@ -81,8 +109,8 @@ class CanPort:
                 self._take(message)
                 if self._bus is not bus:
                     return
-        except (can.CanError, OSError) as error:
-            self._lose(str(error))
+        except Exception as error:  # noqa: BLE001  (what a driver or a frame does, the bus has failed)
+            self._lose(str(error) if isinstance(error, (can.CanError, OSError)) else repr(error))
 
     def send(self, frame: SendFrame) -> None:
         """Send one frame with the next counter of its message. Never raises: a bus that takes nothing is given up."""
@@ -94,16 +122,17 @@ class CanPort:
         try:
             bus.send(self._db.encode(frame.message, frame.values, counter), timeout=_SEND_TIMEOUT_S)
             self._failing_since_s = None
-        except ValueError as error:
-            self._report(f"{frame.message} cannot be built: {error}")
         except (can.CanError, OSError) as error:
             self._failing_since_s = self._failing_since_s or now_s
             self._report(f"{frame.message} cannot be sent: {error}")
             if now_s - self._failing_since_s > _SEND_PATIENCE_S:
                 self._lose(str(error))
+        except Exception as error:  # noqa: BLE001  (the others must go out)
+            self._report(f"{frame.message} cannot be built: {error}")
 
     def close(self) -> None:
         """Leave the bus for good."""
+        self._closed = True
         if self._retry is not None:
             self._retry.cancel()
         self._release()
@@ -135,7 +164,7 @@ class CanPort:
         self._later()
 
     def _later(self) -> None:
-        self._retry = asyncio.get_running_loop().call_later(self._backoff_s, self.open)
+        self._retry = asyncio.get_running_loop().call_later(self._backoff_s, self._open_again)
         self._backoff_s = min(2 * self._backoff_s, _BACKOFF_MAX_S)
 
     def _release(self) -> None:

@@ -6,14 +6,17 @@ Who may open the socket is authorised; its mode is 0660. The kernel tells who it
 """
 
 import asyncio
+import contextlib
 import json
 import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.ems.aside import Worker
 from v2g_bench.errors import BenchError
 from v2g_bench.textfile import json_of
 
@@ -22,6 +25,8 @@ Who = dict[str, Any]
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _LINE_MAX = 65536
 _PATH_MAX = 107  # sun_path
+_CONNECTIONS_MAX = 64  # more at once are closed as they come: a controller needs its file descriptors itself
+_NAME_S, _CLOSE_S = 0.5, 0.5
 
 
 class ControlServer:
@@ -29,6 +34,8 @@ class ControlServer:
 
     def __init__(self, path: Path, handle: Callable[[Request, Who], Awaitable[Request]]) -> None:
         self._path, self._handle = path, handle
+        self._aside = Worker("names")
+        self._names: dict[int, str] = {}
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -66,13 +73,18 @@ class ControlServer:
         self._server.close()
         for writer in list(self._writers):
             writer.close()
-        await self._server.wait_closed()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):  # a client that does not read its answer
+                await self._server.wait_closed()
         self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._writers) >= _CONNECTIONS_MAX:
+            writer.close()
+            return
         self._writers.add(writer)
-        who = _who(writer.get_extra_info("socket"))
         try:
+            who = await self._who(writer.get_extra_info("socket"))
             while line := await reader.readline():
                 answer = await self._answer(line, who)
                 writer.write(json.dumps(answer).encode() + b"\n")
@@ -92,12 +104,19 @@ class ControlServer:
             return {"ok": False, "text": "not a JSON object"}
         return await self._handle(request, who)
 
+    async def _who(self, sock: socket.socket) -> Who:
+        """The process at the other end as the kernel knows it. Its user's name comes from files, or from a network."""
+        pid, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+        if uid not in self._names:
+            try:
+                self._names[uid] = await self._aside.run(partial(_name_of, uid), _NAME_S)
+            except OSError:  # a timeout is one, too
+                return {"uid": uid, "user": "?", "pid": pid}
+        return {"uid": uid, "user": self._names[uid], "pid": pid}
 
-def _who(sock: socket.socket) -> Who:
-    """The process at the other end as the kernel knows it."""
-    pid, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+
+def _name_of(uid: int) -> str:
     try:
-        user = pwd.getpwuid(uid).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        user = "?"
-    return {"uid": uid, "user": user, "pid": pid}
+        return "?"

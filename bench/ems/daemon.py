@@ -60,8 +60,10 @@ def _socket_of(config: Path) -> str:
         return DEFAULT_SOCKET
     import tomllib
 
+    from v2g_bench.files import read_text
+
     try:  # the running daemon has judged the file: to judge it again takes two thirds of the command's time
-        told = tomllib.loads(config.read_text(encoding="utf-8"))["control"]["socket"]
+        told = tomllib.loads(read_text(config))["control"]["socket"]
         return str(config.resolve().parent / told)
     except (OSError, ValueError, LookupError, TypeError):
         from v2g_bench.ems.config import load_config
@@ -82,11 +84,12 @@ def _run(path: Path, core: str | None) -> int:
     from v2g_bench.ems.config import load_config
     from v2g_bench.ems.core import Ems
     from v2g_bench.ems.parts import EmsSettings
-    from v2g_bench.ems.requests import load_files
+    from v2g_bench.ems.reload import load_files
     from v2g_bench.ems.service import Service
     from v2g_bench.ems.state import load_state
 
     config = load_config(path)
+    _require_readable(config.bms.dbc)
     db = BusDatabase.load(config.bms.dbc, config.bms.roles)
     limits, policy = load_files(config)
     settings = EmsSettings(plan_bus(db, config.thresholds.bms_timeout_s), config.thresholds, limits, policy)
@@ -98,6 +101,16 @@ def _run(path: Path, core: str | None) -> int:
         return await Service(config, db, ems, kept).run()
 
     return asyncio.run(serve())
+
+
+def _require_readable(dbc: Path) -> None:
+    """Raises: BenchError when there is no such file, or one that would hold up whoever opens it."""
+    from v2g_bench.files import require_regular
+
+    try:
+        require_regular(dbc)
+    except OSError as error:
+        raise BenchError(f"{dbc}: bms.dbc", f"cannot be read: {error.strerror}", "give the BMS's DBC file") from error
 
 
 def core_factory(reference: str) -> "Callable[[EmsSettings], Ems]":

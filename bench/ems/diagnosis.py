@@ -40,6 +40,7 @@ class Diagnosis:
         self._read_s: float | None = None
         self._reason: tuple[object, ...] | None = None
         self._told: str | None = None
+        self._reader = reader()  # now, because it looks for a program on the disk
 
     async def run(self) -> None:
         """For good; does nothing when it is switched off."""
@@ -91,22 +92,23 @@ class Diagnosis:
         }
 
     async def _ask(self) -> dict[str, Any]:
-        process = await asyncio.create_subprocess_exec(
-            *reader(),
-            json.dumps(self.options()),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._reader,
+                json.dumps(self.options()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        except OSError as error:
+            return {"source": None, "problem": f"the reader cannot be started: {error}", "codes": []}
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 out, _ = await process.communicate()
-            answer = json.loads(out)
-            assert isinstance(answer["codes"], list)
-            return dict(answer)
+            return _sound(json.loads(out))
         except TimeoutError:
             return {"source": None, "problem": f"no end within {_PATIENCE_S:g} s", "codes": []}
-        except (ValueError, KeyError, AssertionError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return {"source": None, "problem": f"the reader ended with status {process.returncode}", "codes": []}
         finally:
             if process.returncode is None:
@@ -117,6 +119,13 @@ class Diagnosis:
         if text != self._told:
             self._told = text
             self._said(LogLine(Level.INFO, "-", text))
+
+
+def _sound(answer: Any) -> dict[str, Any]:
+    """The reader's answer with what `read` takes from it. Raises: KeyError, TypeError."""
+    for code in answer["codes"]:
+        code["code"], code["stored"], code["active"] = str(code["code"]), bool(code["stored"]), bool(code["active"])
+    return {"source": answer["source"], "problem": str(answer["problem"]), "codes": answer["codes"]}
 
 
 def reader() -> list[str]:

@@ -2,7 +2,7 @@
 
     v2g-health --status [--json]
 
-Exit status: 0 done, 2 usage, or the daemon cannot be reached.
+Exit status: 0 done, 1 refused (with the reason), 2 usage, or the daemon cannot be reached.
 """
 
 import argparse
@@ -25,6 +25,9 @@ def main(argv: list[str] | None = None) -> int:
     except ControlError as error:
         print(f"v2g-health: {error}", file=sys.stderr)
         return 2
+    if not answer["ok"]:
+        print(f"v2g-health: refused: {answer['text']}", file=sys.stderr)
+        return 1
     print(json.dumps(answer) if args.json else health_text(answer))
     return 0
 

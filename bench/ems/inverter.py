@@ -5,6 +5,9 @@ heartbeat that it carries once a second. A stop is written on both in the very c
 for nothing, on the working one so that it comes after whatever is still under way there.
 
     offline --(connected, discovered, told to stop)--> online --(an error)--> offline (again after a growing pause)
+
+Whatever an inverter answers, neither connection's task ends: what cannot be understood is one line in the log and a lost
+connection, and it is tried again. The pause and the log begin anew when the inverter has served for `_SETTLED_S`.
 """
 
 import asyncio
@@ -18,12 +21,14 @@ from v2g_bench.ems.modbus import ModbusError, ModbusLink, ModbusRefusal, write_r
 
 _HEARTBEAT_S = 1.0
 _BACKOFF_MIN_S, _BACKOFF_MAX_S = 0.05, 2.0
+_SETTLED_S = 1.0
+_REPORT_EVERY_S = 10.0  # a problem that looks different each time is not a line each time
 
 
 class InverterPort:
     """What the controller wants of the inverter (`stop`, `set_power`), and the two connections that see to it.
 
-    heard: called with each reading; said: called with what belongs in the log.
+    heard: called with each reading, must not raise; said: called with what belongs in the log.
     """
 
     def __init__(
@@ -44,6 +49,8 @@ class InverterPort:
         self._stop_done = asyncio.Event()
         self._heartbeat = 0
         self._problem = ""
+        self._reported_s = self._opened_s = float("-inf")
+        self._notes: set[str] = set()  # what was said since the inverter last settled
         self.tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -96,17 +103,21 @@ class InverterPort:
     # The working connection
 
     async def _work(self) -> None:
-        backoff_s = _BACKOFF_MIN_S
+        loop, backoff_s = asyncio.get_running_loop(), _BACKOFF_MIN_S
         while True:
+            self._opened_s = float("inf")
             try:
                 await self._open_main()
-                backoff_s = _BACKOFF_MIN_S
                 await self._serve()
             except ModbusError as error:
                 self._report(str(error))
+            except Exception as error:  # noqa: BLE001  (no answer of an inverter may end the controller)
+                self._report(f"what it answers cannot be understood: {error!r}")
             finally:
                 if self._main is not None:
                     self._main.close()
+            if loop.time() - self._opened_s >= _SETTLED_S:
+                backoff_s = _BACKOFF_MIN_S
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, _BACKOFF_MAX_S)
 
@@ -118,16 +129,16 @@ class InverterPort:
         if self._wanted_w is None:
             await self._carry_out(link, map_)
         if await sunspec.is_local(link, map_):
-            self._report("it is switched to local control (715.LocRemCtl)")
+            self._note("the inverter is switched to local control (715.LocRemCtl)")
         if not await sunspec.arm_reversion(link, map_, config.revert_s):
-            self._say(Level.WARNING, "the inverter cannot fall back to zero power by itself (704.WSetRvrtTms)")
+            self._note("the inverter cannot fall back to zero power by itself (704.WSetRvrtTms)")
 
     async def _serve(self) -> None:
         link, map_ = self._main, self._map
         assert link is not None
         assert map_ is not None
         loop = asyncio.get_running_loop()
-        polled_s = refreshed_s = float("-inf")
+        self._opened_s, polled_s, refreshed_s = loop.time(), float("-inf"), float("-inf")
         while True:
             self._wake.clear()
             now_s = loop.time()
@@ -144,9 +155,11 @@ class InverterPort:
 
     async def _poll(self, link: ModbusLink, map_: sunspec.InverterMap) -> None:
         reading = await sunspec.read_state(link, map_)
-        if self._problem:
-            self._problem = ""
-            self._say(Level.INFO, "the inverter answers again")
+        if asyncio.get_running_loop().time() - self._opened_s >= _SETTLED_S:
+            self._notes.clear()
+            if self._problem:
+                self._problem = ""
+                self._say(Level.INFO, "the inverter answers again")
         if self._wanted_w is None and reading.state in sunspec.RUNNING_STATES:
             self._done = -1  # somebody else started it, or it restarted by itself
         self._heard(reading)
@@ -161,6 +174,8 @@ class InverterPort:
                 if order == self._order:
                     self._stop_done.set()
             else:
+                if abs(wanted_w) > map_.most_w:
+                    self._note(f"the inverter is told {map_.most_w:g} W at most, that is all 704.WSet can say")
                 # The setpoint is also what restarts the inverter's reversion timer, so it is repeated every second.
                 await link.write(map_.set_address, sunspec.set_power_registers(wanted_w, map_.set_scale))
                 if order == self._order and not self._running and map_.operation_address is not None:
@@ -175,31 +190,43 @@ class InverterPort:
 
     async def _keep_spare(self) -> None:
         """Hold the second connection open; its heartbeat proves each second that a stop would go through."""
-        config = self._config
         told = False
         while True:
             try:
-                if self._spare is None or not self._spare.opened:
-                    self._spare = await ModbusLink.connect(
-                        config.host, config.port, config.unit_id, config.request_timeout_s
-                    )
-                if self._map is not None and self._map.heartbeat_address is not None:
-                    self._heartbeat = (self._heartbeat + 1) & 0x7FFFFFFF
-                    beat = [self._heartbeat >> 16, self._heartbeat & 0xFFFF]
-                    await self._spare.write(self._map.heartbeat_address, beat)
+                await self._beat()
                 told = False
-            except ModbusError as error:
+            except Exception as error:  # noqa: BLE001  (see `_work`)
+                if self._spare is not None and not isinstance(error, ModbusError):
+                    self._spare.close()
                 if not told and self._main is not None and self._main.opened:
                     told = True
-                    self._say(Level.WARNING, f"no second connection for the stop, it will use the first: {error}")
+                    why = str(error) if isinstance(error, ModbusError) else repr(error)
+                    self._say(Level.WARNING, f"no second connection for the stop, it will use the first: {why}")
             # Before the map is known the first heartbeat should not have to wait a whole period.
             await asyncio.sleep(_HEARTBEAT_S if self._map is not None else _BACKOFF_MIN_S)
 
+    async def _beat(self) -> None:
+        """One heartbeat, on a new connection where there is none."""
+        config = self._config
+        if self._spare is None or not self._spare.opened:
+            self._spare = await ModbusLink.connect(config.host, config.port, config.unit_id, config.request_timeout_s)
+        if self._map is not None and self._map.heartbeat_address is not None:
+            self._heartbeat = (self._heartbeat + 1) & 0x7FFFFFFF
+            beat = [self._heartbeat >> 16, self._heartbeat & 0xFFFF]
+            await self._spare.write(self._map.heartbeat_address, beat)
+
     def _report(self, problem: str) -> None:
-        """Say a problem once, until it changes or is over."""
-        if problem != self._problem:
-            self._problem = problem
+        """Say a problem once, until it is over; another one in its place now and then."""
+        now_s = asyncio.get_running_loop().time()
+        if problem != self._problem and (not self._problem or now_s - self._reported_s >= _REPORT_EVERY_S):
+            self._problem, self._reported_s = problem, now_s
             self._say(Level.WARNING, f"inverter {self._config.host}:{self._config.port}: {problem}")
+
+    def _note(self, text: str) -> None:
+        """Say what holds while it serves, once."""
+        if text not in self._notes:
+            self._notes.add(text)
+            self._say(Level.WARNING, text)
 
     def _say(self, level: Level, text: str) -> None:
         self._said(LogLine(level, "-", text))

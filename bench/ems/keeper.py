@@ -8,13 +8,16 @@ start that finds it false follows a crash or a power cut; a trip is a latch and 
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from v2g_bench.ems.actions import Level, LogLine
+from v2g_bench.ems.aside import Worker
 from v2g_bench.ems.state import save_state
 
 _RETRY_S = 2.0
+_SAVE_S = 5.0  # a disk that has not taken it by then is said to hang
 
 
 class Keeper:
@@ -23,7 +26,7 @@ class Keeper:
     """
 
     def __init__(self, path: Path | None, kept: Mapping[str, Any], said: Callable[[LogLine], None]) -> None:
-        self._path, self._said = path, said
+        self._path, self._said, self._aside = path, said, Worker("state")
         run = kept.get("run") or {}
         self.crashed = run.get("clean") is False
         self.starts = int(run.get("starts", 0)) + 1
@@ -61,8 +64,8 @@ class Keeper:
                 self._due = False
                 run = {"clean": self._clean, "starts": self.starts, "crashes": self.crashes}
                 try:
-                    await asyncio.to_thread(save_state, path, self._state | {"run": run})
-                except OSError as error:
+                    await self._aside.run(partial(save_state, path, self._state | {"run": run}), _SAVE_S)
+                except OSError as error:  # a timeout is one, too
                     self._due = True
                     if not self._failed:
                         text = f"{path}: the latches cannot be kept over a restart: {error}; trying again"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from v2g_bench.ems.setpoint import Ceiling
 from v2g_bench.errors import BenchError
+from v2g_bench.files import read_text
 from v2g_bench.within import Within, shown
 
 PERCENT = Within(0, 100)
@@ -69,7 +70,7 @@ def parse_limits(text: str, where: str) -> SocLimits:
 def load_limits(path: Path) -> SocLimits:
     """`parse_limits` of a file. Raises: BenchError, also when the file cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark before the first line
+        text = read_text(path, "utf-8-sig")  # some editors put a mark before the first line
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(
             str(path), f"cannot be read: {unreadable(error)}", "it holds two lines: MIN_SOC=25 and MAX_SOC=75"

@@ -5,20 +5,25 @@
 Columns: wall time, seconds on the monotonic clock, level, code ("-" without), text. The file is rotated by size. Under
 systemd each line also goes to the journal, with its priority. A log that cannot be written is said on stderr once, the
 lines go there instead, and the controller goes on; each line tries anew, and the first that succeeds says how many are
-missing.
+missing. All of that is done beside the controller's loop (`Log`): a disk that hangs costs lines, which are counted, and
+no time.
 """
 
 import contextlib
+import logging
 import os
 import select
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from v2g_bench.ems.actions import Level, LogLine
+from v2g_bench.ems.aside import Worker
 
 _STDERR = 2
 _PIPE_ATOMIC = 4096  # PIPE_BUF of Linux: so much goes in at once when the pipe is writable at all
+_STUCK_S = 2.0
 _PRIORITY = {Level.INFO: 6, Level.WARNING: 4, Level.ERROR: 3}  # sd-daemon(3)
 
 
@@ -38,16 +43,16 @@ class MainLog:
         self._missing = 0
         self._journal = _is_journal(environ.get("JOURNAL_STREAM", ""))
 
-    def write(self, line: LogLine, now_s: float) -> None:
-        """Append one line; never raises."""
-        text = " ".join(line.text.splitlines())
-        data = _line(line.level, line.code, text, now_s)
+    def write(self, line: LogLine, now_s: float, wall: datetime | None = None) -> None:
+        """Append one line of that time, of now without one; never raises."""
+        wall = wall or datetime.now(UTC)
+        data = _line(line, now_s, wall)
         if self._journal:
-            _tell(f"<{_PRIORITY[line.level]}>{line.code} {text}\n".encode())
+            _tell(_journal_line(line))
         try:
             if self._missing:
                 lost = f"{self._missing} lines before this one are missing here: the log could not be written"
-                self._append(_line(Level.WARNING, "-", lost, now_s) + data)
+                self._append(_line(LogLine(Level.WARNING, "-", lost), now_s, wall) + data)
             else:
                 self._append(data)
             self._missing = 0
@@ -58,6 +63,10 @@ class MainLog:
             self._missing += 1
             if not self._journal:
                 _tell(data)
+
+    def lose(self, lines: int) -> None:
+        """So many lines have not even come here; the next one says so."""
+        self._missing += lines
 
     def close(self) -> None:
         """Close the file."""
@@ -80,7 +89,7 @@ class MainLog:
     def _open(self) -> None:
         self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
         self._size = os.fstat(self._fd).st_size
 
     def _rotate(self) -> None:
@@ -103,9 +112,69 @@ class MainLog:
         return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
 
-def _line(level: Level, code: str, text: str, now_s: float) -> bytes:
-    wall = datetime.now(UTC).isoformat(timespec="microseconds")
-    return f"{wall} {now_s:.6f} {level} {code} {text}\n".encode()
+class Log:
+    """The main log, written beside the loop. terminal: where stderr is written."""
+
+    def __init__(self, main: MainLog, terminal: Worker, most_waiting: int = 1000) -> None:
+        self._main, self._terminal = main, terminal
+        self._worker = Worker("log", most_waiting)
+        self._lost = 0
+        self._told = False
+
+    def write(self, line: LogLine, now_s: float) -> None:
+        """Append one line, with the time of this call; never waits, never raises. What there is no room for is counted."""
+        wall = datetime.now(UTC)
+        stuck = self._worker.busy_s > _STUCK_S
+        if stuck:
+            if not self._told:
+                self.tell("v2g-daemon: the log hangs; going on without, what is logged stands here as well\n")
+            self.tell(partial(_line, line, now_s, wall))
+        self._told = stuck
+        if self._lost and self._worker.give(partial(self._main.lose, self._lost)):
+            self._lost = 0
+        if self._lost or not self._worker.give(partial(self._main.write, line, now_s, wall)):
+            self._lost += 1
+
+    def tell(self, text: str | Callable[[], bytes]) -> None:
+        """Say this on stderr; what takes files to say (a traceback) is made there."""
+        self._terminal.give(partial(_tell_all, text))
+
+    async def close(self, timeout_s: float = 1.0) -> None:
+        """Everything is written when this returns, or given up after the timeout."""
+        with contextlib.suppress(TimeoutError):
+            await self._worker.run(self._main.close, timeout_s)
+        with contextlib.suppress(TimeoutError):
+            await self._terminal.run(lambda: None, timeout_s)
+
+
+class LibraryLog(logging.Handler):
+    """What libraries and Python itself have to say goes to stderr beside the loop, too."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.tell(lambda: self.format(record).encode("utf-8", "backslashreplace") + b"\n")
+
+
+def _tell_all(text: str | Callable[[], bytes]) -> None:
+    data = text.encode("utf-8", "backslashreplace") if isinstance(text, str) else text()
+    for start in range(0, len(data), _PIPE_ATOMIC):
+        _tell(data[start : start + _PIPE_ATOMIC])
+
+
+def _line(line: LogLine, now_s: float, wall: datetime) -> bytes:
+    columns = f"{wall.isoformat(timespec='microseconds')} {now_s:.6f} {line.level} {line.code}"
+    return f"{columns} {_one_line(line)}\n".encode("utf-8", "backslashreplace")
+
+
+def _journal_line(line: LogLine) -> bytes:
+    return f"<{_PRIORITY[line.level]}>{line.code} {_one_line(line)}\n".encode("utf-8", "backslashreplace")
+
+
+def _one_line(line: LogLine) -> str:
+    return " ".join(line.text.splitlines())
 
 
 def _is_journal(stream: str) -> bool:

@@ -1,9 +1,11 @@
 """One Modbus TCP connection as a client: requests may be pipelined, every reply is checked.
 
-    closed --(connect)--> open --(lost | timeout | nonsense received)--> closed
+    closed --(connect)--> open --(lost | timeout | nonsense or unasked replies received)--> closed
 
 A request is on its way when `send` returns, also while others wait for their replies; a reply belongs to the request
-with its transaction id. After a timeout the connection is closed: what comes late on it could only confuse.
+with its transaction id. After a timeout the connection is closed: what comes late on it could only confuse. So is one
+on which a reply comes that nobody asked for: the inverter is out of step, and whatever it sends without end costs the
+controller one frame, not its time.
 Source: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, MODBUS Application Protocol V1.1b3.
 """
 
@@ -114,7 +116,9 @@ class ModbusLink(asyncio.Protocol):
         self._fail(f"the connection was lost: {exc or 'closed by the inverter'}")
 
     def data_received(self, data: bytes) -> None:
-        """Take replies apart; several may come in one segment, one in several."""
+        """Take replies apart; several may come in one segment, one in several. What comes after the end is dropped."""
+        if not self.opened:
+            return
         self._received += data
         while len(self._received) >= _HEADER.size:
             transaction, protocol, length, unit = _HEADER.unpack_from(self._received)
@@ -126,15 +130,13 @@ class ModbusLink(asyncio.Protocol):
                 return
             pdu = bytes(self._received[_HEADER.size : end])
             del self._received[:end]
-            self._answer(transaction, unit, pdu)
+            if unit != self._unit_id or transaction not in self._waiting:
+                self._fail(f"a reply came that nobody asked for (transaction {transaction}, unit {unit})")
+                return
+            self._answer(transaction, pdu)
 
-    def _answer(self, transaction: int, unit: int, pdu: bytes) -> None:
-        if unit != self._unit_id:
-            return
-        entry = self._waiting.pop(transaction, None)
-        if entry is None:
-            return
-        request, future, timer = entry
+    def _answer(self, transaction: int, pdu: bytes) -> None:
+        request, future, timer = self._waiting.pop(transaction)
         timer.cancel()
         if future.done():
             return
@@ -145,6 +147,7 @@ class ModbusLink(asyncio.Protocol):
 
     def _fail(self, why: str) -> None:
         self.opened = False
+        self._received.clear()
         waiting, self._waiting = self._waiting, {}
         for _, future, timer in waiting.values():
             timer.cancel()

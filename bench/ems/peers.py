@@ -47,7 +47,7 @@ class Peer(Protocol):
     """One connection to the outside world, run by the service until it ends the task."""
 
     async def run(self, report: Callable[[PeerReport], None], ask: Callable[[Command], Reply]) -> None:
-        """Serve for good. An error that it raises stops the controller, as one of the inverter's connection does."""
+        """Serve for good. An error that it raises ends the controller: stopped, contactors asked open."""
 
 
 class PeerConditions:

@@ -1,23 +1,25 @@
 """What comes over the control socket, turned into commands; the authorised ones go into the audit trail.
 
 An override that cannot be recorded is not carried out. A reset or a reload is: a full disk must not keep a mended
-controller from working, and the main log says that the record is missing.
+controller from working, and the main log says that the record is missing. Files are read and written beside the loop;
+an answer waits for them, `_RECORD_S` and `reload.READ_S` at most.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any, Protocol
 
 from v2g_bench.clock import Clock
-from v2g_bench.ems.actions import Action, Level, LogLine
-from v2g_bench.ems.audit import AuditTrail, Head
+from v2g_bench.ems.actions import Level, LogLine
+from v2g_bench.ems.aside import Aside, Worker
+from v2g_bench.ems.audit import AuditTrail
 from v2g_bench.ems.commands import (
     Command,
     ForceLimit,
     Reload,
+    Reply,
     ResetSocOffset,
     ResetTrip,
     SetDeparture,
@@ -28,23 +30,16 @@ from v2g_bench.ems.config import EmsConfig
 from v2g_bench.ems.control import Request, Who
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.desk import POWER_W
-from v2g_bench.ems.limits import PERCENT, SocLimits, load_limits
+from v2g_bench.ems.limits import PERCENT
 from v2g_bench.ems.precool import V2gWindow
+from v2g_bench.ems.reload import Reloader
 from v2g_bench.ems.schedule import label_of, on_bench_clock, parse_time
 from v2g_bench.ems.status import audited, health_of, status_of
-from v2g_bench.ems.thermal import ThermalPolicy, load_policy
 from v2g_bench.ems.window import Departure, parse_override
 from v2g_bench.errors import BenchError
 from v2g_bench.within import shown
 
-
-def load_files(config: EmsConfig) -> tuple[SocLimits, ThermalPolicy]:
-    """Both files, checked; a file that is not there leaves its defaults. Raises: BenchError."""
-    limits, policy = config.files.limits, config.files.thermal_policy
-    return (
-        load_limits(limits) if limits.exists() else SocLimits(),
-        load_policy(policy) if policy.exists() else ThermalPolicy(),
-    )
+_RECORD_S = 2.0
 
 
 class KeepsState(Protocol):
@@ -61,7 +56,9 @@ def _wall() -> datetime:
 
 
 class Requests:
-    """Answers the requests of operators. act: carries out actions; said: for the log; wall: the wall clock, aware."""
+    """Answers the requests of operators. carry_out: does a command, its actions included; said: for the log; wall: the
+    wall clock, aware; aside: makes the places where files are read and written.
+    """
 
     def __init__(
         self,
@@ -69,17 +66,19 @@ class Requests:
         ems: Ems,
         clock: Clock,
         keeper: KeepsState,
-        act: Callable[[list[Action]], None],
+        carry_out: Callable[[Command], Reply],
         said: Callable[[LogLine], None],
         wall: Callable[[], datetime] = _wall,
+        aside: Callable[[str], Aside] = Worker,
     ) -> None:
         self._wall = wall
+        wall()  # the first look at it reads the time zone's file
         self._config, self._ems, self._clock, self._keeper = config, ems, clock, keeper
-        self._act, self._said = act, said
+        self._carry_out, self._said = carry_out, said
         path = config.files.audit_trail
         self.trail = AuditTrail(path) if path else None
-        self._recording = asyncio.Lock()
-        self._read = self._present()  # the files that what is in force comes from
+        self._recorder = aside("audit")
+        self._files = Reloader(config, aside("limits"))
         self.codes: Callable[[], dict[str, Any]] = dict  # what the last readout of trouble codes said
         self.plans: dict[str, Any] = {}
 
@@ -117,36 +116,20 @@ class Requests:
 
     def command(self, command: Command) -> dict[str, Any]:
         """Carry out one command."""
-        reply = self._ems.command(command, self._clock.now_s())
-        self._act(reply.actions)
+        reply = self._carry_out(command)
         return {"ok": reply.ok, "text": reply.text, **reply.data}
 
     async def reload(self, who: Who) -> dict[str, Any]:
         """Both files or none: a broken one leaves everything as it was."""
         try:
-            self._require_still_there()
-            limits, policy = load_files(self._config)
+            limits, policy = await self._files.read()
         except BenchError as error:
             reason = "; ".join(line.strip() for line in str(error).splitlines())
             self._said(LogLine(Level.ERROR, "-", f"reload refused, the old limits stay in force: {reason}"))
             before = audited(self._ems)
             await self._record("reload", who, {"ok": False, "text": str(error)}, before)
             return {"ok": False, "text": str(error)}
-        self._read = self._present()
         return await self._audited("reload", who, Reload(limits, policy))
-
-    def _present(self) -> list[Path]:
-        """Those of the two files that are there."""
-        files = self._config.files
-        return [path for path in (files.limits, files.thermal_policy) if path.exists()]
-
-    def _require_still_there(self) -> None:
-        """A file that was read and is gone is a mistake, not the wish for the defaults. Raises: BenchError."""
-        for path in self._read:
-            if not path.exists():
-                raise BenchError(
-                    str(path), "is not there any more", "put it back; to go by the defaults, restart the daemon"
-                )
 
     # The audit trail
 
@@ -164,7 +147,12 @@ class Requests:
         answer = self.command(command)
         recorded = await self._record(what, who, answer, before)
         if not recorded and answer["ok"] and isinstance(command, ForceLimit) and command != ForceLimit():
-            self.command(ForceLimit())
+            before = audited(self._ems)
+            undone = self.command(ForceLimit())
+            if self.trail is not None:
+                # The record may still come, when the disk goes on: then what follows must stand there, too.
+                entry = self._entry(f"{what} taken back: its record came late or not at all", who, undone, before)
+                self._recorder.give(partial(self.trail.append, entry))
             return {"ok": False, "text": "not carried out: the audit trail cannot be written"}
         return answer
 
@@ -172,7 +160,17 @@ class Requests:
         trail = self.trail
         if trail is None:
             return False
-        entry = {
+        try:
+            entry = self._entry(what, who, answer, before)
+            number, digest = await self._recorder.run(partial(trail.append, entry), _RECORD_S)
+        except OSError as error:
+            self._said(LogLine(Level.ERROR, "-", f"{trail.path}: {what} could not be recorded: {error}"))
+            return False
+        self._said(LogLine(Level.INFO, "-", f"audit entry {number}: {what} by {who.get('user', '?')}, {digest}"))
+        return True
+
+    def _entry(self, what: str, who: Who, answer: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        return {
             "time": self._wall().astimezone(UTC).isoformat(timespec="microseconds"),
             "bench_s": round(self._clock.now_s(), 6),
             "who": who,
@@ -182,18 +180,6 @@ class Requests:
             "before": before,
             "after": audited(self._ems),
         }
-        async with self._recording:
-            try:
-                number, digest = await self._append(trail, entry)
-            except OSError as error:
-                self._said(LogLine(Level.ERROR, "-", f"{trail.path}: {what} could not be recorded: {error}"))
-                return False
-        self._said(LogLine(Level.INFO, "-", f"audit entry {number}: {what} by {who.get('user', '?')}, {digest}"))
-        return True
-
-    async def _append(self, trail: AuditTrail, entry: dict[str, Any]) -> Head:
-        """In a thread: the disk may take its time."""
-        return await asyncio.to_thread(trail.append, entry)
 
     # Plans
 

@@ -1,42 +1,48 @@
 """The process around the core: sockets, timer, signals, files. It decides nothing.
 
 One turn: what is readable goes to the core, what comes back is carried out in order (a stop is on the wire before
-anything is logged), and a timer calls `tick` at the time the core asked for. An error that nobody foresaw stops the
-inverter and ends the process.
+anything is logged), and a timer calls `tick` at the time the core asked for. No file is read or written in that loop:
+see `aside`.
+
+    running --(SIGTERM)--> closing --> ended, 0
+    running --(an error that nobody foresaw, anywhere)--> failed --> closing --> ended, 70
+
+A core that has failed is not asked any more: the power is stopped and the contactors are asked open without it, again and
+again until the process has ended. Each step of the end is taken, whatever became of the one before.
 """
 
 import asyncio
 import gc
+import logging
 import os
 import signal
-import sys
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from v2g_bench import __version__
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.clock import Clock, RealClock
-from v2g_bench.ems.actions import (
-    Frame,
-    InverterReading,
-    Level,
-    LogLine,
-)
+from v2g_bench.ems.actions import Action, Frame, InverterReading, Level, LogLine, SendFrame
+from v2g_bench.ems.aside import Worker
 from v2g_bench.ems.canport import CanPort
 from v2g_bench.ems.commands import Command, Reply, Shutdown
 from v2g_bench.ems.config import EmsConfig
-from v2g_bench.ems.control import ControlServer
+from v2g_bench.ems.control import ControlServer, Request, Who
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.diagnosis import Diagnosis
 from v2g_bench.ems.hands import Hands
 from v2g_bench.ems.inverter import InverterPort
 from v2g_bench.ems.keeper import Keeper
-from v2g_bench.ems.log import MainLog
+from v2g_bench.ems.log import LibraryLog, Log, MainLog
 from v2g_bench.ems.notify import Notifier
 from v2g_bench.ems.peers import Peer, PeerReport
 from v2g_bench.ems.requests import Requests
 
 _STOP_TIMEOUT_S = 0.7
+_CLOSE_S = 3.0
+_OPEN_AGAIN_S = 0.02
 _GARBAGE = 20_000  # objects between collections; the default of 700 costs 0.4 % of a core at 350 frames/s
 _EXIT_SOFTWARE = 70  # sysexits: an internal error
 
@@ -55,14 +61,16 @@ class Service:
     ) -> None:
         self._ems = ems
         self._clock = clock or RealClock()
-        self._log = MainLog(config.files.log, config.files.log_max_bytes, config.files.log_keep)
+        files = config.files
+        self._terminal = Worker("terminal")
+        self._log = Log(MainLog(files.log, files.log_max_bytes, files.log_keep), self._terminal)
         self._keeper = Keeper(config.files.state, kept or {}, self._say)
         self._plans = dict(kept or {}).get("plans") or {}
         self._can = CanPort(config.bus, db, self._hear, self._lose_bus, self._say)
         self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
         self._act = Hands(self._inverter, self._can, self._keeper, self._say).act
-        self._requests = Requests(config, ems, self._clock, self._keeper, self._act, self._say)
-        self._control = ControlServer(config.control.socket, self._requests.answer)
+        self._requests = Requests(config, ems, self._clock, self._keeper, self._ask, self._say)
+        self._control = ControlServer(config.control.socket, self._answer)
         self._diagnosis = Diagnosis(config.bus, config.diagnosis, ems, self._clock.now_s, self._act, self._say)
         self._requests.codes = lambda: self._diagnosis.latest
         self._peers = peers
@@ -70,7 +78,7 @@ class Service:
         self._notifier = Notifier()
         self._ended = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._exit_status = 0
+        self._failed = False
 
     async def run(self) -> int:
         """Until SIGTERM or SIGINT; the exit status. Raises: BenchError when the control socket cannot be opened."""
@@ -79,6 +87,8 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
+        logging.getLogger().addHandler(LibraryLog(self._log))
+        logging.captureWarnings(True)
         await self._control.start()
         self._greet()
         # What lives now lives for good: no collection looks at it again, so they stay short. Some 700 objects of it are
@@ -94,11 +104,11 @@ class Service:
         self._can.open()
         self._tick()
         self._say(LogLine(Level.INFO, "-", f"v2g-daemon {__version__} started, process {os.getpid()}"))
-        print("ready", flush=True)
+        self._terminal.give(partial(os.write, 1, b"ready\n"))
         self._notifier.ready()
         await self._ended.wait()
         await self._shut_down()
-        return self._exit_status
+        return _EXIT_SOFTWARE if self._failed else 0
 
     def _greet(self) -> None:
         """What the run before left behind."""
@@ -115,38 +125,66 @@ class Service:
     async def _shut_down(self) -> None:
         """Zero power, inverter stopped, contactors asked open; then everything is closed, each on its own."""
         self._notifier.stopping()
-        self._act(self._ems.command(Shutdown(), self._clock.now_s()).actions)
+        self._guarded(lambda: self._ems.command(Shutdown(), self._clock.now_s()).actions)
         self._inverter.stop()
         if not await self._inverter.stopped(_STOP_TIMEOUT_S):
             self._say(LogLine(Level.ERROR, "-", "the inverter has not acknowledged the last stop"))
         if self._timer is not None:
             self._timer.cancel()
-        self._act(self._ems.tick(self._clock.now_s()))
+        self._guarded(lambda: self._ems.tick(self._clock.now_s()))
+        if self._failed:
+            self._open_contactors()
+        await self._closed("tasks", self._end_tasks)
+        await self._closed("control socket", self._control.close)
+        await self._closed("inverter", self._inverter.close)
+        await self._closed("CAN", self._close_can)
+        await self._closed("state", lambda: self._keeper.end(clean=not self._failed))
+        self._say(LogLine(Level.INFO, "-", "v2g-daemon ended"))
+        await self._log.close()
+
+    async def _closed(self, what: str, close: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await close()
+        except Exception as error:  # noqa: BLE001  (what comes after it must be closed, too)
+            self._say(LogLine(Level.ERROR, "-", f"{what} could not be closed: {error!r}"))
+
+    async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._control.close()
-        await self._inverter.close()
+
+    async def _close_can(self) -> None:
         self._can.close()
-        await self._keeper.end(clean=self._exit_status == 0)
-        self._say(LogLine(Level.INFO, "-", "v2g-daemon ended"))
-        self._log.close()
 
     # In
 
     def _hear(self, frame: Frame) -> None:
-        self._act(self._ems.hear(frame, self._clock.now_s()))
+        self._guarded(lambda: self._ems.hear(frame, self._clock.now_s()))
 
     def _hear_inverter(self, reading: InverterReading) -> None:
-        self._act(self._ems.hear_inverter(reading, self._clock.now_s()))
+        self._guarded(lambda: self._ems.hear_inverter(reading, self._clock.now_s()))
 
     def _hear_peer(self, report: PeerReport) -> None:
-        self._act(self._ems.hear_peer(report, self._clock.now_s()))
+        self._guarded(lambda: self._ems.hear_peer(report, self._clock.now_s()))
 
     def _ask(self, command: Command) -> Reply:
-        reply = self._ems.command(command, self._clock.now_s())
-        self._act(reply.actions)
-        return reply
+        replies: list[Reply] = []
+
+        def asked() -> Iterable[Action]:
+            replies.append(self._ems.command(command, self._clock.now_s()))
+            return replies[0].actions
+
+        self._guarded(asked)
+        return replies[0] if replies else Reply(False, "internal error: the controller is stopping", [])
+
+    async def _answer(self, request: Request, who: Who) -> Request:
+        try:
+            return await self._requests.answer(request, who)
+        except Exception as error:  # noqa: BLE001  (no question may end the controller)
+            text = f"this cannot be answered: {error!r:.200}"
+            self._say(LogLine(Level.ERROR, "-", f"a request of {who.get('user', '?')} failed: {error!r:.200}"))
+            return {"ok": False, "text": text}
 
     def _reload(self) -> None:
         task = asyncio.create_task(self._requests.reload({"user": "SIGHUP"}))
@@ -154,15 +192,19 @@ class Service:
         self._tasks = [*(known for known in self._tasks if not known.done()), task]
 
     def _lose_bus(self, why: str) -> None:
-        self._act(self._ems.lose_bus(why, self._clock.now_s()))
+        self._guarded(lambda: self._ems.lose_bus(why, self._clock.now_s()))
 
     def _tick(self) -> None:
         # Frames first: when this process itself was held up, what waits in the buffer is not silence.
         self._can.drain()
-        now_s = self._clock.now_s()
-        self._act(self._ems.tick(now_s))
-        self._notifier.alive(now_s)
-        due_s = self._ems.next_due_s(now_s) - self._clock.now_s()
+        self._guarded(lambda: self._ems.tick(self._clock.now_s()))
+        due_s = _OPEN_AGAIN_S
+        if self._failed:
+            self._open_contactors()
+        else:
+            now_s = self._clock.now_s()
+            self._notifier.alive(now_s)
+            due_s = self._ems.next_due_s(now_s) - self._clock.now_s()
         self._timer = asyncio.get_running_loop().call_later(max(0.0005, due_s), self._tick)
 
     # Out
@@ -172,15 +214,44 @@ class Service:
 
     # What must not happen
 
+    def _guarded(self, work: Callable[[], Iterable[Action]]) -> None:
+        """What the core makes of something, carried out. Whatever it raises is the end of this controller."""
+        if self._failed:
+            return
+        try:
+            self._act(work())
+        except Exception as error:  # noqa: BLE001  (nobody knows what state it is in)
+            self._fail("the core", error)
+
     def _task_ended(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._unforeseen(asyncio.get_running_loop(), {"message": "a task of the service", "exception": error})
+            self._fail("a task of the service", error)
 
     def _unforeseen(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self._inverter.stop()
-        self._exit_status = _EXIT_SOFTWARE
+        self._fail(str(context.get("message")), context.get("exception"))
+
+    def _fail(self, what: str, error: BaseException | None) -> None:
+        """Stopped and open at once; the process ends when the inverter has heard it."""
+        first, self._failed = not self._failed, True
+        self._make_safe()
         self._ended.set()
-        text = f"internal error, stopping: {context.get('message')}: {context.get('exception')!r}"
+        text = f"internal error, stopping: {what}: {error!r}"
         self._say(LogLine(Level.ERROR, "-", text))
-        print(f"v2g-daemon: {text}", file=sys.stderr, flush=True)
-        loop.default_exception_handler(context)
+        if first:
+            self._log.tell(f"v2g-daemon: {text}\n")
+        if first and error is not None:
+            # Made beside the loop: a traceback reads the sources.
+            self._log.tell(lambda: "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
+
+    def _make_safe(self) -> None:
+        """Power stopped and contactors asked open, without the core."""
+        for step in (self._inverter.stop, self._open_contactors):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001  (the other one must be taken, too)
+                self._say(LogLine(Level.ERROR, "-", f"the safe state could not be asked for: {error!r}"))
+
+    def _open_contactors(self) -> None:
+        """The frame that asks for them, all zero."""
+        plan = self._ems.settings.plan
+        self._can.send(SendFrame(plan.command, dict.fromkeys(plan.roles_sent[plan.command], 0.0)))

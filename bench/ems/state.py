@@ -1,12 +1,12 @@
 """The latches on disk, so that neither a restart nor a power cut releases them."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
+from v2g_bench.files import read_bytes, replace_text
 from v2g_bench.textfile import json_of
 from v2g_bench.within import Within, shown
 
@@ -17,18 +17,7 @@ _MEND = "look into the log for what was latched, then remove the file"
 
 def save_state(path: Path, latches: Mapping[str, Any]) -> None:
     """Replace the file as a whole. Raises: OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(dict(latches), file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)  # without it a power cut may bring the old file back
-    finally:
-        os.close(folder)
+    replace_text(path, json.dumps(dict(latches)))
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -37,7 +26,7 @@ def load_state(path: Path) -> dict[str, Any]:
     Raises: BenchError if the file is not what `save_state` writes: what was latched is then unknown.
     """
     try:
-        latches = json_of(path.read_bytes(), str(path), _MEND)
+        latches = json_of(read_bytes(path), str(path), _MEND)
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -16,6 +16,9 @@ BASES = (0, 40000, 50000)
 _SUNS = (0x5375, 0x6E53)
 _END = 0xFFFF
 _MODELS_MAX = 64
+_REGISTERS = 0x10000  # addresses are 16 bits
+_SCALE_MAX = 10  # SunSpec: a scale factor is -10 to 10
+_SET_MAX = 2**31 - 1  # 704.WSet is an i32
 
 # 704: WSetEna, WSetMod, WSet (i32) are neighbours and are written at once.
 _WSET_ENA, _WSET_RVRT, _WSET_ENA_RVRT, _WSET_SF = 22, 26, 30, 55
@@ -27,6 +30,9 @@ STOP, START = 0, 1
 _STATE, _STATE_COUNT, _W_SF = 3, 8, 116
 _FAULT = 6
 RUNNING_STATES = (2, 3, 4)  # STARTING, RUNNING, THROTTLED
+# What a model must be long enough for, in registers after its ID and its length: nothing that belongs to another model
+# is ever written.
+_LENGTHS_MIN = {701: _W_SF - 1, 704: _WSET_SF - 1, 715: _OPERATION - 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,11 @@ class InverterMap:
         return self.control + _WSET_ENA
 
     @property
+    def most_w(self) -> float:
+        """The largest power in W that 704.WSet can say with its scale."""
+        return float(_SET_MAX * 10.0**self.set_scale)
+
+    @property
     def operation_address(self) -> int | None:
         """715.OpCtl."""
         return None if self.session is None else self.session + _OPERATION
@@ -56,7 +67,7 @@ class InverterMap:
 
 
 async def discover(link: ModbusLink) -> InverterMap:
-    """Find the models. Raises: ModbusError when there is no SunSpec or no model 704."""
+    """Find the models. Raises: ModbusError when there is no SunSpec, no model 704, or a chain that cannot be."""
     models = await _models(link)
     if 704 not in models:
         raise ModbusError(f"the inverter offers no model 704 (power setpoint), only {sorted(models)}")
@@ -66,8 +77,8 @@ async def discover(link: ModbusLink) -> InverterMap:
         control=models[704],
         session=models.get(715),
         measurement=models.get(701),
-        set_scale=_scale(set_scale),
-        power_scale=_scale(power_scale),
+        set_scale=_scale(set_scale, "704.WSet_SF"),
+        power_scale=_scale(power_scale, "701.W_SF"),
     )
 
 
@@ -83,12 +94,25 @@ async def _models(link: ModbusLink) -> dict[int, int]:
     models: dict[int, int] = {}
     address = base + 2
     for _ in range(_MODELS_MAX):
-        model, length = await link.read(address, 2)
-        if model == _END:
-            break
+        model, length = await _header(link, address)
+        if (model, length) == (_END, 0):
+            return models
+        end = address + 2 + length
+        # A wrong length leads into a model; "not implemented" there looks like the end model, but for its length.
+        if model in (0, _END) or not length or length < _LENGTHS_MIN.get(model, 1) or end > _REGISTERS - 2:
+            raise ModbusError(f"the SunSpec model {model} at {address} cannot be {length} registers long")
         models.setdefault(model, address)
-        address += 2 + length
-    return models
+        address = end
+    raise ModbusError(f"the list of SunSpec models has no end: {_MODELS_MAX} models, and no end model")
+
+
+async def _header(link: ModbusLink, address: int) -> tuple[int, ...]:
+    """ID and length of the model there."""
+    try:
+        return await link.read(address, 2)
+    except ModbusRefusal as error:
+        text = f"the list of SunSpec models has no end: there is no model at {address}, and no end model ({error})"
+        raise ModbusError(text) from error
 
 
 async def arm_reversion(link: ModbusLink, map_: InverterMap, revert_s: int) -> bool:
@@ -118,13 +142,20 @@ async def read_state(link: ModbusLink, map_: InverterMap) -> InverterReading:
 
 
 def set_power_registers(power_w: float, scale: int) -> list[int]:
-    """704 from WSetEna on, for AC power in W positive into the battery. Rounded towards zero."""
-    raw = int(-power_w / 10.0**scale) & 0xFFFFFFFF
+    """704 from WSetEna on, for AC power in W positive into the battery.
+
+    Rounded towards zero, and no further from it than an i32 goes: what does not fit never turns round.
+    """
+    raw = max(-_SET_MAX, min(_SET_MAX, int(-power_w / 10.0**scale))) & 0xFFFFFFFF
     return [_ENABLED, _WATTS, raw >> 16, raw & 0xFFFF]
 
 
-def _scale(raw: int) -> int:
-    return 0 if raw == 0x8000 else _signed(raw, 16)
+def _scale(raw: int, name: str) -> int:
+    """The power of ten. Raises: ModbusError when it is none that SunSpec knows."""
+    scale = 0 if raw == 0x8000 else _signed(raw, 16)
+    if abs(scale) > _SCALE_MAX:
+        raise ModbusError(f"{name} is {scale}, which is no SunSpec scale factor (-{_SCALE_MAX} to {_SCALE_MAX})")
+    return scale
 
 
 def _signed(raw: int, bits: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from v2g_bench.ems.limits import unreadable
 from v2g_bench.ems.pack_state import PackState
 from v2g_bench.errors import BenchError
+from v2g_bench.files import read_text
 from v2g_bench.textfile import json_of
 from v2g_bench.within import Within, shown
 
@@ -37,7 +38,7 @@ def parse_policy(text: str, where: str) -> ThermalPolicy:
 def load_policy(path: Path) -> ThermalPolicy:
     """`parse_policy` of a file. Raises: BenchError, also when the file cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(str(path), f"cannot be read: {unreadable(error)}", f'it holds {{"{_KEY}": "32C"}}') from error
     return parse_policy(text, str(path))

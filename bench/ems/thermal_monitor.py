@@ -40,7 +40,10 @@ def _watch(client: ControlClient, interval_s: float, once: bool, ended: threadin
     told, answered_s = "", time.monotonic()
     while not ended.is_set():
         try:
-            line = thermal_line(client.ask({"cmd": "status"}))
+            status = client.ask({"cmd": "status"})
+            if not status["ok"]:
+                raise ControlError(str(status["text"]))
+            line = thermal_line(status)
             answered_s = time.monotonic()
         except ControlError as error:
             line = f"daemon=silent problem={str(error).splitlines()[0]!r}"

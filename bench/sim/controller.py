@@ -26,14 +26,15 @@ from v2g_bench.ems.actions import (
 )
 from v2g_bench.ems.busplan import plan_bus
 from v2g_bench.ems.canport import CanPort
-from v2g_bench.ems.commands import Shutdown
+from v2g_bench.ems.commands import Command, Shutdown
+from v2g_bench.ems.commands import Reply as Answer
 from v2g_bench.ems.config import EmsConfig, load_config
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.daemon import core_factory
 from v2g_bench.ems.hands import Hands
 from v2g_bench.ems.inverter import InverterPort
 from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.requests import load_files
+from v2g_bench.ems.reload import load_files
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.dut import Controller, Reply
 from v2g_bench.rig.model import Dut
@@ -96,7 +97,7 @@ class SimEms:
         with loop.entered():
             self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
         self._act = Hands(self._inverter, self._can, self.keeper, self._say).act
-        self._desk = SimDesk(config, ems, timeline, self.keeper, self._act, self._say)
+        self._desk = SimDesk(config, ems, timeline, self.keeper, self._ask, self._say)
         self._diagnosis = SimDiagnosis(config.bus, config.diagnosis, ems, timeline.now_s, self._act, self._say, bus)
         self._desk.codes = lambda: self._diagnosis.latest
         self._reading: asyncio.Task[None] | None = None
@@ -140,6 +141,11 @@ class SimEms:
 
     def _hear_inverter(self, reading: InverterReading) -> None:
         self._guarded(lambda: self._act(self.ems.hear_inverter(reading, self._timeline.now_s())))
+
+    def _ask(self, command: Command) -> Answer:
+        reply = self.ems.command(command, self._timeline.now_s())
+        self._act(reply.actions)
+        return reply
 
     def _lose_bus(self, why: str) -> None:
         self._guarded(lambda: self._act(self.ems.lose_bus(why, self._timeline.now_s())))

@@ -4,15 +4,16 @@ by the daemon's own `Requests`. What is left out is the process and the socket b
 
 import json
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any, TypeVar
 
 from v2g_bench.ems import ctrl
-from v2g_bench.ems.actions import Action, LogLine
-from v2g_bench.ems.audit import AuditTrail, Head
+from v2g_bench.ems.actions import LogLine
 from v2g_bench.ems.audit_command import findings
+from v2g_bench.ems.commands import Command
+from v2g_bench.ems.commands import Reply as Answer
 from v2g_bench.ems.config import EmsConfig
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.health import health_text
@@ -39,10 +40,19 @@ class SimKeeper:
         self.kept.update(changes)
 
 
-class _Requests(Requests):
-    async def _append(self, trail: AuditTrail, entry: dict[str, Any]) -> Head:
-        """At once: a simulated disk takes no time, and there is no thread here."""
-        return trail.append(entry)
+class _AtOnce:
+    """A simulated disk takes no time, and there is no thread here."""
+
+    def __init__(self, name: str) -> None:
+        """The name is a thread's elsewhere."""
+
+    def give(self, work: Callable[[], object]) -> bool:
+        with suppress(OSError):
+            work()
+        return True
+
+    async def run(self, work: Callable[[], Result], timeout_s: float) -> Result:
+        return work()
 
 
 class SimDesk:
@@ -54,13 +64,13 @@ class SimDesk:
         ems: Ems,
         timeline: Timeline,
         keeper: SimKeeper,
-        act: Callable[[list[Action]], None],
+        carry_out: Callable[[Command], Answer],
         said: Callable[[LogLine], None],
     ) -> None:
         def wall() -> datetime:
             return datetime.fromtimestamp(WALL_EPOCH_S + timeline.now_s(), UTC)
 
-        self._requests = _Requests(config, ems, timeline, keeper, act, said, wall)
+        self._requests = Requests(config, ems, timeline, keeper, carry_out, said, wall, _AtOnce)
         self._requests.restore_plans(keeper.kept.get("plans") or {})
 
     @property

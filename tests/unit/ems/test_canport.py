@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import struct
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -180,3 +182,36 @@ def test_bus_that_takes_no_frames_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     scene.run(play)
     assert scene.lost == ["the CAN bus is gone: full"]
     assert scene.bus.closed
+
+
+def test_driver_that_hangs_or_raises_anything_does_not_hold_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened anew beside the loop; a bus that comes after the end is closed again."""
+    scene, hung = _Scene(monkeypatch, [ZeroDivisionError("a driver's")]), threading.Event()
+    opened = scene._open
+    begun = threading.Event()
+
+    def open_bus(*args: Any, **kwargs: Any) -> Any:
+        begun.set()
+        assert hung.wait(30)
+        return opened(*args, **kwargs)
+
+    async def play() -> None:
+        scene.port.open()
+        assert "cannot be opened: a driver's" in scene.lines[0].text
+        monkeypatch.setattr(canport, "open_bus", open_bus)
+        async with asyncio.timeout(30):
+            while not begun.is_set():
+                await asyncio.sleep(0.001)
+            scene.port.close()
+            hung.set()
+            while not scene.bus.closed:
+                await asyncio.sleep(0.001)
+
+    asyncio.run(play())
+
+
+def test_whatever_a_bus_raises_is_a_lost_bus(scene: _Scene) -> None:
+    scene.bus.incoming = [_safety(1), struct.error("half a packet")]
+    scene.run(lambda s: s.port.drain())
+    assert len(scene.frames) == 1
+    assert scene.lost == ["the CAN bus is gone: error('half a packet')"]

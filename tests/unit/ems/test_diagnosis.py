@@ -1,5 +1,10 @@
 """When the trouble codes are read."""
 
+import asyncio
+import sys
+
+import pytest
+
 from v2g_bench.ems.actions import Action, LogLine
 from v2g_bench.ems.config import BusConfig, DiagnosisConfig
 from v2g_bench.ems.diagnosis import Diagnosis
@@ -46,3 +51,27 @@ def test_reader_is_told_the_bus_as_the_daemon_has_it(driver: Driver) -> None:
     options = _diagnosis(driver).options()
     assert (options["fd"], options["bus_fd"], options["interface"]) == (True, True, "socketcan")
     assert options["request_id"] < options["response_id"]
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "not JSON",
+        "5",
+        "{}",
+        '{"source": "uds", "problem": "", "codes": 5}',
+        '{"source": "uds", "problem": "", "codes": [7]}',
+        '{"source": "uds", "problem": "", "codes": [{"code": "P0BBD"}]}',
+    ],
+)
+def test_reader_that_prints_anything_is_no_answer(driver: Driver, printed: str) -> None:
+    diagnosis = _diagnosis(driver)
+    diagnosis._reader = [sys.executable, "-c", f"print({printed!r})"]
+    answer = asyncio.run(diagnosis.read())
+    assert (answer["source"], "ended with status" in answer["problem"], answer["codes"]) == (None, True, [])
+
+
+def test_reader_that_cannot_be_started_is_no_answer(driver: Driver) -> None:
+    diagnosis = _diagnosis(driver)
+    diagnosis._reader = ["/nowhere/python"]
+    assert "cannot be started" in asyncio.run(diagnosis.read())["problem"]

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,33 @@ def test_without_a_file_nothing_is_kept() -> None:
         return keeper.run
 
     assert asyncio.run(run())["kept"] is False
+
+
+def test_disk_that_hangs_is_said_and_the_newest_is_kept_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop goes on meanwhile; the end does not wait for it either."""
+    path, lines, hung = tmp_path / "state.json", list[LogLine](), threading.Event()
+    real = module.save_state
+
+    def save(path: Path, state: dict[str, Any]) -> None:
+        hung.wait()
+        real(path, state)
+
+    monkeypatch.setattr(module, "save_state", save)
+    monkeypatch.setattr(module, "_RETRY_S", 0.01)
+    monkeypatch.setattr(module, "_SAVE_S", 0.01)
+
+    async def run() -> None:
+        keeper = Keeper(path, {}, lines.append)
+        keeper.keep(trip="old")
+        await _until(lambda: bool(lines))
+        keeper.keep(trip="hot")
+        hung.set()
+        monkeypatch.setattr(module, "_SAVE_S", 30.0)
+        await _until(lambda: keeper._work is None)
+
+    asyncio.run(run())
+    assert load_state(path)["trip"] == "hot"
+    assert [line.level for line in lines] == ["ERROR", "INFO"]
+    assert "no end within 0.01 s; trying again" in lines[0].text

@@ -1,11 +1,16 @@
+import asyncio
+import logging
 import os
 import re
+import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from v2g_bench.ems.actions import Level, LogLine
-from v2g_bench.ems.log import MainLog
+from v2g_bench.ems.aside import Worker
+from v2g_bench.ems.log import LibraryLog, Log, MainLog
 
 LINE = LogLine(Level.WARNING, "0x01A2", "High Thermal Gradient: 9 K")
 
@@ -110,3 +115,99 @@ def test_stderr_that_nobody_reads_does_not_hold_it_up(tmp_path: Path) -> None:
         os.dup2(saved, 2)
         for end in (saved, *ends):
             os.close(end)
+
+
+def _aside(path: Path, **more: int) -> Log:
+    return Log(MainLog(path), Worker("terminal"), **more)
+
+
+def test_beside_the_loop_each_line_has_the_time_at_which_it_was_said(tmp_path: Path) -> None:
+    hung = threading.Event()
+
+    async def play() -> tuple[datetime, datetime]:
+        log = _aside(tmp_path / "log")
+        log._worker.give(hung.wait)
+        before = datetime.now(UTC)
+        log.write(LINE, 1.0)
+        after = datetime.now(UTC)
+        hung.set()
+        await log.close(30.0)
+        return before, after
+
+    before, after = asyncio.run(play())
+    stamp = datetime.fromisoformat((tmp_path / "log").read_text(encoding="utf-8").split()[0])
+    assert before <= stamp <= after
+
+
+def test_log_that_hangs_costs_lines_which_are_counted(tmp_path: Path) -> None:
+    hung = threading.Event()
+
+    async def play() -> None:
+        log = _aside(tmp_path / "log", most_waiting=10)
+        begun = threading.Event()
+        log._worker.give(lambda: begun.set() or hung.wait())
+        begun.wait()
+        for number in range(100):
+            log.write(LINE, float(number))
+        await log.close(0.01)
+        hung.set()
+        async with asyncio.timeout(30):
+            while log._worker._jobs.qsize():
+                await asyncio.sleep(0.001)
+        log.write(LINE, 100.0)
+        await log.close(30.0)
+
+    asyncio.run(play())
+    lines = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    assert [float(line.split()[1]) for line in lines] == [*range(10), 100, 100]
+    assert "90 lines before this one are missing" in lines[-2]
+
+
+def test_log_that_hangs_is_said_once_and_its_lines_stand_on_stderr(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = threading.Event()
+    monkeypatch.setattr("v2g_bench.ems.log._STUCK_S", 0.0)
+
+    async def play() -> None:
+        log = _aside(tmp_path / "log")
+        begun = threading.Event()
+        log._worker.give(lambda: begun.set() or hung.wait())
+        begun.wait()
+        log.write(LINE, 1.0)
+        log.write(LINE, 2.0)
+        await log._terminal.run(lambda: None, 30.0)
+        hung.set()
+        await log.close(30.0)
+
+    asyncio.run(play())
+    err = capfd.readouterr().err
+    assert (err.count("the log hangs"), err.count("High Thermal Gradient")) == (1, 2)
+
+
+def test_text_that_is_none_is_written_all_the_same(tmp_path: Path) -> None:
+    log = MainLog(tmp_path / "log")
+    log.write(LogLine(Level.INFO, "-", "half \ud800 character"), 1.0)
+    log.close()
+    assert "half \\ud800 character" in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+@pytest.mark.timeout(20)
+def test_fifo_that_nobody_reads_is_an_error_and_no_wait(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "log")
+    MainLog(tmp_path / "log").write(LINE, 1.0)
+    assert "cannot be written" in capfd.readouterr().err
+
+
+def test_what_libraries_say_goes_to_stderr_beside_the_loop(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    logger = logging.getLogger("a library")
+    logger.propagate = False
+
+    async def play() -> None:
+        log = _aside(tmp_path / "log")
+        logger.addHandler(LibraryLog(log))
+        logger.warning("says %d", 5)
+        await log.close(30.0)
+
+    asyncio.run(play())
+    assert capfd.readouterr().err == "says 5\n"

@@ -141,3 +141,17 @@ def test_write_acknowledged_for_other_registers() -> None:
         check_reply(request, write_request(11, [1, 2])[:5])
     with pytest.raises(ModbusError):
         check_reply(request, b"")
+
+
+def test_a_reply_that_nobody_asked_for_closes_the_connection_at_once() -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        transaction, _ = await _request(reader)
+        writer.write(_adu(transaction + 1, _registers(9)) * 1000 + _adu(transaction, _registers(1)))
+        await reader.read()
+
+    async def client(link: ModbusLink) -> bool:
+        with pytest.raises(ModbusError, match="nobody asked for"):
+            await link.read(1, 1)
+        return link.opened
+
+    assert _with_server(script, client, timeout_s=30) is False

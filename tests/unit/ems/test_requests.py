@@ -33,7 +33,7 @@ def ask(driver: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         driver.ems,
         At(),
         Unkept(),
-        act=lambda actions: None,
+        carry_out=lambda command: driver.ems.command(command, At().now_s()),
         said=lambda line: None,
         wall=lambda: datetime(2026, 11, 22, 12, 0, tzinfo=UTC),
     )

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -16,6 +17,8 @@ from v2g_bench.ems.modbus import ModbusError, ModbusLink, ModbusRefusal
         (-3009.0, 1, [1, 1, 0, 300]),
         (3009.0, 1, [1, 1, 0xFFFF, 0xFED4]),
         (-1.5, -1, [1, 1, 0, 15]),
+        (-3000.0, -6, [1, 1, 0x7FFF, 0xFFFF]),  # what does not fit never turns round
+        (3000.0, -6, [1, 1, 0x8000, 1]),
     ],
 )
 def test_sign_and_scale_of_the_setpoint(power_w: float, scale: int, registers: list[int]) -> None:
@@ -73,6 +76,30 @@ def test_not_implemented_points() -> None:
     assert (found.set_scale, found.power_scale, found.operation_address, found.heartbeat_address) == (0, 0, None, None)
     reading = asyncio.run(sunspec.read_state(link, found))
     assert (reading.ac_power_w, reading.state) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({40003: 65535}, "model 1 at 40002 cannot be 65535 registers long"),
+        ({40003: 0}, "model 1 at 40002 cannot be 0 registers long"),
+        ({40002: 0}, "model 0 at 40002"),
+        ({40294: 7}, "model 65535 at 40293 cannot be 7 registers long"),
+        ({40226: 53}, "model 704 at 40225 cannot be 53 registers long"),
+        ({40280: 11}, "704.WSet_SF is 11, which is no SunSpec scale factor"),
+        ({40280: 0x8001}, "704.WSet_SF is -32767"),
+        ({40186: 0xFFF5}, "701.W_SF is -11"),
+        ({40293: None}, "no model at 40293, and no end model"),
+        ({address: (1, 1, 0)[(address - 40293) % 3] for address in range(40293, 41000)}, "64 models, and no end model"),
+    ],
+)
+def test_a_list_of_models_that_cannot_be(changed: dict[int, int | None], said: str) -> None:
+    table = _table(40000, ALL) | {key: value for key, value in changed.items() if value is not None}
+    for key in changed:
+        if changed[key] is None:
+            del table[key]
+    with pytest.raises(ModbusError, match=re.escape(said)):
+        asyncio.run(sunspec.discover(_Registers(table)))
 
 
 def test_no_sunspec_and_no_setpoint() -> None:

@@ -4,14 +4,13 @@ One of the defects is of the shell around the core: its factory changes the runn
 own, or that of a simulation with no other controller in it.
 """
 
-from v2g_bench.ems import requests
 from v2g_bench.ems.commands import Command, Reload, Reply
-from v2g_bench.ems.config import EmsConfig
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.limits import InForce, SocLimits, SocWindow
 from v2g_bench.ems.microcycle import MicroCycle
 from v2g_bench.ems.pack_state import PackState
 from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.reload import Reloader
 from v2g_bench.ems.setpoint import Ceiling, CellVoltageGuard, OverCurrentHold
 from v2g_bench.ems.thermal import ThermalPolicy
 from v2g_bench.ems.window import FloatingWindow
@@ -86,15 +85,15 @@ reload_ignored: make.Factory = _Stubborn
 
 def broken_limits_become_defaults(settings: EmsSettings) -> Ems:
     """A limits.conf that it cannot read puts the defaults into force, and is reported as reloaded."""
-    sound = requests.load_files
+    sound = Reloader.read
 
-    def load(config: EmsConfig) -> tuple[SocLimits, ThermalPolicy]:
+    async def read(self: Reloader) -> tuple[SocLimits, ThermalPolicy]:
         try:
-            return sound(config)
+            return await sound(self)
         except BenchError:
             return SocLimits(), ThermalPolicy()
 
-    requests.load_files = load
+    Reloader.read = read  # type: ignore[method-assign]
     return Ems(settings)
 
 

@@ -13,6 +13,7 @@ from v2g_bench.ems.commands import SetDeparture, SetPower
 from v2g_bench.ems.core import Ems
 from v2g_bench.ems.daemon import core_factory
 from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.reload import Reloader
 from v2g_bench.ems.window import Departure
 from v2g_bench.qualification.defects import controllers
 from v2g_bench.qualification.defects.catalogue import CONTROLLERS
@@ -21,7 +22,7 @@ from v2g_bench.qualification.defects.controllers import FACTORIES
 from ...ems.conftest import Driver
 
 Drive = Callable[..., Driver]
-SHELL = [(CanPort, "send"), (AuditTrail, "append"), (requests, "load_files"), (requests.Requests, "_record")]
+SHELL = [(CanPort, "send"), (AuditTrail, "append"), (Reloader, "read"), (requests.Requests, "_record")]
 
 
 def _hot_stops(driver: Driver) -> bool:
