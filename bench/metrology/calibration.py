@@ -24,7 +24,7 @@
     k = 2.0
 
 A record that is missing, not yet valid, expired or of another instrument does not stop a run: it blocks the grade
-`hardware`, and the report says why.
+`hardware`, and the report gives the reason.
 """
 
 import tomllib
@@ -45,7 +45,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Identified(Protocol):
-    """Whatever an instrument said about itself."""
+    """What an instrument reports about itself."""
 
     @property
     def maker(self) -> str: ...
@@ -90,7 +90,7 @@ class CalibratedTiming(_Strict):
 
 
 class CalibrationRecord(_Strict):
-    """What a certificate says; see the module's text. `timing` is None when only amplitudes were calibrated."""
+    """The content of a certificate; see the module's text. `timing` is None when only amplitudes were calibrated."""
 
     maker: Text
     model: Text
