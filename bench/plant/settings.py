@@ -1,4 +1,4 @@
-"""What the plant process is told: one JSON file, checked. Unknown keys are errors.
+"""The plant process's configuration: one JSON file, checked. Unknown keys are errors.
 
 {"control": "/run/bench/control", "seed": 1,
  "dbc": "dbc/v2g_bms_fd.dbc", "roles": {"soc": "BMS_PackStatus.StateOfCharge"},
@@ -60,7 +60,7 @@ class MeterSettings(BaseModel):
 
 
 class SyncSettings(Table):
-    """The sync line. Its edge is somewhere within ± half_width_s of the time that the bench is told, evenly."""
+    """The sync line. Its edge is uniformly distributed within ± half_width_s of the time reported to the bench."""
 
     half_width_s: Annotated[float, Field(ge=0, lt=0.1)] = 5e-6
 
