@@ -1,4 +1,4 @@
-"""Rig files: found by name or path, read, checked; every error names file, key and mend.
+"""Rig files: found by name or path, read, checked; every error names file, key and a hint.
 
 >>> load_rig("virtual").rig.name
 'virtual'
@@ -48,7 +48,7 @@ def shipped_rigs() -> dict[str, Path]:
 
 
 def load_rig(name_or_path: str) -> LoadedRig:
-    """Read and check one rig file; BenchError with file, key and mend for whatever is wrong in it."""
+    """Read and check one rig file; BenchError with file, key and a hint for anything invalid in it."""
     path = _find(name_or_path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -58,9 +58,7 @@ def load_rig(name_or_path: str) -> LoadedRig:
     except UnicodeDecodeError as error:
         raise BenchError(str(path), f"not UTF-8 text: {error.reason}", "save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise BenchError(
-            str(path), f"not TOML: {error}", "mend that line; the format is described at toml.io"
-        ) from None
+        raise BenchError(str(path), f"not TOML: {error}", "fix that line; the format is described at toml.io") from None
     try:
         return LoadedRig(Rig.model_validate(data), path, text)
     except ValidationError as error:
