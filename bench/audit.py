@@ -1,9 +1,9 @@
-"""Says a latency once more, from what a run kept: the waveform's file, and the capture of the bus.
+"""Recomputes a latency from stored evidence: the waveform's file, and the capture of the bus.
 
 A run keeps beside each waveform what its latency was computed with (`basis_marks`): the threshold's share, the ripple,
-the parts of the budget that do not come from the waveform itself, and what the frame had to show that was taken as t0.
-`latency_again` estimates, budgets and decides anew with the same functions as the run; `T0Again` looks for t0 in the
-capture. Neither knows what the run said.
+the parts of the budget that do not come from the waveform itself, and the value that the t0 frame had to carry.
+`latency_again` estimates, budgets and decides with the same functions as the run; `T0Again` searches t0 in the
+capture. Neither uses the run's own result.
 
 Marks in a waveform's file, all optional for other readers:
 
@@ -75,7 +75,7 @@ def waveform_of(path: Path) -> Waveform:
 
 
 def latency_again(marks: Mapping[str, Any]) -> Again:
-    """The latency that these marks hold, estimated and budgeted anew."""
+    """The latency that these marks describe, recomputed with its budget."""
     waveform = Waveform.of(float(marks["start_s"]), float(marks["dt_s"]), marks["samples"], str(marks["unit"]))
     t0_s, ripple_hz = float(marks["t0_s"]), float(marks["ripple_hz"])
     try:
@@ -90,7 +90,7 @@ def latency_again(marks: Mapping[str, Any]) -> Again:
 
 
 def _component(crossing: Crossing, kept: Mapping[str, Any]) -> Component:
-    """A part of the budget: as kept, but for what the waveform itself says."""
+    """A part of the budget: as stored, except for the parts that the waveform itself gives."""
     part = Component(**{**kept, "dof": float(kept["dof"])})
     if part.name == FROM_THE_RECORD:
         return replace(part, u=crossing.u_s, dof=crossing.dof)
@@ -107,7 +107,7 @@ class _Seen:
 
 
 class T0Again:
-    """Looks into the capture of a run: for the first frame that carried the dangerous value, and for what was heard."""
+    """Searches the capture of a run: for the first frame that carried the dangerous value, and for received values."""
 
     def __init__(self, capture: Path, database: Path, roles: Path) -> None:
         self._capture = capture
@@ -115,7 +115,7 @@ class T0Again:
         self._bms = {spec.frame_id for spec in self._db.senders("BMS") if spec.cycle_s > 0}
 
     def t0_s(self, trials: Sequence[Mapping[str, Any]]) -> list[float | None]:
-        """t0 (bench clock, s) of each trial's marks; None where no frame shows it, NaN where none could."""
+        """t0 (bench clock, s) of each trial's marks; None where no frame carries it, NaN where no frame can."""
         found = []
         shown = [json.loads(str(marks.get("t0_shown", "")) or "{}") for marks in trials]
         frames = self._frames([self._window(marks, one) for marks, one in zip(trials, shown, strict=True)])

@@ -1,7 +1,7 @@
-"""What a judged value was computed from, as plain data beside it; and the value said again from that.
+"""What a judged value was computed from, as plain data stored with it; and the value recomputed from that.
 
-A run keeps a basis with every reading that it judges. `again` knows nothing of the run's own result: it starts from the
-raw samples or the raw readings and uses the same estimators as the run.
+A run keeps a basis with every reading that it judges. `again` uses nothing of the run's own result: it starts
+from the raw samples or the raw readings and uses the same estimators as the run.
 
 | kind        | computed from                                                                     |
 | ----------- | --------------------------------------------------------------------------------- |
@@ -42,7 +42,7 @@ FROM_WAVEFORM = ("least share", "discharge", "charge")
 
 @dataclass(frozen=True)
 class Again:
-    """One value, said again, in its unit.
+    """One recomputed value, in its unit.
 
     value None: a latency without a lasting fall (`failed`), or it cannot be told (`unclear`).
     """
@@ -54,7 +54,7 @@ class Again:
     unclear: str = ""
 
     def verdict(self, rule: RuleKind, upper: float | None, lower: float | None = None) -> Verdict:
-        """What the rule decides about it."""
+        """The decision of the rule on it."""
         value = math.nan if self.value is None else self.value
         return DecisionRule(rule).decide(value, self.uncertainty, upper, lower).verdict
 
@@ -65,7 +65,7 @@ def mean_of(samples: Sequence[float], budget: Budget) -> Basis:
 
 
 def stated(value: float, budget: Budget) -> Basis:
-    """The basis of what an instrument said, with nothing behind it."""
+    """The basis of a value as an instrument stated it, without raw data."""
     return {"kind": "stated", "value": float(value), "parts": _kept(budget)}
 
 
@@ -106,7 +106,7 @@ def again(basis: Basis, record: Waveform | None = None) -> Again:
 
 
 def witnesses_again(values: Mapping[str, Basis], unit: str) -> Verdict:
-    """Whether these witnesses agree, each said again from its own basis."""
+    """Whether these values agree, each recomputed from its own basis."""
     found = {name: again(basis) for name, basis in values.items()}
     pairs = {name: (one.value, one.uncertainty) for name, one in found.items()}
     known = {name: (value, u) for name, (value, u) in pairs.items() if value is not None and u is not None}
@@ -117,13 +117,13 @@ def witnesses_again(values: Mapping[str, Basis], unit: str) -> Verdict:
 def decided(
     value: float, expanded: float, k: float, rule: RuleKind, upper: float | None, lower: float | None
 ) -> Verdict:
-    """What the rule decides about a value with its U alone."""
+    """The decision of the rule on a value with its U only."""
     stated_u = Uncertainty(expanded / k, math.inf, k, expanded)
     return DecisionRule(rule).decide(value, stated_u, upper, lower).verdict
 
 
 def conformity(found: Again, upper: float | None, lower: float | None) -> float | None:
-    """The probability of conformity of a value said again; None where there is no uncertainty to judge by."""
+    """The probability of conformity of a recomputed value; None where there is no uncertainty."""
     if found.value is None or found.uncertainty is None:
         return None
     return p_conform(found.value, found.uncertainty, upper, lower)

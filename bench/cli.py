@@ -30,7 +30,7 @@ UNREAD = 141  # as a shell says of a command that SIGPIPE ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; 0 when all is well, 1 when a part is sick, 2 for a wrong call or a broken file."""
+    """Run one subcommand; 0 when all is well, 1 when a part is faulty, 2 for a wrong call or an invalid file."""
     options = _parser().parse_args(arguments)
     try:
         status = int(options.run(options))
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     rigs = commands.add_parser("rigs", help="list the rigs here and those that ship with the bench")
     rigs.set_defaults(run=_rigs)
-    check = commands.add_parser("check", help="open every part of a rig and say what answers")
+    check = commands.add_parser("check", help="open every part of a rig and report what answers")
     check.add_argument("--rig", default="virtual", metavar="NAME|PATH")
     check.add_argument("--rig-strict", action="store_true", help="an error where the rig's CAN interface is not there")
     check.set_defaults(run=_check)

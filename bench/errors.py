@@ -1,4 +1,4 @@
-"""One kind of error for everything that a user can mend: it says where, what, and how to mend it.
+"""One kind of error for everything that a user can fix: it states where, what, and how to fix it.
 
 >>> print(BenchError("rigs/a.toml: bms.dbc", "no such file: dbc/x.dbc", "is the path relative to the rig file's project?"))
 rigs/a.toml: bms.dbc: no such file: dbc/x.dbc

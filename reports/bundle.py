@@ -51,7 +51,7 @@ def verify_bundle(path: Path, trusted: bytes | None = None) -> Verification:
             _pack(folder, again)
             same = filecmp.cmp(again, path, shallow=False)
         except BenchError:
-            same = False  # its results.json cannot be read: said by verify
+            same = False  # its results.json cannot be read: reported by verify
         if not same:
             what = "is not byte for byte what the bench packs; was it packed by another program? Then unpack it, and verify"
             result.wrong("bundle", path.name, f"{what} the folder")

@@ -1,6 +1,6 @@
 """What changed between two runs of a rig: the verdict of every test, and alarms that were not there before.
 
-A changed verdict has one of four causes, as far as the runs can tell:
+A changed verdict has one of four causes, as far as the runs show:
 
 | kind        |                                                                                                       |
 | ----------- | ----------------------------------------------------------------------------------------------------- |
@@ -86,7 +86,7 @@ def _kind(before: Point, now: Point) -> str:
 
 
 def _alarm(series: Series, within: int, folder: str) -> list[Change]:
-    """An alarm that the last run raised. One that was there before has been told before."""
+    """An alarm that the last run raised. An older one was reported before."""
     if not series.points or series.points[-1].folder != folder:
         return []
     told = tell(series, within)
@@ -96,7 +96,7 @@ def _alarm(series: Series, within: int, folder: str) -> list[Change]:
 
 
 def _told_before(series: Series, within: int, told: Told) -> bool:
-    """Of the same sort: one that drifts does not alarm every night anew because a figure in it has changed."""
+    """Of the same kind: a drift does not raise a new alarm every night because a figure in it has changed."""
     before = tell(series._replace(points=series.points[:-1]), within).alarm
     return before.partition(":")[0] == told.alarm.partition(":")[0]
 

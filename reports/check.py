@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass
 class Verification:
-    """Everything that was found; `done` says what was checked and fits, `notes` what a reader should know besides.
+    """Everything that was found; `done` lists what was checked and fits, `notes` what a reader should also know.
 
     verdicts: each measurement that was recomputed, and from what.
     """

@@ -18,9 +18,9 @@ def configure(commands: Any) -> None:
     """Add the subcommands to an argparse object of subparsers."""
     verify = _add(commands, "verify", _verify, "check every byte of a run, and recompute its verdicts")
     verify.add_argument("run_folder", type=Path, metavar="RUN|BUNDLE", help="a run folder, or a bundle of one")
-    verify.add_argument("--verdicts", action="store_true", help="say of each verdict what it was recomputed from")
+    verify.add_argument("--verdicts", action="store_true", help="print what each verdict was recomputed from")
     verify.add_argument("--trust", type=Path, metavar="PEM", help="the certificate that must have sealed it")
-    report = _add(commands, "report", _report, "make a run's report anew, byte for byte")
+    report = _add(commands, "report", _report, "reproduce a run's report, byte for byte")
     report.add_argument("run_folder", type=Path, metavar="RUN")
     report.add_argument("--out", type=Path, metavar="DIR", help="write there (default: in the run folder)")
     bundle = _add(commands, "bundle", _bundle, "pack a run into one file that verify can read")
@@ -63,7 +63,7 @@ def configure(commands: Any) -> None:
 
 
 def seal_if_asked(folder: Path, key: str | None) -> str:
-    """Seal the run with this key, or say that it is unsealed. One line for the terminal; BenchError if it cannot be."""
+    """Seal the run with this key, or report that it is unsealed. One line for the terminal; BenchError if it cannot be."""
     if not key:
         return f"unsealed: no key ({KEY} is not set)"
     from v2g_bench.reports.keys import fingerprint, name_of, open_signer

@@ -1,8 +1,8 @@
-"""The history of a rig: an index over its run folders, and what it tells.
+"""The history of a rig: an index over its run folders, and what it shows.
 
 The run folders are the truth; the index is SQLite (write-ahead log, one file, `.history.sqlite` beside the run folders)
 and can be deleted at any time. `refresh` reads what is new or changed: a folder counts by the time and size of its
-results.json. A run that cannot be read is kept in the index with the reason, never left out in silence.
+results.json. A run that cannot be read is kept in the index with the reason, never omitted silently.
 """
 
 import sqlite3
@@ -102,7 +102,7 @@ class History:
         self.close()
 
     def refresh(self) -> list[str]:
-        """Read what is new or changed, forget what is gone; the folders that were read."""
+        """Read new and changed folders, drop deleted ones; the folders that were read."""
         here = {path.parent.name: path.stat() for path in self.folder.glob(f"*/{RESULTS}")}
         known = {row[0]: row[1:] for row in self._db.execute("SELECT folder, mtime_ns, size FROM run")}
         changed = [name for name, stat in here.items() if known.get(name) != (stat.st_mtime_ns, stat.st_size)]

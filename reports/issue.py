@@ -2,7 +2,7 @@
 
 Only what was measured may be issued: a complete run on hardware, in real time, by a bench that was qualified shortly
 before, with instruments whose calibration counted, that ended PASS or FAIL with every requirement decided, that the
-bench sealed when it ended, and that says whose laboratory and place it was.
+bench sealed when it ended, and that names the laboratory and its place.
 
 The issued edition carries two signatures: the bench's, with the key that sealed the run, and the person's.
 
@@ -42,7 +42,7 @@ def refusals(run: Run) -> list[str]:
     found += _unqualified(run)
     unsaid = [name for name, text in (("laboratory", run.job.get("laboratory")), ("place", run.place)) if not text]
     if unsaid:
-        found.append(f"it does not say: {', '.join(unsaid)} (pytest --job=FILE, and place in the rig file)")
+        found.append(f"it does not state: {', '.join(unsaid)} (pytest --job=FILE, and place in the rig file)")
     if not run.complete:
         found.append(f"the run is incomplete: {run.incomplete_reason}")
     if run.verdict not in (PASS, FAIL):
@@ -99,7 +99,7 @@ def _numbered(folder: Path, number: str, held: str, supersedes: str) -> list[str
 
 
 def _signed(folder: Path, bench: Signer, person: Signer) -> list[str]:
-    """The bench that sealed the run signs once more, and the person is not the bench."""
+    """The bench that sealed the run signs again, and the person's key is not the bench's."""
     own = fingerprint(bench.certificate)
     if own == fingerprint(person.certificate):
         return [
@@ -151,7 +151,7 @@ def _numbers(folder: Path) -> set[str]:
 
 
 def _keep(folder: Path, name: str) -> None:
-    """Put the edition that is about to be replaced aside: what it said, and what attested it."""
+    """Put the edition that is about to be replaced aside: its content, and its signatures."""
     aside = folder / EDITIONS / name
     try:
         aside.mkdir(parents=True)

@@ -1,7 +1,7 @@
 """JUnit XML for Jenkins and GitLab: requirement ids, verdicts and measurements as properties of each test case.
 
 FAIL is a failure; ERROR and INCONCLUSIVE are errors, never a pass; NOT APPLICABLE is skipped. Where a requirement or
-the run is worse than every test in it (no test ran, the run was cut short), a test case of its own says so: a reader
+the run is worse than every test in it (no test ran, the run was cut short), an extra test case shows it: a reader
 that counts only test cases must not see green.
 """
 

@@ -153,7 +153,7 @@ class Controller:
 
 @dataclass(frozen=True, kw_only=True)
 class Instrument:
-    """One instrument: the part it plays on the rig, what it says it is, where, and under which calibration.
+    """One instrument: its function on the rig, the identity that it reports, where, and under which calibration.
 
     calibration_due: the last day (ISO) on which the calibration counts; "" where there is none that counts.
     """

@@ -1,6 +1,6 @@
 """PAdES signatures on the report's PDF, by pyHanko: certified first, and a person may sign after the bench.
 
-The signed file begins with the bytes that were signed, so "made anew from results.json" can still be compared. Typst
+The signed file begins with the bytes that were signed, so a report reproduced from results.json can still be compared. Typst
 ends a file without a line feed; one is added first, or the signed file would no longer be PDF/A (rule 6.1.9-1).
 """
 
@@ -41,7 +41,7 @@ def check(pdf: bytes, certificates: list[x509.Certificate]) -> list[str]:
     """
     from pyhanko.pdf_utils.reader import PdfFileReader
 
-    logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # its findings are ours to tell
+    logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # its findings are reported here
     try:
         found = list(PdfFileReader(io.BytesIO(pdf)).embedded_regular_signatures)
         if not found:

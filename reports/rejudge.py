@@ -1,14 +1,14 @@
 """Recomputes every judged verdict that is no latency: from raw data where the run kept them, else from its own figures.
 
 What a measurement was computed from stands in its `basis` (see `v2g_bench.basis`). How each verdict was recomputed is
-told (`Verification.verdicts`), because it is not worth the same:
+recorded (`Verification.verdicts`), because the ways differ in strength:
 
 | how                 | what was done                                                                           |
 | ------------------- | --------------------------------------------------------------------------------------- |
-| waveform            | value, U and verdict anew from the samples                                              |
-| raw readings        | value, U and verdict anew from each reading of the instruments                          |
-| log                 | the controller's log, kept in the run folder, searched once more in the same place      |
-| stored figures      | the verdict anew from the value, U and limits that results.json states                  |
+| waveform            | value, U and verdict from the samples                                                   |
+| raw readings        | value, U and verdict from each reading of the instruments                               |
+| log                 | the controller's log, kept in the run folder, searched again in the same place          |
+| stored figures      | the verdict from the value, U and limits that results.json states                       |
 | nothing to go by    | INCONCLUSIVE or ERROR without a value: it can only be repeated                          |
 """
 

@@ -61,7 +61,7 @@ def embed(shown: View, folder: Path) -> tuple[dict[str, str], int]:
         try:
             text = json.dumps(pack(load_record(folder, name)), separators=(",", ":"))
         except BenchError:
-            continue  # gone since the figure was drawn: the manifest's hash says so
+            continue  # deleted since the figure was drawn: the manifest's hash shows it
         if total + len(text) <= HARD_BYTES:
             packed[name] = text
             total += len(text)

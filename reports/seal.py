@@ -109,7 +109,7 @@ def check_seal(folder: Path, run: Run, result: Verification, trusted: bytes | No
         return
     if trusted is None:
         who = " and ".join(_who(certificate) for certificate in certificates)
-        result.notes.append(f"nobody has said whether to trust {who}: give the key that you know with --trust")
+        result.notes.append(f"{who} was not compared with a trusted key: name the key that you know with --trust")
     elif fingerprint(certificate_of(trusted)) not in map(fingerprint, certificates):
         result.wrong("seal", SEAL, f"is of {_who(certificates[0])}, not of the trusted key")
         return

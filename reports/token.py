@@ -14,7 +14,7 @@ FORM = "pkcs11:module=PATH;token=NAME;label=KEY"
 
 
 def token_signer(spec: str, pin: str | None) -> Signer:
-    """The ECDSA key and its certificate of one label in a token; BenchError says what is missing."""
+    """The ECDSA key and its certificate of one label in a token; BenchError names what is missing."""
     try:
         import pkcs11
         from pyhanko.sign.pkcs11 import PKCS11Signer

@@ -1,4 +1,4 @@
-"""What a series of results tells: its trend, whether it will reach its limit soon, and whether it flips.
+"""What a series of results shows: its trend, whether it will reach its limit soon, and whether it flips.
 
 The slope is Theil's and Sen's (the median of the slopes between all pairs of runs), which a few bad nights do not move;
 its interval is Sen's, from the order statistics of the pairs. An alarm is raised when the margin to the limit is being
@@ -39,8 +39,8 @@ class Drift:
 
 @dataclass(frozen=True)
 class Told:
-    """What a series tells. flips: changes between PASS and FAIL at one controller version; errors: runs in which the rig
-    was sick, or could not tell; alarm: one sentence, "" for none.
+    """The evaluation of a series. flips: changes between PASS and FAIL at one controller version; errors: runs in which the rig
+    failed, or could not decide; alarm: one sentence, "" for none.
     """
 
     last: Point
@@ -51,7 +51,7 @@ class Told:
 
 
 def tell(series: Series, within: int) -> Told:
-    """What the last RUNS points say. within: alarm if the limit would be reached in that many further runs."""
+    """The evaluation of the last RUNS points. within: alarm if the limit would be reached in that many further runs."""
     points = series.points[-RUNS:]
     flips, errors = flips_of(points)
     drift = drift_of(points)
@@ -142,7 +142,7 @@ def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 def flips_of(points: list[Point]) -> tuple[int, int]:
     """(changes between PASS and FAIL while the controller stayed the same, runs that ended ERROR or INCONCLUSIVE).
 
-    A sick rig between two verdicts is no flip of the controller.
+    A failed rig between two verdicts is no flip of the controller.
     """
     flips, errors = 0, 0
     before: Point | None = None

@@ -1,6 +1,6 @@
 """Trends as SVG: a small line for a table, and a picture with the limit, U and every verdict that was no PASS.
 
-The same bytes for the same points. A run without a value leaves a gap in the line; what the rig could not tell is marked
+The same bytes for the same points. A run without a value leaves a gap in the line; what the rig could not decide is marked
 at the bottom, apart from what the controller failed.
 
 >>> points = [Point(f"run{n}", "2026-01-01", "ems 1", True, "PASS", 20.0 + n, 0.3, None, 50.0, "") for n in range(3)]

@@ -76,13 +76,13 @@ def check_files(folder: Path) -> Verification:
 
 
 def rebuild(folder: Path, out: Path | None = None) -> dict[str, str]:
-    """Make the outputs of a run folder anew from its results.json, into `out` or in place.
+    """Reproduce the outputs of a run folder from its results.json, into `out` or in place.
 
     Gives for each output "as it was", "signed" (as it was, with a signature after it) or "written". BenchError if the
     folder is sealed and something would change in place. A run that was killed before it had a report gets one.
     """
     run = load(folder / RESULTS)
-    if not (folder / MANIFEST).exists() and out is None:  # the run was killed: its report says incomplete
+    if not (folder / MANIFEST).exists() and out is None:  # the run was killed: its report states incomplete
         return dict.fromkeys(write_report(run, folder), "written")
     manifest = _manifest(folder, found := Verification())
     if manifest is None:

@@ -1,4 +1,4 @@
-"""A run, worded once for every reader: the HTML and the PDF both lay out what stands here, so they cannot disagree.
+"""A run, worded once for every output: the HTML and the PDF both lay out this content, so they cannot disagree.
 
 Everything is str, bool, list or dict. Text is as the run wrote it; each output makes it safe in its own way.
 """
@@ -20,7 +20,7 @@ from v2g_bench.reports.verdicts import NOT_APPLICABLE, PASS, VERDICTS
 
 View = dict[str, Any]
 _YES_NO = {"True": "yes", "False": "no"}
-# Which instruments stand behind a basis (`v2g_bench.basis`); a latency is the digitizer's.
+# Which instruments a basis rests on (`v2g_bench.basis`); a latency is the digitizer's.
 _PARTS_OF = {
     **dict.fromkeys(("latency", "least share", "discharge", "charge"), ("meters.dc_current",)),
     **dict.fromkeys(("mean", "share"), ("meters.ac_power",)),
@@ -227,7 +227,7 @@ def _rule(run: Run, m: Measurement) -> str:
 
 
 def _instruments(run: Run, m: Measurement) -> str:
-    """The instruments that the measurement was made with, as far as its basis or its waveforms tell."""
+    """The instruments that the measurement was made with, as far as its basis or its waveforms show."""
     try:
         kind = json.loads(m.basis)["kind"] if m.basis else ""
     except (ValueError, LookupError, TypeError):
@@ -282,7 +282,7 @@ def _trial(trial: Trial, m: Measurement) -> dict[str, str]:
 
 
 def _figures(m: Measurement, folder: Path, problems: list[str]) -> list[View]:
-    """The deciding trial large and first, the others small; a waveform that cannot be read is said, never left out."""
+    """The deciding trial large and first, the others small; a waveform that cannot be read is reported, never omitted."""
     pictured = [trial for trial in m.trials if trial.waveform]
     deciding = _deciding(m, pictured)
     figures = []

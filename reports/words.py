@@ -54,7 +54,7 @@ def page_mark(run: Run) -> str:
 
 
 def issue_line(run: Run) -> str:
-    """What stands where a laboratory signs."""
+    """The text of the signature field."""
     if run.issue and certifiable(run):
         replaced = f" It replaces report {run.issue.supersedes}." if run.issue.supersedes else ""
         return f"Issued as report {run.issue.number} on {run.issue.date} by {run.issue.signer}.{replaced}"
@@ -94,7 +94,7 @@ def what_it_is_not(run: Run) -> list[str]:
 
 
 def verdict_sentence(run: Run) -> str:
-    """One sentence that says what the verdict of the run rests on."""
+    """One sentence: what the verdict of the run rests on."""
     judged = [r for r in run.requirements if r.verdict != "NOT APPLICABLE"]
     if not judged:
         return "No requirement was tested."
@@ -203,7 +203,7 @@ def slug(text: str) -> str:
 
 
 def anchor(number: int, requirement: str) -> str:
-    """Where the requirement stands in the page and in the PDF; number: its place in the run, from 1."""
+    """The requirement's anchor in the page and in the PDF; number: its position in the run, from 1."""
     return f"req-{number}-{slug(requirement)}"
 
 

@@ -78,7 +78,7 @@ def renderers(run: Run, folder: Path, evidence: list[Entry]) -> tuple[dict[str, 
 
 
 def _write(path: Path, render: Callable[[], bytes], problems: list[str], keep: bool = False) -> bool:
-    """Render and write one output. A fault in one must not cost the others, so every error is caught, kept and told."""
+    """Render and write one output. A fault in one must not cost the others, so every error is caught and reported."""
     try:
         if not keep:
             path.unlink(missing_ok=True)

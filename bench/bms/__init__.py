@@ -1,1 +1,1 @@
-"""The BMS emulator: what a vehicle's battery management system says and hears on CAN."""
+"""The BMS emulator: what a vehicle's battery management system sends and receives on CAN."""

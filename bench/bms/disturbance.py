@@ -1,7 +1,7 @@
-"""What electromagnetic interference (EMI) and a sick transmitter do to frames on their way to the bus.
+"""What electromagnetic interference (EMI) and a faulty transmitter do to frames on their way to the bus.
 
 A seeded core without I/O: a frame and its time go in, the frames that really leave and their times come out. The frame
-comes in with its end-to-end counter and CRC already filled in, so a flipped bit leaves the CRC stale: this stands for
+comes in with its end-to-end counter and CRC already filled in, so a flipped bit leaves the CRC stale: this represents
 corruption that the CAN controller's own CRC cannot see (in the ECU or in a gateway), which is what the end-to-end
 protection exists for. A lost frame is simply absent, as after a bus error without retransmission.
 
@@ -88,7 +88,7 @@ class Sent(NamedTuple):
 
 
 class _Burst:
-    """Says for each frame in turn whether it is hit: bursts of a fixed length at a given overall share."""
+    """Decides for each frame in turn whether it is hit: bursts of a fixed length at a given overall share."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng, self._left = rng, 0

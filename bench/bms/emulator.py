@@ -1,17 +1,17 @@
 """The BMS as its CAN bus shows it: cyclic frames at a held phase, and the commands that it obeys.
 
-A core without I/O: `due(now_s)` gives the frames whose time has come, `hear(msg, now_s)` takes what the EMS says. It
-works with any database through its roles; what a database does not carry is not sent or not heard.
+A core without I/O: `due(now_s)` gives the frames whose time has come, `hear(msg, now_s)` takes what the EMS sends. It
+works with any database through its roles; what a database does not carry is not sent or not received.
 
 Phase: frame k of a message is due at start + offset + k * cycle, computed from k, so no lateness adds up. The offsets
 spread the messages evenly over the shortest cycle. A BMS of its own is never held up: where the machine did hold this one
-up, the frames of the last CATCH_UP_S are sent late rather than not at all, so that the controller lacks nothing of what a
-real one would have told it. Older slots are left out, and counted in `missed`.
+up, the frames of the last CATCH_UP_S are sent late rather than not at all, so that the controller receives everything that a
+real one would have sent. Older slots are left out, and counted in `missed`.
 
 Commands: the main contactors and the cooling follow the command frame of the EMS while frames with a correct end-to-end
 check arrive (every frame counts where the database has no protection).
 
-    silent --(good command)--> heard --(no good command for command_timeout_s)--> silent, contactors told to open
+    silent --(good command)--> commanded --(no good command for command_timeout_s)--> silent, contactors commanded open
 
 A pack whose controller is silent opens its contactors, as the fail-safe of a real one; cooling stays as it was. With a
 database that has no contactor request there is nobody to ask, and the pack connects itself.
@@ -135,7 +135,7 @@ class BmsEmulator:
 
     @property
     def commanded(self) -> bool:
-        """Whether commands of the EMS are being heard."""
+        """Whether commands of the EMS are being received."""
         return self._heard_s is not None
 
     def due(self, now_s: float) -> list[can.Message]:

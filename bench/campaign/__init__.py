@@ -11,8 +11,8 @@ The bare world is `--rig=sim` without Modbus registers and meters: the same plan
 and controller core, the inverter's power stage behind a fixed transit. What is judged is the plant's own current, whose
 pieces are monotonous, so that looking at their ends is looking at every instant; on a rig, it is the digitizer's record.
 
-Scenarios that start from the same pack at the same power share a *stand*: the world is brought there once, and each
-scenario begins with a copy of it. No scenario knows of another, so the results are the same for any number of workers.
+Scenarios that start from the same pack at the same power share an *operating point*: the world is brought there once, and each
+scenario begins with a copy of it. No scenario depends on another, so the results are the same for any number of workers.
 """
 
 from pathlib import Path

@@ -94,7 +94,7 @@ class Setup:
 
     @classmethod
     def of_rig(cls, rig: str | Path = "sim", core: str = "") -> "Setup":
-        """As the rig file says; `core` FILE:FACTORY takes the place of the reference controller."""
+        """As the rig file states; `core` FILE:FACTORY takes the place of the reference controller."""
         from v2g_bench.rig.load import load_rig
 
         loaded = load_rig(str(rig))
@@ -172,7 +172,7 @@ class BareWorld:
         self._event = self.timeline.at(self.world.next_due_s, self._wake)
 
     def rearm(self) -> None:
-        """The world has been changed: when it is due next has to be asked anew."""
+        """The world has been changed: its next due time has to be read again."""
         self._event.cancel()
         self._event = self.timeline.at(self.world.next_due_s, self._wake)
 
@@ -205,7 +205,7 @@ class BareWorld:
         self._guarded(self.ems.hear_inverter, InverterReading(float(round(reading.ac_power_w)), state))
 
     def command(self, power_w: float) -> tuple[bool, str]:
-        """Ask for a power; whether it was taken, and what was said."""
+        """Request a power; whether it was accepted, and the answer's text."""
         if self.crash:
             return False, "the controller has crashed"
         try:

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     _leave(folder, rows, summary)
     print(_said(summary, resumed, ran, cpu_s, took_s))
     if uncopied:
-        print(f"slow: this core cannot be copied ({uncopied}), so each scenario brought it to its power anew")
+        print(f"slow: this core cannot be copied ({uncopied}), so each scenario brought it to its power separately")
     failures = [row for row in rows if row["failed"]]
     for scenario, said in [] if options.no_shrink else _shrunk(job, failures, folder):
         print(f"FAIL  {said}\n      pytest --rig=sim --scenario={scenario}")

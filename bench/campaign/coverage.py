@@ -70,7 +70,7 @@ def svg(rows: Sequence[dict[str, Any]], title: str) -> str:
 
 
 def _strongest(fault: dict[str, Any]) -> str:
-    """The field that says how much: the first that is a number and neither a place nor a time."""
+    """The field with the fault's magnitude: the first that is a number and neither a place nor a time."""
     for key, value in fault.items():
         if isinstance(value, int | float) and key not in ("cell", "module", "at_s") and not key.startswith("ramp_"):
             return key

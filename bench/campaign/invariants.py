@@ -1,11 +1,11 @@
-"""What must hold at every instant of a scenario, judged from what was on the bus, what flowed, and what was said.
+"""What must hold at every instant of a scenario, judged from the bus traffic, the current, and the log.
 
-The judge has its own reading of the manual and knows nothing of the controller; `witness` reads the bus.
+The judge implements the manual independently of the controller; `witness` reads the bus.
 
     dangerous      a temperature above 45 °C, or strings more than 300 mV apart: isolation is due 50 ms later
-    silent         no frame of the BMS that is news (sound, its counter moved on; any, where none is protected): isolation
+    silent         no new frame of the BMS (good CRC, counter advanced; any frame, where none is protected): isolation
                    is due `silence_ms` after the last one
-    inside limits  nothing that could excuse a stop: the current must flow on, and nobody may speak of a trip
+    inside limits  no reason for a stop: the current must continue, and no trip may be logged
 """
 
 import math
@@ -19,7 +19,7 @@ from v2g_bench.campaign.bare import Floats, Played
 from v2g_bench.campaign.witness import Limits, Seen, Witness
 from v2g_bench.can.database import BusDatabase
 
-SAME_S = 1e-4  # a log's stamps are rounded
+SAME_S = 1e-4  # a log's timestamps are rounded
 TRIP_CODE, TIMEOUT_CODE, NOISE_CODE, SOC_CODE = "EMERGENCY_SHUTDOWN", "ERR_BMS_TIMEOUT", "0x0B22", "0x09BD"
 IMBALANCE_CODE = "CELL_IMBALANCE"
 BLOCKING = (NOISE_CODE, SOC_CODE, IMBALANCE_CODE)
@@ -57,7 +57,7 @@ class Judge:
         self.look = Witness(db, self.limits).look
 
     def judge(self, played: Played, seen: Seen | None = None) -> list[Violation]:
-        """All that did not hold, the earliest first; empty for a good scenario. seen: what `look` has given for it."""
+        """All invariants that were violated, the earliest first; empty for a good scenario. seen: from `look`."""
         seen = seen or self.look(played)
         found: list[Violation] = []
         for rule in (_alive, _isolation, _contactors, _direction, _no_trip, _latch, _no_discharge, _log):
@@ -88,7 +88,7 @@ def _alive(played: Played, seen: Seen, limits: Limits) -> Found:
 def _isolation(played: Played, seen: Seen, limits: Limits) -> Found:
     due_s, why = _due_s(seen, limits)
     allowed_a = limits.isolation_fraction * abs(played.before_a) + limits.slack_a
-    # A silence ends when the BMS is heard again, and with it what it forbids; a trip does not.
+    # A silence, and what it forbids, ends with the next frame of the BMS; a trip does not.
     until_s = math.inf if seen.must_trip_s < math.inf else played.start_s + played.scenario.clear_s
     after = (played.times_s > due_s + limits.slack_ms / 1e3) & (played.times_s <= until_s)
     if abs(played.before_a) <= 10 * limits.isolation_fraction or not after.any():

@@ -1,4 +1,4 @@
-"""One scenario on an open rig, whatever rig it is: what `bare.play` does in its own world, with wires and meters.
+"""One scenario on an open rig of any kind: what `bare.play` does in its own world, with wires and meters.
 
 The current is the digitizer's record, averaged over 2 ms (ripple and noise are no current), so times are known to about
 a millisecond: this shows whether a finding of a campaign is one on the rig. Latencies are measured by the conformance
@@ -78,7 +78,7 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
 
 
 def said(log: str, start_s: float) -> list[tuple[float, str, str]]:
-    """(time, code, text) of a controller's log. A line that is not in the reference's form has no time of its own."""
+    """(time, code, text) of a controller's log. A line that is not in the reference's format has no own timestamp."""
     lines = []
     for line in log.splitlines():
         if found := LINE.match(line):

@@ -1,4 +1,4 @@
-"""A campaign file, and the scenarios that it stands for: a seeded Latin hypercube over all that varies.
+"""A campaign file, and the scenarios that it defines: a seeded Latin hypercube over all that varies.
 
     name = "shutdown"
     seed = 1
@@ -137,7 +137,7 @@ def parse_campaign(text: str, where: str) -> CampaignFile:
 
 
 class Plan:
-    """The scenarios of a campaign, by index. `stands`: how many stands there are."""
+    """The scenarios of a campaign, by index. `stands`: the number of operating points."""
 
     def __init__(self, campaign: CampaignFile, trials: int | None = None, seed: int | None = None) -> None:
         self.campaign = campaign
@@ -149,12 +149,12 @@ class Plan:
         self._last: tuple[int, Stand] | None = None
 
     def members(self, stand: int) -> range:
-        """The indices of the scenarios of one stand."""
+        """The indices of the scenarios of one operating point."""
         size = self.campaign.per_stand
         return range(stand * size, min((stand + 1) * size, self.trials))
 
     def stand(self, place: int) -> Stand:
-        """From where the scenarios of this stand start."""
+        """The operating point of this number."""
         if self._last is None or self._last[0] != place:
             spans, row = self.campaign.stand, self._stand_rows[place]
             made = Stand(

@@ -1,8 +1,8 @@
-"""Running a campaign: one stand after another, here, in processes, or on the workers of a Dask scheduler.
+"""Running a campaign: one operating point after another, here, in processes, or on the workers of a Dask scheduler.
 
-The unit of work is a stand with all its scenarios; it depends on nothing but the job, so who runs it and in which order
-changes nothing. Each finished stand is one Parquet file in `parts/`; a campaign that was interrupted goes on with those
-that are missing. In the end all of them are `results.parquet`, in the order of their scenarios.
+The unit of work is an operating point with all its scenarios; it depends on the job alone, so the result is the same in
+any process and any order. Each finished point is one Parquet file in `parts/`; a campaign that was interrupted continues
+with those that are missing. In the end all of them are `results.parquet`, in the order of their scenarios.
 """
 
 import gc
@@ -64,7 +64,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Stood:
-    """What one stand gave. cpu_s: what it took, of this process; `error` instead of rows where the bench is sick;
+    """The results of one operating point. cpu_s: of this process; `error` instead of rows where the bench failed;
     uncopied: why its world could not be copied, so that it took several times as long.
     """
 
@@ -84,7 +84,7 @@ def opened(job: Job) -> tuple[Plan, Setup, Judge]:
 
 
 def run_stand(job: Job, place: int) -> Stood:
-    """All scenarios of one stand."""
+    """All scenarios of one operating point."""
     began = process_time()
     try:
         plan, setup, judge = opened(job)
@@ -161,7 +161,7 @@ class Campaign:
         path.write_text(text, "utf-8")
 
     def done(self) -> set[int]:
-        """The stands that are finished."""
+        """The operating points that are finished."""
         return {int(path.stem) for path in self._parts.glob("*.parquet")}
 
     def run(

@@ -14,7 +14,7 @@
     to_c = 45.5
     at_s = 0.013
 
-Times count from the scenario's beginning, with the power standing. At `clear_s` all faults are taken back; 10 ms later
+Times count from the scenario's beginning, at steady power. At `clear_s` all faults are taken back; 10 ms later
 the same power is asked for again, which a latched controller must refuse. At `end_s` the scenario is over.
 """
 
@@ -121,7 +121,7 @@ def scenario_of(data: Mapping[str, Any], where: str) -> Scenario:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """The scenario of a file; BenchError with file and key for whatever is wrong in it."""
+    """The scenario of a file; BenchError with file and key for anything invalid in it."""
     return scenario_of(read_toml(path), str(path))
 
 

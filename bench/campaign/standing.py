@@ -26,7 +26,7 @@ LEAD_S = 0.005  # of the past that a scenario's record keeps
 MOMENT_S, MOMENTS = 0.01, 32
 
 # What copies of a world share. A frame that has been made is only read, also by what damages it on its way. Settings of
-# the transmit path are told from the quiet ones by being them.
+# the transmit path are distinguished from the quiet ones by identity.
 NEVER_CHANGED = (MessageSpec, E2EConfig, Range, BusConfig, DisturbanceSettings, can.Message, Enum)
 VALUES = frozenset((float, int, str, bool, type(None)))
 
@@ -34,9 +34,9 @@ VALUES = frozenset((float, int, str, bool, type(None)))
 class Standing:
     """The world at its power, and any number of copies of it.
 
-    Until its first fault a scenario is what every other of the stand is: a copy is taken shortly before (`at`), and the
-    time up to there passes once for all of them. A core whose parts cannot be pickled is brought to its power anew for
-    each scenario: several times slower, with the same results; `uncopied` says what could not be.
+    Until its first fault a scenario equals every other of its operating point: a copy is taken shortly before (`at`), and the
+    time up to there passes once for all of them. A core whose parts cannot be pickled is brought to its power again for
+    each scenario: several times slower, with the same results; `uncopied` names what could not be copied.
     """
 
     def __init__(self, setup: Setup, stand: Stand) -> None:
@@ -69,7 +69,7 @@ class Standing:
     def play(self, scenario: Scenario) -> Played:
         """What happens in this scenario."""
         if scenario.stand != self._stand:
-            raise BenchError(f"scenario {scenario.name}", "belongs to another stand")
+            raise BenchError(f"scenario {scenario.name}", "belongs to another operating point")
         return _play(self.copy(at(scenario)), scenario)
 
     def _hold(self) -> None:

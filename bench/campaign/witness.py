@@ -1,6 +1,6 @@
-"""What the bus showed during a scenario, read without knowing the controller.
+"""What the bus showed during a scenario, evaluated independently of the controller.
 
-A frame counts when its checksum fits and its counter follows the last sound one by one to three; what a sound but
+A frame counts when its checksum fits and its counter follows the last good one by one to three; what a good frame with an
 unexpected counter carries may be acted on, and need not be.
 """
 

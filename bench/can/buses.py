@@ -34,7 +34,7 @@ def open_bus(
     own_echo: bool = True,
     name: str = "",
 ) -> can.BusABC:
-    """Open one node on a bus; BenchError says what is missing and how to mend it.
+    """Open one node on a bus; BenchError names what is missing and how to fix it.
 
     own_echo: the own frames come back with their stamp, `is_rx` False. bitrate and data_bitrate (bit/s) are set by the
     interfaces that can; for SocketCAN they are the administrator's, and stand in the mend. name: see `UserlandBus`.
@@ -87,7 +87,7 @@ def socketcan_problem(
     has_can: bool | None = None,
     link: Callable[[str], CanLink | None] = link_of,
 ) -> str | None:
-    """What keeps a SocketCAN interface from being used, and on a second line how to mend it; None if nothing does.
+    """What keeps a SocketCAN interface from being used, and on a second line how to fix it; None if nothing does.
 
     sys_net, has_can and link stand for the kernel's own answers, and are given in tests.
     """

@@ -87,7 +87,7 @@ class E2EConfig:
 class E2EReceiver:
     """Judges the frames of one protected message, in the order of arrival.
 
-    hear() takes the frame's data and returns its status. The counter of a frame with a wrong CRC is not believed; that
+    hear() takes the frame's data and returns its status. The counter of a frame with a wrong CRC is ignored; that
     of a frame out of sequence is, so that a sender that restarted is found again with its next frame. `state` is the
     windowed state; `lost` the number of frames that the counter says are missing.
     """

@@ -1,4 +1,4 @@
-"""Error frames of a SocketCAN interface as events, and what they say about the bus. Pure functions and one small core.
+"""Error frames of a SocketCAN interface as events, and what they report about the bus. Pure functions and one small core.
 
 An error frame is the kernel's report about the controller chip, not a frame of the wire: its identifier holds classes of
 errors as bits, its eight bytes the details (linux/can/error.h).
@@ -84,7 +84,7 @@ class ErrorEvent:
     state: BusState | None = None
     tx_errors: int | None = None
     rx_errors: int | None = None
-    on_wire: bool = False  # somebody's frame was damaged or not acknowledged
+    on_wire: bool = False  # a node's frame was damaged or not acknowledged
 
 
 def decode_error(error_class: int, data: bytes) -> ErrorEvent:
@@ -128,7 +128,7 @@ KEPT_EVENTS = 1000
 
 
 class BusHealth:
-    """What the error frames of one bus have said so far. The core of a capture: frames in, answers out.
+    """What the error frames of one bus have reported so far. The core of a capture: frames in, answers out.
 
     active --(counter > 96)--> warning --(> 127)--> passive --(transmit counter > 255)--> bus-off --(restarted)--> active
     """
@@ -161,7 +161,7 @@ class BusHealth:
         return next((at_s for at_s in self._off if at_s >= since_s), None)
 
     def words(self) -> str:
-        """The last of what was said, in one line; "" if nothing was."""
+        """The latest reports in one line; "" if there is none."""
         if not self.events:
             return ""
         return f"{self.error_frames} error frames, the last: {self.events[-1].event.text}"

@@ -49,7 +49,7 @@ class HubProcess:
 
     wire: the bus has physics.
     lifeline: the file descriptor whose end the hub ends with; by default a pipe from this process.
-    `path` is the channel for `UserlandBus`; `notices` what the hub had to say (a node that does not read, for example).
+    `path` is the channel for `UserlandBus`; `notices` what the hub reported (a node that does not read, for example).
     """
 
     def __init__(self, path: str | Path, wire: WireSettings | None = None, lifeline: int = subprocess.PIPE) -> None:

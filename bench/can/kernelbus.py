@@ -3,7 +3,7 @@ the hardware's stamps where the interface offers them.
 
 The kernel's default buffer holds 278 frames, 95 ms of a full bus; the kernel counts what it drops (SO_RXQ_OVFL), and
 python-can does not ask for the count, nor for hardware stamps. This class does, and reads with its own parser because
-of it. Error frames come as messages whose `is_error_frame` is set; see `errors` for what they say.
+of it. Error frames come as messages whose `is_error_frame` is set; see `errors` for their meaning.
 """
 
 import select

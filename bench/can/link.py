@@ -108,7 +108,7 @@ def rate_problem(link: CanLink, *, fd: bool, bitrate: int, data_bitrate: int) ->
 def suspicions(channel: str, link: CanLink | None, error_frames: int, frames: int) -> list[str]:
     """What is not wrong enough to stop, but points at the wiring; each with what to look at.
 
-    error_frames and frames: what was heard meanwhile.
+    error_frames and frames: what was received meanwhile.
     """
     found: list[str] = []
     if link is None:

@@ -1,6 +1,6 @@
 """Signal roles: what a signal means to the bench, whatever a battery maker calls it and in whatever unit it is sent.
 
-A *role* is a quantity with one canonical unit (`ROLES`). A *role table* says which DBC signal plays which role:
+A *role* is a quantity with one canonical unit (`ROLES`). A *role table* maps each role to a DBC signal:
 
     cell_temperature_max = "BMS_Safety.CellTempMax"
     pack_current = { signal = "BATT.I_PACK", invert = true }        # the maker counts discharge as positive
@@ -92,7 +92,7 @@ class RoleEntry:
 
 
 def close_to(word: str, known: Mapping[str, Any] | list[str], asked: str = "did you mean") -> str:
-    """A mend that names the known words nearest to `word`; empty if none is near."""
+    """A hint that names the known words nearest to `word`; empty if none is near."""
     folded = {name.casefold(): name for name in known}
     near = [folded[hit] for hit in get_close_matches(word.casefold(), list(folded), n=3, cutoff=0.5)]
     return f"{asked} {' or '.join(near)}?" if near else ""

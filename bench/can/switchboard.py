@@ -123,7 +123,7 @@ class Switchboard:
         """What there is to do in every round; nothing here."""
 
     def _greeted(self, node: _Node, options: int, name: str) -> None:
-        """A node has said who it is."""
+        """A node has identified itself."""
         if options & wire.WANTS_CONTROL:
             _notice(f"{node} wants to control the wire, and this hub has none: hung up")
             self._remove(node)

@@ -1,4 +1,4 @@
-"""A CAN FD bus without kernel CAN, as a python-can interface: "v2g_userland". `switchboard` says what it promises.
+"""A CAN FD bus without kernel CAN, as a python-can interface: "v2g_userland". `switchboard` states what it guarantees.
 
 >>> from v2g_bench.can.hub import HubProcess
 >>> with HubProcess("/tmp/bench/bus") as hub, UserlandBus(hub.path) as bus:  # doctest: +SKIP

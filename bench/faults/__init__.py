@@ -1,6 +1,6 @@
 """The fault library: things wrong with the world, as data, each with the readback that proves it reached the wire.
 
-A fault is a frozen dataclass. It changes what the BMS senses (`senses`) or the path of its frames (`transmit`), says
+A fault is a frozen dataclass. It changes what the BMS senses (`senses`) or the path of its frames (`transmit`), states
 what it shows on the bus (`signals`), and what must be seen there before it counts as injected (`readback`).
 
 >>> fault = from_dict({"kind": "over_temperature", "cell": 17, "to_c": 45.5})

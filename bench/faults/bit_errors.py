@@ -9,7 +9,7 @@ from v2g_bench.faults.wire_fault import WireFault
 
 @dataclass(frozen=True)
 class WireBitErrors(WireFault):
-    """Every bit is wrong with the probability `rate`; below 1e-5 no frame may be hit while somebody waits for one."""
+    """Every bit is wrong with the probability `rate`; below 1e-5 a test may end before a frame is hit."""
 
     rate: float
 

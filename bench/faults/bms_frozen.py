@@ -19,5 +19,5 @@ class BmsFrozen(Fault):
         return DisturbanceSettings(frozen=True)
 
     def readback(self) -> BusExpectation:
-        """For 50 ms nearly all protected frames repeat their counter; unprotected ones cannot be told."""
+        """For 50 ms nearly all protected frames repeat their counter; of unprotected ones it cannot be detected."""
         return BusExpectation(window_s=0.05, bounds={"repeated_pct": (40.0, 100.0)}, min_expected=10)

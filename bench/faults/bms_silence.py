@@ -1,4 +1,4 @@
-"""The BMS says nothing any more: cut wire, dead controller."""
+"""The BMS sends nothing any more: cut wire, dead controller."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,7 @@ from v2g_bench.faults.expectation import BusExpectation
 
 @dataclass(frozen=True)
 class BmsSilence(Fault):
-    """No frame of the BMS appears; it still hears commands."""
+    """No frame of the BMS appears; it still receives commands."""
 
     kind: ClassVar[str] = "bms_silence"
 

@@ -1,4 +1,4 @@
-"""One cell's voltage is out of its window, or its sensor says so."""
+"""One cell's voltage is out of its window, or its sensor reports so."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -9,7 +9,7 @@ from v2g_bench.faults.wire_fault import WireExpectation, WireFault
 
 @dataclass(frozen=True)
 class DominantShort(WireFault):
-    """Nothing can be sent, and nobody finds the line idle."""
+    """Nothing can be sent, and no node finds the line idle."""
 
     kind: ClassVar[str] = "dominant_short"
 

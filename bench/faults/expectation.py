@@ -1,7 +1,8 @@
 """What must be seen on the bus before a fault counts as injected: an expectation, and whether it was met.
 
 `Expectation` is about a value that a signal role carries, `BusExpectation` about the traffic itself. Both are judged by
-pure functions over what the bench captured, never over what the injector says it did. Nothing seen is never enough.
+pure functions over what the bench captured, never over what the injector reports about itself. An empty capture never
+meets an expectation.
 
 >>> Expectation("cell_temperature_max", ">=", 45.5, tolerance=0.1).met_by({"cell_temperature_max": 45.5})
 True

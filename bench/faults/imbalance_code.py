@@ -1,4 +1,4 @@
-"""The BMS holds a trouble code for cell imbalance, and its flag on CAN does not say so."""
+"""The BMS holds a trouble code for cell imbalance, and its flag on CAN does not show it."""
 
 from dataclasses import dataclass
 from typing import ClassVar

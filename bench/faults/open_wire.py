@@ -10,7 +10,7 @@ from v2g_bench.faults.wire_fault import WireExpectation, WireFault
 
 @dataclass(frozen=True)
 class OpenWire(WireFault):
-    """`node` (bms, ems) hears nothing, and nobody hears or acknowledges it."""
+    """`node` (bms, ems) receives nothing, and no node receives or acknowledges it."""
 
     node: str = "bms"
 

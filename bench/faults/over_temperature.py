@@ -1,4 +1,4 @@
-"""One cell is too hot, or its sensor says so."""
+"""One cell is too hot, or its sensor reports so."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -9,9 +9,9 @@ from v2g_bench.faults.wire_fault import WireExpectation, WireFault
 
 @dataclass(frozen=True)
 class SickTransceiver(WireFault):
-    """`node` sends `share_pct` of its frames with a wrong bit; more than a ninth of them, and it goes off sooner or later.
+    """`node` sends `share_pct` of its frames with a wrong bit; with more than a ninth of them it becomes bus off in time.
 
-    Off, it comes back by itself after 128 times 11 recessive bits, and goes off again while the fault stays.
+    It recovers by itself after 128 times 11 recessive bits, and becomes bus off again while the fault lasts.
     """
 
     node: str = "bms"
@@ -31,7 +31,7 @@ class SickTransceiver(WireFault):
         return Condition(sick=self.node, sick_share=self.share_pct / 100.0)
 
     def readback(self) -> WireExpectation:
-        """It has gone off; with a small share: it has destroyed frames."""
+        """It is bus off; with a small share: it has destroyed frames."""
         if self.share_pct >= 50:
             return WireExpectation({f"{self.node}.off": (1, 1)})
         return super().readback()

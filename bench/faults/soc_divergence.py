@@ -9,7 +9,7 @@ from v2g_bench.faults.expectation import Expectation
 
 @dataclass(frozen=True)
 class SocDivergence(Fault):
-    """The BMS says `by_pct` percentage points more (or, negative, less) than it would; it never leaves 0 to 100 %.
+    """The BMS reports `by_pct` percentage points more (or, negative, less) than it would; it never leaves 0 to 100 %.
 
     With ramp_pct_per_s the offset grows at that rate.
     """

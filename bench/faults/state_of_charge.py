@@ -13,7 +13,7 @@ from v2g_bench.faults.expectation import Expectation
 
 @dataclass(frozen=True)
 class StateOfCharge(Fault):
-    """The BMS says `to_pct` %, whatever flows."""
+    """The BMS reports `to_pct` %, independent of the current."""
 
     to_pct: float
 

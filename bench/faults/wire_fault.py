@@ -57,7 +57,7 @@ def measure(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> flo
 
 
 class WireFault(Fault):
-    """A fault of the wire: `condition` says which. silences: no frame of the BMS gets through while it acts."""
+    """A fault of the wire, described by `condition`. silences: no frame of the BMS gets through while it acts."""
 
     @property
     def silences(self) -> bool:

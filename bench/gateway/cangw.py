@@ -1,11 +1,11 @@
 """The kernel's own CAN gateway (module can-gw), spoken to by netlink as `cangw` of can-utils does.
 
 A job takes frames that fit a filter from one interface to another, inside the kernel, and changes bits on the way. It lives
-until somebody removes it, whatever becomes of the process that made it, so every job of the bench carries a mark in its
+until somebody removes it, whatever becomes of the process that made it, so every job of the bench has a mark in its
 number and can be found again.
 
     AND, OR, XOR on the payload, in this order. No delay, no repetition, no counter, and of checksums an XOR and a CRC-8 of
-    its own alone: nothing that end-to-end protection with a CRC-16 (profile 5) would believe.
+    its own alone: nothing that end-to-end protection with a CRC-16 (profile 5) would accept.
 
 >>> job = Job(uid(1), "vcan1", "vcan0", exactly(0x100, False), fd=True)                        # doctest: +SKIP
 >>> add([job])                                                                                # doctest: +SKIP
@@ -66,10 +66,10 @@ class Found:
 
 
 def problem() -> tuple[str, str] | None:
-    """Why this process cannot use the kernel's gateway, and the mend; None if it can."""
+    """Why this process cannot use the kernel's gateway, and what to do about it; None if it can."""
     try:
         found()
-        with _netlink() as netlink:  # one that cannot exist: a right that is missing is told before
+        with _netlink() as netlink:  # a job that cannot exist: a missing privilege is reported first
             _ask(netlink, _RTM_DELROUTE, _body(Job(uid(0xFFFF), "lo", "lo", Filter(0, 0), fd=False)))
     except PermissionError:
         return NO_RIGHT, GET_RIGHT

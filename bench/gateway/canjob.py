@@ -1,4 +1,4 @@
-"""What the kernel's CAN gateway is given to do, as plain data: which frames, from where to where, and what is changed in them.
+"""The jobs of the kernel's CAN gateway as plain data: which frames, from where to where, and what is changed in them.
 
 >>> Job(uid(1), "vcan1", "vcan0", exactly(0x100, False), fd=True, change=UNCHANGED.written(b"\\x0f", b"\\x0a")).change(b"\\x30")
 b':'

@@ -261,7 +261,7 @@ class Gateway:
         return frame._replace(data=bytes(data))
 
     def _write(self, data: bytearray, spec: MessageSpec, one: _Injection, now_s: float) -> None:
-        """Write what this injection says about the signals of this message."""
+        """Write this injection's values of the signals of this message."""
         values: Mapping[str, float] = one.rule.write
         if one.fault is not None and values:
             values = shown(one.fault, one.full_s, now_s - one.at_s, self.live)

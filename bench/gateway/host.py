@@ -26,7 +26,7 @@ class GatewayProcess(PartProcess):
         return "the kernel (can-gw)" if self.ready.get("way") == "kernel" else "the bench"
 
     def notes(self, path: str) -> list[str]:
-        """What the report must say about the way of the frames, where the rig file asks for more than the bench's own."""
+        """The report's statement on who forwards the frames, where the rig file asks for more than the bench's own loop."""
         if path == "bench":
             return []
         if self.ready.get("way") == "kernel":
@@ -39,7 +39,7 @@ class GatewayProcess(PartProcess):
         return int(self.client.call("rule", rule=rule.to_dict(), at_s=at_s))
 
     def status(self) -> dict[str, Any]:
-        """Counts, losses and what forwarding cost; BenchError if it is gone."""
+        """Counts, losses and the forwarding delay; BenchError if the process has ended."""
         return self.client.status()
 
     def require_alive(self) -> None:
@@ -62,7 +62,7 @@ class GatewayProcess(PartProcess):
         )
 
     def require_whole(self) -> None:
-        """BenchError if frames were lost or given up on the way since the last call: nobody can judge what followed."""
+        """BenchError if frames were lost or discarded since the last call: what followed cannot be judged."""
         self.require_alive()
         losses = self.client.call("losses")
         lost, refused = losses["lost"] - self._lost, losses["refused"] - self._refused

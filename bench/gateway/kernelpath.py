@@ -1,8 +1,8 @@
-"""The kernel's CAN gateway as the way of the frames: its jobs, begun, changed and ended, and what passes through them.
+"""Forwarding by the kernel's CAN gateway: its jobs, started, changed and ended, and the frames that pass through them.
 
-The process that has begun them hears both channels like everybody else. So it knows what the BMS says, what forwarding cost,
+The process that started them receives both channels as any node does. So it knows what the BMS sends, the forwarding delay,
 and, when it takes the frames over or gives them back, which of them the kernel has forwarded: on each channel every frame
-must be heard once.
+must be received once.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ KEPT_STAMPS = 64
 
 
 class Heard(NamedTuple):
-    """A frame, where it was heard, and its stamp (ns of CLOCK_REALTIME)."""
+    """A frame, the channel it was received on, and its timestamp (ns of CLOCK_REALTIME)."""
 
     on: Channel
     frame: Frame
@@ -29,24 +29,24 @@ class Heard(NamedTuple):
 
 
 class Flow:
-    """What was heard on both channels while the kernel forwards. Core: no sockets, no clock.
+    """The frames received on both channels while the kernel forwards. Core: no sockets, no clock.
 
-    origins: the channel that a message comes from; of others nobody knows what forwarding cost.
+    origins: the channel that a message comes from; the forwarding delay of other messages is not known.
     """
 
     def __init__(self, origins: Mapping[Key, Channel]) -> None:
-        self._more: Counter[Key] = Counter()  # heard on the BMS's channel more often than on the controller's
+        self._more: Counter[Key] = Counter()  # received on the BMS's channel more often than on the controller's
         self._origins = origins
         self._came: dict[Key, deque[int]] = {key: deque(maxlen=KEPT_STAMPS) for key in origins}
 
     def begin(self) -> None:
-        """Count anew, at a moment when nothing is on its way."""
+        """Restart the counts, at a moment when no frame is in transit."""
         self._more.clear()
 
     def hear(self, heard: Heard) -> int | None:
-        """Count a frame; of a forwarded one the stamp (ns) with which it came, None where that is not known.
+        """Count a frame; of a forwarded one the timestamp (ns) of its arrival, None where that is not known.
 
-        It came at the newest stamp of its identifier that is not after it: forwarding takes far less than a cycle, and so
+        It arrived at the newest timestamp of its identifier that is not after it: forwarding takes far less than a cycle, so
         frames that were dropped, or that were read in another order, do no harm to the next one.
         """
         key = heard.frame.key
@@ -62,7 +62,7 @@ class Flow:
         return found
 
     def left(self, window: Iterable[Heard], *, newest: bool) -> list[Heard]:
-        """Of the frames heard since `begin`, those that the kernel has not forwarded: the newest of each identifier where
+        """Of the frames received since `begin`, those that the kernel has not forwarded: the newest of each identifier where
         it has stopped meanwhile, the oldest where it has begun.
         """
         ordered = list(window)

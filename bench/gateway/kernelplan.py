@@ -1,4 +1,4 @@
-"""What the kernel's CAN gateway has to do so that it does what the gateway's core would; or why it cannot.
+"""The jobs with which the kernel's CAN gateway does what the gateway's core would do; or why it cannot.
 
 One job for each message of the BMS, whose change the kernel takes over in one piece, and jobs by blocks of identifiers for
 all the rest. What only one side sends is not forwarded from the other: where both
@@ -21,7 +21,7 @@ Key = tuple[int, bool]
 
 
 class BeyondTheKernel(Exception):
-    """The kernel's gateway cannot do this; the text says what."""
+    """The kernel's gateway cannot do this; the text names it."""
 
 
 class Plan:

@@ -80,7 +80,7 @@ class KernelShell(GatewayShell):
         return losses | {"refused": losses["refused"] + self._counts()["refused"]}
 
     def status(self) -> dict[str, Any]:
-        """As the bench's. added_us where the kernel forwards: between its stamps on both channels."""
+        """As the bench's. added_us where the kernel forwards: between its timestamps on both channels."""
         status, counts = super().status(), self._counts()
         return status | {
             "way": "kernel" if self._kernel.forwards else "bench",
@@ -96,7 +96,7 @@ class KernelShell(GatewayShell):
             raise BusGone(f"the kernel's CAN gateway does not answer: {error}") from None
 
     def _require_two_cables(self) -> None:
-        """Nothing is forwarded yet, so what the BMS alone sends is heard on its own channel, or there is but one cable."""
+        """Nothing is forwarded yet, so what only the BMS sends is received on its own channel, or there is but one cable."""
         until_s = self._clock.now_s() + ALONE_S
         while (left_s := until_s - self._clock.now_s()) > 0:
             for heard in self._drain(left_s):
@@ -162,7 +162,7 @@ class KernelShell(GatewayShell):
             wanted = changes(self.core)
         except BeyondTheKernel as reason:
             if self._alone:
-                mend = 'say [gateway] path = "auto" or "bench" in the rig file'
+                mend = 'set [gateway] path = "auto" or "bench" in the rig file'
                 raise BenchError('gateway.path = "kernel"', str(reason), mend) from None
             if self._kernel.forwards:
                 self._take_over()

@@ -1,4 +1,4 @@
-"""What the BMS itself says now, for faults that are relative to it."""
+"""The values that the BMS itself sends now, for faults that are relative to them."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,7 +7,7 @@ from v2g_bench.can.e2e import check
 
 
 class Live(Mapping[str, float]):
-    """The roles as the BMS sent them last, decoded when somebody asks; damaged frames are not believed."""
+    """The roles as the BMS sent them last, decoded on request; damaged frames are ignored."""
 
     def __init__(self, db: BusDatabase) -> None:
         self._db = db

@@ -1,4 +1,4 @@
-"""The gateway's two sockets: raw, non-blocking, with the stamp of each frame. python-can's own way costs eight times as much.
+"""The gateway's two sockets: raw, non-blocking, with the timestamp of each frame. python-can takes eight times as long.
 
 userland   the hub's packets (see `v2g_bench.can.wire`)
 socketcan  struct can_frame and canfd_frame; error frames, which a raw socket gets only on request, are the captures' business
@@ -18,7 +18,7 @@ from v2g_bench.gateway.frame import Frame
 
 
 class BusGone(Exception):
-    """The bus cannot be used any more; the text says why."""
+    """The bus cannot be used any more; the text gives the reason."""
 
 
 class Port(Protocol):
@@ -29,7 +29,7 @@ class Port(Protocol):
     def fileno(self) -> int: ...
 
     def read(self) -> tuple[Frame, int] | None:
-        """The next frame and its stamp (ns of CLOCK_REALTIME); None if there is none. BusGone."""
+        """The next frame and its timestamp (ns of CLOCK_REALTIME); None if there is none. BusGone."""
         ...
 
     def write(self, frame: Frame) -> bool:
@@ -152,7 +152,7 @@ def pack_can(frame: Frame) -> bytes:
 
 
 def open_port(interface: str, channel: str, *, fd: bool, bitrate: int, data_bitrate: int) -> Port:
-    """The port on this bus; BenchError says what is missing and how to mend it."""
+    """The port on this bus; BenchError names what is missing and how to fix it."""
     if interface == "v2g_userland":
         return UserlandPort(channel, fd)
     if interface != "socketcan":

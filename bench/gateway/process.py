@@ -6,7 +6,7 @@
 When both sides are open it prints {"ready": true, "control": "PATH", "way": "bench" or "kernel", "why": "…"}: who forwards,
 and with "auto" why not the kernel. It ends on SIGTERM, on the control socket's `shutdown`, and when its standard input closes,
 which the parent's death does too. Exit status: 0 asked to end, 2 the config or a bus cannot be used, 3 a bus is gone; the
-reason stands on standard error.
+reason is written to standard error.
 """
 
 import gc

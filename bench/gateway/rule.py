@@ -1,15 +1,15 @@
 """What the gateway does to frames of the BMS, as data; and how a fault becomes that.
 
 A rule acts on whole messages (`drop`, `delay_ms`, `repeats`) or on signals (`write`, `invert`). Where a message is
-protected end to end, `crc` and `counter` say whether the receiver can tell:
+protected end to end, `crc` and `counter` decide whether the receiver can detect the change:
 
-    crc       mended    right for the new content: the receiver believes it
+    crc       mended    right for the new content: the receiver accepts it
               stale     as the BMS computed it: wrong, unless nothing was changed
     counter   kept      as the BMS counted: a dropped frame is a gap, a repeated one repeats
-              continued counts what leaves: drops and repeats cannot be told from it
+              continued counts what leaves: drops and repeats cannot be detected by it
               frozen    stays at its value of the first frame
 
-A frame that arrives with a wrong CRC leaves with a wrong one: the gateway never launders damage.
+A frame that arrives with a wrong CRC leaves with a wrong one: the gateway never repairs damage.
 """
 
 from collections.abc import Mapping

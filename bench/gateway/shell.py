@@ -64,7 +64,7 @@ class Side:
 class GatewayShell:
     """The loop around the sockets. `serve` returns the exit status."""
 
-    way = "bench"  # who forwards at the beginning; the kernel's way stands in `kernelshell`
+    way = "bench"  # who forwards at the beginning; forwarding by the kernel is in `kernelshell`
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._clock = RealClock()
@@ -82,7 +82,7 @@ class GatewayShell:
         self._status = status if self._status is None else self._status
 
     def serve(self, parent_fd: int | None) -> int:
-        """Forward until somebody ends it."""
+        """Forward until it is ended."""
         ports = [self.bms.port.fileno(), self.controller.port.fileno()]
         watched = ports + ([parent_fd] if parent_fd is not None else [])
         while self._status is None:
@@ -177,7 +177,7 @@ class GatewayShell:
         """One or all have gone."""
 
     def truth_frame(self, role: str, above: Annotated[float, ANY], since_s: ClockS) -> list[float] | None:
-        """[before_s, after_s] of handing over the first sound frame since then that was made to say role > above.
+        """[before_s, after_s] of handing over the first good frame since then that was changed to carry role > above.
 
         The gateway's own knowledge, to test the bench against; a measurement never uses it.
         """
@@ -200,7 +200,7 @@ class GatewayShell:
         }
 
     def status(self) -> dict[str, Any]:
-        """How it stands: counts, losses, and what forwarding cost (from the frame's stamp until it was handed on).
+        """The status: counts, losses, and the forwarding delay (from the frame's timestamp until it was sent on).
 
         Sorting the times takes some milliseconds, in which nothing is forwarded: not for the middle of a test.
         """

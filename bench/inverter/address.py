@@ -1,4 +1,4 @@
-"""Where an inverter is and how it speaks, as plain data: what another process needs to reach it as well.
+"""An inverter's address and protocol as plain data: what another process needs to reach it as well.
 
 >>> InverterAddress(host="192.0.2.9").open().where
 'inverter 192.0.2.9:502'

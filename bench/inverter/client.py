@@ -32,7 +32,7 @@ RUNNING, THROTTLED = 3, 4  # 701.InvSt
 
 @dataclass(frozen=True, slots=True)
 class InverterIdentity:
-    """Who the inverter says it is (model 1)."""
+    """The inverter's identity as it reports it (model 1)."""
 
     maker: str
     model: str
@@ -105,7 +105,7 @@ class InverterClient:
         return {model: address for model, (address, _) in self._found().items()}
 
     def identity(self) -> InverterIdentity:
-        """Maker, model, serial number and version; "" for what it does not tell."""
+        """Maker, model, serial number and version; "" for what it does not report."""
         common = self._block(1)
         return InverterIdentity(*(str(common.raw(name) or "") for name in ("Mn", "Md", "SN", "Vr")))
 

@@ -41,7 +41,7 @@ class Adu:
 
 
 class FrameReader:
-    """Collects bytes into frames. `broken` says why the stream is not Modbus, once it is not."""
+    """Collects bytes into frames. `broken` is the reason why the stream is not Modbus, "" as long as it is."""
 
     def __init__(self) -> None:
         self._pending = bytearray()

@@ -1,7 +1,7 @@
-"""A Modbus TCP link that believes nothing: pymodbus without retries, and every reply checked.
+"""A Modbus TCP link without trust: pymodbus without retries, and every reply checked.
 
-pymodbus 3.16 takes a reply to another function, and a reply with fewer registers than asked, without a word; and it
-reports a reply from another unit as silence. Here each of them is a `BenchError` that says what came instead. After any
+pymodbus 3.16 takes a reply to another function, and a reply with fewer registers than asked, without an error; and it
+reports a reply from another unit as silence. Here each of them is a `BenchError` that shows what came instead. After any
 failure the connection is closed, so that a late answer can never pass for the answer to the next request.
 
     link = ModbusLink("127.0.0.1", 502, unit_id=1, timeout_s=1.0)
@@ -30,7 +30,7 @@ logging.getLogger("pymodbus").addHandler(logging.NullHandler())  # each failure 
 class ModbusLink:
     """One connection to one unit; connects when first used. Not for several threads at once.
 
-    log(time_s, direction, frame in hexadecimal): called for everything that is sent (">") and heard ("<"), on the bench clock.
+    log(time_s, direction, frame in hexadecimal): called for each message sent (">") and received ("<"), on the bench clock.
     """
 
     def __init__(self, host: str, port: int, unit_id: int, timeout_s: float, log: ExchangeLog | None = None) -> None:

@@ -28,7 +28,7 @@ class InverterConfig(Checked):
     ramp_pct_per_s: normal ramp of rising power, % of the rating per second (704.WRmp).
     heartbeat_timeout_s: once a controller has begun to write 715.ControllerHb, this long without a new value reverts
     the active power as an expired reversion timer does; 0 watches nothing.
-    at_power_up: START enters service by itself (at zero power); STOP waits for the controller's START.
+    at_power_up: START enters service automatically (at zero power); STOP waits for the controller's START.
     """
 
     base_address: Annotated[int, Within(0, 65_000)] = 40_000

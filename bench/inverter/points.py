@@ -120,7 +120,7 @@ def to_registers(point: Point, value: float | str | None) -> list[int]:
 
 
 def from_registers(point: Point, registers: Sequence[int]) -> int | str | None:
-    """The raw value of a point's registers; None where they say "not implemented"."""
+    """The raw value of a point's registers; None where they hold "not implemented"."""
     data = struct.pack(f">{point.size}H", *registers)
     if point.kind == "string":
         return data.split(b"\0")[0].decode("utf-8", errors="replace").rstrip() or None

@@ -14,7 +14,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class InverterReading:
-    """What the power stage measures now; the project's sign. A quantity that nobody measures is NaN.
+    """What the power stage measures now; the project's sign. A quantity that is not measured is NaN.
 
     running: the bridge is switching. fault: the stage has tripped by itself.
     """

@@ -19,7 +19,7 @@ from v2g_bench.inverter.points import Point, from_registers, model_points, to_re
 
 SUNS = (0x5375, 0x6E53)  # "SunS"
 END_MODEL = 0xFFFF
-HEADER_REGISTERS = 2  # ID and L stand before the L registers of a model
+HEADER_REGISTERS = 2  # ID and L precede the L registers of a model
 
 
 class RegisterImage:
@@ -79,7 +79,7 @@ class RegisterImage:
             self._scales.clear()
 
     def scaled(self, point: Point, registers: Sequence[int]) -> float:
-        """Registers of a point in engineering units; NaN if they say "not implemented"."""
+        """Registers of a point in engineering units; NaN if they hold "not implemented"."""
         raw = from_registers(point, registers)
         return float("nan") if raw is None or isinstance(raw, str) else raw * self._factor(point)
 

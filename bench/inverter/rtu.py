@@ -156,7 +156,7 @@ class ModbusRtuLink:
             raise BenchError(self.where, f"cannot be opened: {error}", mend) from None
 
     def _settle(self) -> None:
-        """After a failure: hear the line out, so that no late answer is taken for the next one."""
+        """After a failure: discard what still arrives, so that no late answer is taken for the next one."""
         if not self._disturbed:
             return
         deadline_s = time.monotonic() + self._timeout_s

@@ -24,7 +24,7 @@ MOST_WAITING = 64  # requests of one connection; beyond it the socket is not rea
 
 
 class ModbusServer:
-    """Serves one inverter map. log(time_s, peer, request, reply) hears each exchange; no reply is b""."""
+    """Serves one inverter map. log(time_s, peer, request, reply) is called for each exchange; no reply is b""."""
 
     def __init__(self, inverter: InverterMap, clock: Clock, log: ExchangeLog | None = None) -> None:
         config = inverter.config

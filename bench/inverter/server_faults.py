@@ -1,6 +1,6 @@
 """What an inverter's network side does when it is not well, as data. No sockets.
 
-A fault says what happens to a reply, which requests it meets, and how often. `FaultSwitch` picks the fault for each
+A fault describes what happens to a reply, which requests it affects, and how often. `FaultSwitch` picks the fault for each
 request; `disturbed` makes the bytes that then go out.
 
 >>> switch = FaultSwitch()

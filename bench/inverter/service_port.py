@@ -1,7 +1,7 @@
 """The emulated inverter's second port: RS-485, Modbus RTU, and registers of its maker's own instead of SunSpec.
 
-The controller has the inverter's Modbus TCP; a serial line has one master, and here it is the bench. What stands in the
-registers is what the maker's manual says of his device, and `rigs/registers/nordwerk-pcs30.toml` says it once more, for the
+The controller has the inverter's Modbus TCP; a serial line has one master, and here it is the bench. The content of the
+registers follows the maker's manual of the device, and `rigs/registers/nordwerk-pcs30.toml` describes it independently for the
 bench: neither is made from the other, so that a wrong sign or word order in the map is seen.
 
     512, 513  set-point, int32, W, + = into the grid, low word first, both at once      (read and write)
@@ -87,7 +87,7 @@ def _int32(value: int) -> tuple[int, int]:
 
 
 def _counts(value: float) -> int:
-    """A signed 16-bit register; 0x8000 where nobody measures."""
+    """A signed 16-bit register; 0x8000 where it is not measured."""
     return _ABSENT if math.isnan(value) else round(value) & 0xFFFF
 
 
@@ -138,7 +138,7 @@ class ServicePort:
     def _read(self) -> None:
         for request in self._reader.feed(os.read(self._end, 4096)):
             if request[0] != self._unit_id:
-                continue  # for somebody else on the line, or for nobody
+                continue  # for another unit on the line, or for none
             answer = self._core.answer(Adu(0, request[0], request[1:]), self._clock.now_s())
             reply = bytes([self._unit_id]) + answer.pdu
             os.write(self._end, reply + crc(reply))

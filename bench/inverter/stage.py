@@ -1,7 +1,7 @@
 """The power stage: setpoint with ramp and clamp, the bridge's start and stop, efficiency. No clock: times come in.
 
     stopped --(enable, carrying)--> running --(disable, then stop_s)--> stopped
-    running, but the DC side cannot carry current (contactor open): enabled, power 0; the ramp begins anew at 0 W
+    running, but the DC side cannot carry current (contactor open): enabled, power 0; the ramp starts at 0 W
 
 Power is at the AC terminals, positive into the battery. It is a piecewise linear function of time with its corners at
 `next_event_s`; what the DC current does in a bridge stop is the plant's to draw, from `stop_s` and its decay.

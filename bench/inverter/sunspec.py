@@ -68,7 +68,7 @@ class InverterMap:
         """Set registers: all of them, or none.
 
         Exception 2: no such register, read-only or not implemented. 3: a value that the point cannot take, or a part
-        of a value of several registers. 4: the inverter is under local control, or an alarm still stands.
+        of a value of several registers. 4: the inverter is under local control, or an alarm is still active.
         """
         self._controls.tick(now_s)
         written = self._image.points_written(address, values)

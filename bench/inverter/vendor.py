@@ -120,7 +120,7 @@ class SetPower(Value):
     @model_validator(mode="after")
     def _one_register_at_a_time(self) -> "SetPower":
         if self.write_function == 6 and self.size > 1:
-            raise ValueError("function 6 writes one register: half of a power would stand there for a while")
+            raise ValueError("function 6 writes one register: the register would hold half of a power for a while")
         return self
 
 
@@ -202,10 +202,10 @@ class VendorInverter:
         self._link.close()
 
     def identity(self) -> InverterIdentity:
-        """Maker and model after the file; serial number and version as it tells them. BenchError for another device."""
+        """Maker and model from the file; serial number and version as reported. BenchError for another device."""
         texts = [self._text(text) for text in (self._map.serial, self._map.version)]
         if self._map.serial is None and self._map.version is None:
-            self.reading()  # it has nothing to say about itself, but it has to answer
+            self.reading()  # it does not identify itself, but it has to answer
         return InverterIdentity(self._map.maker, self._map.model, *texts)
 
     def reading(self) -> InverterReading:

@@ -54,7 +54,7 @@ def run(
     """The command's exit status; 128 + n if signal n ended it, 124 if `timeout_s` of real time did.
 
     cpu: the one that the kernel runs on; default the last that this process may use. BenchError if the kernel did not
-    come up, or ended without a word about the command.
+    come up, or ended without a report on the command.
     """
     cpu = max(os.sched_getaffinity(0)) if cpu is None else cpu
     folder = Path(tempfile.mkdtemp(prefix="v2g-kernel-", dir=_roomy_folder(64)))
@@ -128,7 +128,7 @@ def write_order(folder: Path, image: KernelImage, command: Sequence[str]) -> Non
 
 
 class _Guest:
-    """A kernel that runs: what it writes is copied, what this process is told is handed on."""
+    """A running kernel: its output is copied, and signals to this process are forwarded."""
 
     def __init__(self, folder: Path, warden: "subprocess.Popen[bytes]", timeout_s: float | None) -> None:
         self._folder, self._warden = folder, warden

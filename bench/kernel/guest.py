@@ -42,7 +42,7 @@ def main(folder: str) -> None:
     desk = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # kept open: the mounts may cover its path
     try:
         result = _run(desk)
-    except Exception as error:  # noqa: BLE001  (PID 1 must not die: whatever it is, it is told to the host)
+    except Exception as error:  # noqa: BLE001  (PID 1 must not die: whatever it is, it is reported to the host)
         result = {"failed": f"{type(error).__name__}: {error}"}
     try:
         _write(desk, "status.json", json.dumps(result).encode())
@@ -103,7 +103,7 @@ def _hand_on_signals(desk: int, command: int) -> None:
 
 
 def _wait_for(command: int) -> dict[str, Any]:
-    """Reaps whatever ends, as PID 1 must, until the command has ended."""
+    """Reaps every process that ends, as PID 1 must, until the command has ended."""
     while True:
         pid, status = os.wait()
         if pid == command:
@@ -145,7 +145,7 @@ def _favour_delivery() -> None:
     """Let nothing run before what has come over the network is handed to its sockets.
 
     The kernel leaves that to the thread ksoftirqd when it falls behind. At its ordinary priority frames waited 100 ms
-    behind a favoured controller, with a stamp of the moment they came, and the controller reported a silent BMS.
+    behind a favoured controller, with a timestamp of their arrival, and the controller reported a silent BMS.
     """
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has just ended

@@ -1,6 +1,6 @@
 """SCPI meters: PyVISA drivers, and emulated instruments that the same drivers talk to.
 
-protocols.py says what a meter of each kind does, session.py is the wire, and each driver is one file here that
+protocols.py defines what a meter of each kind does, session.py is the wire, and each driver is one file here that
 registers itself; emulated/ holds the instruments. Every module of this folder is imported below, so a new driver is
 one new file and nothing else.
 

@@ -22,7 +22,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class DigitizerTiming:
-    """What a digitizer's data say about itself, for the uncertainty budget. Half-widths are of a rectangle.
+    """What a digitizer's data sheet states about it, for the uncertainty budget. Half-widths are of a rectangle.
 
     sample_interval_s: between two samples; aperture_s: what one sample is averaged over;
     trigger_half_width_s: of the sample grid against the trigger; time_base_rel: half-width of the relative error of the

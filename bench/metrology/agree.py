@@ -1,4 +1,4 @@
-"""Do several witnesses of one quantity agree? BMS, inverter and meter see the same power, each with its own U.
+"""Do several independent values of one quantity agree? BMS, inverter and meter see the same power, each with its own U.
 
 Two values agree when E_n = |a - b| / sqrt(U_a^2 + U_b^2) is at most 1 (ISO 13528:2022, 9.7). Witnesses that disagree do
 not say who is wrong: the verdict that rests on them is INCONCLUSIVE.
@@ -27,9 +27,9 @@ def e_n(a: float, expanded_a: float, b: float, expanded_b: float) -> float:
 
 
 def agree(values: Mapping[str, Witness], unit: str = "") -> tuple[bool, str]:
-    """Whether all witnesses agree pairwise, and one line that says so.
+    """Whether all values agree pairwise, and one line with the figures.
 
-    values: name -> (value, U), U as a number or an Uncertainty. One witness agrees with nobody: False, as is a value
+    values: name -> (value, U), U as a number or an Uncertainty. One value alone cannot agree: False, as is a value
     that is no number.
     """
     suffix = f" {unit}" if unit else ""

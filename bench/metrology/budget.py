@@ -156,7 +156,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if not self.components:
-            raise ValueError(f"{self.quantity}: a budget without components knows nothing")
+            raise ValueError(f"{self.quantity}: a budget without components has no uncertainty")
         object.__setattr__(self, "components", tuple(self.components))
 
     def combined(self) -> Uncertainty:

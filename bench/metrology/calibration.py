@@ -24,7 +24,7 @@
     k = 2.0
 
 A record that is missing, not yet valid, expired or of another instrument does not stop a run: it blocks the grade
-`hardware`, and the report says why.
+`hardware`, and the report gives the reason.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Identified(Protocol):
-    """Whatever an instrument said about itself."""
+    """What an instrument reports about itself."""
 
     @property
     def maker(self) -> str: ...
@@ -92,7 +92,7 @@ class CalibratedTiming(Checked):
 
 
 class CalibrationRecord(Checked):
-    """What a certificate says; see the module's text. `timing` is None when only amplitudes were calibrated."""
+    """The content of a certificate; see the module's text. `timing` is None when only amplitudes were calibrated."""
 
     maker: Text
     model: Text

@@ -1,4 +1,4 @@
-"""When has a current gone? The time at which it falls below a share of its earlier value and stays there.
+"""When did a current end? The time at which it falls below a share of its earlier value and stays there.
 
 The first sample below the threshold is a poor answer: under PWM ripple it comes milliseconds early, under noise it is a
 lottery. Instead:

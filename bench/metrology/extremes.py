@@ -1,6 +1,6 @@
 """The extremes of a continuous trace: what it never exceeded, with what is known of that.
 
-A single sample of a noisy record says little, a mean over the whole hides what was short. The trace is averaged over
+A single sample of a noisy record is dominated by noise, a mean over the whole hides short events. The trace is averaged over
 windows of `window_s`, every start of a window counts, and the least mean is given with its uncertainty.
 
 >>> import numpy as np
@@ -73,5 +73,5 @@ def least_share(waveform: Waveform, since_s: float, smoothing_s: float = SMOOTHI
 
 
 def turned(waveform: Waveform) -> Waveform:
-    """The same with the other sign, for who looks for the largest."""
+    """The same with the sign inverted, to find the largest."""
     return replace(waveform, samples=-waveform.samples)

@@ -1,7 +1,7 @@
 """Do the trials look like independent draws? A statistical claim rests on it.
 
 Three exact tests of order: runs about the median, Kendall's trend, and the correlation of each trial with the one
-before against all (or 5,000 seeded) reorderings. Each says the smallest p that its n could have shown at all: a test
+before against all (or 5,000 seeded) reorderings. Each states the smallest p that its n could have shown at all: a test
 that could not have found anything has found nothing. What is left is judged together after Holm, so that three tests
 give no more false alarms than one.
 

@@ -1,8 +1,8 @@
-"""The budget of a latency: everything that stands between the numbers on paper and the two moments in the world.
+"""The budget of a latency: every contribution to the uncertainty of the time between two events.
 
-    L = t1 - t0 = (crossing in the record + when the record began) - stamp of the frame
+    L = t1 - t0 = (crossing in the record + when the record began) - timestamp of the frame
 
-The record and the stamp may run on different clocks; `ClockLink` is what joins them. Without one there is no budget, and
+The record and the timestamp may be of different clocks; `ClockLink` is what joins them. Without one there is no budget, and
 a latency without a budget is INCONCLUSIVE.
 """
 
@@ -23,10 +23,10 @@ TERMS = ("crossing in the record", "frame stamp", "clock link", "trigger of the 
 
 @dataclass(frozen=True)
 class ClockLink:
-    """What joins the digitizer's clock to the clock of the frame stamps.
+    """What relates the digitizer's clock to the clock of the frame timestamps.
 
-    half_width_s: an edge that both have seen lies within ± this (s) on the stamps' clock; source: how that is known.
-    A link from repeated edges (`of_pulses`) has a mean `offset_s` (stamps' clock minus digitizer's clock, s; 0 where the
+    half_width_s: an edge that both have seen lies within ± this (s) on the timestamps' clock; source: how that is known.
+    A link from repeated edges (`of_pulses`) has a mean `offset_s` (timestamps' clock minus digitizer's clock, s; 0 where the
     record already begins at the edge's time) with the standard uncertainty `u_s` and `dof` instead.
     """
 
@@ -38,7 +38,7 @@ class ClockLink:
 
     @classmethod
     def of_pulses(cls, pairs: Sequence[tuple[float, float]], source: str) -> Self:
-        """From (time on the digitizer's clock, time on the stamps' clock) of the same edges (s); two at the least."""
+        """From (time on the digitizer's clock, time on the timestamps' clock) of the same edges (s); two at the least."""
         if len(pairs) < 2:
             raise ValueError(f"{len(pairs)} edges do not show how well two clocks agree")
         offsets = np.array([stamps - digitizer for digitizer, stamps in pairs])
@@ -55,7 +55,7 @@ class ClockLink:
 
 @dataclass(frozen=True)
 class RecordTiming:
-    """What the digitizer says of its own record; half-widths of rectangles.
+    """What the digitizer states about its own record; half-widths of rectangular distributions.
 
     trigger_s: of the sample grid against its trigger; time_base_rel: relative error of the sample interval; offset: zero
     error of one sample, in the record's unit; source: where these numbers come from. (A sample's time is the middle of

@@ -23,7 +23,7 @@ CLEAR = 4.5  # noise standard deviations that count as clearly above or below: 3
 
 
 class NoCrossing(Exception):
-    """The record does not show that the current fell below the threshold and stayed there; `reason` says why."""
+    """The record does not show that the current fell below the threshold and stayed there; `reason` explains it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -35,7 +35,7 @@ class NoCurrent(NoCrossing):
 
 
 class RecordTooShort(NoCrossing):
-    """The record begins too late or ends too early to tell."""
+    """The record begins too late or ends too early for a decision."""
 
 
 class Undecided(NoCrossing):
@@ -43,7 +43,7 @@ class Undecided(NoCrossing):
 
 
 class Reclosed(NoCrossing):
-    """The current was gone and came back for longer than the hold. first_s: when it had gone; time_s: when it came."""
+    """The current ended and came back for longer than the hold. first_s: when it ended; time_s: when it came back."""
 
     def __init__(self, reason: str, first_s: float, time_s: float) -> None:
         super().__init__(reason)

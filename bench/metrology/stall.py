@@ -1,11 +1,11 @@
 """The stall monitor: what the machine does to the bench while a trial runs.
 
 A process of its own has one thread per processor, pinned to it, that sleeps for PERIOD_S and notes when it was woken
-late: then nothing else of the same priority ran there either. One of them also watches the wall clock, which stamps the
+late: then nothing else of the same priority ran there either. One of them also watches the wall clock, which timestamps the
 frames, for steps. Its findings lie in shared memory, so that reading them disturbs nothing.
 
 A trial during which the machine stood still for longer than `tolerance_s` is void: its latency could have been another
-one on an undisturbed machine. A monitor that has itself fallen silent voids it as well.
+one on an undisturbed machine. A monitor that has stopped reporting voids it as well.
 
     monitor = StallMonitor()
     monitor.start()

@@ -70,7 +70,7 @@ def _why_not(scene: Scene, high: Flags, low: Flags, smoothed: Array) -> NoCrossi
 
 
 def _require_stay(scene: Scene, waveform: Waveform, high: Flags, gone: int, smoothed: Array) -> None:
-    """After `gone` the current may not return for longer than the hold, nor linger at the threshold."""
+    """After `gone` the current may not return for longer than the hold, nor stay near the threshold."""
     b = scene.block
     for start, stop in _runs(high[gone:]):
         piece = smoothed[(gone + start - 1) * b : (gone + stop + 1) * b]

@@ -1,8 +1,8 @@
-"""Repetitions: what the slowest of n says about all.
+"""Repetitions: what the slowest of n trials allows to claim about all.
 
 Distribution-free, by order statistics: of n independent trials, the share of all reactions that lie below the largest
 but r is at least p with confidence P(Bin(n, p) <= n - r - 1); for r = 0 that is 1 - p^n. 59 trials give 95 % / 95 %.
-Whether the trials were independent is for `independence` to say; the random phase that makes them so is drawn here.
+`independence` judges whether the trials were independent; the random phase that makes them so is drawn here.
 
 >>> print(Claim.of(59))
 95 % of reactions, with 95 % confidence
@@ -41,7 +41,7 @@ class Claim:
         return cls(n, float(special.betaincinv(n - above, above + 1, 1 - confidence)), confidence, above)
 
     def __str__(self) -> str:
-        # Rounded down, to a tenth of a percent where that matters: a claim never says more than the trials do.
+        # Rounded down, to a tenth of a percent where that matters: a claim never exceeds what the trials support.
         digits = 1 if self.coverage > 0.99 else 0
         percent = math.floor(100 * self.coverage * 10**digits + 1e-9) / 10**digits
         return f"{percent:.{digits}f} % of reactions, with {100 * self.confidence:.0f} % confidence"
@@ -79,7 +79,7 @@ def phase_s(random: Random, periods_s: Sequence[float]) -> float:
 def claim_of(values: Sequence[float], uncertainty: Uncertainty | None, unit: str) -> str:
     """The sentence that these trials, in the order in which they were measured, support; "" when there are none.
 
-    What speaks against their independence stands beside it: the claim is then not supported.
+    Evidence against their independence is reported with it: the claim is then not supported.
     """
     if not values or uncertainty is None:
         return ""

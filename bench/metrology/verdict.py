@@ -1,6 +1,6 @@
 """The five verdicts, and which of several counts.
 
-The worst wins: FAIL > ERROR > INCONCLUSIVE > PASS. NOT APPLICABLE says nothing about the device and weighs nothing. No
+The worst wins: FAIL > ERROR > INCONCLUSIVE > PASS. NOT APPLICABLE is no statement about the device and does not count. No
 verdict at all is INCONCLUSIVE: a test that judged nothing has not passed.
 
 >>> worst([Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.PASS])
@@ -14,12 +14,12 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What the bench says about one requirement, or one trial of it."""
+    """The bench's decision on one requirement, or on one trial of it."""
 
     PASS = "PASS"
     FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"  # the bench could not tell
-    ERROR = "ERROR"  # the rig is sick
+    INCONCLUSIVE = "INCONCLUSIVE"  # the bench could not decide
+    ERROR = "ERROR"  # the rig is faulty
     NOT_APPLICABLE = "NOT APPLICABLE"
 
     @property

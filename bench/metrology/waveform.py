@@ -22,7 +22,7 @@ class Waveform:
 
     start_s: bench-clock time of sample 0 (s); dt_s: sample interval (s, > 0); samples: 1-D, in `unit`.
     ValueError when the samples are empty, not 1-D or not all finite (a digitizer's overload is NaN or ±9.9e37: its
-    driver must report it, no number that stands for one gets in here), or when dt_s is not positive.
+    driver must report it, no placeholder value is accepted here), or when dt_s is not positive.
     """
 
     start_s: float

@@ -35,7 +35,7 @@ Parts = Annotated[int, Within(1, 1000)]
 
 @dataclass(slots=True)
 class PlantDefects(Ranged):
-    """Part defects that a bench must detect. All at rest: a sound plant. They act from the moment they are set.
+    """Part defects that a bench must detect. All at their defaults: a plant without defects. They act at once.
 
     weld_contactor: the main contactor stays closed when asked to open (sensed as contactor state 3).
     contactor_open_extra_s: it opens, but this much later.
@@ -43,7 +43,7 @@ class PlantDefects(Ranged):
     ignore_setpoint: the inverter takes a power setpoint and stays where it is.
     bridge_stop_extra_s: the bridge stops this much later than `PlantConfig.bridge_stop_s`.
     power_gain: AC power delivered per watt asked for.
-    pump_failed: the coolant stands still whatever is requested.
+    pump_failed: the coolant does not flow whatever is requested.
     inverter_scale: factor on the power and the DC current that the inverter reports of itself.
     bms_current_scale: factor on the current that the BMS senses.
     """

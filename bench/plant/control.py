@@ -1,7 +1,7 @@
 """The plant's control socket: one JSON object per line over an AF_UNIX stream, answered in order.
 
 A request is `{"id": 7, "op": "inject", "args": {...}}`. The answer carries the same id and either `"ok": result` or
-`"error": {"where", "what", "mend"}`, which the client raises again as the BenchError that it was. `ControlServer` is
+`"error": {"where", "what", "mend"}`, which the client raises as the original BenchError. `ControlServer` is
 the plant's side (asyncio, never blocks), `PlantClient` the test's side (synchronous, one socket, thread-safe).
 
 What begins with `truth_` is the plant's own knowledge. It is there to test the bench against, and for the supervisor, which
@@ -106,7 +106,7 @@ class ControlServer:
                 writer.write(json.dumps(answer(line, self._operations)).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError, asyncio.CancelledError):
-            return  # the client is gone, or sent a line without end; ending a connection harms nobody
+            return  # the client has closed, or sent a line without end; closing a connection is safe
         finally:
             self._writers.discard(writer)
             writer.close()
@@ -121,12 +121,12 @@ class SyncPulse:
 
 
 class PlantClient:
-    """The test's hand on the emulated world. Every method raises BenchError when the plant refuses or is gone.
+    """The test's control of the emulated world. Every method raises BenchError when the plant refuses or has ended.
 
     part: who is at the other end; a gateway understands the methods about faults, `status`, `truth_frame` and `shutdown`.
     """
 
-    # Where `reset` brings the pack when it is not told: SoC (%), temperature (°C); None: as configured.
+    # Where `reset` brings the pack by default: SoC (%), temperature (°C); None: as configured.
     rest: tuple[float | None, float | None] = (None, None)
 
     def __init__(self, path: Path | str, timeout_s: float = 5.0, part: str = "plant") -> None:
@@ -226,7 +226,7 @@ class PlantClient:
         return SyncPulse(**self.call("sync_pulse", meter=meter, **marker))
 
     def set_defects(self, part: str, **values: Any) -> dict[str, Any]:
-        """Make a part of the world sick (see `status()["parts"]`); the part's defects as they stand now."""
+        """Set defects of a part of the world (see `status()["parts"]`); the part's defects afterwards."""
         return dict(self.call("set_defects", part=part, values=values))
 
     def seed(self, seed: int) -> None:

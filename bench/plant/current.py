@@ -76,7 +76,7 @@ class History:
         self._count += 1
 
     def last(self, count: int) -> "History":
-        """A history of its own that knows the last `count` segments alone, with a little room."""
+        """A separate history of the last `count` segments only, with a little spare capacity."""
         short = History(self._keep_s, 8 * count)
         kept = self.rows[-count:]
         short._table[: len(kept)], short._count = kept, len(kept)
@@ -127,7 +127,7 @@ class History:
         return self._means(from_s, to_s, I0, I_SLOPE, I_REST)
 
     def check(self, from_s: float, to_s: float) -> None:
-        """BenchError unless the history knows everything from from_s to to_s."""
+        """BenchError unless the history covers all of from_s to to_s."""
         if not self._count:
             raise BenchError("plant history", "the plant has not been stepped yet", "call Plant.step first")
         first_s, last_s = float(self._table[0, START]), float(self._table[self._count - 1, END])

@@ -1,4 +1,4 @@
-"""How the inverter and the meters see the plant: brought up to this moment before it answers."""
+"""The plant as the inverter and the meters read it: stepped to the present before it answers."""
 
 import math
 from collections import deque

@@ -30,7 +30,7 @@ class PartProcess:
     """A part of the bench in a process of its own; config and log are written to `folder`. Subclasses name it.
 
     `start` and `stop` do what the context manager does. The plant ends with this process, however that ends: its
-    standard input is a pipe from here, or the `lifeline` (a file descriptor) that somebody else holds as well. (The
+    standard input is a pipe from here, or the `lifeline` (a file descriptor) that another process holds as well. (The
     parent-death signal would fire when the *thread* that started it ends.)
     """
 
@@ -85,7 +85,7 @@ class PartProcess:
         return self._process.poll()
 
     def start(self) -> None:
-        """Start it and wait until it is ready; BenchError with what it said if it is not within START_S."""
+        """Start it and wait until it is ready; BenchError with its last output if it is not ready within START_S."""
         if self._process is not None:
             raise BenchError(self.part, "is running already")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class PartProcess:
             part = os.read(process.stdout.fileno(), 4096)
             if not part:
                 process.wait()
-                said = self._said() or f"it said nothing, status {process.returncode}"
+                said = self._said() or f"no output, status {process.returncode}"
                 raise BenchError(self.part, f"did not start: {said}")
             line += part
         ready = json.loads(line)

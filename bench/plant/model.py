@@ -92,7 +92,7 @@ class Plant:
         self._circuit.request_contactors(closed, now_s)
 
     def request_cooling(self, on: bool, now_s: float) -> None:
-        """Run the coolant pump and the chiller, or not; a failed pump stands still all the same."""
+        """Run the coolant pump and the chiller, or not; a failed pump does not run in either case."""
         if on == self.cooling_requested:
             return
         self.step(now_s)
@@ -171,7 +171,7 @@ class Plant:
 
     @property
     def bridge_commanded(self) -> bool:
-        """Whether the bridge was last told to run: what an inverter that ignores a stop would still claim."""
+        """Whether the bridge was last commanded to run: what an inverter that ignores a stop would still report."""
         return self._circuit.stage.commanded
 
     @property

@@ -44,7 +44,7 @@ Defects = TypeVar("Defects", PlantDefects, MeterDefects)
 
 
 class InverterFace:
-    """The inverter's register map and its server, as one part that can be made sick.
+    """The inverter's register map and its server, as one part that can be given defects.
 
     Defects: faults (list of `ServerFault` as data, replacing those before), local (the key on the device is turned),
     alarms (bits of 701.Alrm, latched until the controller resets them).
@@ -56,7 +56,7 @@ class InverterFace:
         self.set_defects({"faults": [], "local": False})
 
     def set_defects(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Change what is given; how it stands now. BenchError for an unknown key or fault."""
+        """Change what is given; the state afterwards. BenchError for an unknown key or fault."""
         known = ("faults", "local", "alarms")
         for key in values:
             if key not in known:
@@ -168,9 +168,9 @@ class Operations:
         self._changed()
 
     def sync_pulse(self, meter: str = "all", marker_a: SignedCurrentA = 0.0) -> dict[str, float]:
-        """An edge on the sync line now; when the bench is told it was, and the half-width of what it is told.
+        """An edge on the sync line now; the time that is reported to the bench, and that time's half-width.
 
-        The true edge lies within the half-width of the told time, evenly: what a real line and its capture would give.
+        The true edge is uniformly distributed within the half-width of the reported time, as of a real line and its capture.
         marker_a: the line also reaches the meters' input, as that many amperes.
         """
         if meter != "all" and meter not in self._meters:
@@ -199,7 +199,7 @@ class Operations:
         return edge_s
 
     def set_defects(self, part: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Change defects of "plant", "inverter" or "meters.NAME"; that part's defects as they stand now."""
+        """Change defects of "plant", "inverter" or "meters.NAME"; that part's defects afterwards."""
         if part == "plant":
             state = dataclasses.asdict(self._plant_defects(values))
         elif part == "inverter" and self._inverter is not None:
@@ -219,7 +219,7 @@ class Operations:
         self._rng = random.Random(seed)
 
     def status(self) -> dict[str, Any]:
-        """How the world stands now."""
+        """The present state of the world."""
         world, now_s = self._world, self._clock.now_s()
         plant, bms = world.plant, world.bms
         plant.step(now_s)

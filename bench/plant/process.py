@@ -8,7 +8,7 @@ around one `World`. When all of them answer it prints one JSON line:
 
 It ends on SIGTERM, on the control socket's `shutdown`, and when its standard input closes, which the parent's death
 does too. Exit status: 0 asked to end, 1 a defect of the bench, 2 the config or a part cannot be used, 3 the bus is
-gone; the reason stands on standard error. It has no children.
+gone; the reason is written to standard error. It has no children.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class PlantShell:
         self._wire: RemoteWire | None = None
 
     async def run(self) -> int:
-        """Open, say ready, serve; the exit status."""
+        """Open, report readiness, serve; the exit status."""
         try:
             ready = await self._open()
             print(json.dumps(ready), flush=True)

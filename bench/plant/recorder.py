@@ -1,7 +1,7 @@
-"""The plant's own record of its current: a file that shows what really happened, also when nobody can ask any more.
+"""The plant's own record of its current: a file that shows what really happened, also after the process has ended.
 
 One line per EVERY_S, and each at once in the file: bench clock (s), DC current (A, + into the battery), contactor state.
-The last line is the plant's end. It is there to test the bench by, and no measurement uses it.
+The last line is the plant's end. It serves to test the bench; no measurement uses it.
 """
 
 import os
@@ -15,7 +15,7 @@ HEAD = b"bench_s,current_a,contactor_state,event\n"
 
 
 class TruthRecorder:
-    """Writes the file; `look` whenever the plant has moved."""
+    """Writes the file; call `look` after each step of the plant."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -26,7 +26,7 @@ class TruthRecorder:
         self._due_s = 0.0
 
     def look(self, plant: Plant) -> None:
-        """Keep where the plant stands, if it is time."""
+        """Record the plant's state, if it is due."""
         if plant.now_s >= self._due_s:
             self._due_s = plant.now_s + EVERY_S
             self._write(plant, "")

@@ -23,7 +23,7 @@ _highest, _lowest, _sum = np.maximum.reduce, np.minimum.reduce, np.add.reduce
 
 @dataclass(slots=True, eq=False)
 class PackReading:
-    """One look of the BMS at its pack. V, A, W, °C; current positive into the battery; limits are positive magnitudes.
+    """One reading of the pack by the BMS. V, A, W, °C; current positive into the battery; limits are positive magnitudes.
 
     Nobody changes one; freezing it would triple what it takes to make the hundred of each second. Arrays count from 0 here
     (cell 17 is index 16); `roles()` counts from 1 as the CAN signals do.

@@ -1,4 +1,4 @@
-"""What the plant process is told: one JSON file, checked. Unknown keys are errors.
+"""The plant process's configuration: one JSON file, checked. Unknown keys are errors.
 
 {"control": "/run/bench/control", "seed": 1,
  "dbc": "dbc/v2g_bms_fd.dbc", "roles": {"soc": "BMS_PackStatus.StateOfCharge"},
@@ -55,7 +55,7 @@ class MeterSettings(Checked):
 
 
 class SyncSettings(Checked):
-    """The sync line. Its edge is somewhere within ± half_width_s of the time that the bench is told, evenly."""
+    """The sync line. Its edge is uniformly distributed within ± half_width_s of the time reported to the bench."""
 
     half_width_s: Annotated[float, Within(0, 0.1, under=True)] = 5e-6
 

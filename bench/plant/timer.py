@@ -53,5 +53,5 @@ class LoopTimer:
         try:
             os.read(self._fd, 8)
         except BlockingIOError:
-            return  # it was set anew between the wake-up and this call
+            return  # it was set again between the wake-up and this call
         self._wake()

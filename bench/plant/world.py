@@ -46,8 +46,8 @@ class HandedOver(NamedTuple):
 class World:
     """Plant, BMS emulator, injector and transmit path. Public parts: plant, bms, injector, path, sent counts.
 
-    sample_s: how often the BMS looks at its sensors; 0: anew for every frame. A fault is sensed at once all the same.
-    wire: of a bus with physics, which then hears of faults and of the inverter's power.
+    sample_s: how often the BMS reads its sensors; 0: for every frame. A fault is sensed at once all the same.
+    wire: of a bus with physics, which is then informed of faults and of the inverter's power.
     db None: a real BMS is on the bench; nothing is sent, and the pack behind the emulated inverter is connected.
     """
 
@@ -135,7 +135,7 @@ class World:
         self._kept[key].append(HandedOver(before_s, after_s, sent.frame, sent.clean))
 
     def first_frame(self, role: str, above: float, since_s: float) -> HandedOver | None:
-        """The first clean frame since then that carried role > above; BenchError for a role that nobody sends."""
+        """The first clean frame since then that carried role > above; BenchError for a role that no node sends."""
         if self.db is None:
             raise BenchError("plant", "emulates no BMS and sends no frames")
         spec = self.db.message_of(role)

@@ -38,7 +38,9 @@ def configure_qualify(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep", type=Path, default=None, metavar="DIR", help="keep capture and logs in this folder")
     configure_defects(parser)
-    parser.add_argument("--check", action="store_true", help="do not qualify: say whether the last result still counts")
+    parser.add_argument(
+        "--check", action="store_true", help="do not qualify: check that the last result is still valid"
+    )
     parser.set_defaults(run=run_qualify)
 
 

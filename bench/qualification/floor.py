@@ -70,7 +70,7 @@ def _known(values: Iterable[float | None]) -> list[float]:
 
 
 def _echoes(parts: OpenRig) -> tuple[list[float], list[float]]:
-    """Send frames of an identifier that nobody uses: ms from send() to the stamp, and to the frame in the capture."""
+    """Send frames of an identifier that nobody uses: ms from send() to the timestamp, and to the frame in the capture."""
     used = {spec.frame_id for spec in parts.db.messages.values() if not spec.is_extended}
     free = next((one for one in range(HIGHEST_ID, 0, -1) if one not in used), None)
     if free is None:
@@ -81,7 +81,7 @@ def _echoes(parts: OpenRig) -> tuple[list[float], list[float]]:
         before_s = parts.clock.now_s()
         parts.bus.send(can.Message(arbitration_id=free, is_extended_id=False, data=data), timeout=ECHO_S)
         try:
-            # A stamp may come out a few microseconds before the call: the two clocks are joined to that much.
+            # A timestamp may lie a few microseconds before the call: the two clocks are joined to that much.
             frame = parts.capture.wait_for(partial(_is, free, data), before_s - 0.001, ECHO_S)
         except TimeoutError:
             raise BenchError("echo", f"the own frame did not come back within {ECHO_S:g} s") from None

@@ -6,7 +6,7 @@
 
 A process of its own that shares no code with what measures: it picks the bits, speaks Modbus and keeps the time by
 itself. With [line] in its configuration it switches the sync line's mark in the inverter's place (`responder_line`),
-and says nothing on the bus. The bus is python-can's, whatever the rig's is. It ends, with the inverter stopped and the
+and sends nothing on the bus. The bus is python-can's, whatever the rig's is. It ends, with the inverter stopped and the
 contactors asked to open, on SIGTERM and when the process that started it is gone.
 
     resting --power--> armed --(frame with the dangerous value)--> waiting --(delay over)--> isolated --power--> armed
@@ -97,7 +97,7 @@ class Shell:
         self._parent = os.getppid()
         self._log_path = Path(options.log)
         self.core = Responder(Danger(**config["danger"]))
-        # Where the real controller may still be on the bus, nothing is said in its place.
+        # Where the real controller may still be on the bus, nothing is sent in its place.
         self._command = CommandFrame(**config["command"]) if "command" in config else None
         self._bus = can.Bus(channel=options.channel, interface=options.interface, fd=bool(config["bus"]["fd"]))
         self._inverter: Inverter | Line
@@ -197,7 +197,7 @@ class Shell:
             log.write(f"{time.monotonic():.6f} responder: {text}\n")
 
     def _close(self) -> None:
-        """Leave the world safe, each part by itself: the others may be gone already."""
+        """Leave the world safe, each part independently: the others may have ended already."""
         import can
 
         with contextlib.suppress(OSError, ValueError):

@@ -1,6 +1,6 @@
 """The rig with the responder in the controller's place: what it is started with, as numbers and bytes.
 
-The responder knows no database: it is told which bits of which frame are dangerous, and what its own frame looks like.
+The responder uses no database: its configuration holds the dangerous bits of each frame and the layout of its own frame.
 """
 
 import dataclasses

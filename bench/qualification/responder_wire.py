@@ -1,4 +1,4 @@
-"""What the responder says and hears: bits of a CAN frame, its command frame, and a Modbus connection of its own.
+"""What the responder sends and receives: bits of a CAN frame, its command frame, and a Modbus connection of its own.
 
 Nothing here is used by what measures, and nothing of what measures is used here.
 """

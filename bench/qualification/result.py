@@ -32,7 +32,7 @@ MAX_AGE_H = 24.0
 
 @dataclass(frozen=True)
 class QualificationResult:
-    """What the bench measured of itself. date: ISO 8601, UTC, of its beginning; stamps: what stamped the frames.
+    """What the bench measured of itself. date: ISO 8601, UTC, of its beginning; stamps: the source of the frames' timestamps.
 
     truth: what the measured latencies were compared with; rows: the table, one mapping of column title to text per
     delay, the last for all; floor: a sentence per quantity; bench: version, commit and machine; outcomes: every trial,
@@ -116,7 +116,7 @@ def fresh(
 ) -> QualificationResult | str:
     """The rig's qualification if it may be relied on now; otherwise why not, and what to do.
 
-    stamps: what stamps the frames in the run that asks (`OpenRig.stamp(0.0).source`); None: not compared.
+    stamps: the source of the frames' timestamps in the run that asks (`OpenRig.stamp(0.0).source`); None: not compared.
     """
     path = (folder or state_folder()) / f"{loaded.rig.name}.json"
     mend = f"run: v2g-bench qualify --rig={loaded.rig.name}"
@@ -134,7 +134,7 @@ def fresh(
         (result.rig_sha256 != rig_hash(loaded), "is of another rig file"),
         (bench.get("machine") != here["machine"], f"is of another machine: {bench.get('machine')}"),
         (bench.get("version") != here["version"], f"is of version {bench.get('version')} of the bench"),
-        (stamps is not None and result.stamps != stamps, f"is of a run with other stamps: {result.stamps}"),
+        (stamps is not None and result.stamps != stamps, f"is of a run with other timestamps: {result.stamps}"),
         (result.verdict != Verdict.PASS, f"ended {result.verdict}: {result.text}"),
     ]
     said = [text for wrong, text in reasons if wrong]

@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def most_voids(self) -> int:
-        """More than these, and the bench could not tell."""
+        """More than these, and the bench could not decide."""
         return max(20, self.wanted)
 
 
@@ -73,7 +73,7 @@ def qualify(
 ) -> QualificationResult:
     """Take all trials and score them. `folder` keeps the capture and the logs; temporary: not beyond a killed run.
 
-    BenchError when the rig is sick.
+    BenchError when the rig is faulty.
     """
     started = datetime.now(UTC)
     begun_s = time.monotonic()

@@ -36,7 +36,7 @@ class Outcome:
     """One trial. delay_ms: the responder's; true_ms: frame to current gone, by the plant's own record.
 
     measured_ms, expanded_ms: None where nothing could be measured; void: why it does not count; t0_error_ms and
-    t1_error_ms: measured minus true, of the frame's stamp and of the crossing; control_ms: from the responder's stop to
+    t1_error_ms: measured minus true, of the frame's timestamp and of the crossing; control_ms: from the responder's stop to
     the inverter's answer; plant_ms: from that stop to the current truly gone.
     """
 
@@ -159,7 +159,7 @@ def score(outcomes: Sequence[Outcome], wanted: int) -> Score:
 
 
 def _missing_sides(outcomes: Iterable[Outcome]) -> list[str]:
-    """A bench that was shown only one side of the limit has not been shown to tell them apart."""
+    """A bench that was tested on one side of the limit only has not proven that it distinguishes the two."""
     truths = [one.true_ms for one in outcomes if not one.void and one.true_ms is not None]
     missing = []
     if not any(true >= LIMIT_MS + CLEAR_MS for true in truths):

@@ -57,7 +57,7 @@ class Link:
         return answer
 
     def close(self) -> None:
-        """Hang up; the responder goes on."""
+        """Close the connection; the responder continues."""
         self._lines.close()
         self._socket.close()
 
@@ -113,7 +113,7 @@ class Stand:
             raise BenchError("responder", f"asked for {power_w:.0f} W, the inverter stands at {found_w:.0f} W")
 
     def _judged(self, latency: Latency, outcome: Outcome) -> Outcome:
-        """What a certification would say; it knows nothing of the truth."""
+        """The verdict that a certification would give, without knowledge of the true times."""
         self.parts.controller.require_alive()
         t1_s = latency.t1_s if latency.t1_s is not None else latency.t0.time_s + LIMIT_MS / 1000.0
         void = latency.unclear or self.bench.disturbed(latency.t0.time_s, t1_s)

@@ -1,4 +1,4 @@
-"""The offset between frame stamps and digitizer, measured with an edge that both see: `v2g-bench calibrate`.
+"""The offset between frame timestamps and digitizer, measured with an edge that both see: `v2g-bench calibrate`.
 
 The rig's sync line goes to the digitizer's trigger and, for this, to its input as well. The bench knows when the line
 rose; the record shows when the digitizer saw it rise. What lies between is the latency of the trigger, and goes into

@@ -1,4 +1,4 @@
-"""What the plant knows of a trial, put beside what the bench has measured; the bench's verdict is taken before."""
+"""The true times of a trial by the plant, compared with what the bench measured; the bench's verdict comes first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -44,7 +44,7 @@ def open_buses(
 ) -> tuple[dict[str, dict[str, Any]], str]:
     """(bus name -> arguments of `can.buses.open_bus`, what they are in words). Hubs that are needed run afterwards.
 
-    Where the kernel lacks one SocketCAN channel all buses are userland ones, with a note; BenchError with the mend if
+    Where the kernel lacks one SocketCAN channel all buses are userland ones, with a note; BenchError with a hint if
     strict, or on a hardware rig.
     """
     buses = loaded.rig.bus

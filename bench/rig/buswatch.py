@@ -1,6 +1,6 @@
-"""What ends a test with ERROR because a bus is sick: bus-off, an interface that went down, a capture that failed.
+"""What ends a test with ERROR because a bus is faulty: bus-off, an interface that went down, a capture that failed.
 
-A controller is never judged by what it did while its bus was gone; the cause is named, with what mends it.
+A controller is never judged by what it did while its bus was gone; the cause is named, with the remedy.
 """
 
 from typing import Any, Protocol

@@ -1,6 +1,6 @@
-"""`v2g-bench check`: opens every part of a rig by itself and says what answers, who it is, and what is sick.
+"""`v2g-bench check`: opens each part of a rig on its own and reports what answers, its identity, and what is faulty.
 
-A sick part does not keep the others from being looked at: the engineer at the bench wants the whole list.
+A faulty part does not keep the others from being checked: the engineer at the bench wants the whole list.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ CONTACTORS_S = 10.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: the part, whether it is in order, and who it is or what is wrong and how to mend it."""
+    """One line: the part, whether it is in order, and who it is or what is wrong and how to fix it."""
 
     part: str
     ok: bool

@@ -63,7 +63,7 @@ class LogTail:
             self._before = self._end_of(file, self._start)
 
     def since_mark(self) -> str:
-        """The text written since the mark; all of it where the file was begun anew meanwhile. BenchError as `mark`."""
+        """The text written since the mark; all of it where the file was started again meanwhile. BenchError as `mark`."""
         with self._readable(), self.path.open("rb") as file:
             same = file.seek(0, os.SEEK_END) >= self._start and self._end_of(file, self._start) == self._before
             start = file.seek(self._start if same else 0)

@@ -2,7 +2,7 @@
 
 The bench sees of it what it would see of a stranger's controller: CAN, Modbus, its command line and its log.
 States: new --start--> running --stop--> stopped, at the end `close`; a guard ends it where the bench no longer can;
-`alive()` tells a controller that crashed from one that tripped.
+`alive()` distinguishes a crashed controller from one that tripped.
 
     kind        it runs                         its commands and its log are
     process     as long as the bench wants      here
@@ -71,7 +71,7 @@ class Controller:
         return self._runs or "start" in self.dut.commands
 
     def start(self) -> None:
-        """Start it and wait until its log has a line; BenchError if it dies or says nothing. See `restarts`."""
+        """Start it and wait until its log has a line; BenchError if it dies or logs nothing. See `restarts`."""
         self.log.open()
         if not self.restarts:
             return
@@ -197,14 +197,14 @@ class Controller:
         return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
 
     def version(self) -> str:
-        """What the program says to --version; empty where it does not answer or the bench does not start it."""
+        """The program's output for --version; empty where it does not answer or the bench does not start it."""
         if not self._runs:
             return ""
         told = self._told([self._fill(self.dut.command[0]), "--version"])
         return told.strip().removeprefix(self.dut.name).strip()
 
     def _told(self, words: list[str]) -> str:
-        """What a program says where the controller runs; empty where it fails."""
+        """The output of a program on the controller's host; empty where it fails."""
         try:
             told = subprocess.run(
                 self._host.argv(words), capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""exchanges.jsonl: everything that the bench has said to inverter and instruments, and what they answered, as it happened.
+"""exchanges.jsonl: everything that the bench sent to inverter and instruments, and their answers, in order of time.
 
 One line for each message, at once in the file: bench clock (s), part, direction (">" to the part, "<" from it, "!" trouble),
 and the words: SCPI as text (a block by its length: its samples are in the waveforms), Modbus as the hexadecimal frame.
@@ -18,7 +18,7 @@ Note = Callable[[float, str, str], None]
 
 
 class Exchanges:
-    """The file; parts write into it from any thread. A disk that refuses is told by `check` and `close`, not to the part."""
+    """The file; parts write into it from any thread. A disk error is raised by `check` and `close`, not to the part."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""What an open rig hears on the controller's bus: values, frames, and whether a time measured on it is to be trusted."""
+"""What an open rig receives on the controller's bus: values, frames, and whether a time measured on it is valid."""
 
 from collections.abc import Callable
 from typing import Any
@@ -50,9 +50,9 @@ class Hearing(Opening):
         return values[role]
 
     def latest_all(self) -> dict[str, float]:
-        """The newest sound value of every role heard during the last second; BenchError as `pause`, or for a sick bus.
+        """The newest good value of every role received during the last second; BenchError as `pause`, or for a bus error.
 
-        What the controller sent before it was started anew is not heard.
+        What the controller sent before its last start is ignored.
         """
         self.guard.check()
         self.require_buses()

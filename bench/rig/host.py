@@ -15,7 +15,7 @@ from typing import IO, Protocol
 
 from v2g_bench.errors import BenchError
 
-ALIVE_S, ALIVE_COUNT = 2, 3  # a connection that says nothing for that long is lost
+ALIVE_S, ALIVE_COUNT = 2, 3  # a connection that is silent for that long is lost
 CONNECT_S = 5
 SSH_FAILED = 255
 KILLED = 128 + 9  # what the shell says of a program that SIGKILL ended
@@ -85,7 +85,7 @@ class SshHost:
         return [ssh, *self._options, *(word for one in own for word in ("-o", one)), self.name, shlex.join(words)]
 
     def failed(self, said: str) -> BenchError:
-        """What ssh's own exit status stands for."""
+        """The error that ssh's own exit status means."""
         mend = f"try: ssh -o BatchMode=yes {shlex.join([*self._options, self.name])} true"
         words = " / ".join(said.strip().splitlines()[:3]) or "it said nothing"
         return BenchError("dut.host", f"ssh to {self.name} failed: {words}", mend)

@@ -1,7 +1,7 @@
 """Faults on this rig: injected, proven on the bus by readback, and always taken back.
 
-The stamp of the frame that first carries the fault is t0 of whatever is measured. It comes from the bus, never from the
-moment at which somebody asked for the fault.
+The timestamp of the frame that first carries the fault is t0 of the measurement. It comes from the bus, never from the
+moment at which the fault was requested.
 """
 
 import json

@@ -30,7 +30,7 @@ class Instruments:
         self._calibrated: dict[str, Calibrated] = {}
 
     def open(self, name: str, resource: str, log: Note, later: Callable[[str, Callable[[], None]], None]) -> str:
-        """Open one at its resource, and say who it is; `later` is told how it is closed."""
+        """Open one at its resource, and return its identity; `later` receives the function that closes it."""
         meter = self._loaded.rig.meters.named()[name]
         options: dict[str, Any] = dict(meter.options) | ({"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {})
         options |= {"backend": meter.backend, "timeout_s": meter.timeout_s}

@@ -1,4 +1,4 @@
-"""Rig files: found by name or path, read, checked; every error names file, key and mend.
+"""Rig files: found by name or path, read, checked; every error names file, key and a hint.
 
 >>> load_rig("virtual").rig.name
 'virtual'
@@ -46,10 +46,10 @@ def shipped_rigs() -> dict[str, Path]:
 
 
 def load_rig(name_or_path: str) -> LoadedRig:
-    """Read and check one rig file; BenchError with file, key and mend for whatever is wrong in it."""
+    """Read and check one rig file; BenchError with file, key and a hint for anything invalid in it."""
     path = _find(name_or_path)
     text = read_text(path, "can you read that file?")
-    data = toml_of(text, str(path), "mend that line; the format is described at toml.io")
+    data = toml_of(text, str(path), "fix that line; the format is described at toml.io")
     return LoadedRig(
         validated(Rig, data, str(path), f"try: v2g-bench check --rig={name_or_path}", root="rig"), path, text
     )

@@ -1,6 +1,6 @@
 """How any rig is opened and closed: step by step, and in the reverse order, each part on its own.
 
-Whoever opens a rig names its `steps`; a part that is open says with `_later` how it is closed. What failed to close is one
+Whoever opens a rig names its `steps`; a part that is open registers with `_later` how it is closed. What failed to close is one
 error at the end. Every rig begins with the database of its BMS.
 """
 
@@ -97,7 +97,7 @@ class Opening:
         self._closers.append((name, close))
 
     def _troubles(self) -> list[str]:
-        """What went wrong besides, and has to be said when all is closed."""
+        """Further errors that have to be reported when all is closed."""
         return []
 
     def _open_database(self) -> str:

@@ -61,7 +61,7 @@ class Operator:
     def restart(self) -> None:
         """The controller ended and started again, with its past, and heard on the bus again.
 
-        NotApplicable where the rig cannot do that; BenchError where it says nothing within the rig's `dut.ready_s`.
+        NotApplicable where the rig cannot do that; BenchError where it does not answer within the rig's `dut.ready_s`.
         """
         controller = self._parts.controller
         if controller.dut.kind != "external":
@@ -74,7 +74,7 @@ class Operator:
         self._hear_again(since_s=self._parts.clock.now_s())
 
     def _hear_again(self, since_s: float) -> None:
-        """Until whatever the controller says on the bus has come once more: a test may ask for it now."""
+        """Wait until each of the controller's messages has been received again: a test may read them now."""
         parts, dut = self._parts, self._parts.controller.dut
         for role in filter(parts.db.has, EMS_ROLES):
             left_s = max(0.0, since_s + dut.ready_s - parts.clock.now_s())

@@ -1,4 +1,4 @@
-"""Two wires that this machine can raise: GPIO pins or a serial port's handshake lines, told apart by the kernel call alone.
+"""Two wires that this machine can raise: GPIO pins or a serial port's handshake lines, which differ in the kernel call only.
 
 with open_output(Sync(kind="gpio", device="/dev/gpiochip0", trigger=17, mark=27)) as output:
     output.set(trigger=True, mark=True)     # one call: both edges at once

@@ -1,4 +1,4 @@
-"""What a rig's parts offer to those who test with them, whatever kind of rig it is.
+"""The interface of a rig's parts for tests, the same for every kind of rig.
 
 `OpenRig` has real time, processes and wires; `v2g_bench.sim.rig.SimRig` has none of them. `open_parts` chooses.
 """
@@ -34,7 +34,7 @@ class EmulatedWorld(Protocol):
 
 
 class BusRecord(Protocol):
-    """What the bench's own node has heard."""
+    """What the bench's own node has received."""
 
     def frames(self, frame_id: int | None = None, since_s: float = ..., *, is_extended: bool = False) -> Columns:
         """The frames stamped at or after `since_s`."""
@@ -130,7 +130,7 @@ class Parts(Protocol):
         ...
 
     def latest_all(self) -> dict[str, float]:
-        """The newest sound value of every role heard during the last second."""
+        """The newest good value of every role received during the last second."""
         ...
 
     def physical(self) -> dict[str, float]:
@@ -211,7 +211,7 @@ def emi_mark(rig: Rig) -> str:
 
 
 def plant_config(rig: Rig, seed: int, dbc: Path, roles: Mapping[str, Any]) -> dict[str, Any]:
-    """What the emulated world of this rig is told, without its bus and its control socket; see `plant.settings`."""
+    """The configuration of this rig's emulated world, without its bus and its control socket; see `plant.settings`."""
     meters = {
         name: {"driver": meter.driver, "transport": meter.transport}
         | ({"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {})

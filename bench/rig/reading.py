@@ -16,7 +16,7 @@ from v2g_bench.metrology.waveform import Waveform
 
 @dataclass(frozen=True)
 class Reading:
-    """One quantity. value: None where nothing could be measured, and `why` says so.
+    """One quantity. value: None where nothing could be measured, and `why` gives the reason.
 
     basis: what the value was computed from (see `v2g_bench.basis`); record: the waveform that it needs for that.
     """

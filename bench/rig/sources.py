@@ -42,7 +42,7 @@ LEAST_FRAMES = 5
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the sources of one quantity say. apart: between those two that are furthest from each other, in their U's."""
+    """The values of one quantity from its sources. apart: between those two that are furthest from each other, in their U's."""
 
     quantity: str
     readings: tuple[Reading, ...]
@@ -77,7 +77,7 @@ class Rms:
 
 @dataclass
 class Sources:
-    """Compares, tells who wants to know, and remembers how far apart the sources of a quantity were."""
+    """Compares, notifies `told`, and remembers how far apart the sources of a quantity were."""
 
     parts: Parts
     told: Callable[[Comparison], None] = lambda comparison: None
@@ -90,7 +90,7 @@ class Sources:
         return [Component.rectangular(DOUBT, apart, source="see the comparison of the sources")] if apart else []
 
     def hold(self, quantity: str, *readings: Reading | None) -> Comparison | None:
-        """Compare, remember, tell."""
+        """Compare, remember, notify."""
         found = compare(quantity, [one for one in readings if one is not None])
         if found is not None:
             if not found.agreed:
@@ -162,7 +162,7 @@ class Sources:
             self.doubts["AC power"] = max(doubt_w, self.doubts.get("AC power", 0.0))
 
     def during(self, waveform: Waveform, zero_a: float, gain_rel: float, source: str) -> None:
-        """The digitizer's record beside what the BMS said of the current in the same time, frame by frame."""
+        """The digitizer's record compared with the current that the BMS reported in the same time, frame by frame."""
         frames = self.parts.capture.frames(since_s=waveform.start_s)
         stamp_s, bms_a = signal(frames, self.parts.db, "pack_current", since_s=waveform.start_s + FRESH_S)
         heard = [(t, a) for t, a in zip(stamp_s, bms_a, strict=True) if t <= waveform.end_s]
@@ -178,7 +178,7 @@ class Sources:
         self.hold("DC current", digitizer, self._bms("pack_current", {"pack_current": bms_mean_a}))
 
     def _bms(self, role: str, seen: Mapping[str, float]) -> Reading | None:
-        """What the BMS says in a role, with what the rig file says of its accuracy; None where it says nothing."""
+        """The BMS's value of a role with its accuracy by the rig file; None where there is none."""
         if role not in seen:
             return None
         return by_bms(self.parts.loaded.rig, role, seen[role], self.parts.db.resolution(role))

@@ -12,7 +12,7 @@ PULSE_S = 0.005
 
 
 class NoClockLink(Exception):
-    """The bench cannot tell a time between two instruments."""
+    """The bench cannot measure a time between two instruments."""
 
 
 class Pause(Protocol):
@@ -56,7 +56,7 @@ class WiredSync:
 
 
 class NoSync:
-    """No line is wired: nothing joins the digitizer's clock to that of the frames, and a latency cannot be told."""
+    """No line is wired: nothing joins the digitizer's clock to that of the frames, and a latency cannot be measured."""
 
     marks = False
 

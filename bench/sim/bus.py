@@ -1,8 +1,8 @@
 """The CAN bus of a simulation, and what the bench captures of it.
 
-A frame takes its bits' time on the wire and waits for the one before it; it is complete, stamped and heard by all other
+A frame takes its bits' time on the wire and waits for the one before it; it is complete, timestamped and received by all other
 nodes in the same instant. There is no arbitration by identifier (first come, first served), no error frame, no stuff
-bit, and nobody ever fails to acknowledge.
+bit, and every frame is acknowledged.
 """
 
 from collections.abc import Callable
@@ -48,11 +48,11 @@ class SimBus:
         self.log = FrameStore()
 
     def join(self, node: object, hears: Hears, name: str = "ems") -> None:
-        """A node that hears all frames but its own; `name` tells it from others where the bus has physics."""
+        """A node that receives all frames but its own; `name` identifies it where the bus has physics."""
         self._nodes.append((node, hears))
 
     def leave(self, node: object) -> None:
-        """It hears no more."""
+        """It receives no more frames."""
         self._nodes = [known for known in self._nodes if known[0] is not node]
 
     def send(self, node: object, message: can.Message) -> None:
@@ -110,7 +110,7 @@ class SimCapture:
         return found[0]
 
     def stop(self) -> None:
-        """Write the file: the whole log as BLF, stamps on the simulated wall clock."""
+        """Write the file: the whole log as BLF, timestamps on the simulated wall clock."""
         if self._path is None:
             return
         columns = self._store.since(float("-inf"))

@@ -74,9 +74,9 @@ class _Sender:
 
 
 class SimEms:
-    """The core with its two faces: what comes in goes to the core, what comes back is carried out in order.
+    """The core with its two interfaces: inputs go to the core, the actions it returns are carried out in order.
 
-    A core that raises has crashed: the inverter is told to stop, and nothing is done any more (`crash` says why).
+    A core that raises has crashed: the inverter is commanded to stop, and nothing more is done (`crash` is the reason).
     """
 
     def __init__(
@@ -221,7 +221,7 @@ class SimController(Controller):
         self.starts += 1
 
     def forget(self) -> None:
-        """Nothing of the run before is there at the next start."""
+        """Delete what the previous run has stored."""
         self._kept = {}
         shutil.rmtree(self._folder / "state", ignore_errors=True)
 

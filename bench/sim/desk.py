@@ -75,7 +75,7 @@ class SimDesk:
 
     @property
     def codes(self) -> Callable[[], dict[str, Any]]:
-        """What the last readout of trouble codes said."""
+        """The result of the last readout of trouble codes."""
         return self._requests.codes
 
     @codes.setter

@@ -1,4 +1,4 @@
-"""The bench's look at the simulated inverter: what its registers would say, without asking for them."""
+"""The bench's view of the simulated inverter: the values of its registers, without a Modbus request."""
 
 from v2g_bench.inverter.client import InverterIdentity
 from v2g_bench.inverter.port import InverterReading

@@ -40,7 +40,7 @@ class SimLoop(asyncio.AbstractEventLoop):
     """What asyncio programs need of a loop that never sleeps: timers, tasks, futures, streams in memory.
 
     It is the running loop while events of its timeline happen, and inside `entered`.
-    Nothing runs by itself: the timeline runs it. `trouble`: what no task has taken care of, in order.
+    Nothing runs by itself: the timeline runs it. `trouble`: exceptions that no task has handled, in order.
     """
 
     def __init__(self, timeline: Timeline, network: Network) -> None:
@@ -133,7 +133,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self.trouble.append(context)
 
     async def create_connection(self, factory: Callable[[], asyncio.Protocol], host: str, port: int) -> Any:  # type: ignore[override]
-        """A stream to whoever listens there; OSError where nobody does."""
+        """A stream to the listener at this address; OSError where there is none."""
         return await self._network.connect(self, factory, (host, port))
 
     async def create_server(self, factory: Callable[[], asyncio.Protocol], host: str, port: int = 0) -> Any:  # type: ignore[override]

@@ -52,7 +52,7 @@ class SimTransport(asyncio.Transport):
             self._protocol.data_received(data)
 
     def close(self) -> None:
-        """Both ends hear of it: this one soon, the other after the transit."""
+        """Both ends are notified: this one soon, the other after the transit."""
         if self._closing:
             return
         self._closing = True
@@ -94,7 +94,7 @@ class SimServer:
         self.sockets = [_Socket(address)]
 
     def close(self) -> None:
-        """Accept nobody any more."""
+        """Accept no more connections."""
         self._network.leave(self._address)
 
     async def wait_closed(self) -> None:
@@ -123,7 +123,7 @@ class Network:
         self._listening.pop(address, None)
 
     async def connect(self, loop: asyncio.AbstractEventLoop, factory: Factory, address: Address) -> Any:
-        """Transport and protocol of a new stream, after one transit there and back; OSError where nobody listens."""
+        """Transport and protocol of a new stream, after one transit there and back; OSError where there is no listener."""
         here = ("127.0.0.1", self._next_port())
         await asyncio.sleep(2 * TRANSIT_S)
         accept = self._listening.get(address)

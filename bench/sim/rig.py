@@ -36,7 +36,7 @@ from v2g_bench.sim.wirebus import SimWireBus
 
 START_S = 1000.0  # where the simulated clock begins: far from zero, so that nothing takes it for a duration
 IN_FLIGHT_S = 0.05
-SYNC_ANSWER_S = 50e-6  # from the edge on the sync line until the bench is told when it was
+SYNC_ANSWER_S = 50e-6  # from the edge on the sync line until its time is reported to the bench
 MARK = (
     "simulated: virtual clock, computing takes no time, no scheduling, no bus arbitration or errors, "
     f"Modbus transit {1e6 * TRANSIT_S:.0f} us each way; latencies are those of the design, not of an implementation"
@@ -82,10 +82,10 @@ class SimRig(Opening):
         """Nothing: simulated time does not hang."""
 
     def allow_silence(self, allowed: bool) -> None:
-        """Nothing: nobody watches a simulated bus."""
+        """Does nothing: a simulated bus has no supervisor."""
 
     def require_buses(self) -> None:
-        """A simulated bus is never sick."""
+        """A simulated bus never fails."""
 
     @property
     def faults(self) -> PlantClient:

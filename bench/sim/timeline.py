@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from v2g_bench.errors import BenchError
 
-# The simulated wall clock: zero of the simulated clock is 2000-01-01 UTC. A BLF file takes no stamp of 1970 for a time.
+# The simulated wall clock: zero of the simulated clock is 2000-01-01 UTC. A BLF file does not accept a timestamp of 1970.
 WALL_EPOCH_S = 946_684_800.0
 
 # So many events without any progress of time: something asks for itself for ever.

@@ -1,6 +1,6 @@
 """The CAN bus of a simulation with its physics: the same core as on the userland bus, under the simulated clock.
 
-The bench is a node of its own ("bench"): it acknowledges, and the log is what it has heard, its error frames included.
+The bench is a node of its own ("bench"): it acknowledges, and the log is what it has received, its error frames included.
 """
 
 from typing import Any

@@ -86,7 +86,7 @@ class Wire(Health):
             self._hold_dominant(at_s)
         elif not on and self._short_since_s is not None:
             self._short_since_s = None
-            # Error delimiter and intermission, and everybody begins anew.
+            # Error delimiter and intermission, then all nodes may begin again.
             self._free_s = self._idle_from_s = max(self._free_s, at_s + (DELIMITER + INTERMISSION) * self.timing.bit_s)
 
     def cut(self, node: Node, off: bool, at_s: float) -> None:
@@ -209,7 +209,7 @@ class Wire(Health):
             self._settle(senders, others, end_s)
 
     def _judge(self, begin_s: float, sender: Node, senders: list[Node], clash: dict[Node, list[int]]) -> None:
-        """The frame meets a hit, a clash, or nobody who acknowledges it."""
+        """The frame meets a hit, a clash, or no acknowledging node."""
         item = sender.queue[0]
         code = encoded(item.frame)
         receivers = [node for node in self.nodes if node.takes_part and node not in senders]

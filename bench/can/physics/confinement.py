@@ -35,7 +35,7 @@ class Confinement:
         self._judge()
 
     def received(self) -> None:
-        """A frame of another has been heard without error."""
+        """A frame of another node has been received without error."""
         self.rec = min(self.rec - 1, PASSIVE - 1) if self.rec > 0 else 0
         self._judge()
 

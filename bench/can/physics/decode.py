@@ -100,7 +100,7 @@ def decode(bits: str) -> Reception:
 
 
 def _until_checksum(reader: _Reader) -> tuple[WireFrame, bool]:
-    """The frame that the bits say, and whether its checksum fits."""
+    """The frame that the bits encode, and whether its checksum fits."""
     frame_id, remote, extended = int(reader.take(12), 2) & 0x7FF, reader.take(1) == "1", reader.take(1) == "1"
     if extended:
         frame_id = frame_id << 18 | int(reader.take(18), 2)

@@ -40,7 +40,7 @@ class Encoded(NamedTuple):
 
 
 def encode(frame: WireFrame, *, acknowledged: bool = True) -> Encoded:
-    """The frame as it stands on the wire."""
+    """The frame as it is on the wire."""
     body = frame.body()
     if frame.fd:
         front, places = stuffed(body, last=False)

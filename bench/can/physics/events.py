@@ -1,4 +1,4 @@
-"""What a bus tells: frames that were complete, and trouble."""
+"""The events of a bus: frames that were complete, and errors."""
 
 from typing import Any, NamedTuple
 

@@ -100,5 +100,5 @@ class WireFrame(NamedTuple):
 
     @property
     def brs_place(self) -> int:
-        """Where the BRS bit stands in the header; only FD frames have one."""
+        """The position of the BRS bit in the header; only FD frames have one."""
         return 35 if self.extended else 16

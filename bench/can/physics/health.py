@@ -21,7 +21,7 @@ Level = tuple[str, bool]  # state, and whether a counter has reached the warning
 
 
 class Health:
-    """The nodes of one bus and their states; what happens to them is told in `_now`."""
+    """The nodes of one bus and their states; their events are collected in `_now`."""
 
     def __init__(self, timing: BitTiming) -> None:
         self.timing = timing
@@ -63,7 +63,7 @@ class Health:
                 if 0 <= at + FLAG < outcome.flags_end:
                     node.counters.receive_error(heavy=True)
             elif kind != "ack" or node.counters.state == "active" or heard_flag:
-                # A passive transmitter that nobody acknowledges, and that hears no flag, does not count further.
+                # A passive transmitter that no node acknowledges, and that sees no flag, does not count further.
                 node.counters.transmit_error()
             self._troubled = True
             self._now.append(self._trouble(at_s, node, kind, transmits))

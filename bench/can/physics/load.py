@@ -1,4 +1,4 @@
-"""How busy the wire is: the share of the time in which somebody sends, over the last second."""
+"""How busy the wire is: the share of the time in which a node sends, over the last second."""
 
 import math
 from collections import deque

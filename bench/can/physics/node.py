@@ -44,7 +44,7 @@ class Node:
 
     @property
     def takes_part(self) -> bool:
-        """It hears, acknowledges and destroys what it finds wrong."""
+        """It receives, acknowledges, and destroys frames in which it finds an error."""
         return self.attached and self.counters.state != "off"
 
     def full(self) -> bool:

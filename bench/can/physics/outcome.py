@@ -114,7 +114,7 @@ def _seen_through(
     found: dict[Node, tuple[int, str]],
     accepted: dict[Node, WireFrame],
 ) -> Outcome:
-    """Nobody destroyed the frame: it is good if somebody acknowledged it."""
+    """No node destroyed the frame: it is good if one acknowledged it."""
     end = len(code.bits) - 1
     if any(node not in found or found[node][0] > code.ack for node in receivers) or len(transmitters) > 1:
         heard = {node: accepted.get(node, frame) for node in receivers if node not in found}

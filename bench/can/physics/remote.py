@@ -29,7 +29,7 @@ class RemoteWire:
             raise BenchError(self._where, f"cannot be reached: {error.strerror or error}") from error
         if len(answer) != wire.WELCOME.size:
             self._sock.close()
-            raise BenchError(self._where, "the hub has no wire", "say physics = true in [bus.main] of the rig")
+            raise BenchError(self._where, "the hub has no wire", "set physics = true in [bus.main] of the rig")
 
     def close(self) -> None:
         """Leave; what was set stays."""

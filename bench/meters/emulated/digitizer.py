@@ -1,6 +1,6 @@
 """What all emulated digitizers have in common: one record of the voltage over a shunt, with errors of the instrument's own.
 
-A subclass says what its commands do; here are the record (when which sample is taken), the edge at the trigger input, and
+A subclass defines its commands; here are the record (when which sample is taken), the edge at the trigger input, and
 the samples: mean over the aperture, gain, offset and time base drawn once from the seed (evenly within ± the half-width),
 Gaussian noise, and the converter's steps.
 """

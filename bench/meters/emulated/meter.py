@@ -91,7 +91,7 @@ class EmulatedMeter(Instrument):
         """An edge on the rig's sync line at `time_s` (bench clock); meters without that input do not see it."""
 
     def execute(self, message: str) -> Exchange:
-        """One program message, spoiled as `defects` say."""
+        """One program message, damaged as `defects` describe."""
         return _Defective(super().execute(message), self)
 
     def error_within(self, half_width: float) -> float:

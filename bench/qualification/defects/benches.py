@@ -1,4 +1,4 @@
-"""What is broken of the bench itself, the process that certifies.
+"""Defects of the bench itself, the process that certifies.
 
 PATCHES: what breaks its code; those `AFTER_PREPARING` come once it has prepared the rig for a test, the others before.
 ON_THE_RIG: what breaks the open rig that it has prepared.

@@ -1,8 +1,8 @@
-"""What is broken on purpose, as data: each defect with the check that has to notice it, and the words it has to use.
+"""What is broken on purpose, as data: each defect with the check that must detect it, and the reason that it must give.
 
 check: a requirement ("SAF-01"), a campaign ("campaign shutdown"), or "verify" (the recomputation of a run's evidence).
 verdict: of the requirement, or the invariants of the campaign that must fail, or "wrong" for verify.
-reason: a regular expression that must be found in what the check said. tests: as for pytest -k; without, all files that
+reason: a regular expression that must match the check's output. tests: as for pytest -k; without, all files that
 have a test of the requirement are run.
 """
 
@@ -17,7 +17,7 @@ Kind = Literal["controller", "part", "bench"]
 class Defect:
     """One thing that is broken; see the module's text. near_miss: inside the limit by little, and must pass.
 
-    core: the factory in `controllers`; parts: what `plugin` makes sick; bench: the name in `benches`; tamper: a file of
+    core: the factory in `controllers`; parts: the defects that `plugin` sets; bench: the name in `benches`; tamper: a file of
     the run that is changed afterwards. alone: it breaks this requirement, and no other may be blamed for it.
     emulated: also run on the emulated rigs.
     """
@@ -38,7 +38,7 @@ class Defect:
 
     @property
     def reference(self) -> str:
-        """MODULE:FACTORY of its controller; "" for the sound one."""
+        """MODULE:FACTORY of its controller; "" for the one without defects."""
         return f"{CONTROLLERS}:{self.core}" if self.core else ""
 
 

@@ -1,10 +1,10 @@
 """A pytest plugin that breaks one thing in a certification: `pytest -p v2g_bench.qualification.defects.plugin`.
 
-The environment names what (`V2G_SEEDED`, as JSON): parts of the emulated world that turn sick, and one defect of the
+The environment names what (`V2G_SEEDED`, as JSON): parts of the emulated world that become defective, and one defect of the
 bench itself (`benches`). Controllers need no plugin: the rig file starts the broken one.
 
-Parts and their defects are those of the plant's control socket; they turn sick at "start" (after the bench has prepared
-the rig for a test) or at "power" (once a test's power stands).
+Parts and their defects are those of the plant's control socket; they become defective at "start" (after the bench has prepared
+the rig for a test) or at "power" (once a test's power is steady).
 """
 
 import json
@@ -28,7 +28,7 @@ def seeded() -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def seeded_parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sick parts of one test; the next one begins with a healthy rig again."""
+    """The defective parts of one test; the next one begins with a rig without defects."""
     sick = seeded().get("parts", [])
     if not sick or "bench" not in request.fixturenames:
         return

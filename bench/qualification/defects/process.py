@@ -80,7 +80,7 @@ def _begin(words: list[str], env: dict[str, str], cwd: str, said: str) -> None:
         status = _become(words)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
-    except BaseException:  # noqa: BLE001  (told in the output, as an interpreter does)
+    except BaseException:  # noqa: BLE001  (printed in the output, as an interpreter does)
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -37,7 +37,7 @@ SOUND = {"PASS", "held", str(Verdict.NOT_APPLICABLE)}
 
 @dataclass(frozen=True)
 class Found:
-    """What the bench said of one defect. tested: check -> verdict of everything that ran."""
+    """The bench's result for one defect. tested: check -> verdict of everything that ran."""
 
     name: str
     kind: str
@@ -103,7 +103,7 @@ def controls(defects: list[Defect]) -> list[tuple[str, str]]:
 
 
 def control(bench: Bench, check: str, tests: str) -> Found:
-    """The unbroken controller on the sound bench."""
+    """The controller without defects on the bench without defects."""
     sound = Defect(f"control: {check}", "controller", check, "PASS", "", tests)
     tested, said, fits = _campaign(bench, sound) if check.startswith("campaign") else _certify(bench, sound, True)
     good = fits and bool(tested) and set(tested.values()) <= SOUND
@@ -155,7 +155,7 @@ def _campaign(bench: Bench, defect: Defect) -> tuple[dict[str, str], str, bool]:
 
 
 def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, str], str, bool]:
-    """Requirement -> verdict, what was said, and whether the evidence verifies (True where that is not asked)."""
+    """Requirement -> verdict, the output, and whether the evidence verifies (True where that is not asked)."""
     with tempfile.TemporaryDirectory(prefix="v2g-defect-") as folder:
         reports = Path(folder) / "reports"
         command = ["pytest", f"--rig={_rig(bench, defect, Path(folder))}", f"--reports={reports}"]

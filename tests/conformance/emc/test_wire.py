@@ -84,7 +84,7 @@ def test_bus_off_of_the_bms_stops_the_transfer(wire, bench, trials, judge):
 
 @pytest.mark.req("EMC-03")
 def test_babbling_node_stops_the_transfer(wire, bench, trials, judge):
-    """A node that sends identifier 0 without a pause: nobody else is heard, and the current is gone in time."""
+    """A node that sends identifier 0 without a pause: no other node gets through, and the current ends in time."""
     limit_ms = bench.judging.silence_limit_ms
     for trial in trials:
         with bench.at_power(-3000), bench.recording(after_s=0.4 + limit_ms / 1000) as trace:

@@ -1,4 +1,4 @@
-"""What v2g-health says of the battery: its health, its cycles, its throughput, and when to think again."""
+"""What v2g-health reports of the battery: its health, its cycles, its throughput, and the review that is due."""
 
 import re
 
@@ -16,7 +16,7 @@ def numbers(text: str) -> list[float]:
 
 
 def says(bench, role: str) -> tuple[bool, str]:
-    """Whether v2g-health shows soon what the BMS sends in this role, within a step of the signal; what it said."""
+    """Whether v2g-health shows soon what the BMS sends in this role, within a step of the signal; and its output."""
     wanted, step, out = bench.signal(role), bench.resolution(role), ""
 
     def shown() -> bool:

@@ -12,7 +12,7 @@ RATING_W = 2000.0
 @pytest.mark.req("LIM-05")
 @pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
 def test_over_current_flag_ends_the_transfer(bench, judge, power_w):
-    """The BMS flags over-current: the power is taken away, and stays away while the flag stands."""
+    """The BMS flags over-current: the power goes to zero, and stays there while the flag is set."""
     with bench.at_power(power_w), bench.inject(OverCurrent()):
         bench.granted()
         with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:

@@ -1,4 +1,4 @@
-"""The log and the audit record: what they say of a fault and of an override, and that they say nothing without cause."""
+"""The log and the override audit trail: their entries on a fault and on an override, and none without cause."""
 
 import re
 
@@ -40,7 +40,7 @@ def test_no_code_without_a_fault(bench, judge):
     ids=["0x01A2", "0x09BD", "0x0B22"],
 )
 def test_code_stands_beside_its_description(bench, judge, fault, line):
-    """A little above its threshold: the line with the code says in words what it means, and no other code is there."""
+    """A little above its threshold: the line with the code describes it in words, and no other code is there."""
     bench.granted()  # until the controller knows the healthy pack
     with bench.inject(ABOVE[fault](bench.rig.dut.thresholds)):
         judge.logged(line, within_s=10)
@@ -60,7 +60,7 @@ def test_code_stands_beside_its_description(bench, judge, fault, line):
     ids=["0x01A2", "0x09BD", "0x0B22"],
 )
 def test_code_stands_beside_its_corrective_action(bench, judge, code, remedies):
-    """The line with the code says what to do about it."""
+    """The line with the code states what to do about it."""
     bench.granted()  # until the controller knows the healthy pack
     with bench.inject(ABOVE[code](bench.rig.dut.thresholds)):
         for remedy in remedies:

@@ -12,7 +12,7 @@ WATCHED_S = 1.5
 
 @pytest.mark.req("SAF-07")
 def test_nothing_flows_before_the_bms_is_heard(bench, judge):
-    """A controller that has never heard the BMS moves nothing, whatever is asked."""
+    """A controller that has never received a frame of the BMS moves no power, whatever is requested."""
     with bench.starting(BmsSilence()), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
         for power_w in (3000, -3000):
             bench.insist(power_w, for_s=(WATCHED_S - 0.3) / 2)
@@ -86,7 +86,7 @@ def test_danger_of_one_poll_is_not_missed(bench, trials, judge):
 
 @pytest.mark.req("SAF-15")
 def test_damaged_data_are_not_believed(bench, judge):
-    """Frames with a wrong checksum, too few to be noise: no trip, and the power stands as before."""
+    """Frames with a wrong checksum, too few to be noise: no trip, and the power stays as before."""
     bench.needs_protected_frames()
     with bench.at_power(3000), bench.recording(rate_hz=1000, after_s=4.0) as trace:
         with bench.inject(EmiNoise(flip_pct=bench.rig.dut.thresholds.packet_loss_pct / 2)) as noise:

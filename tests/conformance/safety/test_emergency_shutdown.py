@@ -17,7 +17,7 @@ NOT_ISOLATED_PCT = 10  # twice of what counts as isolated
 @pytest.mark.req("SAF-01")
 @POWERS_W
 def test_hot_cell_isolates(bench, trials, power_w):
-    """One cell above 45 °C: the current at the meter is gone inside 50 ms of the frame that says so."""
+    """One cell above 45 °C: the current at the meter ends within 50 ms of the frame that reports it."""
     for trial in trials:
         with bench.at_power(power_w), bench.recording() as trace:
             with bench.inject(OverTemperature(cell=17, to_c=45.5), phase_s=trial.phase_s) as fault:
@@ -28,7 +28,7 @@ def test_hot_cell_isolates(bench, trials, power_w):
 @pytest.mark.req("SAF-02")
 @POWERS_W
 def test_diverging_strings_isolate(bench, trials, power_w):
-    """Strings one step more than 300 mV apart: the current is gone inside 50 ms of the frame that says so."""
+    """Strings one step more than 300 mV apart: the current ends within 50 ms of the frame that reports it."""
     above_mv = 300 + max(1.0, 1000 * bench.resolution("string_voltage_difference"))
     for trial in trials:
         with bench.at_power(power_w), bench.recording() as trace:

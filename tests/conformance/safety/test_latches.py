@@ -1,4 +1,4 @@
-"""What a trip or a fallback leaves behind: it holds until somebody who may releases it, and over a restart as well."""
+"""The latch of a trip or a fallback: it holds until an authorised person releases it, and over a restart as well."""
 
 from contextlib import ExitStack
 
@@ -31,7 +31,7 @@ def test_trip_latches_until_an_authorised_reset(bench, judge):
 
 @pytest.mark.req("SAF-04")
 def test_reset_is_refused_while_another_danger_stands(bench, judge):
-    """The hot cell that tripped is over, but the strings diverge meanwhile: the reset is refused, the trip stands."""
+    """The hot cell that tripped is over, but the strings diverge meanwhile: the reset is refused, the trip remains."""
     with bench.at_power(-3000), ExitStack() as hot:
         hot.enter_context(bench.inject(HOT))
         bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
@@ -45,7 +45,7 @@ def test_reset_is_refused_while_another_danger_stands(bench, judge):
 
 @pytest.mark.req("SAF-12")
 def test_trip_outlives_another_fault(bench, judge):
-    """The pack is safe again after a trip, the BMS falls silent and comes back: the trip still stands."""
+    """The pack is safe again after a trip, the BMS falls silent and comes back: the trip still holds."""
     with bench.at_power(-3000):
         with bench.inject(HOT):
             bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
@@ -110,7 +110,7 @@ def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge):
 
 @pytest.mark.req("SAF-17")
 def test_trouble_code_alone_keeps_v2g_off(bench, judge):
-    """The BMS holds a code for cell imbalance and no flag says so: it is read in time, and then nothing is discharged."""
+    """The BMS holds a code for cell imbalance without a flag: it is read in time, and then nothing is discharged."""
     bench.needs("dtc_count")
     with bench.at_power(-3000):
         with bench.inject(ImbalanceCode()):

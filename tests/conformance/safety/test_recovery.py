@@ -13,7 +13,7 @@ def released(bench) -> bool:
 
 
 def flows_again(bench, judge) -> None:
-    """3 kW of discharge, asked for anew, within the time that the rig grants a controller that begins."""
+    """3 kW of discharge, requested again, within the time that the rig grants a controller after its start."""
     ready_s = bench.rig.dut.ready_s
     judge.holds("nothing stays latched", bench.wait_until(lambda: released(bench), within_s=ready_s, poll_s=0.1))
     with bench.asking(-3000, within_s=ready_s):
@@ -23,7 +23,7 @@ def flows_again(bench, judge) -> None:
 @pytest.mark.req("SAF-18")
 @pytest.mark.parametrize("fault", [BmsSilence(), OverCurrent(), NOISE], ids=["bms-silence", "over-current", "noise"])
 def test_fallback_ends_with_its_cause(bench, judge, fault):
-    """The BMS falls silent, flags over-current or is disturbed, and is sound again: power flows as asked."""
+    """The BMS falls silent, flags over-current or is disturbed, and recovers: power flows as requested."""
     with bench.at_power(-3000), bench.inject(fault):
         none_w = -bench.judging.no_discharge_w
         gone = bench.wait_until(lambda: bench.inverter_power().value > none_w, within_s=10)

@@ -41,7 +41,7 @@ def test_cold_pack_is_charged_slowly(bench, judge):
 
 @pytest.mark.req("THM-06")
 def test_thermal_log_tells_of_derating(bench, judge):
-    """The thermal monitor says why the discharge is lower than requested, and does not say so of a pack at 25 °C."""
+    """The thermal monitor reports why the discharge is lower than requested, and reports nothing of a pack at 25 °C."""
     told = re.compile(bench.rig.dut.derating_told)
     with bench.at_power(-RATED_W):
         cool = bench.controller.must("thermal").out

@@ -76,5 +76,5 @@ def test_a_world_is_copied_before_the_fault_and_never_after_it(told):
 
 
 def test_a_scenario_of_another_stand_is_refused(standing, told):
-    with pytest.raises(BenchError, match="belongs to another stand"):
+    with pytest.raises(BenchError, match="belongs to another operating point"):
         standing.play(told(stand=Stand(2, 50.0, 25.0, -3000.0)))

@@ -108,7 +108,7 @@ def test_what_no_longer_counts(loaded, result, tmp_path, change, said):
 
 def test_other_stamps_do_not_count(loaded, result, tmp_path):
     result.save(tmp_path)
-    assert "other stamps" in ask(loaded, tmp_path, stamps="SocketCAN")
+    assert "other timestamps" in ask(loaded, tmp_path, stamps="SocketCAN")
 
 
 def test_the_age_is_the_callers_to_choose(loaded, result, tmp_path):

@@ -161,8 +161,8 @@ def _instrument(run, **changes):
         (lambda run: {"instruments": _instrument(run, calibration_due="")}, "meters.dc_current: certificate 1"),
         (lambda run: {"instruments": _instrument(run, emulated=True)}, "meters.dc_current is emulated"),
         (lambda run: {"instruments": run.instruments[1:]}, "no measuring instrument"),
-        (lambda run: {"job": {}}, "does not say: laboratory"),
-        (lambda run: {"place": ""}, "does not say: place"),
+        (lambda run: {"job": {}}, "does not state: laboratory"),
+        (lambda run: {"place": ""}, "does not state: place"),
         (lambda run: {"requirements": []}, "its verdict is INCONCLUSIVE"),
     ],
 )

@@ -2,8 +2,8 @@
 
     v2g-daemon --config ems.toml --core v2g_bench.qualification.defects.controllers:hot_cell_ignored
 
-What is broken is the name of the module. Each public name in it is a factory: it takes EmsSettings and gives the Ems.
-`catalogue` says which check must notice which of them, and with what words.
+The name of the module is the area of the defect. Each public name in it is a factory: it takes EmsSettings and gives the Ems.
+`catalogue` lists which check must detect which of them, and for what reason.
 """
 
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""A danger is seen, and what is done about it is not all that has to be done."""
+"""A danger is detected, and the reaction is incomplete."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ class _ContactorsStay(Ems):
 
 
 class _InverterStays(_ContactorsStay):
-    """A trip neither opens the contactors nor tells the inverter to stop."""
+    """A trip neither opens the contactors nor stops the inverter."""
 
     def settle(self, now_s: float) -> list[Action]:
         return [action for action in super().settle(now_s) if not isinstance(action, StopInverter)]

@@ -24,7 +24,7 @@ class _FirstCauseOnly(EmergencyTrip):
 
 
 def reset_forgets_the_second_danger(settings: EmsSettings) -> Ems:
-    """The operator's reset is taken while another danger stands than the one that tripped."""
+    """The operator's reset is accepted while a danger other than the one that tripped is present."""
     return make.having(settings, trip=_FirstCauseOnly(make.trip_limits(settings)))
 
 
@@ -61,7 +61,7 @@ class _NeverAgain(BmsWatchdog):
 
 
 def silence_for_ever(settings: EmsSettings) -> Ems:
-    """A BMS that was silent once is not heard again."""
+    """Frames of a BMS that was silent once are ignored from then on."""
     sound = EmsParts.build(settings).watchdog
     return make.having(settings, watchdog=_NeverAgain(sound._timeouts_s, sound._recover_s, sound._startup_s))
 
@@ -131,12 +131,12 @@ def _looking_once(settings: EmsSettings, kind: type[_AtTheStart]) -> Ems:
 
 
 def discharge_runs_through_min_soc(settings: EmsSettings) -> Ems:
-    """A discharge that has begun goes on below MIN_SOC."""
+    """A discharge that has begun continues below MIN_SOC."""
     return _looking_once(settings, _AtTheStart)
 
 
 def charge_runs_through_max_soc(settings: EmsSettings) -> Ems:
-    """A charge that has begun goes on above MAX_SOC."""
+    """A charge that has begun continues above MAX_SOC."""
     return _looking_once(settings, _AtTheStartOfACharge)
 
 

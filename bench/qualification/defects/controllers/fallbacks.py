@@ -10,7 +10,7 @@ from v2g_bench.qualification.defects.controllers import make
 
 
 def gradient_not_derated(settings: EmsSettings) -> Ems:
-    """Says 0x01A2 and goes on as before."""
+    """Logs 0x01A2 and continues as before."""
     return make.tuned(settings, gradient_discharge_pct=100.0)
 
 
@@ -58,17 +58,17 @@ class _BoldInDivergence(_BoldParts):
 
 
 def noise_keeps_discharging(settings: EmsSettings) -> Ems:
-    """Says 0x0B22 and goes on discharging."""
+    """Logs 0x0B22 and continues to discharge."""
     return Ems(settings, _BoldInNoise.build(settings))
 
 
 def divergence_keeps_discharging(settings: EmsSettings) -> Ems:
-    """Says 0x09BD and goes on discharging."""
+    """Logs 0x09BD and continues to discharge."""
     return Ems(settings, _BoldInDivergence.build(settings))
 
 
 class _Leaky(Arbiter):
-    """In charge-only mode a little of the discharge goes on."""
+    """In charge-only mode a small discharge continues."""
 
     leak_w = 60.0
 

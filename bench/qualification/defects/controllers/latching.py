@@ -1,4 +1,4 @@
-"""What has to stand until somebody releases it, falls off by itself, or is released by what must not release it."""
+"""A latch that must hold until it is reset releases by itself, or by an event that must not release it."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ class _NotLatching(EmergencyTrip):
 
 
 def trip_does_not_latch(settings: EmsSettings) -> Ems:
-    """The trip is over when the pack says safe values again."""
+    """The trip ends when the pack reports safe values again."""
     return make.having(settings, trip=_NotLatching(make.trip_limits(settings)))
 
 
@@ -64,7 +64,7 @@ class _EasilyReset(EmergencyTrip):
 
 
 def reset_while_hot(settings: EmsSettings) -> Ems:
-    """The operator's reset is taken though the cell is still hot."""
+    """The operator's reset is accepted though the cell is still hot."""
     return make.having(settings, trip=_EasilyReset(make.trip_limits(settings)))
 
 
@@ -129,7 +129,7 @@ calibration_never_done = _counting(_NeverCalibrated)
 
 
 class _SoonGood(Ems):
-    """The noise latch falls off by itself once the line is good."""
+    """The noise latch releases by itself once the line is good."""
 
     def tick(self, now_s: float) -> list[Action]:
         if self.parts.signal.noisy is not None:
@@ -141,7 +141,7 @@ recovers_too_soon: make.Factory = _SoonGood
 
 
 class _SoonBalanced(CellImbalance):
-    """Forgets an imbalance with its flag; what a trouble code told it keeps."""
+    """Forgets an imbalance with its flag; one from a trouble code is kept."""
 
     def _judge(self, flag: bool, *, full: bool) -> None:
         if self.cause.startswith("trouble code"):

@@ -72,7 +72,7 @@ def micro_cycle_ignored(settings: EmsSettings) -> Ems:
 
 
 class _Stubborn(Ems):
-    """Says that it has reloaded and goes on with the old limits."""
+    """Reports a reload and continues with the old limits."""
 
     def command(self, command: Command, now_s: float) -> Reply:
         if isinstance(command, Reload):

@@ -1,4 +1,4 @@
-"""What the log and the record of overrides say: too little, too much, or something else than what was.
+"""The log and the override audit trail: too few entries, too many, or wrong ones.
 
 Two of the defects are of the shell around the core: their factories change the running process, which is the
 controller's own, or that of a simulation with no other controller in it.
@@ -65,7 +65,7 @@ def code_not_logged(settings: EmsSettings) -> Ems:
 
 
 class _InventsATimeout(EventBook):
-    """Says ERR_BMS_TIMEOUT with every trip."""
+    """Logs ERR_BMS_TIMEOUT with every trip."""
 
     def report(self, active: Mapping[Event, str], now_s: float) -> list[LogLine]:
         lines = super().report(active, now_s)
@@ -95,7 +95,7 @@ cries_wolf: make.Factory = _CriesWolf
 
 
 def override_unlogged(settings: EmsSettings) -> Ems:
-    """Keeps its record of overrides, and says nothing of them in the log."""
+    """Records overrides in the audit trail, and not in the log."""
     sound = requests.Requests._record
 
     async def record(self: Any, what: str, who: Any, answer: Any, before: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What all broken controllers are made with: the sound one, with a part or a threshold replaced."""
+"""Makes the controllers with defects: the reference controller with a part or a threshold replaced."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,16 +12,16 @@ STRINGS = "string_voltage_difference"
 
 
 def having(settings: EmsSettings, **parts: object) -> Ems:
-    """The sound controller with these parts replaced."""
+    """The reference controller with these parts replaced."""
     return Ems(settings, replace(EmsParts.build(settings), **parts))  # type: ignore[arg-type]
 
 
 def tuned(settings: EmsSettings, **thresholds: float) -> Ems:
-    """The sound controller with other thresholds."""
+    """The reference controller with other thresholds."""
     return Ems(replace(settings, thresholds=settings.thresholds.model_copy(update=thresholds)))
 
 
 def trip_limits(settings: EmsSettings) -> TripLimits:
-    """Where the sound controller trips."""
+    """Where the reference controller trips."""
     thresholds = settings.thresholds
     return TripLimits(thresholds.trip_temperature_c, thresholds.trip_string_difference_v)

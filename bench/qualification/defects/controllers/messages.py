@@ -50,7 +50,7 @@ def silence_after_a_second(settings: EmsSettings) -> Ems:
 
 
 class _Optimist(BmsWatchdog):
-    """Alive before anything was heard; afterwards as it should be."""
+    """Counts as alive before the first frame; correct afterwards."""
 
     heard = False
 
@@ -71,7 +71,7 @@ class _NeedsNoData(Arbiter):
 
 
 def starts_blind(settings: EmsSettings) -> Ems:
-    """Takes power commands before it has heard the BMS."""
+    """Accepts power commands before the first frame of the BMS."""
     thresholds = settings.thresholds
     watchdog = _Optimist(settings.plan.watched, thresholds.bms_recover_s, thresholds.startup_s)
     return make.having(settings, watchdog=watchdog, arbiter=_NeedsNoData())
@@ -109,7 +109,7 @@ class _Deaf(SignalQuality):
 
 
 class _BelievesWhileCharging(Ems):
-    """Counts frames with a wrong checksum as lost, and acts on what they say while it charges."""
+    """Counts frames with a wrong checksum as lost, and acts on their content while it charges."""
 
     def hear(self, frame: Frame, now_s: float) -> list[Action]:
         if frame.quality is not Quality.BAD or self.request_w <= 0:
@@ -141,7 +141,7 @@ class _Credulous(Believable):
 
 
 def implausible_believed(settings: EmsSettings) -> Ems:
-    """Believes whatever number a frame carries."""
+    """Accepts every value in a frame, without a plausibility check."""
     return make.having(settings, believable=_Credulous())
 
 

@@ -1,4 +1,4 @@
-"""The power that the inverter is told is not the one that was decided."""
+"""The power that is sent to the inverter is not the one that was decided."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from v2g_bench.qualification.defects.controllers import make
 
 
 class _Power(Ems):
-    """What the inverter is told is not what was decided."""
+    """The power sent to the inverter is not the decided one."""
 
     gain, offset_w, charge_gain = 1.0, 0.0, 1.0
 
@@ -45,7 +45,7 @@ class _OffNear3Kw(_Power):
 
 
 class _Idle(Ems):
-    """Accepts every power and tells the inverter nothing."""
+    """Accepts every power and sends nothing to the inverter."""
 
     def settle(self, now_s: float) -> list[Action]:
         return [action for action in super().settle(now_s) if not isinstance(action, SetInverterPower)]

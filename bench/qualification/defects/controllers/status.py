@@ -1,4 +1,4 @@
-"""What it shows of itself and of the battery: counts that stand still, a review that comes late, a reason left out."""
+"""Wrong status of the controller and the battery: counters that do not count, a late review, a missing reason."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -46,5 +46,5 @@ class _Silent(DeratingMap):
 
 
 def derating_untold(settings: EmsSettings) -> Ems:
-    """Holds the power down and does not say why."""
+    """Derates the power without reporting the reason."""
     return make.having(settings, derating=_Silent())

@@ -1,4 +1,4 @@
-"""Derating and cooling: full power where it is held down, too soon back, and a pack that is not cooled as configured."""
+"""Derating and cooling: missing derating, too early full power, and a pack that is not cooled as configured."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def cold_not_derated(settings: EmsSettings) -> Ems:
 
 
 def derating_springs_back(settings: EmsSettings) -> Ems:
-    """Gives back at once what the derating map had taken away."""
+    """Returns to full power at once after derating."""
     return make.having(settings, slow_rise=SlowRise(settings.thresholds.rated_power_w, 1e6))
 
 
@@ -46,7 +46,7 @@ def cooling_one_kelvin_early(settings: EmsSettings) -> Ems:
 
 
 def policy_forgotten(settings: EmsSettings) -> Ems:
-    """Begins each run with the default thermal policy, whatever its file says."""
+    """Begins each run with the default thermal policy and ignores its file."""
     return Ems(replace(settings, policy=ThermalPolicy()))
 
 

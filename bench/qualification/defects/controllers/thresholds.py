@@ -44,7 +44,7 @@ hot_limit_one_bit_high = _tripping(cell=45.1, module=45.1)
 strings_limit_one_bit_high = _tripping(string=0.301)
 hot_limit_one_bit_low = _tripping(cell=44.9, module=44.9)
 strings_limit_one_bit_low = _tripping(string=0.299)
-trips_at_limit = _tripping(cell=45.0 - HAIR, module=45.0 - HAIR, string=0.3 - HAIR)  # >= where the manual says above
+trips_at_limit = _tripping(cell=45.0 - HAIR, module=45.0 - HAIR, string=0.3 - HAIR)  # >= where the manual has "above"
 hot_limit_50 = _tripping(cell=50.0, module=50.0)
 strings_limit_310_mv = _tripping(string=0.31)
 strings_limit_500_mv = _tripping(string=0.5)

@@ -1,6 +1,6 @@
 """The emergency trip comes, and too late.
 
-Delays are such that the whole reaction lies where the name says: in the simulation the sound controller isolates in 8.6 ms.
+Delays are such that the whole reaction takes the time in the name: in the simulation the sound controller isolates in 8.6 ms.
 """
 
 import heapq
@@ -113,7 +113,7 @@ def six_frames_wanted(settings: EmsSettings) -> Ems:
 
 
 class _Polling(EmergencyTrip):
-    """Looks at what it has heard every 100 ms."""
+    """Evaluates the received values every 100 ms."""
 
     def __init__(self, limits: TripLimits) -> None:
         super().__init__(limits)
