@@ -139,7 +139,7 @@ class BusHealth:
         self.tx_errors: int | None = None
         self.rx_errors: int | None = None
         self.events: deque[Noted] = deque(maxlen=KEPT_EVENTS)
-        self._off: list[float] = []
+        self._off: deque[float] = deque(maxlen=KEPT_EVENTS)
 
     def hear(self, error_class: int, data: bytes, at_s: float) -> ErrorEvent:
         """Take one error frame."""
@@ -147,10 +147,10 @@ class BusHealth:
         self.error_frames += 1
         if event.tx_errors is not None:
             self.tx_errors, self.rx_errors = event.tx_errors, event.rx_errors
+        if event.state is BusState.BUS_OFF and self.state is not BusState.BUS_OFF:
+            self._off.append(at_s)  # when it went, not how often it was said
         if event.state is not None:
             self.state = event.state
-        if event.state is BusState.BUS_OFF:
-            self._off.append(at_s)
         self.events.append(Noted(at_s, event))
         return event
 

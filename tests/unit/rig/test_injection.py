@@ -27,7 +27,7 @@ class World:
 
     def __init__(self):
         self.clock, self.db, self.store, self.ticks = SimClock(100.0), DB, FrameStore(), 0
-        self.faults, self.capture = self, SimpleNamespace(frames=self.store_since)
+        self.faults, self.capture = self, SimpleNamespace(frames=self.store_since, holding=self.holding)
         self.loaded = load_rig("virtual")
         self.healthy = {"cell_temperature_max": 25.0, "cell_temperature_min": 24.0, "soc": 60.0, "pack_voltage": 350.0}
         self.asked, self.cleared, self.in_force, self.counts = [], [], {}, 0.1
@@ -75,6 +75,9 @@ class World:
 
     def store_since(self, since_s):
         return self.store.since(since_s)
+
+    def holding(self, since_s):
+        return self.store.holding(since_s)
 
     def pause(self, for_s):
         for _ in range(round(for_s / TICK_S)):
