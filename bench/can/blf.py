@@ -6,6 +6,7 @@ A file that somebody stopped writing at any byte gives every frame up to its las
     for columns in read_blf(path): ...
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -66,18 +67,28 @@ def read_blf(path: Path) -> Iterator[Columns]:
     """
     store, first = FrameStore(), 0
     try:
-        if path.stat().st_size:  # else killed while it was made
-            with BLFReader(path) as reader:
-                for message in reader:
-                    if store.end == CHUNK:
-                        yield _numbered(store, first)
-                        store, first = FrameStore(), first + CHUNK
-                    _take(store, message)
-    except Exception as error:
-        if not first + store.end:
+        if not _begun(path):
+            return
+        with BLFReader(path) as reader:
+            for message in reader:
+                if store.end == CHUNK:
+                    yield _numbered(store, first)
+                    store, first = FrameStore(), first + CHUNK
+                _take(store, message)
+    except Exception as error:  # a struct that is not whole is where a killed writer was
+        if not isinstance(error, struct.error) and not first + store.end:
             raise BenchError(str(path), f"cannot be read as BLF: {error or type(error).__name__}") from error
     if store.end:
         yield _numbered(store, first)
+
+
+def _begun(path: Path) -> bool:
+    """False for a file whose writer was killed before its header was whole; ValueError for no BLF file."""
+    with path.open("rb") as file:
+        head = file.read(FILE_HEADER_SIZE)
+    if not b"LOGG".startswith(head[:4]):
+        raise ValueError("it does not begin as one")
+    return len(head) == FILE_HEADER_SIZE
 
 
 def flags_of(message: can.Message) -> int:
