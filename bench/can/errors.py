@@ -147,15 +147,18 @@ class BusHealth:
         self.error_frames += 1
         if event.tx_errors is not None:
             self.tx_errors, self.rx_errors = event.tx_errors, event.rx_errors
-        if event.state is BusState.BUS_OFF and self.state is not BusState.BUS_OFF:
-            self._off.append(at_s)  # when it went, not how often it was said
         if event.state is not None:
             self.state = event.state
+        if event.state is BusState.BUS_OFF:
+            self._off.append(at_s)
         self.events.append(Noted(at_s, event))
         return event
 
     def bus_off_since(self, since_s: float) -> float | None:
-        """When the controller went bus-off at or after `since_s`, or is since before; None if it did not and is not."""
+        """When the controller went bus-off at or after `since_s`, or is since before; None if it did not and is not.
+
+        Of more than KEPT_EVENTS times the first that is kept.
+        """
         if self.state is BusState.BUS_OFF and self._off:
             return self._off[-1]
         return next((at_s for at_s in self._off if at_s >= since_s), None)

@@ -1,7 +1,8 @@
 """Bus logging as MDF 4.10, as asammdf, CANoe or python-can read it, written piece by piece."""
 
+import io
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,10 @@ class Mf4File:
             for records in spool.parts(_PART):
                 self._write(Columns.from_records(records, 0), _RARE[kind])
         self._mdf.header.start_time = datetime.fromtimestamp(self._start_s or 0.0, UTC)
-        self._mdf.save(path, overwrite=True, compression=2)
+        with redirect_stdout(
+            io.StringIO()
+        ):  # asammdf tells there how fast it is, where that takes more than ten seconds
+            self._mdf.save(path, overwrite=True, compression=2)
 
     def _write(self, frames: Columns, name: str, *, always: bool = False) -> None:
         if not len(frames) and not always:

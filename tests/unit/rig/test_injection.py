@@ -31,6 +31,7 @@ class World:
         self.loaded = load_rig("virtual")
         self.healthy = {"cell_temperature_max": 25.0, "cell_temperature_min": 24.0, "soc": 60.0, "pack_voltage": 350.0}
         self.asked, self.cleared, self.in_force, self.counts = [], [], {}, 0.1
+        self.late = {}  # of one kind of fault alone
         self.silences = []  # what the supervisor was told
         self.late_s, self.ignores, self.sticks, self.silent, self.silent_after = 0.0, False, False, False, False
 
@@ -40,7 +41,7 @@ class World:
     def inject(self, fault, at_s):
         self.asked.append((fault, at_s))
         if not self.ignores:
-            self.in_force[len(self.asked)] = (fault, at_s + self.late_s)
+            self.in_force[len(self.asked)] = (fault, at_s + self.late.get(type(fault), self.late_s))
         return len(self.asked)
 
     def clear(self, injection):
@@ -339,3 +340,18 @@ def test_a_second_fault_that_never_comes_is_an_error_and_both_are_taken_back(wor
     with pytest.raises(BenchError, match="not seen on the bus"), Injector(world).active((HOT, HOT), 0.0):
         pass
     assert sorted(world.cleared) == [1, 2]
+
+
+def test_a_step_beside_a_long_ramp_is_found_where_it_was(world, monkeypatch):
+    """What the capture keeps is shorter than the ramp, and the step is looked for after it."""
+    monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
+    world.store = FrameStore(60.0)
+    world.pause(1.0)
+    slow = SocDivergence(by_pct=8, ramp_pct_per_s=0.08)  # 100 s
+    world.late = {SocDivergence: 100.0}
+    asked_s = world.clock.now_s()
+    with Injector(world).active((slow, HOT), 0.0) as active:
+        assert active.fault is HOT
+        assert active.on_bus.time_s == pytest.approx(asked_s, abs=0.05)
+        world.pause(70.0)
+        assert world.store.forgotten_s > asked_s  # held for the proof alone
