@@ -6,20 +6,27 @@ A file that somebody stopped writing at any byte gives every frame up to its las
     for columns in read_blf(path): ...
 """
 
+import itertools
 import struct
+import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import can
+import numpy as np
 from can.io import BLFReader, BLFWriter
-from can.io.blf import FILE_HEADER_SIZE
+from can.io.blf import FILE_HEADER_SIZE, LOG_CONTAINER, LOG_CONTAINER_STRUCT
+from numpy.typing import NDArray
 
 from v2g_bench.can import wire
-from v2g_bench.can.columns import Columns, FrameStore
+from v2g_bench.can.blfobjects import OtherObjectError, records_of
+from v2g_bench.can.columns import RECORD, Columns, FrameStore
 from v2g_bench.errors import BenchError
 
 CHUNK = 65_536  # frames that are in memory at once while a file is read
+_OBJECT = struct.Struct("<4sHHLL")  # signature, header size, header version, object size, kind
+_STORED, _DEFLATED = b"\0\0", b"\2\0"
 
 
 class BlfFile:
@@ -65,21 +72,73 @@ def read_blf(path: Path) -> Iterator[Columns]:
 
     None for an empty capture. BenchError if it cannot be read from its beginning.
     """
-    store, first = FrameStore(), 0
+    done, pending = 0, [np.zeros(0, RECORD)]
     try:
-        if not _begun(path):
-            return
-        with BLFReader(path) as reader:
-            for message in reader:
-                if store.end == CHUNK:
-                    yield _numbered(store, first)
-                    store, first = FrameStore(), first + CHUNK
-                _take(store, message)
-    except Exception as error:  # a struct that is not whole is where a killed writer was
-        if not isinstance(error, struct.error) and not first + store.end:
+        for records in _records(path):
+            pending.append(records)
+            if sum(map(len, pending)) >= CHUNK:
+                whole = np.concatenate(pending)
+                pending = [whole[len(whole) // CHUNK * CHUNK :]]
+                for first in range(0, len(whole) - len(pending[0]), CHUNK):
+                    yield Columns.from_records(whole[first : first + CHUNK], done)
+                    done += CHUNK
+    except Exception as error:
+        if not done + sum(map(len, pending)):
             raise BenchError(str(path), f"cannot be read as BLF: {error or type(error).__name__}") from error
-    if store.end:
-        yield _numbered(store, first)
+    if len(rest := np.concatenate(pending)):
+        yield Columns.from_records(rest, done)
+
+
+def _records(path: Path) -> Iterator[NDArray[Any]]:
+    """The frames of one container after the other; a killed writer's last one as far as it goes."""
+    if not _begun(path):
+        return
+    done = 0
+    try:
+        for records in _fast(path):
+            yield records
+            done += len(records)
+    except OtherObjectError:
+        yield from _slow(path, done)
+
+
+def _fast(path: Path) -> Iterator[NDArray[Any]]:
+    """OtherObjectError at what is not from python-can's writer."""
+    with BLFReader(path) as reader:  # it reads the header
+        file, tail = reader.file, b""
+        while len(head := file.read(_OBJECT.size)) == _OBJECT.size:
+            signature, _, _, size, kind = _OBJECT.unpack(head)
+            if signature != b"LOBJ":
+                raise ValueError("an object does not begin where it should")
+            content = file.read(size - _OBJECT.size)
+            if len(content) < min(size - _OBJECT.size, LOG_CONTAINER_STRUCT.size):
+                return  # a killed writer was here
+            file.read(size % 4)
+            if kind != LOG_CONTAINER or content[:2] not in (_STORED, _DEFLATED):
+                raise OtherObjectError
+            packed = content[LOG_CONTAINER_STRUCT.size :]
+            data = tail + (packed if content[:2] == _STORED else zlib.decompressobj().decompress(packed))
+            records, used = records_of(data, reader.start_timestamp)
+            tail = data[used:]
+            yield records
+
+
+def _slow(path: Path, skip: int) -> Iterator[NDArray[Any]]:
+    """The frames after the first `skip`, by python-can."""
+    store, broken = FrameStore(), None
+    with BLFReader(path) as reader:
+        try:
+            for message in itertools.islice(reader, skip, None):
+                data = bytes(message.data)
+                store.append(message.timestamp, -1, message.arbitration_id, flags_of(message), message.dlc, data)
+                if store.end == CHUNK:
+                    yield store.since(float("-inf")).records()
+                    store = FrameStore()
+        except Exception as error:  # noqa: BLE001  told after what was read before it
+            broken = error
+    yield store.since(float("-inf")).records()
+    if broken is not None:
+        raise broken
 
 
 def _begun(path: Path) -> bool:
@@ -102,13 +161,3 @@ def flags_of(message: can.Message) -> int:
         | (wire.ESI if message.error_state_indicator else 0)
         | (0 if message.is_rx else wire.ECHO)
     )
-
-
-def _take(store: FrameStore, message: can.Message) -> None:
-    data = bytes(message.data)
-    store.append(message.timestamp, -1, message.arbitration_id, flags_of(message), message.dlc, data)
-
-
-def _numbered(store: FrameStore, first: int) -> Columns:
-    columns = store.since(float("-inf"))
-    return replace(columns, index=columns.index + first)
