@@ -52,13 +52,21 @@ class Spool:
             self._file.write(np.ascontiguousarray(rows, self.dtype).view(np.uint8).data)
 
     def parts(self, count: int) -> Iterator[NDArray[Any]]:
-        """All rows in order, in parts of at least `count` but for the last; as often as one likes."""
-        part: list[NDArray[Any]] = []
-        for place, rows in self._places:
-            self._file.seek(place)
-            part.append(np.frombuffer(self._file.read(rows * self.dtype.itemsize), self.dtype))
-            if sum(map(len, part)) >= count:
-                yield np.concatenate(part)
-                part = []
-        if part:
-            yield np.concatenate(part)
+        """All rows in order, in parts of at least `count` but for the last; as often as one likes.
+
+        A part is gone when the next one is asked for: they share their memory.
+        """
+        groups: list[list[tuple[int, int]]] = [[]]
+        for one in self._places:
+            if sum(rows for _, rows in groups[-1]) >= count:
+                groups.append([])
+            groups[-1].append(one)
+        room = np.empty(max(sum(rows for _, rows in group) for group in groups), self.dtype)
+        for group in groups:
+            filled = 0
+            for place, rows in group:
+                self._file.seek(place)
+                self._file.readinto(room[filled : filled + rows].view(np.uint8).data)
+                filled += rows
+            if filled:
+                yield room[:filled]

@@ -32,6 +32,7 @@ MOST_MB, GROWTH_MB = 300.0, 10.0
 FRAME_S = 341.8e-6  # a 64-byte FD frame of random bytes at 500 kbit/s and 2 Mbit/s, with its stuff bits
 LINES = 20
 VARIETY = 256
+EXPORT_S = 10.0  # about what a million frames take
 
 
 def rss_mb() -> float:
@@ -73,6 +74,13 @@ class NightBus(can.BusABC):
         """Nobody sends."""
 
 
+def keep_database(folder: Path) -> None:
+    """As a run folder has it."""
+    (folder / "database").mkdir()
+    (folder / "database" / "bus.dbc").write_bytes(dbc_path("v2g_bms_fd").read_bytes())
+    (folder / "database" / "roles.json").write_text(json.dumps(read_roles(roles_path("v2g_bms_fd"))))
+
+
 @contextmanager
 def curve(title: str, done: Callable[[], float]) -> Iterator[None]:
     """Print the resident memory each time that another LINES-th of the work is done, and judge it at the end."""
@@ -110,15 +118,13 @@ def capture(folder: Path, count: int) -> None:
             record.check()
             time.sleep(0.1)
     bus.shutdown()
-    (folder / "database").mkdir()
-    (folder / "database" / "bus.dbc").write_bytes(dbc_path("v2g_bms_fd").read_bytes())
-    (folder / "database" / "roles.json").write_text(json.dumps(read_roles(roles_path("v2g_bms_fd"))))
+    keep_database(folder)
 
 
 def export(folder: Path, count: int) -> None:
-    """The capture's file as MF4 and Parquet; how far it is can be seen from its position in the file alone."""
+    """The capture's file as MF4 and Parquet. It does not tell how far it is: % of EXPORT_S per million frames."""
     began_s = time.monotonic()
-    with curve("export", lambda: min(1.0, (time.monotonic() - began_s) / (count * 20e-6))):
+    with curve("export", lambda: (time.monotonic() - began_s) / (EXPORT_S * count / 1e6)):
         export_run(folder)
 
 

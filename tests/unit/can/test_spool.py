@@ -22,11 +22,11 @@ def test_rows_come_back_in_order_in_parts_whoever_else_uses_the_disk(tmp_path, c
             other.add(np.arange(3))
             one.add(rows(0, 0))
         for _ in range(2):
-            parts = list(one.parts(count))
+            parts = [part.copy() for part in one.parts(count)]
             assert np.array_equal(np.concatenate(parts), rows(0, 40))
             assert all(len(part) >= count for part in parts[:-1])
             assert max(map(len, parts)) < count + 4
-        assert len(np.concatenate(list(other.parts(7)))) == 30
+        assert sum(map(len, other.parts(7))) == 30
         one.add(rows(40, 1))
         assert sum(map(len, one.parts(10))) == 41
         assert list(Spool(disk, ROW).parts(1)) == []
