@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from pyarrow import parquet
@@ -27,12 +28,12 @@ from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
 
 class Bus(can.BusABC):
-    number, channel_info = 0, "numbered frames at 2000 a second"
+    number, channel_info = 0, "numbered frames, so many a second"
     def __init__(self):
         self.begin_s = time.time()
         super().__init__(channel="numbers")
     def recv(self, timeout=None):
-        due_s = self.begin_s + self.number / 2000
+        due_s = self.begin_s + self.number / int(sys.argv[2])
         time.sleep(max(0.0, due_s - time.time()))
         message = db.encode("BMS_Safety", {"cell_temperature_max": 25.0}, self.number % 256)
         message.timestamp, self.number = due_s, self.number + 1
@@ -53,7 +54,7 @@ import asammdf, pyarrow.parquet  # what takes time is not what is tested
 print("exporting", flush=True)
 export_run(Path(sys.argv[1]))
 """
-FRAMES = 30_000
+FRAMES = 60_000
 
 
 def keep_database(folder):
@@ -62,11 +63,11 @@ def keep_database(folder):
     (folder / "database" / "roles.json").write_text(json.dumps(read_roles(roles_path("v2g_bms_fd"))))
 
 
-def killed(program, argument, word, after_s):
-    """Run it, kill it so long after it has said the word; when that was (wall clock)."""
-    with subprocess.Popen([sys.executable, "-c", program, str(argument)], stdout=subprocess.PIPE) as child:
+def killed(program, arguments, word, moment):
+    """Run it, kill it at this moment after it has said the word; when that was (wall clock)."""
+    with subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stdout=subprocess.PIPE) as child:
         assert child.stdout.readline().decode().strip() == word
-        threading.Event().wait(after_s)
+        moment(child)
         at_s = time.time()
         os.kill(child.pid, signal.SIGKILL)
         return at_s
@@ -76,16 +77,21 @@ def frames(path):
     return Columns.joined(list(read_blf(path)))
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.3, 0.52, 0.9, 1.37, 2.6])
-def test_a_capture_that_is_killed_has_everything_up_to_a_second_before(tmp_path, after_s):
+def after(wait_s):
+    return lambda child: threading.Event().wait(wait_s)
+
+
+@pytest.mark.parametrize("rate", [100, 2000])  # of few frames no container fills by itself
+@pytest.mark.parametrize("after_s", [0.0, 0.3, 0.9, 1.37, 2.6])
+def test_a_capture_that_is_killed_has_everything_up_to_a_second_before(tmp_path, after_s, rate):
     keep_database(tmp_path)
-    at_s = killed(CAPTURING, tmp_path / "main.blf", "capturing", after_s)
+    at_s = killed(CAPTURING, (tmp_path / "main.blf", rate), "capturing", after(after_s))
     found = frames(tmp_path / "main.blf")
     if after_s > 1.0:
         assert len(found) > 0
     if len(found):
         begin_s = found.stamp_s[0]
-        assert found.stamp_s == pytest.approx([begin_s + n / 2000 for n in range(len(found))], abs=1e-5)  # no hole
+        assert found.stamp_s == pytest.approx([begin_s + n / rate for n in range(len(found))], abs=1e-5)  # no hole
         assert found.stamp_s[-1] > at_s - 1.0
     assert export_run(tmp_path) == [tmp_path / "main.mf4", tmp_path / "main.parquet"]
     table = parquet.read_table(tmp_path / "main.parquet").to_pylist()
@@ -107,12 +113,24 @@ def night(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4, 0.6, 0.8])
-def test_an_export_that_is_killed_leaves_whole_files_or_none(night, after_s):
+def when_it_writes(name):
+    """As soon as this file is there, in its place or on its way there."""
+
+    def moment(child):
+        while child.poll() is None and not list(Path(child.args[-1]).rglob(name)):
+            pass
+
+    return moment
+
+
+@pytest.mark.parametrize(
+    "moment", [after(0.05), after(0.2), after(0.4), when_it_writes("main.mf4"), when_it_writes("main.parquet")]
+)
+def test_an_export_that_is_killed_leaves_whole_files_or_none(night, moment):
     before = (night / "main.blf").read_bytes()
     for name in ("main.mf4", "main.parquet"):
         (night / name).unlink(missing_ok=True)
-    killed(EXPORTING, night, "exporting", after_s)
+    killed(EXPORTING, (night,), "exporting", moment)
     for name in ("main.mf4", "main.parquet"):
         if (night / name).exists():
             whole(night, name)
