@@ -14,10 +14,11 @@ Marks in a waveform's file, all optional for other readers:
 import bisect
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from can.io import BLFReader
@@ -100,14 +101,83 @@ def _component(crossing: Crossing, kept: Mapping[str, Any]) -> Component:
     return part
 
 
-@dataclass(frozen=True)
-class _Seen:
-    bench_s: float
-    message: Any
+class _Asked(Protocol):
+    """One question to the capture: which time it is about, and what of each frame in that time answers it.
+
+    A run has thousands of them and its bus millions of frames: an answer keeps what it needs, never the frames.
+    """
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+
+    def look(self, bench_s: float, message: Any) -> None: ...
+
+
+@dataclass
+class _First:
+    """The first frame that shows it."""
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+    shows: Callable[[Any], bool]
+    found_s: float | None = None
+
+    def look(self, bench_s: float, message: Any) -> None:
+        if self.found_s is None and self.shows(message):
+            self.found_s = bench_s
+
+
+@dataclass
+class _Last:
+    """The last frame of these identifiers."""
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+    identifiers: Collection[int]
+    found_s: float | None = None
+
+    def look(self, bench_s: float, message: Any) -> None:
+        if message.arbitration_id in self.identifiers:
+            self.found_s = bench_s
+
+
+@dataclass
+class _Nothing:
+    """Nobody can look for it again."""
+
+    from_s = to_s = wall_minus_bench_s = found_s = math.nan
+
+    def look(self, bench_s: float, message: Any) -> None:
+        """Never asked: no stamp lies in its time."""
+
+
+@dataclass
+class _Values:
+    """The values of a role, from the last one that had certainly arrived before `early_s` on."""
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+    early_s: float
+    value: Callable[[Any], float | None]
+    found: list[float] = field(default_factory=list)
+
+    def look(self, bench_s: float, message: Any) -> None:
+        if (value := self.value(message)) is None:
+            return
+        if bench_s <= self.early_s:
+            self.found.clear()
+        self.found.append(value)
 
 
 class T0Again:
-    """Searches the capture of a run: for the first frame that carried the dangerous value, and for received values."""
+    """Searches the capture of a run: for the first frame that carried the dangerous value, and for received values.
+
+    The capture is read as a stream, once for each call.
+    """
 
     def __init__(self, capture: Path, database: Path, roles: Path) -> None:
         self._capture = capture
@@ -116,20 +186,22 @@ class T0Again:
 
     def t0_s(self, trials: Sequence[Mapping[str, Any]]) -> list[float | None]:
         """t0 (bench clock, s) of each trial's marks; None where no frame carries it, NaN where no frame can."""
-        found = []
-        shown = [json.loads(str(marks.get("t0_shown", "")) or "{}") for marks in trials]
-        frames = self._frames([self._window(marks, one) for marks, one in zip(trials, shown, strict=True)])
-        for marks, one, seen in zip(trials, shown, frames, strict=True):
-            if one.get("silence"):
-                found.append(self._last_before(seen, float(marks["t0_s"])))
-            else:
-                found.append(self._first(seen, one) if "role" in one else math.nan)
+        asked = [self._question(marks) for marks in trials]
+        self._read(asked)
+        found: list[float | None] = []
+        for marks, one in zip(trials, asked, strict=True):
+            # The last frame of a BMS that fell silent: none follows it.
+            late = isinstance(one, _Last) and one.found_s is not None and one.found_s > float(marks["t0_s"]) + SAME_S
+            found.append(None if late else one.found_s)
         return found
 
-    def _window(self, marks: Mapping[str, Any], shown: Mapping[str, Any]) -> tuple[float, float, float]:
+    def _question(self, marks: Mapping[str, Any]) -> _First | _Last | _Nothing:
+        shown = json.loads(str(marks.get("t0_shown", "")) or "{}")
         t0_s = float(marks["t0_s"])
-        asked_s = float(shown.get("asked_s", t0_s - 1.0))
-        return asked_s, t0_s + 0.05, float(marks.get("wall_minus_bench_s", math.nan))
+        times = float(shown.get("asked_s", t0_s - 1.0)), t0_s + 0.05, float(marks.get("wall_minus_bench_s", math.nan))
+        if shown.get("silence"):
+            return _Last(*times, self._bms)
+        return _First(*times, self._shows(shown)) if "role" in shown else _Nothing()
 
     def heard(self, readings: Sequence[tuple[str, float, float]]) -> list[list[float]]:
         """The values of each (role, bench clock, wall minus bench) that could have been the latest there.
@@ -137,40 +209,40 @@ class T0Again:
         Those in the sound frames from the last one at least LATE_S before on: the bench reads a frame when it arrives,
         and its own clock a moment later. `Bench.signal` takes a value that is at the most a second old.
         """
-        windows = [(at_s - HEARD_S, at_s + SAME_S, offset_s) for _, at_s, offset_s in readings]
-        found: list[list[float]] = []
-        for (role, at_s, _), seen in zip(readings, self._frames(windows), strict=True):
-            told = [(one.bench_s, values[role]) for one in seen if role in (values := self._sound(one.message))]
-            early = [place for place, (stamp_s, _) in enumerate(told) if stamp_s <= at_s - LATE_S]
-            found.append([value for _, value in told[early[-1] if early else 0 :]])
-        return found
+        asked = [
+            _Values(at_s - HEARD_S, at_s + SAME_S, offset_s, at_s - LATE_S, partial(self._value, role))
+            for role, at_s, offset_s in readings
+        ]
+        self._read(asked)
+        return [one.found for one in asked]
 
-    def _frames(self, windows: Sequence[tuple[float, float, float]]) -> list[list[_Seen]]:
-        """The captured frames of each window (bench clock, s), read in one pass."""
-        kept: list[list[_Seen]] = [[] for _ in windows]
-        walls = sorted(
-            (from_s + offset_s, to_s + offset_s, place) for place, (from_s, to_s, offset_s) in enumerate(windows)
-        )
+    def _read(self, asked: Sequence[_Asked]) -> None:
+        """Put every captured frame to the questions about its time, in one pass."""
+        walls = [(one.from_s + one.wall_minus_bench_s, one.to_s + one.wall_minus_bench_s, one) for one in asked]
+        walls = sorted((one for one in walls if not math.isnan(one[0])), key=lambda one: one[0])
         starts = [first for first, _, _ in walls]
         longest = max((last - first for first, last, _ in walls), default=0.0)
         with BLFReader(self._capture) as reader:
             for message in reader:
                 stamp = message.timestamp
                 near = slice(bisect.bisect_left(starts, stamp - longest), bisect.bisect_right(starts, stamp))
-                for _, last, place in walls[near]:
+                for _, last, one in walls[near]:
                     if stamp <= last:
-                        kept[place].append(_Seen(stamp - windows[place][2], message))
-        return kept
+                        one.look(stamp - one.wall_minus_bench_s, message)
 
-    def _first(self, frames: Iterable[_Seen], shown: Mapping[str, Any]) -> float | None:
+    def _shows(self, shown: Mapping[str, Any]) -> Callable[[Any], bool]:
         before = dict(shown["before"])
         names = ("role", "op", "value", "tolerance", "minus", "change")
         expected = Expectation(**{name: shown[name] for name in names})
-        for seen in frames:
-            values = self._sound(seen.message)
-            if values and expected.met_by(before | values, before):
-                return seen.bench_s
-        return None
+
+        def shows(message: Any) -> bool:
+            values = self._sound(message)
+            return bool(values) and expected.met_by(before | values, before)
+
+        return shows
+
+    def _value(self, role: str, message: Any) -> float | None:
+        return self._sound(message).get(role)
 
     def _sound(self, message: Any) -> dict[str, float]:
         """The roles in a frame of the database whose checksum, if it has one, fits; none in any other."""
@@ -180,8 +252,3 @@ class T0Again:
         if spec.e2e is not None and not check(bytes(message.data[: spec.length]), spec.e2e.data_id):
             return {}
         return self._db.decode(message)
-
-    def _last_before(self, frames: Sequence[_Seen], t0_s: float) -> float | None:
-        """The last frame of the BMS, if none follows it in the window."""
-        heard = [seen.bench_s for seen in frames if seen.message.arbitration_id in self._bms]
-        return heard[-1] if heard and heard[-1] <= t0_s + SAME_S else None

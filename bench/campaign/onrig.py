@@ -37,7 +37,7 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
         raise BenchError(f"scenario {scenario.name}", "this rig has no emulated battery to play it on")
     client, clock, stand = parts.plant.client, parts.clock, scenario.stand
     _stand_up(parts, bench, scenario)
-    with bench.asking(stand.power_w):
+    with parts.capture.holding(clock.now_s() - PAST_S), bench.asking(stand.power_w):
         rate_hz = FAST_HZ if FAST_HZ * (scenario.end_s + 2 * MARGIN_S) <= MOST_SAMPLES else SLOW_HZ
         with bench.recording(rate_hz=rate_hz, after_s=scenario.end_s + MARGIN_S) as trace:
             parts.controller.log.mark()
@@ -56,8 +56,8 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
             end_s = clock.now_s()
             parts.pause(SETTLE_S)
             waveform = trace.waveform
+            columns = parts.capture.frames(since_s=start_s - PAST_S)
     crash = "" if parts.controller.alive() else "the controller has ended"
-    columns = parts.capture.frames(since_s=start_s - PAST_S)
     frames = [columns.frame(place) for place in range(len(columns))]
     times_s, current_a, noise_a = _smoothed(waveform)
     inside = times_s <= end_s

@@ -1,7 +1,8 @@
-"""Capture: everything that a bus carries, kept in memory in columns and on disk as BLF while the run goes on.
+"""Capture: everything that a bus carries, on disk as BLF while the run goes on, and its last minute in memory in columns.
 
 A reader thread takes the frames off the bus, converts their stamps to the bench clock and appends them; whoever waits
-for a frame is woken by it. The BLF file is flushed twice a second, so that a killed run leaves a readable file.
+for a frame is woken by it. The BLF file is flushed twice a second, so that a killed run leaves a readable file. Who
+needs frames for longer than the memory keeps them holds them (`hold`, `holding`); who asks too late is told so.
 
     new --start()--> reading --stop()--> stopped
                         +--(the bus fails _FAILURES times in a row)--> failed: every wait raises BenchError
@@ -10,19 +11,19 @@ for a frame is woken by it. The BLF file is flushed twice a second, so that a ki
 ...     frame = capture.wait_for(lambda frame: frame.frame_id == 0x80, since_s, timeout_s=1)
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import can
-from can.io import BLFWriter
 
-from v2g_bench.can import wire
-from v2g_bench.can.columns import Columns, Frame, FrameStore
-from v2g_bench.can.errors import BusHealth
+from v2g_bench.can.blf import BlfFile, flags_of
+from v2g_bench.can.columns import WINDOW_S, Columns, Frame, FrameStore, Held
+from v2g_bench.can.errors import KEPT_EVENTS, BusHealth
 from v2g_bench.can.stamps import WallClock
 from v2g_bench.errors import BenchError
 
@@ -30,6 +31,7 @@ _RECV_S = 0.05
 _FLUSH_S = 0.5  # a run that is killed loses less than a second, on a slow machine too
 _FAILURES = 3
 _JOIN_S = 10.0
+_AT_ONCE = 1024  # frames that a waiting caller looks at before it lets the reader go on
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,21 @@ class CaptureCounters:
 class Capture:
     """Records a bus from `start` to `stop`; the bus stays the caller's, who closes it after `stop`.
 
-    path_blf: None for memory alone. keep_s: how much is kept in memory (None: everything, 88 bytes a frame); the file
-    always holds everything. All methods may be called from any thread.
+    path_blf: None for memory alone. keep_s: how much is kept in memory (inf: everything, 88 bytes a frame), see
+    `FrameStore`; the file always holds everything. All methods may be called from any thread.
 
-    health: what the error frames said. interruptions: (bench clock in s, why) of every failed read, as of an interface
-    that went down. wall: the clock that the stamps are of, with its steps.
+    health: what the error frames said. interruptions: (bench clock in s, why) of the last KEPT_EVENTS failed reads, as of
+    an interface that went down. wall: the clock that the stamps are of, with its steps.
     """
 
-    def __init__(self, bus: can.BusABC, path_blf: str | Path | None = None, *, keep_s: float | None = None) -> None:
+    def __init__(self, bus: can.BusABC, path_blf: str | Path | None = None, *, keep_s: float = WINDOW_S) -> None:
         self.bus = bus
         self.path_blf = Path(path_blf) if path_blf is not None else None
-        self._keep_s = keep_s
-        self._store = FrameStore()
+        self._store = FrameStore(keep_s)
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._writer: BLFWriter | None = None
+        self._file: BlfFile | None = None
         self._failure: Exception | None = None
         self._bus_errors = 0
         self.interruptions: list[tuple[float, str]] = []
@@ -84,10 +85,7 @@ class Capture:
         if self._thread is not None:
             raise BenchError("capture", "has been started before", "a capture runs once: make a new one")
         if self.path_blf is not None:
-            try:
-                self._writer = BLFWriter(self.path_blf)
-            except OSError as error:
-                raise BenchError(str(self.path_blf), f"cannot be written: {error.strerror}") from error
+            self._file = BlfFile(self.path_blf)
         self._thread = threading.Thread(target=self._run, name="can-capture", daemon=True)
         self._thread.start()
 
@@ -100,9 +98,9 @@ class Capture:
         thread.join(_JOIN_S)
         if thread.is_alive():
             raise BenchError(str(self.bus), f"the capture thread has not ended within {_JOIN_S:g} s")
-        if self._writer is not None:
-            self._writer.stop()
-            self._writer = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
         self.check()
 
     def check(self) -> None:
@@ -129,17 +127,38 @@ class Capture:
     def frames(
         self, frame_id: int | None = None, since_s: float = float("-inf"), *, is_extended: bool = False
     ) -> Columns:
-        """A snapshot of the frames stamped at or after `since_s`; all identifiers if `frame_id` is None."""
+        """A snapshot of the frames stamped at or after `since_s`; all identifiers if `frame_id` is None.
+
+        -inf: all that are kept. BenchError if frames since then are not kept any more.
+        """
         with self._arrived:
             columns = self._store.since(since_s)
         return columns if frame_id is None else columns.of(frame_id, is_extended)
+
+    def hold(self, since_s: float, until_s: float) -> Held:
+        """The frames of this time, those still to come included, for as long as the answer lives; see `FrameStore`."""
+        with self._arrived:
+            return self._store.hold(since_s, until_s, self._arrived)
+
+    @contextlib.contextmanager
+    def holding(self, since_s: float) -> Iterator[None]:
+        """Nothing stamped at or after `since_s` leaves the memory while the block runs."""
+        with self._arrived:
+            pinned = self._store.holding(since_s)
+            pinned.__enter__()
+        try:
+            yield
+        finally:
+            with self._arrived:
+                pinned.__exit__(None, None, None)
 
     def wait_for(
         self, predicate: Callable[[Frame], bool], since_s: float = float("-inf"), timeout_s: float = 1.0
     ) -> Frame:
         """The first frame stamped at or after `since_s` that satisfies `predicate`, in the order of arrival.
 
-        TimeoutError if there is none within `timeout_s` of the call; BenchError if the recording fails meanwhile.
+        TimeoutError if there is none within `timeout_s` of the call; BenchError if the recording fails meanwhile, or if
+        frames since then are not kept any more, also because `predicate` takes longer than they come.
         """
         deadline_s = time.monotonic() + timeout_s
         with self._arrived:
@@ -147,12 +166,16 @@ class Capture:
             seen = 0
         while True:
             with self._arrived:
-                while index >= (end := self._store.end):
+                while index >= self._store.end:
                     self.check()
                     left_s = deadline_s - time.monotonic()
                     if left_s <= 0 or not self._arrived.wait(left_s):
                         raise TimeoutError(f"{self.bus}: none of {seen} frames within {timeout_s:g} s was the one")
-                fresh = [self._store.frame(place) for place in range(max(index, self._store.begin), end)]
+                if index < self._store.begin and since_s > float("-inf"):
+                    raise BenchError(str(self.bus), f"a search of its frames is {len(self._store) - index} behind")
+                index = max(index, self._store.begin)
+                end = min(self._store.end, index + _AT_ONCE)
+                fresh = [self._store.frame(place) for place in range(index, end)]
             # The predicate runs without the lock: it may be slow, or use this capture itself.
             for frame in fresh:
                 seen += 1
@@ -171,11 +194,13 @@ class Capture:
                 now_s = time.monotonic()
                 if now_s >= flush_at_s:
                     flush_at_s = now_s + _FLUSH_S
-                    self._flush()
+                    if self._file is not None:
+                        self._file.flush()
             except can.CanError as error:
                 failures += 1
                 self._bus_errors += 1
                 self.interruptions.append((time.monotonic(), str(error)))
+                del self.interruptions[:-KEPT_EVENTS]
                 if failures >= _FAILURES:
                     self._fail(error)
                     return
@@ -185,41 +210,20 @@ class Capture:
                 return
 
     def _fail(self, error: Exception) -> None:
+        if self._file is not None and isinstance(error, can.CanError):
+            with contextlib.suppress(OSError):  # the bus is the cause that is told
+                self._file.flush()
         with self._arrived:
             self._failure = error
             self._arrived.notify_all()
 
     def _take(self, message: can.Message) -> None:
         stamp_s = message.timestamp - self.wall.offset_ns() / 1e9
-        flags = (
-            (wire.EXTENDED if message.is_extended_id else 0)
-            | (wire.REMOTE if message.is_remote_frame else 0)
-            | (wire.ERROR if message.is_error_frame else 0)
-            | (wire.FD if message.is_fd else 0)
-            | (wire.BRS if message.bitrate_switch else 0)
-            | (wire.ESI if message.error_state_indicator else 0)
-            | (0 if message.is_rx else wire.ECHO)
-        )
-        sequence = getattr(self.bus, "sequence", -1)
+        sequence, data = getattr(self.bus, "sequence", -1), bytes(message.data)
         with self._arrived:
-            self._store.append(stamp_s, sequence, message.arbitration_id, flags, message.dlc, bytes(message.data))
+            self._store.append(stamp_s, sequence, message.arbitration_id, flags_of(message), message.dlc, data)
             if message.is_error_frame:
-                self.health.hear(message.arbitration_id, bytes(message.data), stamp_s)
-            if self._keep_s is not None:
-                self._store.forget(stamp_s - self._keep_s)
+                self.health.hear(message.arbitration_id, data, stamp_s)
             self._arrived.notify_all()
-        if self._writer is not None:
-            # Channels of this bench have names, and BLF wants numbers: one bus, one file, channel 1.
-            message.channel = None
-            self._writer.on_message_received(message)
-
-    def _flush(self) -> None:
-        writer = self._writer
-        if writer is not None:
-            writer._flush()  # python-can has no public way to write a container before it is full
-            # The header has the time that all stamps count from, and python-can writes it at the end alone.
-            end = writer.file.tell()
-            writer.file.seek(0)
-            writer._write_header(end)
-            writer.file.seek(end)
-            writer.file.flush()
+        if self._file is not None:
+            self._file.write(message)

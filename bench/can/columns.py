@@ -1,12 +1,19 @@
 """Captured frames in columns: cheap to append one by one, cheap to look at with numpy.
 
 A frame is one record of `RECORD`, 88 bytes. Records are written once and never changed, so that a snapshot is a view
-wherever it lies in one block.
+wherever it lies in one block. A store may keep a window of time alone; whoever needs frames for longer holds them:
+
+    held = store.hold(10.0, 11.0)        these, for as long as `held` lives, in memory of their own
+    with store.holding(10.0): ...        everything from then on, while the block runs
 """
 
+import math
 import struct
+import weakref
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import can
@@ -14,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_bench.can import wire
+from v2g_bench.errors import BenchError
 
 RECORD = np.dtype(
     [
@@ -28,6 +36,10 @@ RECORD = np.dtype(
 )
 _PACK = struct.Struct("<dqIBB2x64s")
 _BLOCK = 65_536
+WINDOW_S = 60.0  # what a capture keeps; tests ask for the last seconds, and hold what they need for longer
+# 60 s of the shortest classic frames (47 bits) at 1 Mbit/s are 1.28 million: 20 blocks, with the one in use 121 MB. It
+# bounds the memory where stamps stand still, or were set back.
+MOST_FRAMES = 1_310_720
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +124,13 @@ class Columns:
             self.data[position, : self.length[position]].tobytes(),
         )
 
+    def records(self) -> NDArray[Any]:
+        """Them as `RECORD`s."""
+        records = np.zeros(len(self), RECORD)
+        for name in ("stamp_s", "sequence", "frame_id", "flags", "length", "data"):
+            records[name] = getattr(self, name)
+        return records
+
     @classmethod
     def from_records(cls, records: NDArray[Any], first: int) -> "Columns":
         """Views of an array of `RECORD`; `first` is the index of its first frame."""
@@ -120,18 +139,62 @@ class Columns:
             *(records[name] for name in ("stamp_s", "sequence", "frame_id", "flags", "length", "data")),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence["Columns"]) -> "Columns":
+        """The frames of all parts, one after the other."""
+        if not parts:
+            return cls.from_records(np.zeros(0, RECORD), 0)
+        return cls(*(np.concatenate(arrays) for arrays in zip(*(vars(part).values() for part in parts), strict=True)))
+
+
+class Held:
+    """The frames stamped from `since_s` to `until_s`, both included, for as long as somebody has this object."""
+
+    def __init__(
+        self, store: "FrameStore", since_s: float, until_s: float, lock: AbstractContextManager[object]
+    ) -> None:
+        self._store, self._since_s, self._until_s, self._lock = store, since_s, until_s, lock
+        self._taken: list[Columns] = []
+
+    def take(self, records: NDArray[Any], first: int) -> None:
+        """Copy what belongs to it out of records that are about to be forgotten; `first`: the index of the first."""
+        if len(mine := self._of(records, first)):
+            self._taken.append(mine)
+
+    def frames(self) -> Columns:
+        """What has come of them so far, in order."""
+        with self._lock:
+            taken, kept = list(self._taken), self._store.kept()
+        return Columns.joined([*taken, *(self._of(records, first) for first, records in kept)])
+
+    def _of(self, records: NDArray[Any], first: int) -> Columns:
+        places = np.flatnonzero((records["stamp_s"] >= self._since_s) & (records["stamp_s"] <= self._until_s))
+        return replace(Columns.from_records(records[places], 0), index=first + places)
+
+
+def nothing_held(since_s: float = math.inf, until_s: float = -math.inf) -> Held:
+    """Where there is no bus."""
+    return FrameStore().hold(since_s, until_s)
+
 
 class FrameStore:
     """Growing storage in blocks of 65,536 frames. Not thread-safe: its owner has the lock. `begin` and `end` bound the
     indices that are kept.
+
+    keep_s: frames older than this, counted from the newest, are forgotten, a whole block at a time; never those that
+    are held. inf: everything is kept. With a finite one no more than MOST_FRAMES and the block in use are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep_s: float = math.inf) -> None:
         self.begin = 0
         self.end = 0
+        self.forgotten_s = -math.inf  # the newest stamp that is not kept any more
+        self._keep_s = keep_s
         self._blocks: deque[NDArray[Any]] = deque()
         self._room: memoryview | None = None
         self._fill = _BLOCK
+        self._held: list[weakref.ref[Held]] = []
+        self._pins: list[float] = []
 
     def __len__(self) -> int:
         return self.end
@@ -139,6 +202,8 @@ class FrameStore:
     def append(self, stamp_s: float, sequence: int, frame_id: int, flags: int, length: int, data: bytes) -> None:
         """Add one frame at the end."""
         if self._fill == _BLOCK:
+            if self._keep_s < math.inf:
+                self.forget(stamp_s - self._keep_s, MOST_FRAMES)
             block = np.zeros(_BLOCK, RECORD)
             self._blocks.append(block)
             self._room = block.view(np.uint8).data
@@ -147,21 +212,63 @@ class FrameStore:
         self._fill += 1
         self.end += 1
 
-    def forget(self, before_s: float) -> None:
-        """Drop the blocks whose frames are all older than `before_s`."""
-        while len(self._blocks) > 1 and self._blocks[0]["stamp_s"][-1] < before_s:
-            self._blocks.popleft()
+    def forget(self, before_s: float, most: int | None = None) -> None:
+        """Drop the oldest blocks whose frames are all older than `before_s`, or that are more than `most` frames.
+
+        The newest block stays, and so does what `holding` pins.
+        """
+        while len(self._blocks) > 1:
+            newest_s = self._newest_s()
+            old = newest_s < before_s or (most is not None and len(self._blocks) * _BLOCK > most)
+            if not old or any(newest_s >= since_s for since_s in self._pins):
+                return
+            block = self._blocks.popleft()
+            self._held = [one for one in self._held if one() is not None]
+            for one in self._held:
+                if (held := one()) is not None:
+                    held.take(block, self.begin)
             self.begin += _BLOCK
+            self.forgotten_s = max(self.forgotten_s, newest_s)
+
+    def _newest_s(self) -> float:
+        """The newest stamp in the oldest block. A clock that is set throws a few stamps far out: they do not count."""
+        oldest, following = self._filled()[:2]
+        stamps = oldest["stamp_s"]
+        return float(stamps.max(initial=-math.inf, where=stamps <= np.median(following["stamp_s"])))
+
+    def hold(self, since_s: float, until_s: float, lock: AbstractContextManager[object] | None = None) -> Held:
+        """These frames, those that are still to come included; BenchError if some of them are forgotten already.
+
+        lock: the owner's, for whoever asks `Held.frames` in another thread.
+        """
+        self._require(since_s)
+        held = Held(self, since_s, until_s, lock or nullcontext())
+        self._held = [one for one in self._held if one() is not None] + [weakref.ref(held)]
+        return held
+
+    @contextmanager
+    def holding(self, since_s: float) -> Iterator[None]:
+        """Nothing stamped at or after `since_s` is forgotten while the block runs; BenchError if some is already."""
+        self._require(since_s)
+        self._pins.append(since_s)
+        try:
+            yield
+        finally:
+            self._pins.remove(since_s)
 
     def index_since(self, since_s: float) -> int:
-        """Index of the first frame stamped at or after `since_s`; `end` if there is none."""
+        """Index of the first frame stamped at or after `since_s`; `end` if there is none.
+
+        -inf: of the first that is kept. BenchError if frames since then are forgotten.
+        """
+        self._require(since_s)
         for number, records in enumerate(self._filled()):
             if len(records) and records["stamp_s"][-1] >= since_s:
                 return self.begin + number * _BLOCK + int(np.searchsorted(records["stamp_s"], since_s, side="left"))
         return self.end
 
     def since(self, since_s: float) -> Columns:
-        """The frames stamped at or after `since_s`."""
+        """The frames stamped at or after `since_s`; see `index_since`."""
         first = self.index_since(since_s)
         number, offset = divmod(first - self.begin, _BLOCK)
         parts = self._filled()[number:]
@@ -178,6 +285,19 @@ class FrameStore:
         record = self._blocks[number][offset]
         data = record["data"].tobytes()[: record["length"]]
         return Frame(index, float(record["stamp_s"]), int(record["frame_id"]), int(record["flags"]), data)
+
+    def kept(self) -> list[tuple[int, NDArray[Any]]]:
+        """(index of its first frame, records) of every block that is kept."""
+        return [(self.begin + number * _BLOCK, records) for number, records in enumerate(self._filled())]
+
+    def _require(self, since_s: float) -> None:
+        """Never fewer frames than were asked for, in silence: a count, or a first frame, would be wrong."""
+        if -math.inf < since_s <= self.forgotten_s:
+            raise BenchError(
+                "capture",
+                f"frames since {since_s:.3f} s are asked for, those until {self.forgotten_s:.3f} s are in its file alone",
+                "hold them from the start: `holding`",
+            )
 
     def _filled(self) -> list[NDArray[Any]]:
         blocks = list(self._blocks)

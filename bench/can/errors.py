@@ -139,7 +139,7 @@ class BusHealth:
         self.tx_errors: int | None = None
         self.rx_errors: int | None = None
         self.events: deque[Noted] = deque(maxlen=KEPT_EVENTS)
-        self._off: list[float] = []
+        self._off: deque[float] = deque(maxlen=KEPT_EVENTS)
 
     def hear(self, error_class: int, data: bytes, at_s: float) -> ErrorEvent:
         """Take one error frame."""
@@ -155,7 +155,10 @@ class BusHealth:
         return event
 
     def bus_off_since(self, since_s: float) -> float | None:
-        """When the controller went bus-off at or after `since_s`, or is since before; None if it did not and is not."""
+        """When the controller went bus-off at or after `since_s`, or is since before; None if it did not and is not.
+
+        Of more than KEPT_EVENTS times the first that is kept.
+        """
         if self.state is BusState.BUS_OFF and self._off:
             return self._off[-1]
         return next((at_s for at_s in self._off if at_s >= since_s), None)

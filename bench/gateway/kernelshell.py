@@ -126,7 +126,7 @@ class KernelShell(GatewayShell):
         self._latencies_ns.append(heard.stamp_ns - first_ns)
         if heard.on == "controller" and self.core.changes(heard.frame):
             came_s = (first_ns - wall_offset_ns()) / 1e9
-            self._kept.append((came_s, self._clock.now_s(), heard.frame))
+            self._keep(came_s, heard.frame)
 
     def _wait_s(self) -> float:
         begin_s = self.core.next_begin_s if self._kernel.forwards else float("inf")

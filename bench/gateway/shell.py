@@ -20,6 +20,7 @@ from v2g_bench.gateway.core import Gateway
 from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.ports import BusGone, Port, open_port
 from v2g_bench.gateway.rule import Rule
+from v2g_bench.recent import Recent
 from v2g_bench.within import ANY, ClockS, Count, PauseS, Seed, Within
 
 END_ASKED = 0
@@ -29,7 +30,7 @@ WRONG_SIDE_FRAMES = 3
 RETRY_S = 0.000_5
 LOOK_S = 0.5  # a signal is noticed within this time on a silent bus
 KEPT_LATENCIES = 20_000
-KEPT_FRAMES = 12_000  # that a rule or a fault acted on
+KEPT_S = 60.0  # of the frames that a rule or a fault acted on, for `truth_frame`; as the plant
 
 
 class Side:
@@ -74,7 +75,7 @@ class GatewayShell:
         self.controller = Side(open_port(**config["controller"]))
         self._control = Control(config["control"], self._operations())
         self._latencies_ns: deque[int] = deque(maxlen=KEPT_LATENCIES)
-        self._kept: deque[tuple[float, float, Frame]] = deque(maxlen=KEPT_FRAMES)
+        self._kept: Recent[tuple[float, float, Frame]] = Recent("frames of the gateway", KEPT_S)
         self._status: int | None = None
 
     def end(self, status: Annotated[int, Within(0, 255)] = END_ASKED) -> None:
@@ -127,7 +128,13 @@ class GatewayShell:
                     continue
                 self._latencies_ns.append(time.time_ns() - stamp_ns)
                 if to is self.controller and self.core.changes(out):
-                    self._kept.append((now_s, self._clock.now_s(), out))
+                    self._keep(now_s, out)
+
+    def _keep(self, before_s: float, frame: Frame) -> None:
+        """Know when a frame was handed over that a rule or a fault acted on."""
+        after_s = self._clock.now_s()
+        self._kept.add(before_s, (before_s, after_s, frame))
+        self._kept.forget(after_s)
 
     def _release(self) -> None:
         now_s = self._clock.now_s()
@@ -179,12 +186,13 @@ class GatewayShell:
     def truth_frame(self, role: str, above: Annotated[float, ANY], since_s: ClockS) -> list[float] | None:
         """[before_s, after_s] of handing over the first good frame since then that was changed to carry role > above.
 
-        The gateway's own knowledge, to test the bench against; a measurement never uses it.
+        The gateway's own knowledge, to test the bench against; a measurement never uses it. BenchError for a time of
+        which not all is known any more (see KEPT_S).
         """
         db = self.core.db
         spec = db.message_of(role)
-        for before_s, after_s, frame in self._kept:
-            if before_s < since_s or frame.frame_id != spec.frame_id:
+        for before_s, after_s, frame in self._kept.since(since_s):
+            if frame.frame_id != spec.frame_id:
                 continue
             if spec.e2e is not None and not check(frame.data[: spec.length], spec.e2e.data_id):
                 continue

@@ -13,7 +13,6 @@ It runs in real time in the plant process and as fast as one likes under a simul
 """
 
 import heapq
-from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -28,10 +27,14 @@ from v2g_bench.errors import BenchError
 from v2g_bench.plant.injector import Injector
 from v2g_bench.plant.model import Plant
 from v2g_bench.plant.sensors import PackReading
+from v2g_bench.recent import Recent
 
 STEP_S = 0.01
 LATE_S = 0.005
-KEPT_FRAMES = 12_000  # per identifier: two minutes of a 10 ms message
+# How long it is known which frames were handed over. Who asks is `truth_frame`: for the frame of a trial that has just
+# ended, at most READBACK_S and HEALTHY_S of `rig.injection` and a record ago, 20 s with room for a slow machine.
+KEPT_S = 60.0
+FORGET_EVERY_S = 1.0
 
 
 class HandedOver(NamedTuple):
@@ -84,7 +87,8 @@ class World:
         self._waiting: list[tuple[float, int, Sent]] = []
         self._advanced_s = float("-inf")  # nothing is due before the latest `advance`
         self._order = 0
-        self._kept: dict[tuple[int, bool], deque[HandedOver]] = {}
+        self._kept: dict[tuple[int, bool], Recent[HandedOver]] = {}
+        self._forgot_s = float("-inf")
         self.frames_sent, self.frames_refused, self.late_wakes, self.latest_wake_s = 0, 0, 0, 0.0
 
     @property
@@ -106,6 +110,10 @@ class World:
             self.late_wakes += 1
             self.latest_wake_s = max(self.latest_wake_s, late_s)
         self._advanced_s = now_s
+        if now_s >= self._forgot_s + FORGET_EVERY_S:
+            self._forgot_s = now_s
+            for kept in self._kept.values():
+                kept.forget(now_s)
         self.injector.update(now_s)
         if now_s >= self.plant.now_s + STEP_S:
             self.plant.step(now_s)
@@ -131,16 +139,20 @@ class World:
         self.frames_sent += 1
         key = (sent.frame.arbitration_id, sent.frame.is_extended_id)
         if key not in self._kept:
-            self._kept[key] = deque(maxlen=KEPT_FRAMES)
-        self._kept[key].append(HandedOver(before_s, after_s, sent.frame, sent.clean))
+            self._kept[key] = Recent("frames of the plant", KEPT_S)
+        self._kept[key].add(before_s, HandedOver(before_s, after_s, sent.frame, sent.clean))
 
     def first_frame(self, role: str, above: float, since_s: float) -> HandedOver | None:
-        """The first clean frame since then that carried role > above; BenchError for a role that no node sends."""
+        """The first clean frame since then that carried role > above.
+
+        BenchError for a role that no node sends, and for a time of which not all is known any more (see KEPT_S).
+        """
         if self.db is None:
             raise BenchError("plant", "emulates no BMS and sends no frames")
         spec = self.db.message_of(role)
-        for one in self._kept.get((spec.frame_id, spec.is_extended), ()):
-            if one.before_s >= since_s and one.clean and self.db.decode(one.frame).get(role, above) > above:
+        kept = self._kept.get((spec.frame_id, spec.is_extended))
+        for one in kept.since(since_s) if kept is not None else ():
+            if one.clean and self.db.decode(one.frame).get(role, above) > above:
                 return one
         return None
 

@@ -158,6 +158,7 @@ class Bench:
             seen=seen,
             calibrated=self._parts.calibrated("dc_current"),
             doubt=lambda: self.sources.doubt("DC current"),
+            hold=self._parts.capture.hold,
         )
 
     @contextmanager
@@ -280,8 +281,9 @@ class Bench:
         if not specs:
             raise NotApplicable(f"{self._parts.db.path.name} protects no frame of the controller")
         since_s = self.clock.now_s()
-        self._parts.pause(over_s)
-        return protection(self._parts.capture.frames(since_s=since_s), specs)
+        with self._parts.capture.holding(since_s):
+            self._parts.pause(over_s)
+            return protection(self._parts.capture.frames(since_s=since_s), specs)
 
     def inverter_power(self) -> Reading:
         """AC power as the inverter itself reports it (W, charge positive)."""
@@ -293,7 +295,7 @@ class Bench:
     def compare_current(self, trace: Trace) -> None:
         """Hold a trace against what the BMS said of the current meanwhile; not while a fault touches its frames."""
         if "pack_current" in self._witnesses.roles():
-            self.sources.during(trace.waveform, *trace.accuracy())
+            self.sources.during(trace.waveform, trace.frames(), *trace.accuracy())
 
     def signal(self, role: str) -> float:
         """The latest value of a signal role; BenchError where the bus is silent."""
@@ -355,7 +357,9 @@ class Bench:
         return self._parts.plant.client.wire()
 
     def bms_traffic(self, from_s: float, to_s: float) -> BusWindow:
-        """What came of the BMS's cyclic frames between these times (bench clock)."""
+        """What came of the BMS's cyclic frames between these times (bench clock); BenchError where the capture's memory
+        does not reach back to a second before the first.
+        """
         return window(self._parts.db, self._parts.capture.frames(since_s=from_s - 1.0), from_s, to_s)
 
     def small_pack(self, capacity_ah: float, soc_pct: float | None = None) -> None:

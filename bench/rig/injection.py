@@ -19,6 +19,7 @@ from v2g_bench.rig.traffic import bms_frames, window
 READBACK_S = 5.0
 HEALTHY_S = 3.0
 POLL_S = 0.01
+BEFORE_S = 1.0  # of the bus before a fault: a silence counts from the last frame
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,13 @@ class Injector:
         with self._silence(any(fault.transmit() is not None or fault.wire() is not None for fault in faults)):
             injections = [client.inject(fault, at_s=asked_s + phase_s) for fault in faults]
             try:
-                if meanwhile is not None:
-                    meanwhile()
-                proofs = [
-                    Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s, wire)) for fault in faults
-                ]
+                # `meanwhile` or the ramp of one fault may take long, and only then is looked for the other fault.
+                with parts.capture.holding(asked_s - BEFORE_S):
+                    if meanwhile is not None:
+                        meanwhile()
+                    proofs = [
+                        Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s, wire)) for fault in faults
+                    ]
                 yield min(proofs, key=lambda active: active.on_bus.time_s)
             finally:
                 for injection in reversed(injections):
@@ -143,7 +146,7 @@ class Injector:
         while parts.clock.now_s() < deadline_s:
             parts.pause(POLL_S)
             now_s = parts.clock.now_s()
-            columns = parts.capture.frames(since_s=from_s - 1.0)
+            columns = parts.capture.frames(since_s=from_s - BEFORE_S)
             started_s = from_s
             if isinstance(fault, BmsSilence):
                 heard = bms_frames(parts.db, columns)

@@ -209,7 +209,7 @@ class OpenRig(Supervised, Hearing):
         self._later("gateway's account", self._gateway_account)
         self._bms_bus = open_bus(**self._buses["bms"])
         self._later("bus of the BMS", self._bms_bus.shutdown)
-        self.bms_capture = Capture(self._bms_bus, self.folder / "bms.blf", keep_s=60.0)
+        self.bms_capture = Capture(self._bms_bus, self.folder / "bms.blf")
         self.bms_capture.start()
         self._later("capture of the BMS's bus", self.bms_capture.stop)
         self.buses.add("bms", self.bms_capture, self._buses["bms"])

@@ -4,11 +4,12 @@
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from v2g_bench.can.columns import Columns, Frame
+from v2g_bench.can.columns import Columns, Frame, Held
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.clock import Clock
 from v2g_bench.inverter.client import InverterIdentity
@@ -37,7 +38,15 @@ class BusRecord(Protocol):
     """What the bench's own node has received."""
 
     def frames(self, frame_id: int | None = None, since_s: float = ..., *, is_extended: bool = False) -> Columns:
-        """The frames stamped at or after `since_s`."""
+        """The frames stamped at or after `since_s`; BenchError if they are not all in memory any more."""
+        ...
+
+    def hold(self, since_s: float, until_s: float) -> Held:
+        """The frames of this time, those still to come included, for as long as the answer lives."""
+        ...
+
+    def holding(self, since_s: float) -> AbstractContextManager[None]:
+        """Nothing stamped at or after `since_s` leaves the memory while the block runs."""
         ...
 
 

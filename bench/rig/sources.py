@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from v2g_bench.basis import stated
+from v2g_bench.can.columns import Columns
 from v2g_bench.can.trace import signal
 from v2g_bench.inverter.port import InverterReading
 from v2g_bench.meters.protocols import PowerReading
@@ -161,9 +162,8 @@ class Sources:
             doubt_w = share * abs(power.value or 0.0)
             self.doubts["AC power"] = max(doubt_w, self.doubts.get("AC power", 0.0))
 
-    def during(self, waveform: Waveform, zero_a: float, gain_rel: float, source: str) -> None:
-        """The digitizer's record compared with the current that the BMS reported in the same time, frame by frame."""
-        frames = self.parts.capture.frames(since_s=waveform.start_s)
+    def during(self, waveform: Waveform, frames: Columns, zero_a: float, gain_rel: float, source: str) -> None:
+        """The digitizer's record compared with the current that the BMS reported in the same time, in these frames."""
         stamp_s, bms_a = signal(frames, self.parts.db, "pack_current", since_s=waveform.start_s + FRESH_S)
         heard = [(t, a) for t, a in zip(stamp_s, bms_a, strict=True) if t <= waveform.end_s]
         if len(heard) < LEAST_FRAMES:

@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from v2g_bench.basis import GAIN, NOISE, ZERO, of_waveform, stated
+from v2g_bench.can.columns import Columns, Held, nothing_held
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import CurrentDigitizer
@@ -25,6 +26,7 @@ from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.reading import Reading
 
 RATE_HZ = 50_000.0
+BESIDE_S = 0.1  # of the bus before and after the samples: a digitizer may take some more than it was asked for
 
 
 @dataclass(frozen=True)
@@ -98,17 +100,22 @@ class Trace:
         seen: bool = False,
         calibrated: Calibrated = UNCALIBRATED,
         doubt: Callable[[], list[Component]] = list,
+        hold: Callable[[float, float], Held] = nothing_held,
     ) -> None:
         self._seen, self._calibrated, self._doubt = seen, calibrated, doubt
         self._digitizer, self._sync, self._clock = digitizer, sync, clock
         self._rate_hz, self._before_s, self._after_s = rate_hz, before_s, after_s
         self._fraction, self._ripple_hz = fraction, ripple_hz
+        self._hold, self._held = hold, nothing_held()
         self._edge: Edge | None = None
         self._waveform: Waveform | None = None
 
     def __enter__(self) -> "Trace":
         self._digitizer.arm(sample_rate_hz=self._rate_hz, before_s=self._before_s, after_s=self._after_s)
         self._edge = self._sync.pulse(seen=self._seen)
+        self._held = self._hold(
+            self._edge.time_s - self._before_s - BESIDE_S, self._edge.time_s + self._after_s + BESIDE_S
+        )
         return self
 
     def __exit__(
@@ -130,6 +137,10 @@ class Trace:
         if self._waveform is None:
             self._waveform = self._digitizer.fetch(self.edge.time_s)
         return self._waveform
+
+    def frames(self) -> Columns:
+        """What was on the bus meanwhile: the recording's own, however long ago that is."""
+        return self._held.frames()
 
     def zero_offset_a(self) -> float:
         """How far from zero the digitizer may be when nothing flows (A)."""

@@ -6,20 +6,23 @@ bit, and every frame is acknowledged.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from pathlib import Path
 
 import can
-from can.io import BLFWriter
 
 from v2g_bench.can import wire
-from v2g_bench.can.columns import Columns, Frame, FrameStore
+from v2g_bench.can.blf import BlfFile
+from v2g_bench.can.columns import WINDOW_S, Columns, Frame, FrameStore, Held
 from v2g_bench.sim.timeline import WALL_EPOCH_S, Timeline
 
 # Bits at the nominal rate of a classic frame with 11-bit identifier, without data: SOF to interframe space, ISO 11898-1.
 CLASSIC_BITS, EXTENDED_BITS = 47, 67
 # CAN FD: arbitration, EOF and interframe space at the nominal rate; BRS to CRC delimiter at the data rate.
 FD_NOMINAL_BITS, FD_EXTENDED_NOMINAL_BITS, FD_DATA_BITS, FD_CRC17_BITS, FD_CRC21_BITS = 30, 49, 8, 22, 27
+
+FLUSH_S = 1.0  # simulated: what a killed run may lose
 
 Hears = Callable[[can.Message], object]
 
@@ -39,13 +42,17 @@ def wire_time_s(length: int, is_fd: bool, extended: bool, bitrate: int, data_bit
 
 
 class SimBus:
-    """Nodes join with what they do with a frame; `send` puts one on the wire. `log` holds all frames, in order."""
+    """Nodes join with what they do with a frame; `send` puts one on the wire.
+
+    log: the frames of the last WINDOW_S, in order. record: told of each frame that is logged, as it is logged.
+    """
 
     def __init__(self, timeline: Timeline, bitrate: int, data_bitrate: int) -> None:
         self._timeline, self._rates = timeline, (bitrate, data_bitrate)
         self._nodes: list[tuple[object, Hears]] = []
         self._free_s = float("-inf")
-        self.log = FrameStore()
+        self.log = FrameStore(WINDOW_S)
+        self.record: Callable[[Frame], object] | None = None
 
     def join(self, node: object, hears: Hears, name: str = "ems") -> None:
         """A node that receives all frames but its own; `name` identifies it where the bus has physics."""
@@ -65,18 +72,30 @@ class SimBus:
     def _complete(self, node: object, message: can.Message) -> None:
         flags = (wire.EXTENDED if message.is_extended_id else 0) | (wire.FD if message.is_fd else 0)
         flags |= wire.BRS if message.bitrate_switch else 0
-        now_s, data = self._timeline.now_s(), message.data
-        self.log.append(now_s, self.log.end, message.arbitration_id, flags, len(data), bytes(data))
+        self._keep(self._timeline.now_s(), message.arbitration_id, flags, bytes(message.data))
         for known, hears in self._nodes:
             if known is not node:
                 hears(message)
 
+    def _keep(self, at_s: float, frame_id: int, flags: int, data: bytes) -> None:
+        index = self.log.end
+        self.log.append(at_s, index, frame_id, flags, len(data), data)
+        if self.record is not None:
+            self.record(Frame(index, at_s, frame_id, flags, data))
+
 
 class SimCapture:
-    """The bus's log as the bench asks for it; whoever waits moves the time forward."""
+    """The bus's log as the bench asks for it, and its BLF file; whoever waits moves the time forward."""
 
     def __init__(self, bus: SimBus, timeline: Timeline, path_blf: Path | None = None) -> None:
-        self._store, self._timeline, self._path = bus.log, timeline, path_blf
+        self._store, self._timeline = bus.log, timeline
+        self._file: BlfFile | None = None
+        self._flush_at_s = float("-inf")
+        if path_blf is not None:
+            self._file, bus.record = BlfFile(path_blf), self._record
+            before = self._store.since(float("-inf"))
+            for position in range(len(before)):
+                self._record(before.frame(position))
 
     def __len__(self) -> int:
         return len(self._store)
@@ -109,13 +128,26 @@ class SimCapture:
             raise TimeoutError(f"simulated bus: no such frame within {timeout_s:g} s")
         return found[0]
 
+    def hold(self, since_s: float, until_s: float) -> Held:
+        """The frames of this time, those still to come included, for as long as the answer lives."""
+        return self._store.hold(since_s, until_s)
+
+    def holding(self, since_s: float) -> AbstractContextManager[None]:
+        """Nothing complete at or after `since_s` leaves the memory while the block runs."""
+        return self._store.holding(since_s)
+
     def stop(self) -> None:
-        """Write the file: the whole log as BLF, timestamps on the simulated wall clock."""
-        if self._path is None:
+        """Close the file: every frame as BLF, timestamps on the simulated wall clock."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _record(self, frame: Frame) -> None:
+        if self._file is None:
             return
-        columns = self._store.since(float("-inf"))
-        with BLFWriter(self._path) as writer:
-            for position in range(len(columns)):
-                message = columns.frame(position).message()
-                message.timestamp += WALL_EPOCH_S
-                writer.on_message_received(message)
+        message = frame.message()
+        message.timestamp += WALL_EPOCH_S
+        self._file.write(message)
+        if frame.stamp_s >= self._flush_at_s:
+            self._flush_at_s = frame.stamp_s + FLUSH_S
+            self._file.flush()

@@ -35,7 +35,7 @@ def digest(folder: Path) -> dict[str, str]:
         return {
             "results": _sha(_placeless(told, path)),
             "waveforms": _waveforms(folder / "waveforms"),
-            "bus": _sha((folder / "main.blf").read_bytes()),
+            "bus": _file_sha(folder / "main.blf"),
             "log": _sha(_placeless(log, path)),
         }
     except (OSError, ValueError) as error:
@@ -81,6 +81,11 @@ def _waveforms(folder: Path) -> str:
 
 def _sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _file_sha(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def main(arguments: list[str]) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 import can
 
 from v2g_bench.can import wire as packet
-from v2g_bench.can.columns import FrameStore
 from v2g_bench.can.physics.bus import Wire
 from v2g_bench.can.physics.condition import Condition, Conditions
 from v2g_bench.can.physics.errors import Trouble, error_message
@@ -31,7 +30,6 @@ class SimWireBus(SimBus):
         self._on_wire: dict[int, tuple[Node, Hears]] = {}
         self._event: Event | None = None
         self._event_s = NEVER_S
-        self.log = FrameStore()
 
     # As a bus
 
@@ -104,10 +102,8 @@ class SimWireBus(SimBus):
     def _log(self, message: can.Message, at_s: float) -> None:
         flags = (packet.EXTENDED if message.is_extended_id else 0) | (packet.FD if message.is_fd else 0)
         flags |= packet.BRS if message.bitrate_switch else 0
-        data = bytes(message.data)
-        self.log.append(at_s, self.log.end, message.arbitration_id, flags, len(data), data)
+        self._keep(at_s, message.arbitration_id, flags, bytes(message.data))
 
     def _log_error(self, event: Trouble) -> None:
         message = error_message(event)
-        flags, data = packet.ERROR | packet.EXTENDED, bytes(message.data)
-        self.log.append(event.at_s, self.log.end, message.arbitration_id, flags, len(data), data)
+        self._keep(event.at_s, message.arbitration_id, packet.ERROR | packet.EXTENDED, bytes(message.data))

@@ -9,6 +9,7 @@ Exit status 1 if a frame was lost. Latencies are those of the machine at hand: r
 """
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def cpu_s(pid: int) -> float:
 def load(hub: HubProcess, db: BusDatabase, rate: float, seconds: float, folder: Path) -> int:
     """(b): one row of the table; returns the lost frames."""
     count = int(rate * seconds)
-    with UserlandBus(hub.path) as bus, Capture(bus, folder / f"{rate:.0f}.blf") as capture:
+    with UserlandBus(hub.path) as bus, Capture(bus, folder / f"{rate:.0f}.blf", keep_s=math.inf) as capture:
         command = [sys.executable, "-c", SENDER, hub.path, str(rate), str(count)]
         with subprocess.Popen(command) as sender:
             capture.wait_for(lambda frame: True, timeout_s=30)

@@ -1,10 +1,15 @@
+import contextlib
 import json
 import math
 
+import can
 import numpy as np
 import pytest
 
 from v2g_bench.audit import MS, Again, T0Again, basis_marks, latency_again, marks_of
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.roles import read_roles
+from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
 from v2g_bench.metrology.budget import Budget, Component, Uncertainty
 from v2g_bench.metrology.verdict import Verdict
@@ -69,3 +74,55 @@ def test_a_database_that_is_none_is_refused(tmp_path):
     (tmp_path / "bus.dbc").write_text("no database")
     with pytest.raises(BenchError):
         T0Again(tmp_path / "main.blf", tmp_path / "bus.dbc", tmp_path / "roles.json")
+
+
+WALL_S = 1_795_406_013.0
+
+
+class Counted:
+    """A million frames would be here at once if the reader kept them: the most that were is what is asked."""
+
+    alive = most = 0
+
+    def __init__(self, message):
+        self.timestamp, self.arbitration_id, self.data = message.timestamp, message.arbitration_id, message.data
+        self.is_extended_id, self.is_error_frame, self.is_remote_frame = False, False, False
+        Counted.alive += 1
+        Counted.most = max(Counted.most, Counted.alive)
+
+    def __del__(self):
+        Counted.alive -= 1
+
+
+def test_thousands_of_readings_are_looked_for_without_keeping_the_frames(tmp_path, monkeypatch):
+    roles = read_roles(roles_path("v2g_bms_fd"))
+    db = BusDatabase.load(dbc_path("v2g_bms_fd"), roles)
+    (tmp_path / "roles.json").write_text(json.dumps(roles))
+    with can.BLFWriter(tmp_path / "main.blf") as writer:
+        for n in range(2000):
+            message = db.encode("BMS_Safety", {"cell_temperature_max": 20.0 + 0.1 * (n % 100)}, n % 256)
+            message.timestamp = WALL_S + 0.01 * n
+            writer.on_message_received(message)
+
+    def reading(path):
+        return contextlib.nullcontext(map(Counted, can.BLFReader(path)))
+
+    monkeypatch.setattr("v2g_bench.audit.BLFReader", reading)
+    again = T0Again(tmp_path / "main.blf", dbc_path("v2g_bms_fd"), tmp_path / "roles.json")
+    asked = [("cell_temperature_max", 2.0 + 0.01 * n + 0.005, WALL_S) for n in range(1500)]
+    found = again.heard(asked)
+    for n, values in enumerate(found):  # the last one LATE_S before, and those since
+        expected = [20.0 + 0.1 * (k % 100) for k in range(195 + n, 201 + n)]
+        assert values == pytest.approx(expected, abs=0.06)
+    assert Counted.most <= 3
+
+    hot = {"role": "cell_temperature_max", "op": ">=", "value": 25.0, "tolerance": 0.05, "minus": "", "change": False}
+    shown = json.dumps({**hot, "before": {"cell_temperature_max": 20.0}, "asked_s": 4.0})
+    marks = {"t0_s": 4.5, "t0_shown": shown, "wall_minus_bench_s": WALL_S}
+    silent = {"t0_s": 19.99, "t0_shown": '{"silence": true}', "wall_minus_bench_s": WALL_S}
+    (t0_s, last_s, broken_s, none_s) = again.t0_s([marks, silent, {**silent, "t0_s": 10.0}, {"t0_s": 1.0}])
+    assert t0_s == pytest.approx(4.51, abs=0.011)
+    assert last_s == pytest.approx(19.99, abs=1e-5)
+    assert broken_s is None
+    assert math.isnan(none_s)
+    assert Counted.most <= 3

@@ -1,5 +1,6 @@
 import threading
 import time
+from functools import partial
 
 import can
 import pytest
@@ -200,3 +201,67 @@ def test_old_frames_are_forgotten_but_in_the_file(bus, tmp_path, monkeypatch):
         assert capture.counters.frames == 35
     with can.BLFReader(tmp_path / "bus.blf") as reader:
         assert len(list(reader)) == 35
+
+
+def heard(capture, bus, first, count, at_s):
+    """Frames `first` and on, 1 s apart from `at_s` on (wall clock), and wait until the last of them is there."""
+    frames = [message(first + n) for n in range(count)]
+    for n, frame in enumerate(frames):
+        frame.timestamp = at_s + n
+    bus.put(*frames)
+    return capture.wait_for(lambda frame: frame.frame_id == first + count - 1, timeout_s=20.0)
+
+
+def test_who_asks_for_what_is_forgotten_is_told_so(bus, monkeypatch):
+    """Fewer frames than there were would be a wrong count; a later one than the first a wrong latency."""
+    monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
+    with Capture(bus) as capture:
+        begin_s = time.time()
+        old = heard(capture, bus, 0, 1, begin_s)
+        heard(capture, bus, 1, 199, begin_s + 1)
+        for ask in (capture.frames, partial(capture.frames, 0), partial(capture.wait_for, lambda frame: True)):
+            with pytest.raises(BenchError, match="are in its file alone"):
+                ask(since_s=old.stamp_s)
+        assert 60 <= len(capture.frames()) <= 80  # a minute, in whole blocks
+        assert len(capture) == 200
+
+
+def test_what_a_test_holds_is_there_at_its_end(bus, monkeypatch):
+    monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
+    with Capture(bus) as capture:
+        begin_s = time.time()
+        first = heard(capture, bus, 0, 1, begin_s)
+        with capture.holding(first.stamp_s):
+            held = capture.hold(first.stamp_s, first.stamp_s + 4.5)
+            heard(capture, bus, 1, 499, begin_s + 1)
+            assert len(capture.frames(since_s=first.stamp_s)) == 500
+            assert capture.wait_for(lambda frame: frame.frame_id == 3, since_s=first.stamp_s).index == 3
+        heard(capture, bus, 500, 20, begin_s + 500)
+        assert held.frames().frame_id.tolist() == [0, 1, 2, 3, 4]
+        assert len(capture.frames()) <= 80
+
+
+def test_a_search_that_falls_behind_is_an_error(bus, monkeypatch):
+    monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
+    with Capture(bus) as capture:
+        begin_s = time.time()
+        first = heard(capture, bus, 0, 1, begin_s)
+
+        def slow(frame):
+            if len(capture) == 1:
+                heard(capture, bus, 1, 199, begin_s + 1)
+            return False
+
+        with pytest.raises(BenchError, match="behind"):
+            capture.wait_for(slow, first.stamp_s, timeout_s=20.0)
+
+
+def test_failed_reads_of_a_whole_night_do_not_fill_the_memory(bus, monkeypatch):
+    monkeypatch.setattr("v2g_bench.can.capture.KEPT_EVENTS", 3)
+    monkeypatch.setattr("v2g_bench.can.capture._RECV_S", 0.001)
+    with Capture(bus) as capture:
+        for n in range(10):
+            bus.put(can.CanOperationError(f"number {n}"), message(n))
+        capture.wait_for(lambda frame: frame.frame_id == 9, timeout_s=20.0)
+        assert [why for _, why in capture.interruptions] == ["number 7", "number 8", "number 9"]
+        assert capture.counters.bus_errors == 10

@@ -2,6 +2,7 @@
 
 import pytest
 
+from v2g_bench.can import errors
 from v2g_bench.can.errors import BusHealth, BusState, decode_error
 
 PASSIVE_TX = (0x204, bytes([0, 0x20, 0, 0, 0, 0, 128, 3]))
@@ -58,3 +59,15 @@ def test_bus_off_is_remembered_after_the_restart():
     health.hear(*RESTARTED, 7.0)
     assert health.bus_off_since(4.0) == 5.0
     assert health.bus_off_since(6.0) is None
+
+
+def test_a_bus_that_is_off_all_night_does_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(errors, "KEPT_EVENTS", 5)
+    health = BusHealth()
+    for second in range(1000):
+        health.hear(*BUS_OFF, float(second))
+        health.hear(*RESTARTED, second + 0.5)
+    assert len(health.events) == len(health._off) == 5
+    assert health.bus_off_since(0.0) == 995.0
+    assert health.bus_off_since(998.5) == 999.0
+    assert health.error_frames == 2000

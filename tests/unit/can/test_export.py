@@ -10,8 +10,9 @@ import pytest
 from pyarrow import parquet
 
 from v2g_bench.can import export
+from v2g_bench.can.blf import read_blf
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.can.export import export_run, read_blf
+from v2g_bench.can.export import export_run
 from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
@@ -95,7 +96,8 @@ def test_a_capture_that_was_cut_short_gives_what_it_has(run):
     whole = (run / "main.blf").read_bytes()
     (run / "main.blf").write_bytes(whole[:-7])
     export_run(run)
-    assert np.all(read_blf(run / "main.blf").stamp_s >= START_S)
+    (columns,) = read_blf(run / "main.blf")
+    assert np.all(columns.stamp_s >= START_S)
     (run / "main.blf").write_bytes(b"nothing of the kind")
     with pytest.raises(BenchError, match="cannot be read as BLF"):
         export_run(run)
@@ -120,14 +122,14 @@ def test_a_missing_package_names_its_mend(run, monkeypatch):
 
 
 def test_no_half_file_is_left(run, monkeypatch):
-    def full(columns, db, path):
+    def full(self, path):
         path.write_bytes(b"half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(export, "write_parquet", full)
+    monkeypatch.setattr(export.ParquetFile, "save", full)
     with pytest.raises(BenchError, match="No space left on device"):
         export_run(run)
-    assert not (run / "main.parquet").exists()
+    assert sorted(path.name for path in run.iterdir()) == ["database", "main.blf", "main.mf4"]
 
 
 def test_a_folder_without_a_capture_is_none(tmp_path):

@@ -11,7 +11,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature, SwitchingNoise
 from v2g_bench.plant.config import PlantConfig
 from v2g_bench.plant.model import Plant
-from v2g_bench.plant.world import World
+from v2g_bench.plant.world import FORGET_EVERY_S, KEPT_S, World
 
 DATABASES = ("v2g_bms_fd", "compact_classic")
 
@@ -198,3 +198,28 @@ def test_the_wire_hears_of_its_faults_and_of_the_power_while_one_acts_whoever_mo
 def test_a_bus_without_physics_has_no_wire_to_disturb(world):
     with pytest.raises(BenchError, match="no wire that could be disturbed"):
         world.injector.inject(SwitchingNoise(volts=1.0), 0.0, 0.0)
+
+
+def test_what_was_handed_over_is_known_by_age_whatever_its_rate(db):
+    """A message each millisecond and one each ten seconds are known as long; neither fills the memory."""
+    world = World(Plant(PlantConfig(), seed=1, now_s=0.0), db, seed=1, now_s=0.0)
+    frame = db.encode(db.message_of("cell_temperature_max").name, {"cell_temperature_max": 50.0}, 0)
+    rare = db.encode(db.message_of("soc").name, {"soc": 50.0}, 0)
+    for tick in range(1, 100_001):
+        now_s = tick / 1000
+        if tick % 10 == 0:
+            world.advance(now_s)
+        world.handed_over(Sent(now_s, frame), now_s, now_s)
+        if tick % 10_000 == 0:
+            world.handed_over(Sent(now_s, rare), now_s, now_s)
+    found = world.first_frame("cell_temperature_max", 45.0, since_s=100.0 - KEPT_S)
+    assert found.before_s == pytest.approx(100.0 - KEPT_S)
+    assert world.first_frame("soc", 45.0, since_s=41.0).before_s == 50.0
+    kept = {key[0]: len(recent) for key, recent in world._kept.items()}
+    assert kept[frame.arbitration_id] <= 1000 * (KEPT_S + FORGET_EVERY_S) + 1
+    assert kept[rare.arbitration_id] <= KEPT_S / 10 + 1
+    for role in ("cell_temperature_max", "soc"):
+        with pytest.raises(BenchError, match="known after"):
+            world.first_frame(role, 45.0, since_s=20.0)
+    world.advance(300.0)
+    assert not any(map(len, world._kept.values()))

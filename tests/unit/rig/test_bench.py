@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from v2g_bench.can.columns import nothing_held
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import BmsSilence, OverTemperature
@@ -54,6 +55,7 @@ class FakeParts:
         self.true = {}  # what is true of the pack besides its current
         self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
         self.controller, self.plant, self.armed = FakeController(self), None, 0
+        self.capture = SimpleNamespace(hold=nothing_held)
         self.db = SimpleNamespace(
             has=lambda role: role in ("trip_latched", "charge_only"), resolution=lambda role: 0.01
         )

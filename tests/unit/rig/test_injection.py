@@ -35,10 +35,11 @@ class World:
 
     def __init__(self):
         self.clock, self.db, self.store, self.ticks = SimClock(100.0), DB, FrameStore(), 0
-        self.faults, self.capture = self, SimpleNamespace(frames=self.store_since)
+        self.faults, self.capture = self, SimpleNamespace(frames=self.store_since, holding=self.holding)
         self.loaded = load_rig("virtual")
         self.healthy = {"cell_temperature_max": 25.0, "cell_temperature_min": 24.0, "soc": 60.0, "pack_voltage": 350.0}
         self.asked, self.cleared, self.in_force, self.counts = [], [], {}, 0.1
+        self.late = {}  # of one kind of fault alone
         self.silences = []  # what the supervisor was told
         self.late_s, self.ignores, self.sticks, self.silent, self.silent_after = 0.0, False, False, False, False
 
@@ -48,7 +49,7 @@ class World:
     def inject(self, fault, at_s):
         self.asked.append((fault, at_s))
         if not self.ignores:
-            self.in_force[len(self.asked)] = (fault, at_s + self.late_s)
+            self.in_force[len(self.asked)] = (fault, at_s + self.late.get(type(fault), self.late_s))
         return len(self.asked)
 
     def clear(self, injection):
@@ -83,6 +84,9 @@ class World:
 
     def store_since(self, since_s):
         return self.store.since(since_s)
+
+    def holding(self, since_s):
+        return self.store.holding(since_s)
 
     def pause(self, for_s):
         for _ in range(round(for_s / TICK_S)):
@@ -360,3 +364,18 @@ def test_whatever_keeps_frames_from_the_bus_is_told_until_the_last_of_it_is_over
 def test_what_the_bms_is_made_to_say_silences_nobody(world):
     on_bus(world, HOT)
     assert world.silences == []
+
+
+def test_a_step_beside_a_long_ramp_is_found_where_it_was(world, monkeypatch):
+    """What the capture keeps is shorter than the ramp, and the step is looked for after it."""
+    monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
+    world.store = FrameStore(60.0)
+    world.pause(1.0)
+    slow = SocDivergence(by_pct=8, ramp_pct_per_s=0.08)  # 100 s
+    world.late = {SocDivergence: 100.0}
+    asked_s = world.clock.now_s()
+    with Injector(world).active((slow, HOT), 0.0) as active:
+        assert active.fault is HOT
+        assert active.on_bus.time_s == pytest.approx(asked_s, abs=0.05)
+        world.pause(70.0)
+        assert world.store.forgotten_s > asked_s  # held for the proof alone

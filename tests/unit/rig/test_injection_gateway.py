@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from v2g_bench.can.columns import FrameStore
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError, NotApplicable
 from v2g_bench.faults import BmsSilence, Fault, OverTemperature
@@ -40,6 +41,7 @@ class Parts:
     def __init__(self, rig, desk):
         self.loaded, self.faults, self.clock, self.sick = load_rig(rig), desk, SimClock(100.0), None
         self.db = SimpleNamespace(resolution=lambda role: 0.1)
+        self.capture = FrameStore()
 
     def latest_all(self):
         return {"cell_temperature_max": 25.0}

@@ -216,10 +216,9 @@ def test_what_is_told_can_be_computed_again(told):
 def during(told, monkeypatch, meter_a, bms_a):
     """A second of record at 1 kHz beside 50 frames."""
     world = World()
-    world.capture = SimpleNamespace(frames=lambda since_s: None)
     stamps = 100.0 + 0.02 * np.arange(1, len(bms_a) + 1)
     monkeypatch.setattr(sources_module, "signal", lambda frames, db, role, since_s: (stamps, np.asarray(bms_a)))
-    of(world, told).during(Waveform(100.0, 0.001, np.asarray(meter_a)), 0.004, 1e-4, "a data sheet")
+    of(world, told).during(Waveform(100.0, 0.001, np.asarray(meter_a)), None, 0.004, 1e-4, "a data sheet")
 
 
 @pytest.mark.parametrize(("scale", "agreed"), [(1.0, True), (1.05, False), (0.0, False)])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from v2g_bench.can.columns import FrameStore
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.meters.protocols import DigitizerTiming
@@ -119,3 +120,21 @@ def test_a_full_disk_is_an_error_of_the_bench():
 
     with pytest.raises(BenchError, match="is the disk full"):
         save(Path("/proc/nothing/w.npz"), Waveform(0.0, 1.0, [1.0]))
+
+
+def test_a_recording_has_the_frames_of_its_time_however_long_ago_that_is(monkeypatch):
+    monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
+    store = FrameStore(60.0)
+
+    def pass_time(from_s, to_s):
+        for n in range(round(100 * from_s), round(100 * to_s)):
+            store.append(n / 100 + 0.005, n, n, 0, 0, b"")
+
+    pass_time(0.0, 100.0)
+    with Trace(FakeDigitizer(current((-8.0, 0.4))), FakeSync(), SimClock(100.0), hold=store.hold) as trace:
+        pass_time(100.0, 101.0)
+    assert trace.frames().frame_id.tolist() == list(range(9985, 10045))  # 0.05 s before, 0.35 s after, 0.1 s beside
+    pass_time(101.0, 400.0)
+    assert trace.frames().frame_id.tolist() == list(range(9985, 10045))
+    assert store.end - store.begin <= 6020
+    assert len(recorded((-8.0, 0.4)).frames()) == 0

@@ -1,6 +1,7 @@
 import can
 import pytest
 
+from v2g_bench.errors import BenchError
 from v2g_bench.sim.bus import SimBus, SimCapture, wire_time_s
 from v2g_bench.sim.timeline import WALL_EPOCH_S
 
@@ -68,3 +69,35 @@ def test_the_file_holds_every_frame_with_its_simulated_stamp(bus, timeline, tmp_
         read = list(reader)
     assert [(one.arbitration_id, len(one.data), one.is_fd) for one in read] == [(1, 24, True), (2, 8, False)]
     assert read[0].timestamp == pytest.approx(WALL_EPOCH_S + capture.frames().stamp_s[0], abs=1e-5)
+
+
+def numbered(bus, timeline, count, step_s=1.0):
+    for number in range(count):
+        bus.send("a", frame(number % 0x700))
+        timeline.pause(step_s)
+
+
+def test_the_file_is_there_while_the_simulation_runs_and_the_memory_holds_a_minute(timeline, tmp_path, monkeypatch):
+    """A killed simulation leaves what was on its bus until a simulated second ago."""
+    monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
+    bus = SimBus(timeline, 500_000, 2_000_000)
+    bus.send("a", frame(0x7FF))
+    timeline.pause(1.0)
+    capture = SimCapture(bus, timeline, tmp_path / "main.blf")
+    begin_s = timeline.now_s()
+    with capture.holding(begin_s):
+        held = capture.hold(begin_s, begin_s + 2.5)
+        numbered(bus, timeline, 300)
+        assert len(capture.frames(since_s=begin_s)) == 300
+    numbered(bus, timeline, 100)
+    with can.BLFReader(tmp_path / "main.blf") as reader:
+        read = list(reader)
+    assert [one.arbitration_id for one in read[:3]] == [0x7FF, 0, 1]  # what came before it was opened too
+    assert len(read) >= 400
+    assert held.frames().frame_id.tolist() == [0, 1, 2]
+    assert len(capture.frames()) <= 80
+    with pytest.raises(BenchError, match="in its file alone"):
+        capture.frames(since_s=begin_s)
+    capture.stop()
+    bus.send("a", frame(1))
+    timeline.pause(1.0)  # what comes after its end is not its business
