@@ -17,11 +17,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
-from v2g_bench.reports.keys import Signer, fingerprint, name_of
-from v2g_bench.reports.model import Issue, Run, load
-from v2g_bench.reports.seal import seal, sealed_by
-from v2g_bench.reports.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
-from v2g_bench.reports.verify import verify
+from v2g_bench.reports.model.run import Issue, Run, load
+from v2g_bench.reports.model.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
+from v2g_bench.reports.sign.keys import fingerprint, name_of
+from v2g_bench.reports.sign.seal import seal, sealed_by
+from v2g_bench.reports.sign.signer import Signer
+from v2g_bench.reports.verify.run_folder import verify
 from v2g_bench.reports.write import MANIFEST, PDF, RESULTS, SEAL, SUMS, write_report
 
 QUALIFIED_WITHIN_H = 24.0

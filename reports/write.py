@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
-from v2g_bench.reports.files import write_atomic
-from v2g_bench.reports.html import render_html
-from v2g_bench.reports.junit import render_junit
-from v2g_bench.reports.model import Run, dumps
-from v2g_bench.reports.pdf import render_pdf
-from v2g_bench.reports.statements import report_id
-from v2g_bench.reports.view import View, view
+from v2g_bench.reports.model.files import write_atomic
+from v2g_bench.reports.model.run import Run, dumps
+from v2g_bench.reports.render.html import render_html
+from v2g_bench.reports.render.junit import render_junit
+from v2g_bench.reports.render.pdf import render_pdf
+from v2g_bench.reports.render.statements import report_id
+from v2g_bench.reports.render.view import View, view
 
 RESULTS, JUNIT, HTML, PDF = "results.json", "junit.xml", "report.html", "report.pdf"
 MANIFEST, SUMS, SEAL = "manifest.json", "SHA256SUMS", "seal.json"

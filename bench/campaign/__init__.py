@@ -14,8 +14,3 @@ pieces are monotonous, so that looking at their ends is looking at every instant
 Scenarios that start from the same pack at the same power share an *operating point*: the world is brought there once, and each
 scenario begins with a copy of it. No scenario depends on another, so the results are the same for any number of workers.
 """
-
-from pathlib import Path
-
-REPLAY = Path(__file__).parent / "replay" / "test_scenario.py"
-"""The test that `pytest --scenario=FILE` runs."""

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from v2g_bench.campaign.scenario import Scenario, Stand
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.ems.actions import (
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import (
     Action,
     Frame,
     InverterReading,
@@ -26,12 +28,10 @@ from v2g_bench.ems.actions import (
     SetInverterPower,
     StopInverter,
 )
-from v2g_bench.ems.busplan import plan_bus
-from v2g_bench.ems.commands import SetPower
-from v2g_bench.ems.config import BusConfig, Thresholds
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.daemon import core_factory
-from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.model.bus_plan import plan_bus
+from v2g_bench.ems.model.commands import SetPower
+from v2g_bench.ems.model.config import BusConfig, Thresholds
+from v2g_bench.ems.service.daemon import core_factory
 from v2g_bench.errors import BenchError
 from v2g_bench.plant.config import PlantConfig
 from v2g_bench.plant.faces import PlantStage
@@ -95,7 +95,7 @@ class Setup:
     @classmethod
     def of_rig(cls, rig: str | Path = "sim", core: str = "") -> "Setup":
         """As the rig file states; `core` FILE:FACTORY takes the place of the reference controller."""
-        from v2g_bench.rig.load import load_rig
+        from v2g_bench.rig.file.load import load_rig
 
         loaded = load_rig(str(rig))
         if not loaded.rig.simulated:

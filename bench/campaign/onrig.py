@@ -18,8 +18,8 @@ from v2g_bench.campaign.witness import Limits
 from v2g_bench.errors import BenchError
 from v2g_bench.metrology.extremes import SMOOTHING_S as SMOOTH_S
 from v2g_bench.metrology.waveform import Waveform
-from v2g_bench.rig.bench import Bench
-from v2g_bench.rig.parts import Parts
+from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.parts.protocol import Parts
 
 # Neither is a whole part of a usual switching frequency: ripple sampled in step with itself would look like a current.
 FAST_HZ, SLOW_HZ = 50_000.0, 6_250.0

@@ -43,11 +43,11 @@ from scipy.stats import qmc
 from v2g_bench.campaign.scenario import LONGEST_S, Scenario, Stand, Timed
 from v2g_bench.campaign.span import Span, SpanWithin
 from v2g_bench.campaign.witness import Limits
-from v2g_bench.checked import Checked, validated
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import KINDS, from_dict
-from v2g_bench.textfile import toml_of
-from v2g_bench.within import ANY, Seed, Within
+from v2g_bench.inputs.models import Checked, validated
+from v2g_bench.inputs.ranges import ANY, Seed, Within
+from v2g_bench.inputs.text import toml_of
 
 SHIPPED = Path(__file__).parent / "campaigns"
 FIELDS = 6  # the most fields that a fault can vary

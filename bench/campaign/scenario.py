@@ -26,8 +26,8 @@ from typing import Any, TypeVar
 
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import Fault, from_dict
-from v2g_bench.textfile import read_toml
-from v2g_bench.within import Within
+from v2g_bench.inputs.ranges import Within
+from v2g_bench.inputs.text import read_toml
 
 Number = TypeVar("Number", int, float)
 

@@ -10,7 +10,7 @@ ValueError: 180 is not a number from 0 to 100
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from v2g_bench.within import Within, shown
+from v2g_bench.inputs.ranges import Within, shown
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema

@@ -16,8 +16,8 @@ from v2g_bench.campaign.bare import BareWorld, Played, Setup
 from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario, Stand
 from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.can.e2e import E2EConfig
-from v2g_bench.ems.config import BusConfig
-from v2g_bench.ems.ranges import Range
+from v2g_bench.ems.model.config import BusConfig
+from v2g_bench.ems.protection.ranges import Range
 from v2g_bench.errors import BenchError
 
 READY_S, STEADY_S, BOUND_S = 0.05, 0.3, 8.0

@@ -13,7 +13,7 @@ import can
 from v2g_bench.campaign.bare import Played
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import COUNTER_BYTE, check
-from v2g_bench.within import CurrentFromZeroA, Percent, PowerW, Ranged, SharePct, TimeMs, Within
+from v2g_bench.inputs.ranges import CurrentFromZeroA, Percent, PowerW, Ranged, SharePct, TimeMs, Within
 
 TRIP_C, TRIP_STRINGS_V = 45.0, 0.3  # V2G manual, Admin Desk, emergency shutdown
 ROUNDING = 1e-6

@@ -26,9 +26,9 @@ from v2g_bench.can.physics.timing import BitTiming
 from v2g_bench.can.switchboard import Switchboard
 from v2g_bench.can.wireboard import WireSwitchboard
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.ranges import BitRate, CableM, Ranged, Seed
+from v2g_bench.inputs.text import json_of
 from v2g_bench.priority import realtime
-from v2g_bench.textfile import json_of
-from v2g_bench.within import BitRate, CableM, Ranged, Seed
 
 _START_S = 20.0
 _STOP_S = 5.0

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
-from v2g_bench.textfile import read_toml
-from v2g_bench.within import shown
+from v2g_bench.inputs.ranges import shown
+from v2g_bench.inputs.text import read_toml
 
 BMS_ROLES: dict[str, str] = {
     "cell_temperature_max": "degC",

@@ -26,8 +26,8 @@ from v2g_bench.can.physics.node import Node
 from v2g_bench.can.physics.timing import BitTiming
 from v2g_bench.can.switchboard import _BATCH, _TICK_S, Switchboard, _Node, _notice
 from v2g_bench.errors import BenchError
-from v2g_bench.textfile import json_of
-from v2g_bench.within import Within
+from v2g_bench.inputs.ranges import Within
+from v2g_bench.inputs.text import json_of
 
 BENCH = "bench"
 _POWER = Within(-1e8, 1e8)  # W

@@ -33,7 +33,7 @@ from v2g_bench.faults.cell_voltages import CellVoltages
 from v2g_bench.faults.continuous_rating import ContinuousRating
 from v2g_bench.faults.dominant_short import DominantShort
 from v2g_bench.faults.emi_noise import EmiNoise
-from v2g_bench.faults.expectation import BusExpectation, BusWindow, Expectation, spread_ms
+from v2g_bench.faults.expectation import BusExpectation, BusWindow, Expectation, WireExpectation, spread_ms
 from v2g_bench.faults.imbalance_code import ImbalanceCode
 from v2g_bench.faults.missing_terminator import MissingTerminator
 from v2g_bench.faults.open_wire import OpenWire
@@ -47,7 +47,7 @@ from v2g_bench.faults.state_of_charge import StateOfCharge
 from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
 from v2g_bench.faults.switching_noise import SwitchingNoise
 from v2g_bench.faults.thermal_gradient import ThermalGradient
-from v2g_bench.faults.wire_fault import WireExpectation, WireFault
+from v2g_bench.faults.wire_fault import WireFault
 from v2g_bench.faults.worn_battery import WornBattery
 from v2g_bench.faults.wrong_sample_point import WrongSamplePoint
 

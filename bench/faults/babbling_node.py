@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from v2g_bench.can.physics.condition import TRAFFIC, Condition
-from v2g_bench.faults.wire_fault import WireExpectation, WireFault
+from v2g_bench.faults.expectation import WireExpectation
+from v2g_bench.faults.wire_fault import WireFault
 
 _TOLERANCE_PCT = 12.0  # what the others add, and the slices of the load's window
 

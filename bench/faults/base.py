@@ -10,10 +10,10 @@ from v2g_bench.can.physics.condition import Condition
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.expectation import BusExpectation, Expectation
-from v2g_bench.within import Within
+from v2g_bench.inputs.ranges import Within
 
 if TYPE_CHECKING:
-    from v2g_bench.faults.wire_fault import WireExpectation
+    from v2g_bench.faults.expectation import WireExpectation
 
 CELLS = 96
 MODULES = 12

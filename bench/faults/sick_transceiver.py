@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from v2g_bench.can.physics.condition import Condition
-from v2g_bench.faults.wire_fault import WireExpectation, WireFault
+from v2g_bench.faults.expectation import WireExpectation
+from v2g_bench.faults.wire_fault import WireFault
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault, Seen
-from v2g_bench.within import ANY, Ranged, Within
-from v2g_bench.within import shown as quoted
+from v2g_bench.inputs.ranges import ANY, Ranged, Within
+from v2g_bench.inputs.ranges import shown as quoted
 
 Crc = Literal["mended", "stale"]
 Counter = Literal["kept", "continued", "frozen"]

@@ -20,8 +20,8 @@ from v2g_bench.gateway.core import Gateway
 from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.ports import BusGone, Port, open_port
 from v2g_bench.gateway.rule import Rule
+from v2g_bench.inputs.ranges import ANY, ClockS, Count, PauseS, Seed, Within
 from v2g_bench.recent import Recent
-from v2g_bench.within import ANY, ClockS, Count, PauseS, Seed, Within
 
 END_ASKED = 0
 READ_AT_ONCE = 64  # frames of one side before the other gets its turn

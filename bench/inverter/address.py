@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from v2g_bench.inputs.ranges import BaudRate, Port, Ranged, UnitId, Within
 from v2g_bench.inverter.client import InverterClient
 from v2g_bench.inverter.modbus import ExchangeLog, ModbusLink
 from v2g_bench.inverter.rtu import ModbusRtuLink
 from v2g_bench.inverter.vendor import VendorInverter, read_vendor_map
-from v2g_bench.within import BaudRate, Port, Ranged, UnitId, Within
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from v2g_bench.checked import Checked
+from v2g_bench.inputs.models import Checked
+from v2g_bench.inputs.ranges import PauseS, UnitId, Within
 from v2g_bench.inverter.registers import RegisterImage
-from v2g_bench.within import PauseS, UnitId, Within
 
 MODELS = {1: 1, 701: 1, 702: 1, 703: 1, 704: 1, 713: 1, 714: 1, 715: 1}
 INT16_WATTS = 30_000.0  # above it 701.W, an int16, needs steps of 10 W

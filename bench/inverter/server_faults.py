@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal, Self, get_args
 
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.ranges import Count, PauseS, Ranged, Within, shown
 from v2g_bench.inverter.frames import Adu, exception_pdu
-from v2g_bench.within import Count, PauseS, Ranged, Within, shown
 
 Kind = Literal[
     "silence",  # the request is lost: no effect, no reply

@@ -38,14 +38,14 @@ from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from v2g_bench.checked import Checked, validated
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.models import Checked, validated
+from v2g_bench.inputs.ranges import Within, Word
+from v2g_bench.inputs.text import read_toml
 from v2g_bench.inverter.client import InverterIdentity
 from v2g_bench.inverter.codes import ModbusException
 from v2g_bench.inverter.modbus import refused
 from v2g_bench.inverter.port import InverterReading, turned
-from v2g_bench.textfile import read_toml
-from v2g_bench.within import Within, Word
 
 LAYOUTS = {"int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "float32": "f"}
 RawNumber = Annotated[int, Within(-(2**31), 2**32 - 1)]  # what 32 bits can say, with or without a sign

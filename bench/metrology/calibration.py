@@ -35,11 +35,11 @@ from typing import Annotated, Protocol, Self
 
 from pydantic import Field, model_validator
 
-from v2g_bench.checked import Checked, validated
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.models import Checked, validated
+from v2g_bench.inputs.ranges import ANY, LatencyS, Within
+from v2g_bench.inputs.text import read_toml
 from v2g_bench.metrology.budget import Component
-from v2g_bench.textfile import read_toml
-from v2g_bench.within import ANY, LatencyS, Within
 
 Relative = Annotated[float, Within(0, 1, under=True)]  # an error of 100 % is no measurement
 Absolute = Annotated[float, Within(0, 1e9)]

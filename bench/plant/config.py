@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, model_validator
 
-from v2g_bench.checked import Checked
-from v2g_bench.within import (
+from v2g_bench.inputs.models import Checked
+from v2g_bench.inputs.ranges import (
     CapacityAh,
     CurrentFromZeroA,
     FrequencyHz,

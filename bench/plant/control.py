@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from v2g_bench.can.roles import close_to
-from v2g_bench.checked import checked_arguments
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault
-from v2g_bench.textfile import json_of
+from v2g_bench.inputs.models import checked_arguments
+from v2g_bench.inputs.text import json_of
 
 MAX_PATH = 107  # sun_path holds 108 bytes, the closing zero included
 MAX_LINE = 1 << 22

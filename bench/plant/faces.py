@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_bench.clock import Clock
+from v2g_bench.grid.supply import AcQuantities
 from v2g_bench.inverter.port import InverterReading
-from v2g_bench.plant.grid import AcQuantities
 from v2g_bench.plant.model import Plant
 
 Samples = NDArray[np.float64]
@@ -50,7 +50,7 @@ class PlantStage:
 
 
 class PlantProbe:
-    """The plant as the meters' probe (`v2g_bench.meters.emulated.meter.Probe`)."""
+    """The plant as the meters' probe (`v2g_bench.instruments.emulated.meter.Probe`)."""
 
     def __init__(self, plant: Plant, clock: Clock) -> None:
         self._plant, self._clock = plant, clock

@@ -22,10 +22,10 @@ from math import pi
 
 import numpy as np
 
+from v2g_bench.grid.supply import AcQuantities, Grid, SteadyGrid
 from v2g_bench.pack.contactors import ContactorState
 from v2g_bench.plant.circuit import Circuit
 from v2g_bench.plant.config import PlantConfig, PlantDefects
-from v2g_bench.plant.grid import AcQuantities, Grid, SteadyGrid
 from v2g_bench.plant.sensors import Floats, PackReading, PackSensors, SensorOverrides
 from v2g_bench.plant.truth import TruthEvent, isolation_time
 

@@ -15,14 +15,7 @@ from v2g_bench.can.roles import close_to
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.registry import from_dict
-from v2g_bench.inverter.server import ModbusServer
-from v2g_bench.inverter.server_faults import ServerFault
-from v2g_bench.inverter.sunspec import InverterMap
-from v2g_bench.meters.emulated.meter import HEALTHY, EmulatedMeter, MeterDefects
-from v2g_bench.plant.config import PlantDefects
-from v2g_bench.plant.control import Operation
-from v2g_bench.plant.world import World
-from v2g_bench.within import (
+from v2g_bench.inputs.ranges import (
     ANY,
     CapacityAh,
     ClockS,
@@ -35,6 +28,13 @@ from v2g_bench.within import (
     Within,
     shown,
 )
+from v2g_bench.instruments.emulated.meter import HEALTHY, EmulatedMeter, MeterDefects
+from v2g_bench.inverter.server import ModbusServer
+from v2g_bench.inverter.server_faults import ServerFault
+from v2g_bench.inverter.sunspec import InverterMap
+from v2g_bench.plant.config import PlantDefects
+from v2g_bench.plant.control import Operation
+from v2g_bench.plant.world import World
 
 ALARM_BITS = Within(0, 0xFFFF_FFFF)  # 701.Alrm
 Fraction = Annotated[float, Within(0, 1, over=True, under=True)]

@@ -30,12 +30,12 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.physics.remote import RemoteWire
 from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
+from v2g_bench.instruments.emulated import emulate
+from v2g_bench.instruments.emulated.host import InstrumentHost, hislip_resource, socket_resource
+from v2g_bench.instruments.emulated.meter import EmulatedMeter
 from v2g_bench.inverter.server import ModbusServer
 from v2g_bench.inverter.service_port import MakersRegisters, ServicePort
 from v2g_bench.inverter.sunspec import InverterMap
-from v2g_bench.meters.emulated import emulate
-from v2g_bench.meters.emulated.host import InstrumentHost, hislip_resource, socket_resource
-from v2g_bench.meters.emulated.meter import EmulatedMeter
 from v2g_bench.plant.control import ControlServer
 from v2g_bench.plant.faces import PlantProbe, PlantStage
 from v2g_bench.plant.model import Plant

@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from v2g_bench.bms.emulator import COMMAND_TIMEOUT_S
-from v2g_bench.checked import Checked, validated
+from v2g_bench.inputs.models import Checked, validated
+from v2g_bench.inputs.ranges import BitRate, Seed, TimeS, Within
+from v2g_bench.inputs.text import read_json
 from v2g_bench.inverter.nameplate import InverterConfig
 from v2g_bench.plant.config import PlantConfig
-from v2g_bench.textfile import read_json
-from v2g_bench.within import BitRate, Seed, TimeS, Within
 
 
 class BusSettings(Checked):

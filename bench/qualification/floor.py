@@ -10,7 +10,7 @@ import numpy as np
 from v2g_bench.can.columns import Frame
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.score import Outcome
-from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.parts.real import OpenRig
 
 ECHOES = 50
 READINGS = 20

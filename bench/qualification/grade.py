@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from v2g_bench.errors import BenchError
-from v2g_bench.meters.protocols import Identity
+from v2g_bench.instruments.protocols import Identity
 from v2g_bench.metrology.calibration import CalibrationState, state_of
-from v2g_bench.qualification.trigger import timing_of
-from v2g_bench.rig.instruments import MEASURES
-from v2g_bench.rig.load import LoadedRig
+from v2g_bench.rig.file.load import LoadedRig
+from v2g_bench.rig.parts.instruments import MEASURES
+from v2g_bench.rig.parts.trigger_timing import timing_of
 
 
 def calibration_states(

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.roles import read_roles
 from v2g_bench.errors import BenchError
-from v2g_bench.rig.load import LoadedRig
-from v2g_bench.rig.model import Dut
+from v2g_bench.rig.file.load import LoadedRig
+from v2g_bench.rig.file.model import Dut
 
 ROLE, DANGEROUS_C = "cell_temperature_max", 45.0
 CONFIG = "responder.toml"

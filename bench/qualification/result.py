@@ -20,11 +20,12 @@ import numpy as np
 
 from v2g_bench import __version__
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.ranges import Seed, Within, require_ranges
+from v2g_bench.inputs.text import json_of
 from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.qualification.score import Outcome, Score
-from v2g_bench.rig.load import LoadedRig
-from v2g_bench.textfile import json_of
-from v2g_bench.within import Seed, Within, require_ranges
+from v2g_bench.rig.file.load import LoadedRig
+from v2g_bench.rig.file.state_folder import state_folder
 
 SCHEMA = 2
 MAX_AGE_H = 24.0
@@ -139,12 +140,6 @@ def fresh(
     ]
     said = [text for wrong, text in reasons if wrong]
     return f"the qualification of rig {loaded.rig.name} {said[-1]}; {mend}" if said else result
-
-
-def state_folder() -> Path:
-    """Where results are kept; see the module's text."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "v2g-bench" / "qualification"
 
 
 def rig_hash(loaded: LoadedRig) -> str:

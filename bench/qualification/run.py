@@ -16,8 +16,8 @@ from v2g_bench.qualification.responder_config import By, truth_of, with_responde
 from v2g_bench.qualification.result import QualificationResult, rig_hash, this_bench
 from v2g_bench.qualification.score import Outcome, score
 from v2g_bench.qualification.stand import Stand
-from v2g_bench.rig.load import LoadedRig
-from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.file.load import LoadedRig
+from v2g_bench.rig.parts.real import OpenRig
 
 # The responder's delays. The plant takes some 8 ms to stop after it, so the true latencies are dense around 50 ms twice:
 # where the delay is 50 ms, and where frame to current gone is.

@@ -18,8 +18,8 @@ from typing import Annotated
 
 import numpy as np
 
+from v2g_bench.inputs.ranges import ClockS, SignedPowerW, Within
 from v2g_bench.metrology.verdict import Verdict
-from v2g_bench.within import ClockS, SignedPowerW, Within
 
 LIMIT_MS = 50.0
 CLEAR_MS = 1.0  # this far from the limit a verdict may not be the wrong one

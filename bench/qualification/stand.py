@@ -19,9 +19,9 @@ from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.qualification.responder_config import DANGEROUS_C, ROLE, By
 from v2g_bench.qualification.score import LIMIT_MS, Outcome
 from v2g_bench.qualification.truth import Truth
-from v2g_bench.rig.bench import Bench
-from v2g_bench.rig.open import OpenRig
-from v2g_bench.rig.trace import Latency
+from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.trace import Latency
+from v2g_bench.rig.parts.real import OpenRig
 
 INJECTED_C, CELL = 45.5, 17
 AT_POWER_S = 5.0

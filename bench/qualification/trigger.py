@@ -10,90 +10,19 @@ says how far amplitudes can be trusted.
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
-from v2g_bench.checked import Checked, validated
 from v2g_bench.errors import BenchError
-from v2g_bench.meters.protocols import Identity
-from v2g_bench.metrology.calibration import CoverageFactor, LatencyErrorS
+from v2g_bench.instruments.protocols import Identity
+from v2g_bench.instruments.trigger_timing import LEAST_PULSES, MeasuredTiming
 from v2g_bench.metrology.step import step_in
-from v2g_bench.qualification.result import state_folder
-from v2g_bench.rig.load import LoadedRig
-from v2g_bench.rig.open import OpenRig
-from v2g_bench.rig.trace import RATE_HZ, Edge
-from v2g_bench.textfile import read_toml
-from v2g_bench.within import LatencyS, Within
+from v2g_bench.rig.file.load import LoadedRig
+from v2g_bench.rig.measuring.trace import RATE_HZ
+from v2g_bench.rig.parts.real import OpenRig
+from v2g_bench.rig.parts.timing import Edge
 
-LEAST_PULSES = 10
-VALID_DAYS = 90
 BEFORE_S, AFTER_S = 0.002, 0.002
-
-Text = Annotated[str, Field(min_length=1)]
-
-
-class MeasuredTiming(Checked):
-    """The trigger latency of one digitizer on one rig. Times in s; expanded_s = k u(offset_s)."""
-
-    maker: Text
-    model: Text
-    serial: Text
-    rig: Text
-    measured: datetime
-    pulses: Annotated[int, Within(LEAST_PULSES, 1_000_000)]
-    offset_s: LatencyS
-    sd_s: LatencyErrorS
-    expanded_s: LatencyErrorS
-    k: CoverageFactor = 2.0
-
-    def save(self, path: Path) -> None:
-        """Write it, all or nothing; BenchError if the disk refuses."""
-        lines = ["# measured by v2g-bench calibrate; times in seconds"]
-        for key, value in self.model_dump().items():
-            text = value.isoformat() if isinstance(value, datetime) else repr(value)
-            lines.append(f"{key} = {_quoted(value) if isinstance(value, str) else text}")
-        part = path.with_suffix(".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            raise BenchError(str(path), f"cannot be written: {error.strerror}") from None
-
-    def problem(self, identity: Identity, now: datetime) -> str:
-        """Why it cannot be used for this instrument now; "" if it can."""
-        for what in ("maker", "model", "serial"):
-            if getattr(self, what) != getattr(identity, what):
-                return f"the trigger was measured on {what} {getattr(self, what)!r}, not {getattr(identity, what)!r}"
-        age_days = (now - self.measured).total_seconds() / 86_400
-        if not 0 <= age_days <= VALID_DAYS:
-            return f"the trigger was measured {age_days:.0f} days ago, which counts for {VALID_DAYS} days"
-        return ""
-
-    def __str__(self) -> str:
-        return (
-            f"{self.maker} {self.model}, serial {self.serial}: trigger latency {1e6 * self.offset_s:.2f} us "
-            f"± {1e6 * self.expanded_s:.2f} us (k = {self.k:g}), sd {1e6 * self.sd_s:.2f} us, {self.pulses} pulses"
-        )
-
-
-def timing_path(loaded: LoadedRig) -> Path:
-    """Where the rig's measured timing is kept."""
-    return state_folder().parent / "calibration" / f"{loaded.rig.name}.dc_current.toml"
-
-
-def read_timing(path: Path) -> MeasuredTiming:
-    """A stored measurement; BenchError naming file and key if it cannot be used."""
-    mend = "run v2g-bench calibrate again"
-    return validated(MeasuredTiming, read_toml(path, mend), str(path), mend)
-
-
-def timing_of(loaded: LoadedRig, path: Path | None = None) -> MeasuredTiming | None:
-    """The rig's measured timing, None where it has never been measured; BenchError for a broken file."""
-    path = path or timing_path(loaded)
-    return read_timing(path) if path.exists() else None
 
 
 def calibrate(
@@ -154,9 +83,3 @@ def _pulse(parts: OpenRig) -> tuple[float, Edge]:
     edge = parts.sync.pulse(seen=True)
     record = digitizer.fetch(edge.time_s)
     return step_in(record, digitizer.timing().aperture_s), edge
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in escaped) + '"'

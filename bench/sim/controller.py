@@ -18,28 +18,28 @@ import can
 import v2g_bench.ems
 from v2g_bench import __version__
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.ems.actions import (
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import (
     Frame,
     InverterReading,
     Level,
     LogLine,
 )
-from v2g_bench.ems.busplan import plan_bus
-from v2g_bench.ems.canport import CanPort
-from v2g_bench.ems.commands import Command, Shutdown
-from v2g_bench.ems.commands import Reply as Answer
-from v2g_bench.ems.config import EmsConfig, load_config
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.daemon import core_factory
-from v2g_bench.ems.hands import Hands
-from v2g_bench.ems.inverter import InverterPort
-from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.reload import load_files
+from v2g_bench.ems.model.bus_plan import plan_bus
+from v2g_bench.ems.model.commands import Command, Shutdown
+from v2g_bench.ems.model.commands import Reply as Answer
+from v2g_bench.ems.model.config import EmsConfig, load_config
+from v2g_bench.ems.ports.action_executor import Hands
+from v2g_bench.ems.ports.can_port import CanPort
+from v2g_bench.ems.ports.inverter import InverterPort
+from v2g_bench.ems.service.daemon import core_factory
+from v2g_bench.ems.service.reload import load_files
 from v2g_bench.errors import BenchError
-from v2g_bench.rig.dut import Controller, Reply
-from v2g_bench.rig.model import Dut
+from v2g_bench.rig.dut.controller import Controller, Reply
+from v2g_bench.rig.file.model import Dut
 from v2g_bench.sim.bus import SimBus
-from v2g_bench.sim.desk import SimDesk, SimKeeper
+from v2g_bench.sim.command_lines import SimDesk, SimKeeper
 from v2g_bench.sim.diagnosis import SimDiagnosis
 from v2g_bench.sim.loop import SimLoop
 from v2g_bench.sim.timeline import WALL_EPOCH_S, Event, Timeline
@@ -255,10 +255,13 @@ class SimController(Controller):
         folder = Path(v2g_bench.ems.__path__[0])
         digest = hashlib.sha256()
         core = core_of(self.dut.command).rpartition(":")[0]
-        extra = [Path(core)] if core.endswith(".py") else []
-        digest.update(b"" if extra else core_of(self.dut.command).encode())
-        for path in sorted(folder.glob("*.py")) + extra:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        sources = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.py")}
+        if core.endswith(".py"):
+            sources[f"--core {Path(core).name}"] = Path(core)
+        else:
+            digest.update(core_of(self.dut.command).encode())
+        for name, path in sorted(sources.items()):
+            digest.update(name.encode() + b"\0" + path.read_bytes())
         return str(folder), digest.hexdigest()
 
     def version(self) -> str:

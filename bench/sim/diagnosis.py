@@ -9,11 +9,11 @@ from typing import Any
 import can
 
 from v2g_bench.can.isotp import Reassembly
-from v2g_bench.ems.actions import Action, LogLine
-from v2g_bench.ems.config import BusConfig, DiagnosisConfig
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.diagnosis import Diagnosis
-from v2g_bench.ems.dtc import CONFIRMED, TEST_FAILED, decode_by_status_mask
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.model.actions import Action, LogLine
+from v2g_bench.ems.model.config import BusConfig, DiagnosisConfig
+from v2g_bench.ems.ports.dtc import CONFIRMED, TEST_FAILED, decode_by_status_mask
+from v2g_bench.ems.service.diagnosis import Diagnosis
 from v2g_bench.sim.bus import SimBus
 
 REQUEST = bytes((3, 0x19, 0x02, TEST_FAILED | CONFIRMED))  # a single frame

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from v2g_bench.meters.answers import LINE_BYTES, AnswerError, Block, Due, Line, block_bytes
-from v2g_bench.meters.emulated.calls import Exchange
-from v2g_bench.meters.emulated.meter import EmulatedMeter
-from v2g_bench.meters.registry import driver_named
-from v2g_bench.meters.session import Question, ScpiSession
+from v2g_bench.instruments.answers import LINE_BYTES, AnswerError, Block, Due, Line, block_bytes
+from v2g_bench.instruments.emulated.calls import Exchange
+from v2g_bench.instruments.emulated.meter import EmulatedMeter
+from v2g_bench.instruments.registry import driver_named
+from v2g_bench.instruments.session import Question, ScpiSession
 from v2g_bench.sim.timeline import Timeline
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import can
 
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.checked import checked_arguments
+from v2g_bench.inputs.models import checked_arguments
+from v2g_bench.instruments.emulated import emulate
+from v2g_bench.instruments.emulated.meter import EmulatedMeter
 from v2g_bench.inverter.server import ModbusServer
 from v2g_bench.inverter.sunspec import InverterMap
-from v2g_bench.meters.emulated import emulate
-from v2g_bench.meters.emulated.meter import EmulatedMeter
 from v2g_bench.plant.control import Operation, PlantClient
 from v2g_bench.plant.faces import PlantProbe, PlantStage
 from v2g_bench.plant.model import Plant

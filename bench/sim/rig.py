@@ -1,6 +1,6 @@
-"""A simulated rig, with the surface of an open one (`v2g_bench.rig.parts.Parts`).
+"""A simulated rig, with the surface of an open one (`v2g_bench.rig.parts.protocol.Parts`).
 
->>> from v2g_bench.rig.load import load_rig
+>>> from v2g_bench.rig.file.load import load_rig
 >>> with SimRig(load_rig("sim"), folder, seed=1, note=print) as parts:                        # doctest: +SKIP
 ...     parts.pause(3600)          # an hour, in seconds of computing
 """
@@ -12,18 +12,18 @@ from pathlib import Path
 
 from v2g_bench.can.columns import Frame
 from v2g_bench.can.physics.timing import BitTiming
+from v2g_bench.can.values import newest, sound
 from v2g_bench.errors import BenchError
 from v2g_bench.metrology.calibration import CalibrationState
 from v2g_bench.plant.control import PlantClient
 from v2g_bench.plant.settings import PlantSettings
-from v2g_bench.rig.calibrated import UNCALIBRATED, Calibrated
-from v2g_bench.rig.controller_config import write_reference_config
-from v2g_bench.rig.load import LoadedRig
-from v2g_bench.rig.opening import FIRST_FRAME_S, Opening, Step
-from v2g_bench.rig.parts import emi_mark, plant_config
-from v2g_bench.rig.sync import EmulatedSync
-from v2g_bench.rig.trace import Edge, Stamp
-from v2g_bench.rig.traffic import newest, sound
+from v2g_bench.rig.file.load import LoadedRig
+from v2g_bench.rig.parts.calibrated import UNCALIBRATED, Calibrated
+from v2g_bench.rig.parts.controller_config import write_reference_config
+from v2g_bench.rig.parts.opening import FIRST_FRAME_S, Opening, Step
+from v2g_bench.rig.parts.protocol import emi_mark, plant_config
+from v2g_bench.rig.parts.sync import EmulatedSync
+from v2g_bench.rig.parts.timing import Edge, Stamp
 from v2g_bench.sim.bus import SimBus, SimCapture
 from v2g_bench.sim.controller import SimController
 from v2g_bench.sim.inverter import SimInverter

@@ -15,10 +15,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 from ems_world import HEALTHY, World, wait_for
 
-from v2g_bench.ems.actions import Frame, InverterReading
-from v2g_bench.ems.busplan import plan_bus
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import Frame, InverterReading
+from v2g_bench.ems.model.bus_plan import plan_bus
 
 
 def _percentiles(seconds: list[float]) -> str:

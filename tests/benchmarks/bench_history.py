@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from v2g_bench.reports.changes import changes
-from v2g_bench.reports.history import INDEX, History
-from v2g_bench.reports.history_page import render_history
-from v2g_bench.reports.model import Controller, Measurement, Requirement, Run, TestResult
-from v2g_bench.reports.trend import RUNS, tell
+from v2g_bench.reports.history.changes import changes
+from v2g_bench.reports.history.index import INDEX, History
+from v2g_bench.reports.history.page import render_history
+from v2g_bench.reports.history.trend import RUNS, tell
+from v2g_bench.reports.model.run import Controller, Measurement, Requirement, Run, TestResult
 
 NIGHTS, REQUIREMENTS, TESTS, MEASUREMENTS = (
     365,

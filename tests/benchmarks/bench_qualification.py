@@ -12,10 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from v2g_bench.qualification.command import _show, _table
+from v2g_bench.commands.qualify import _show, _table
 from v2g_bench.qualification.result import QualificationResult
 from v2g_bench.qualification.run import DELAYS_MS, Plan, qualify
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
 
 HOG = "while True: pass"
 

@@ -11,11 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from v2g_bench.reports.html import render_html
-from v2g_bench.reports.junit import render_junit
-from v2g_bench.reports.model import Requirement, TestResult, dumps
-from v2g_bench.reports.pdf import render_pdf
-from v2g_bench.reports.view import view
+from v2g_bench.reports.model.run import Requirement, TestResult, dumps
+from v2g_bench.reports.render.html import render_html
+from v2g_bench.reports.render.junit import render_junit
+from v2g_bench.reports.render.pdf import render_pdf
+from v2g_bench.reports.render.view import view
 from v2g_bench.reports.write import write_report
 
 SAMPLE = Path(__file__).parents[1] / "unit/reports/sample.py"

@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from v2g_bench.clock import RealClock
-from v2g_bench.meters.emulated import emulate
-from v2g_bench.meters.emulated.host import HostThread
-from v2g_bench.meters.session import ScpiSession
+from v2g_bench.instruments.emulated import emulate
+from v2g_bench.instruments.emulated.host import HostThread
+from v2g_bench.instruments.session import ScpiSession
 
 RECORD = "CONF:VOLT:DC 0.1;:VOLT:ZERO:AUTO OFF;:VOLT:APER 20E-6;:SAMP:SOUR TIM;TIM 20E-6;COUN 20000;:FORM REAL,64"
 

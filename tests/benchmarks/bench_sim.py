@@ -18,8 +18,8 @@ from pathlib import Path
 from can.io import BLFReader
 
 from v2g_bench.faults import OverTemperature
-from v2g_bench.rig.bench import Bench
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.sim.rig import SimRig
 
 AFTER_FAULT_S = 0.1

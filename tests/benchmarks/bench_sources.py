@@ -12,8 +12,8 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from v2g_bench.rig.bench import Bench
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.sim.rig import SimRig
 
 PER_RIG = 20

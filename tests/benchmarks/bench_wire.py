@@ -31,8 +31,8 @@ from v2g_bench.can.physics.timing import BitTiming
 from v2g_bench.can.userland import UserlandBus
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import WireBitErrors
-from v2g_bench.rig.bench import Bench
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.sim.rig import SimRig
 from v2g_bench.sim.timeline import Timeline
 from v2g_bench.sim.wirebus import SimWireBus

@@ -18,7 +18,7 @@ from v2g_bench.can.hub import HubProcess
 from v2g_bench.can.roles import read_roles
 from v2g_bench.clock import RealClock
 from v2g_bench.dbc import dbc_path, roles_path
-from v2g_bench.ems.client import ControlClient, ControlError
+from v2g_bench.ems.service.control_client import ControlClient, ControlError
 from v2g_bench.inverter.nameplate import InverterConfig
 from v2g_bench.inverter.port import InverterReading
 from v2g_bench.inverter.server import ModbusServer
@@ -237,7 +237,7 @@ class World:
 
     def spawn(self) -> None:
         """Start the daemon only."""
-        command = [sys.executable, "-m", "v2g_bench.ems.daemon", "--config", str(self.config), *self._options]
+        command = [sys.executable, "-m", "v2g_bench.ems.service.daemon", "--config", str(self.config), *self._options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def healthy(self) -> bool:

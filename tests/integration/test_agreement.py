@@ -72,7 +72,7 @@ def test_simulation_and_time_travel_agree(tmp_path):
         scenario = Scenario(name, Stand(place + 1, 50.0, 25.0, power_w), timed, clear_s, round(clear_s + 0.3, 6))
         files.append(tmp_path / f"{name}.toml")
         files[-1].write_text(scenario.to_toml(), "utf-8")
-    kernel = (sys.executable, "-m", "v2g_bench.cli", "kernel", "--time-travel", "--timeout", "400", "--")
+    kernel = (sys.executable, "-m", "v2g_bench.commands.main", "kernel", "--time-travel", "--timeout", "400", "--")
     simulated = replay(tmp_path / "sim", files, rig="sim")
     travelled = replay(tmp_path / "vcan0", files, *kernel, rig="vcan0")
     assert set(simulated) == set(travelled) == set(SCENARIOS)

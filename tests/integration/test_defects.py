@@ -15,7 +15,7 @@ BOUND_S = 300
 
 
 def qualify(state, *words):
-    command = [sys.executable, "-m", "v2g_bench.cli", "qualify", "--rig=sim", "--defects", *words]
+    command = [sys.executable, "-m", "v2g_bench.commands.main", "qualify", "--rig=sim", "--defects", *words]
     return subprocess.run(
         command,
         cwd=PROJECT,

@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from ems_world import World, wait_for
 
-from v2g_bench.ems.client import ControlClient
+from v2g_bench.ems.service.control_client import ControlClient
 
 BROKEN = "v2g_bench.qualification.defects.controllers"
 

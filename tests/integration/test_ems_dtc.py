@@ -12,7 +12,7 @@ from ems_world import World, wait_for
 from uds_ecu import REQUEST_ID, RESPONSE_ID, Ecu
 
 from v2g_bench.can.hub import HubProcess
-from v2g_bench.ems.dtc import code_name, decode_mode_03, read_codes
+from v2g_bench.ems.ports.dtc import code_name, decode_mode_03, read_codes
 
 IMBALANCE = 0x0BBD00
 ACTIVE, STORED = 0x09, 0x08

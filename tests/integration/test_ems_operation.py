@@ -22,7 +22,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def _ctrl(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "v2g_bench.ems.ctrl", *arguments, "--socket", str(world.socket)]
+    command = [sys.executable, "-m", "v2g_bench.ems.commands.ctrl", *arguments, "--socket", str(world.socket)]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 

@@ -29,7 +29,7 @@ HUNG = """
 import os
 from pathlib import Path
 from v2g_bench.ems import audit, control, files, keeper, limits, log
-from v2g_bench.ems.core import Ems
+from v2g_bench.ems.core.controller import Ems
 
 HERE = Path(__file__).parent
 
@@ -48,7 +48,7 @@ def all_hang(settings):
 
 BROKEN = """
 from v2g_bench.ems import diagnosis
-from v2g_bench.ems.core import Ems
+from v2g_bench.ems.core.controller import Ems
 
 class Broken(Ems):
     def _break(self):
@@ -100,7 +100,7 @@ def build(tmp_path: Path) -> Iterator[Callable[..., World]]:
 
 
 def _daemon(world: World, *arguments: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "v2g_bench.ems.daemon", "--config", str(world.config), *arguments]
+    command = [sys.executable, "-m", "v2g_bench.ems.service.daemon", "--config", str(world.config), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -66,7 +66,7 @@ def launch(tmp_path):
     def launch(kind, *command, options=()):
         clock = ["--time-travel"] if kind == "virtual" else []
         process = subprocess.Popen(
-            [sys.executable, "-m", "v2g_bench.cli", "kernel", *clock, *options, "--", *command],
+            [sys.executable, "-m", "v2g_bench.commands.main", "kernel", *clock, *options, "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -5,10 +5,10 @@ import time
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.meters.emulated.hislip import HislipServer, Kind, Message
-from v2g_bench.meters.emulated.host import HostThread, InstrumentHost, hislip_resource
-from v2g_bench.meters.emulated.scpi import Instrument, command
-from v2g_bench.meters.session import ScpiSession
+from v2g_bench.instruments.emulated.hislip import HislipServer, Kind, Message
+from v2g_bench.instruments.emulated.host import HostThread, InstrumentHost, hislip_resource
+from v2g_bench.instruments.emulated.scpi import Instrument, command
+from v2g_bench.instruments.session import ScpiSession
 
 SETTLE_S = 0.05  # for what was sent to arrive, on this machine
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.meters.emulated.host import socket_resource
-from v2g_bench.meters.session import ScpiSession
+from v2g_bench.instruments.emulated.host import socket_resource
+from v2g_bench.instruments.session import ScpiSession
 
 TIMEOUT_S = 0.1
 SLACK_S = 10.0  # of a machine that is busy with other things

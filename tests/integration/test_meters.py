@@ -11,11 +11,11 @@ import pytest
 
 from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
-from v2g_bench.meters import open_meter
-from v2g_bench.meters.emulated import emulate
-from v2g_bench.meters.emulated.host import HostThread
-from v2g_bench.meters.emulated.meter import MeterDefects
-from v2g_bench.meters.session import ScpiSession
+from v2g_bench.instruments import open_meter
+from v2g_bench.instruments.emulated import emulate
+from v2g_bench.instruments.emulated.host import HostThread
+from v2g_bench.instruments.emulated.meter import MeterDefects
+from v2g_bench.instruments.session import ScpiSession
 
 CLOCK = RealClock()
 SHORT_S = 0.3  # a timeout that is waited for

@@ -42,10 +42,10 @@ from v2g_bench.faults import (
     WornBattery,
     spread_ms,
 )
+from v2g_bench.instruments.registry import open_meter
 from v2g_bench.inverter.client import InverterClient
-from v2g_bench.meters.registry import open_meter
 from v2g_bench.plant.host import PlantProcess
-from v2g_bench.rig.traffic import window
+from v2g_bench.rig.parts.traffic import window
 
 ROLES = read_roles(roles_path("v2g_bms_fd"))
 

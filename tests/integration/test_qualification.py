@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from v2g_bench.cli import main
+from v2g_bench.commands.main import main
 from v2g_bench.errors import BenchError
+from v2g_bench.instruments.trigger_timing import read_timing
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.qualification.responder_config import with_responder
-from v2g_bench.qualification.result import fresh, read, state_folder
+from v2g_bench.qualification.result import fresh, read
 from v2g_bench.qualification.run import Plan, qualify
 from v2g_bench.qualification.stand import Link, Stand
-from v2g_bench.qualification.trigger import read_timing, timing_path
-from v2g_bench.rig.load import load_rig
-from v2g_bench.rig.open import OpenRig
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.file.state_folder import state_folder
+from v2g_bench.rig.parts.real import OpenRig
+from v2g_bench.rig.parts.trigger_timing import timing_path
 
 TRIALS = 2
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from v2g_bench.cli import main
-from v2g_bench.reports.keys import new_key
-from v2g_bench.reports.verify import rebuild, verify
+from v2g_bench.commands.main import main
+from v2g_bench.reports.sign.keys import new_key
+from v2g_bench.reports.verify.run_folder import rebuild, verify
 
 ROOT = Path(__file__).parents[2]
 

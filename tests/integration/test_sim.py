@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from v2g_bench.reports.verdicts import worst
-from v2g_bench.rig.load import load_rig
+from v2g_bench.reports.model.verdicts import worst
+from v2g_bench.rig.file.load import load_rig
 from v2g_bench.sim.digest import digest, joined
 
 pytestmark = pytest.mark.simulated
@@ -76,7 +76,7 @@ def test_it_says_that_it_is_a_simulation(tmp_path):
 def test_a_controller_that_crashes_is_an_error_and_never_a_pass(tmp_path):
     core = tmp_path / "crashing.py"
     core.write_text(
-        "from v2g_bench.ems.core import Ems\n"
+        "from v2g_bench.ems.core.controller import Ems\n"
         "class Crashing(Ems):\n"
         "    def hear(self, frame, now_s):\n"
         "        if frame.values.get('cell_temperature_max', 0) > 45:\n"

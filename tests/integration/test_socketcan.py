@@ -51,7 +51,7 @@ def test_a_foreign_controller_on_real_socketcan():
 def passes_there(tests):
     """Run tests in the kernel: all pass, none is skipped."""
     inner = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", tests]
-    outer = [sys.executable, "-m", "v2g_bench.cli", "kernel", f"--timeout={BOUND_S}", "--", *inner]
+    outer = [sys.executable, "-m", "v2g_bench.commands.main", "kernel", f"--timeout={BOUND_S}", "--", *inner]
     done = subprocess.run(
         outer, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BOUND_S + 10
     )

@@ -36,7 +36,7 @@ def test_the_wires_on_pins_of_a_kernel():
         "no:cacheprovider",
         "tests/integration/inside_kernel/gpio_wires.py",
     ]
-    outer = [sys.executable, "-m", "v2g_bench.cli", "kernel", "--time-travel", "--timeout=150", "--", *inner]
+    outer = [sys.executable, "-m", "v2g_bench.commands.main", "kernel", "--time-travel", "--timeout=150", "--", *inner]
     done = subprocess.run(outer, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=160)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout

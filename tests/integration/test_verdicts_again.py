@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from v2g_bench.reports.check import Verification
-from v2g_bench.reports.model import Run, load
-from v2g_bench.reports.recheck import recheck
-from v2g_bench.reports.rejudge import FIGURES, LOG, READINGS, WAVEFORM
-from v2g_bench.reports.verify import verify
+from v2g_bench.reports.model.findings import Verification
+from v2g_bench.reports.model.run import Run, load
+from v2g_bench.reports.verify.recheck import recheck
+from v2g_bench.reports.verify.rejudge import FIGURES, LOG, READINGS, WAVEFORM
+from v2g_bench.reports.verify.run_folder import verify
 
 pytestmark = pytest.mark.simulated
 

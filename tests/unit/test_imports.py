@@ -10,7 +10,9 @@ def said_by(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["plant.process", "rig.supervisor", "can.hub", "gateway.process", "ems.canport"])
+@pytest.mark.parametrize(
+    "module", ["plant.process", "rig.safety.supervisor", "can.hub", "gateway.process", "ems.ports.can_port"]
+)
 def test_no_process_of_the_bench_imports_asammdf_by_way_of_python_can(module):
     code = f"import sys, v2g_bench.{module}; print('can' in sys.modules, sorted({{'asammdf', 'pandas'}} & sys.modules.keys()))"
     assert said_by(code) == "True []"
@@ -34,7 +36,7 @@ def test_beside_other_peoples_tests_python_can_is_whole():
 
 
 @pytest.mark.parametrize(
-    "module", ["fixtures.plugin", "rig.check", "qualification.run", "reports.write", "plant.process"]
+    "module", ["fixtures.plugin", "commands.check", "qualification.run", "reports.write", "plant.process"]
 )
 def test_no_start_pays_for_statistics_that_need_half_a_second(module):
     assert said_by(f"import sys, v2g_bench.{module}; print('scipy.stats' in sys.modules)") == "False"

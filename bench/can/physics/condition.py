@@ -19,7 +19,7 @@ from v2g_bench.can.physics.length import frame_bits
 from v2g_bench.can.physics.line import Line
 from v2g_bench.can.physics.node import Node
 from v2g_bench.can.physics.noise import BitErrors, GilbertElliott, Source, SwitchingNoise
-from v2g_bench.within import CanId, FrequencyHz, PauseS, PowerW, Ranged, Within
+from v2g_bench.inputs.ranges import CanId, FrequencyHz, PauseS, PowerW, Ranged, Within
 
 ALWAYS = 1e-3
 Rate = Annotated[float, Within(0, 1)]

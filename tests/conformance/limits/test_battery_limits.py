@@ -3,7 +3,7 @@
 import pytest
 
 from v2g_bench.faults import CellVoltages, ContinuousRating, OverCurrent, StateOfCharge
-from v2g_bench.rig.bench import RATED_W
+from v2g_bench.rig.measuring.bench import RATED_W
 
 WATCHED_S = 1.0
 RATING_W = 2000.0

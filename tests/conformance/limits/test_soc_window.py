@@ -5,7 +5,7 @@ import math
 import pytest
 
 from v2g_bench.faults import StateOfCharge
-from v2g_bench.rig.bench import RATED_W
+from v2g_bench.rig.measuring.bench import RATED_W
 
 WATCHED_S = 1.0
 SMALL_AH = 0.5  # of the pack that gives a micro-cycle in seconds

@@ -3,7 +3,7 @@
 import pytest
 
 from v2g_bench.faults import BmsSilence, OverTemperature, StringVoltageDifference
-from v2g_bench.rig.bench import RATED_W
+from v2g_bench.rig.measuring.bench import RATED_W
 
 POWERS_W = pytest.mark.parametrize(
     "power_w",

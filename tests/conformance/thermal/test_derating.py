@@ -5,7 +5,7 @@ import re
 import pytest
 
 from v2g_bench.faults import PackTemperature
-from v2g_bench.rig.bench import RATED_W
+from v2g_bench.rig.measuring.bench import RATED_W
 
 UNCHANGED_PCT, SOME_PCT = 95, 5
 

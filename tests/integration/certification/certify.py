@@ -18,8 +18,8 @@ from typing import Any
 from launcher import Forked, Launcher
 
 from v2g_bench.qualification.defects.catalogue import CONTROLLERS
-from v2g_bench.reports import model
-from v2g_bench.reports.verdicts import NOT_APPLICABLE, worst
+from v2g_bench.reports.model import run as model
+from v2g_bench.reports.model.verdicts import NOT_APPLICABLE, worst
 
 PROJECT = Path(__file__).resolve().parents[3]
 CONFORMANCE = "tests/conformance"

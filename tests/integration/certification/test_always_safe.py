@@ -22,8 +22,8 @@ from launcher import Forked
 
 from v2g_bench.can.export import export_run, read_blf
 from v2g_bench.clock import wall_offset_ns
-from v2g_bench.reports import model
-from v2g_bench.rig.envelope import REST_A
+from v2g_bench.reports.model import run as model
+from v2g_bench.rig.safety.envelope import REST_A
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from certify import PROJECT, Certified, Run, certify, own_suite, rig_file, wait_for
 
 from v2g_bench.can.buses import socketcan_problem
-from v2g_bench.reports import model
+from v2g_bench.reports.model import run as model
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -358,7 +358,7 @@ def test_errors_keep_their_stack_for_who_asks_for_it(tmp_path):
     rig = rig_file(tmp_path, {"dut.command": ["v2g-nothing"]})
     done = certify(tmp_path, rig, [HOT], "-vv")
     assert "no such program: v2g-nothing" in done.out
-    assert "bench/rig/dut.py" in done.out
+    assert "bench/rig/dut/controller.py" in done.out
 
 
 def test_the_project_is_where_it_is_run():

@@ -12,8 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from certify import certify, controller, rig_file
 
-from v2g_bench.qualification.defects.plugin import SEEDED
-from v2g_bench.qualification.defects.run import PLUGIN
+from v2g_bench.commands.defects.run import PLUGIN
+from v2g_bench.fixtures.defects.plugin import SEEDED
 
 pytestmark = pytest.mark.timeout(300)
 

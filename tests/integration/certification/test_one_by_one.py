@@ -18,7 +18,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from certify import PROJECT, Certified, certify, controller, rig_file
 
-from v2g_bench.fixtures.claims import read_claims
+from v2g_bench.commands.requirements import read_claims
 from v2g_bench.fixtures.requirements import read_requirements
 from v2g_bench.qualification.defects.catalogue import CATALOGUE
 

@@ -13,8 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from certify import PROJECT, Run, acts, certify, own_suite, rig_file, wait_for
 
-from v2g_bench.rig.lock import FOLDER, require_free, take
-from v2g_bench.rig.model import Dut
+from v2g_bench.rig.file.model import Dut
+from v2g_bench.rig.safety.lock import FOLDER, require_free, take
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -43,7 +43,7 @@ def test_a_second_run_is_told_who_holds_it_and_writes_nothing(tmp_path, shared_r
 def test_check_says_who_holds_it_and_touches_no_instrument(tmp_path, shared_rig):
     holding, _ = take([RESOURCE], "bench-3", os.getpid(), tmp_path / "locks")
     told = subprocess.run(
-        [sys.executable, "-m", "v2g_bench.cli", "check", f"--rig={shared_rig}"],
+        [sys.executable, "-m", "v2g_bench.commands.main", "check", f"--rig={shared_rig}"],
         cwd=PROJECT,
         env=os.environ | {FOLDER: str(tmp_path / "locks")},
         capture_output=True,
@@ -60,7 +60,7 @@ def test_check_says_who_holds_it_and_touches_no_instrument(tmp_path, shared_rig)
 KILLED = (
     "import os, signal, sys\n"
     "from pathlib import Path\n"
-    "from v2g_bench.rig.lock import take\n"
+    "from v2g_bench.rig.safety.lock import take\n"
     "take([sys.argv[1]], 'bench-3', os.getpid(), Path(sys.argv[2]))\n"
     "os.kill(os.getpid(), signal.SIGKILL)\n"
 )

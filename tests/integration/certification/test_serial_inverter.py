@@ -21,7 +21,10 @@ MAP = "inverter/nordwerk-pcs30.toml"
 
 def verify(folder):
     done = subprocess.run(
-        [sys.executable, "-m", "v2g_bench.cli", "verify", str(folder)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "v2g_bench.commands.main", "verify", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -11,9 +11,9 @@ import pytest
 from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.responder_line import Line
-from v2g_bench.rig.model import Sync
-from v2g_bench.rig.output import open_output
-from v2g_bench.rig.sync import WiredSync
+from v2g_bench.rig.file.model import Sync
+from v2g_bench.rig.parts.output import open_output
+from v2g_bench.rig.parts.sync import WiredSync
 
 CONFIGFS = Path("/sys/kernel/config")
 TRIGGER, MARK = 3, 5

@@ -22,7 +22,7 @@ CLASSIC = {"fd": False, "bitrate": 500_000, "data_bitrate": 2_000_000}
 
 def check(rig, *options):
     """(exit status, output) of the command, as a user types it."""
-    command = [sys.executable, "-m", "v2g_bench.cli", "check", f"--rig={rig}", *options]
+    command = [sys.executable, "-m", "v2g_bench.commands.main", "check", f"--rig={rig}", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 

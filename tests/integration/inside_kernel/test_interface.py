@@ -18,7 +18,7 @@ from v2g_bench.can.kernelbus import KernelBus
 from v2g_bench.can.link import link_of
 from v2g_bench.clock import wall_offset_ns
 from v2g_bench.errors import BenchError
-from v2g_bench.rig.buswatch import hints, require_bus, silence
+from v2g_bench.rig.parts.bus_watch import hints, require_bus, silence
 
 CLASSIC = {"fd": False, "bitrate": 500_000, "data_bitrate": 2_000_000}
 CAN0 = {"interface": "socketcan", "channel": "can0", **CLASSIC}

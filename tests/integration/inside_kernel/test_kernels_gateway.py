@@ -25,7 +25,7 @@ from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature
 from v2g_bench.gateway import cangw
 from v2g_bench.gateway.host import GatewayProcess
 from v2g_bench.gateway.rule import Rule
-from v2g_bench.rig.guard import Guard
+from v2g_bench.rig.safety.supervisor_client import Guard
 
 RATES = {"bitrate": 500_000, "data_bitrate": 2_000_000}
 STRANGERS = [

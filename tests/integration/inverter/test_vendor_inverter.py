@@ -19,8 +19,8 @@ from v2g_bench.inverter.frames import Adu, FrameReader, ModbusCore
 from v2g_bench.inverter.nameplate import InverterConfig
 from v2g_bench.inverter.port import InverterReading
 from v2g_bench.inverter.sunspec import InverterMap
-from v2g_bench.rig.connect import inverter_address
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.connect import inverter_address
+from v2g_bench.rig.file.load import load_rig
 
 PROJECT = Path(__file__).resolve().parents[3]
 UNIT = 5

@@ -25,8 +25,8 @@ import subprocess, sys, time
 from pathlib import Path
 from journald import unit
 from v2g_bench.errors import BenchError
-from v2g_bench.rig.controller_log import log_of
-from v2g_bench.rig.host import ThisMachine
+from v2g_bench.rig.dut.controller_log import log_of
+from v2g_bench.rig.dut.host import ThisMachine
 
 def until(condition):
     until_s = time.monotonic() + 10
@@ -66,8 +66,8 @@ LAST_WORDS = """
 import sys
 from pathlib import Path
 from journald import unit
-from v2g_bench.rig.controller_log import log_of
-from v2g_bench.rig.host import ThisMachine
+from v2g_bench.rig.dut.controller_log import log_of
+from v2g_bench.rig.dut.host import ThisMachine
 
 ours = unit("ems.service")
 log = log_of(ThisMachine(), "journal:ems.service", Path(sys.argv[1]))

@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.rig import lock, lockrecord
-from v2g_bench.rig.lock import require_free, take
-from v2g_bench.rig.lockfolder import GUARD_S
+from v2g_bench.rig.safety import lock
+from v2g_bench.rig.safety import lock_record as lockrecord
+from v2g_bench.rig.safety.lock import require_free, take
+from v2g_bench.rig.safety.lock_folder import GUARD_S
 
 pytestmark = [
     pytest.mark.timeout(60),

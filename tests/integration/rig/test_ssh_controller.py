@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.rig.dut import Controller
-from v2g_bench.rig.model import Dut
+from v2g_bench.rig.dut.controller import Controller
+from v2g_bench.rig.file.model import Dut
 
 BOUND_S = 15.0
 # Writes its process id and a line into its log, and one more for each SIGUSR1.
@@ -108,8 +108,8 @@ def test_it_ends_with_a_bench_that_was_killed(far, sshd, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "bench.py").write_text(
         "import sys, time, pathlib\n"
-        "from v2g_bench.rig.dut import Controller\n"
-        "from v2g_bench.rig.model import Dut\n"
+        "from v2g_bench.rig.dut.controller import Controller\n"
+        "from v2g_bench.rig.file.model import Dut\n"
         f"dut = Dut(kind='ssh', host={sshd.host!r}, ssh_options={sshd.options!r}, commands={{}},\n"
         f"    command=['sh', '-c', {PROGRAM!r}, 'ems', {str(far / 'ems.log')!r}], log={str(far / 'ems.log')!r})\n"
         f"Controller(dut, {{}}, pathlib.Path({str(tmp_path / 'run')!r})).start()\n"

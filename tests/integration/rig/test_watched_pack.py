@@ -26,9 +26,9 @@ from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import BmsFrozen, OverTemperature
 from v2g_bench.plant.host import PlantProcess
-from v2g_bench.rig.guard import Guard
-from v2g_bench.rig.load import load_rig
-from v2g_bench.rig.physical import physical_side
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.safety.physical import physical_side
+from v2g_bench.rig.safety.supervisor_client import Guard
 
 DBC, ROLES = str(dbc_path("v2g_bms_fd")), read_roles(roles_path("v2g_bms_fd"))
 DB = BusDatabase.load(DBC, ROLES)

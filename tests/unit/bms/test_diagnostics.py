@@ -5,7 +5,7 @@ import pytest
 
 from v2g_bench.bms.diagnostics import ACTIVE, CELL_IMBALANCE, OVER_CURRENT, REQUEST_ID, RESPONSE_ID, STORED, Diagnostics
 from v2g_bench.can.isotp import Reassembly
-from v2g_bench.ems.dtc import decode_by_status_mask, decode_mode_03
+from v2g_bench.ems.ports.dtc import decode_by_status_mask, decode_mode_03
 
 BOTH = ((CELL_IMBALANCE, ACTIVE), (OVER_CURRENT, STORED))
 

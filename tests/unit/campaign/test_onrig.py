@@ -5,8 +5,8 @@ from v2g_bench.campaign.onrig import play_on, said
 from v2g_bench.campaign.standing import play
 from v2g_bench.campaign.witness import Limits
 from v2g_bench.faults import BmsSilence, OverTemperature
-from v2g_bench.rig.bench import Bench
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.sim.rig import SimRig
 
 

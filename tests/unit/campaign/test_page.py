@@ -1,7 +1,7 @@
 import json
 
-from v2g_bench.campaign.command import summary_of
 from v2g_bench.campaign.page import MOST_FAILURES, page
+from v2g_bench.commands.campaign import summary_of
 
 
 def rows(count, failed):

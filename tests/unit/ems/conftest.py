@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from v2g_bench.ems.actions import Action, Frame, InverterReading, Quality, SetInverterPower, StopInverter
-from v2g_bench.ems.busplan import BusPlan
-from v2g_bench.ems.commands import Command, Reply, SetPower
-from v2g_bench.ems.config import Thresholds
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import Action, Frame, InverterReading, Quality, SetInverterPower, StopInverter
+from v2g_bench.ems.model.bus_plan import BusPlan
+from v2g_bench.ems.model.commands import Command, Reply, SetPower
+from v2g_bench.ems.model.config import Thresholds
 
 CYCLES = {"Safety": 0.01, "Pack": 0.02, "Limits": 0.1}
 ROLES = {

@@ -14,8 +14,8 @@ from v2g_bench.inverter.rtu import crc
 from v2g_bench.inverter.server import ModbusServer
 from v2g_bench.inverter.service_port import MakersRegisters, RequestReader, ServicePort
 from v2g_bench.inverter.sunspec import InverterMap
-from v2g_bench.rig.connect import inverter_address
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.connect import inverter_address
+from v2g_bench.rig.file.load import load_rig
 
 UNIT = 1
 BOUND_S = 10.0

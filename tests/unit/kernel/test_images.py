@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from v2g_bench import cli
+from v2g_bench.commands import main as cli
 from v2g_bench.errors import BenchError
 from v2g_bench.kernel import images
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from v2g_bench.clock import SimClock
+from v2g_bench.grid.supply import ReplayGrid
 from v2g_bench.plant.config import PlantConfig
 from v2g_bench.plant.faces import MARK_S, MOST_MARKS, PlantProbe, PlantStage
-from v2g_bench.plant.grid import ReplayGrid
 from v2g_bench.plant.model import Plant
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from v2g_bench.errors import BenchError
-from v2g_bench.plant.grid import ReplayGrid
+from v2g_bench.grid.supply import ReplayGrid
 from v2g_bench.plant.model import Plant, PlantConfig
 
 QUIET = PlantConfig(ripple_pct=0.0)

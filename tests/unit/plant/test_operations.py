@@ -5,7 +5,7 @@ import json
 import pytest
 
 from v2g_bench.plant.control import answer
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
 from v2g_bench.sim.rig import SimRig
 
 

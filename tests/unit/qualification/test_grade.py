@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from v2g_bench.meters.protocols import Identity
+from v2g_bench.instruments.protocols import Identity
+from v2g_bench.instruments.trigger_timing import MeasuredTiming
 from v2g_bench.qualification.grade import calibration_states, hardware_blocked
-from v2g_bench.qualification.trigger import MeasuredTiming, timing_path
-from v2g_bench.rig.instruments import MEASURES
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.parts.instruments import MEASURES
+from v2g_bench.rig.parts.trigger_timing import timing_path
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WHO = {

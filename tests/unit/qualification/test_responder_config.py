@@ -10,8 +10,8 @@ from v2g_bench.can.roles import read_roles
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.responder_config import CONFIG, ROLE, truth_of, with_responder
 from v2g_bench.qualification.responder_wire import CommandFrame, Danger
-from v2g_bench.rig.load import load_rig
-from v2g_bench.rig.model import Sync
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.file.model import Sync
 
 
 @pytest.mark.parametrize("name", ["virtual", "vcan0", "classic"])

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.qualification.result import QualificationResult, fresh, read, rig_hash, state_folder, this_bench
+from v2g_bench.qualification.result import QualificationResult, fresh, read, rig_hash, this_bench
 from v2g_bench.qualification.score import Outcome, score
-from v2g_bench.reports.model import Qualification
-from v2g_bench.rig.load import load_rig
+from v2g_bench.reports.model.run import Qualification
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.file.state_folder import state_folder
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 STAMPS = "kernel stamp"

@@ -7,18 +7,13 @@ import numpy as np
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.meters.protocols import Identity
-from v2g_bench.qualification.trigger import (
-    MeasuredTiming,
-    calibrate,
-    read_timing,
-    timing_from,
-    timing_of,
-    timing_path,
-)
-from v2g_bench.rig.load import load_rig
-from v2g_bench.rig.model import Sync
-from v2g_bench.rig.trace import Edge
+from v2g_bench.instruments.protocols import Identity
+from v2g_bench.instruments.trigger_timing import MeasuredTiming, read_timing
+from v2g_bench.qualification.trigger import calibrate, timing_from
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.file.model import Sync
+from v2g_bench.rig.parts.timing import Edge
+from v2g_bench.rig.parts.trigger_timing import timing_of, timing_path
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 METER = Identity("Keysight Technologies", "34465A", 'MY"1', "A.03")

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from v2g_bench.reports.keys import new_key
-from v2g_bench.reports.model import Run
+from v2g_bench.reports.model.run import Run
+from v2g_bench.reports.sign.keys import new_key
 from v2g_bench.reports.write import write_report
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import can
 import numpy as np
 
-from v2g_bench import audit
-from v2g_bench.basis import Again
 from v2g_bench.can.database import BusDatabase
+from v2g_bench.evidence import latency as audit
+from v2g_bench.evidence.basis import Again
 from v2g_bench.metrology.budget import Budget, Component
-from v2g_bench.reports.model import (
+from v2g_bench.reports.model.run import (
     Controller,
     Instrument,
     Measurement,

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from v2g_bench.reports.model import Controller, Measurement, Requirement, Run, TestResult, dump
+from v2g_bench.reports.model.run import Controller, Measurement, Requirement, Run, TestResult, dump
 
 NIGHTS, NEW_VERSION, SICK, FLIPPED = 40, 10, 25, (30, 31)
 

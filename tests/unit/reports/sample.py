@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from v2g_bench.reports.model import (
+from v2g_bench.reports.model.run import (
     BudgetRow,
     BudgetTable,
     Controller,

@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from v2g_bench.reports.keys import open_signer
-from v2g_bench.reports.model import Measurement, Requirement, TestResult
-from v2g_bench.reports.seal import seal
-from v2g_bench.reports.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
+from v2g_bench.reports.model.run import Measurement, Requirement, TestResult
+from v2g_bench.reports.model.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
+from v2g_bench.reports.sign.keys import open_signer
+from v2g_bench.reports.sign.seal import seal
 from v2g_bench.reports.write import write_report
 
 PARAMETERS = ["a", "b", "c", "d"]

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from v2g_bench.cli import main
+from v2g_bench.commands.main import main
 from v2g_bench.errors import BenchError
-from v2g_bench.reports.command import seal_if_asked
+from v2g_bench.reports.sign.seal_run import seal_if_asked
 
 
 def test_verify_says_what_was_checked_and_what_does_not_fit(folder, capsys):
@@ -49,7 +49,7 @@ def test_report_rebuilds_into_another_folder(folder, tmp_path, capsys):
 
 
 def test_issue_refuses_with_every_reason_and_issues_what_may_be(folder, kept, key, tmp_path, capsys, monkeypatch):
-    from v2g_bench.reports.keys import new_key
+    from v2g_bench.reports.sign.keys import new_key
     from v2g_bench.reports.write import write_report
 
     monkeypatch.delenv("V2G_BENCH_KEY", raising=False)

@@ -9,11 +9,11 @@ import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.issue import issue, refusals
-from v2g_bench.reports.keys import new_key, open_signer
-from v2g_bench.reports.model import load
-from v2g_bench.reports.pades import check, pem
-from v2g_bench.reports.seal import seal
-from v2g_bench.reports.verify import verify
+from v2g_bench.reports.model.run import load
+from v2g_bench.reports.sign.keys import new_key, open_signer
+from v2g_bench.reports.sign.pades import check, pem
+from v2g_bench.reports.sign.seal import seal
+from v2g_bench.reports.verify.run_folder import verify
 from v2g_bench.reports.write import write_report
 
 

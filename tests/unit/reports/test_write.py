@@ -10,7 +10,7 @@ import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports import write
-from v2g_bench.reports.model import load
+from v2g_bench.reports.model.run import load
 from v2g_bench.reports.write import write_report
 
 NAMES = {"results.json", "junit.xml", "report.html", "report.pdf", "manifest.json", "SHA256SUMS"}

@@ -9,11 +9,11 @@ import subprocess
 import numpy as np
 import pytest
 
-from v2g_bench.reports import samples
-from v2g_bench.reports.html import render_html
-from v2g_bench.reports.record import Record, load_record
-from v2g_bench.reports.samples import embed, pack
-from v2g_bench.reports.view import view
+from v2g_bench.reports.model.record import Record, load_record
+from v2g_bench.reports.render import samples
+from v2g_bench.reports.render.html import render_html
+from v2g_bench.reports.render.samples import embed, pack
+from v2g_bench.reports.render.view import view
 
 BROWSER = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -179,7 +179,7 @@ def test_what_does_not_fit_stays_in_its_file_and_the_page_says_so(kept, tmp_path
 
 def test_a_large_page_says_how_large(kept, tmp_path, monkeypatch):
     run = kept.kept_run(tmp_path, (23.0,))
-    monkeypatch.setattr("v2g_bench.reports.html.WARN_BYTES", 1000)
+    monkeypatch.setattr("v2g_bench.reports.render.html.WARN_BYTES", 1000)
     assert "MB of samples" in render_html(view(run, tmp_path)[0], tmp_path).decode()
 
 

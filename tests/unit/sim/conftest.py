@@ -1,6 +1,6 @@
 import pytest
 
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
 from v2g_bench.sim.loop import SimLoop
 from v2g_bench.sim.network import Network
 from v2g_bench.sim.rig import SimRig

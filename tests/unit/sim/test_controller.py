@@ -4,13 +4,13 @@ import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import OverTemperature
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
 from v2g_bench.sim.controller import core_of
 from v2g_bench.sim.rig import SimRig
 
 BROKEN = "v2g_bench.qualification.defects.controllers"
 CRASHING = """
-from v2g_bench.ems.core import Ems
+from v2g_bench.ems.core.controller import Ems
 
 class Crashing(Ems):
     def hear(self, frame, now_s):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.meters.emulated import emulate
-from v2g_bench.plant.grid import AcQuantities
+from v2g_bench.grid.supply import AcQuantities
+from v2g_bench.instruments.emulated import emulate
 from v2g_bench.sim.meters import DirectSession, connect
 
 

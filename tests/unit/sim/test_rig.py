@@ -4,13 +4,14 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
+from v2g_bench.commands.check import check_rig
 from v2g_bench.errors import BenchError
-from v2g_bench.rig.bench import Bench
-from v2g_bench.rig.check import check_rig
-from v2g_bench.rig.load import load_rig
-from v2g_bench.rig.model import Rig
-from v2g_bench.rig.open import OpenRig
-from v2g_bench.rig.parts import emi_mark, open_parts
+from v2g_bench.open_rig import open_parts
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.file.model import Rig
+from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.parts.protocol import emi_mark
+from v2g_bench.rig.parts.real import OpenRig
 from v2g_bench.sim.rig import MARK, SimRig
 
 

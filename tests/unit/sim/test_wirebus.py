@@ -7,7 +7,7 @@ from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.length import frame_bits
 from v2g_bench.can.physics.timing import BitTiming
 from v2g_bench.faults import WireBitErrors
-from v2g_bench.rig.load import load_rig
+from v2g_bench.rig.file.load import load_rig
 from v2g_bench.sim.rig import SimRig
 from v2g_bench.sim.timeline import Timeline
 from v2g_bench.sim.wirebus import SimWireBus

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from v2g_bench.ems.actions import Action, Frame, StopInverter
-from v2g_bench.ems.core import Decision, Ems
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.decision import Decision
+from v2g_bench.ems.model.actions import Action, Frame, StopInverter
 from v2g_bench.qualification.defects.controllers import make
 
 

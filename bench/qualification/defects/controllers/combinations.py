@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from v2g_bench.ems.actions import Action, Frame
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.limits import SocLimits, SocWindow
-from v2g_bench.ems.parts import EmsParts, EmsSettings
-from v2g_bench.ems.setpoint import Ceiling, OverCurrentHold
-from v2g_bench.ems.signal_quality import SignalQuality
-from v2g_bench.ems.trip import EmergencyTrip
-from v2g_bench.ems.watchdog import BmsWatchdog, InverterWatch
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsParts, EmsSettings
+from v2g_bench.ems.model.actions import Action, Frame
+from v2g_bench.ems.model.limits import SocLimits, SocWindow
+from v2g_bench.ems.model.setpoint import Ceiling, OverCurrentHold
+from v2g_bench.ems.protection.signal_quality import SignalQuality
+from v2g_bench.ems.protection.trip import EmergencyTrip
+from v2g_bench.ems.protection.watchdog import BmsWatchdog, InverterWatch
 from v2g_bench.qualification.defects.controllers import make
 
 

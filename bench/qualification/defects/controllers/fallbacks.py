@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from v2g_bench.ems.balance import CellImbalance
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.parts import EmsParts, EmsSettings
-from v2g_bench.ems.setpoint import Arbiter, Ceiling, Setpoint
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsParts, EmsSettings
+from v2g_bench.ems.model.setpoint import Arbiter, Ceiling, Setpoint
+from v2g_bench.ems.protection.balance import CellImbalance
 from v2g_bench.qualification.defects.controllers import make
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from v2g_bench.ems.actions import Action
-from v2g_bench.ems.balance import CellImbalance
-from v2g_bench.ems.commands import Command, Reload, Reply, SetPower
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.pack_state import PackState
-from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.soc import SocDivergence
-from v2g_bench.ems.trip import EmergencyTrip
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import Action
+from v2g_bench.ems.model.commands import Command, Reload, Reply, SetPower
+from v2g_bench.ems.model.pack_state import PackState
+from v2g_bench.ems.protection.balance import CellImbalance
+from v2g_bench.ems.protection.soc import SocDivergence
+from v2g_bench.ems.protection.trip import EmergencyTrip
 from v2g_bench.qualification.defects.controllers import make
 
 SECOND_THOUGHT_S = 0.15

@@ -4,16 +4,16 @@ One of the defects is of the shell around the core: its factory changes the runn
 own, or that of a simulation with no other controller in it.
 """
 
-from v2g_bench.ems.commands import Command, Reload, Reply
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.limits import InForce, SocLimits, SocWindow
-from v2g_bench.ems.microcycle import MicroCycle
-from v2g_bench.ems.pack_state import PackState
-from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.reload import Reloader
-from v2g_bench.ems.setpoint import Ceiling, CellVoltageGuard, OverCurrentHold
-from v2g_bench.ems.thermal import ThermalPolicy
-from v2g_bench.ems.window import FloatingWindow
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.commands import Command, Reload, Reply
+from v2g_bench.ems.model.limits import InForce, SocLimits, SocWindow
+from v2g_bench.ems.model.pack_state import PackState
+from v2g_bench.ems.model.setpoint import Ceiling, CellVoltageGuard, OverCurrentHold
+from v2g_bench.ems.model.thermal_policy import ThermalPolicy
+from v2g_bench.ems.protection.microcycle import MicroCycle
+from v2g_bench.ems.protection.window import FloatingWindow
+from v2g_bench.ems.service.reload import Reloader
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.defects.controllers import make
 

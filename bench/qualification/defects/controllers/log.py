@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from v2g_bench.ems import requests
-from v2g_bench.ems.actions import Action, Level, LogLine, SetInverterPower
-from v2g_bench.ems.audit import AuditTrail, Head
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.events import EMERGENCY_SHUTDOWN, Event, EventBook
-from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import Action, Level, LogLine, SetInverterPower
+from v2g_bench.ems.model.events import EMERGENCY_SHUTDOWN, Event, EventBook
+from v2g_bench.ems.service import requests
+from v2g_bench.ems.service.override_trail import AuditTrail, Head
 from v2g_bench.qualification.defects.controllers import make
 
 

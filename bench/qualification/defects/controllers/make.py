@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.parts import EmsParts, EmsSettings
-from v2g_bench.ems.trip import TripLimits
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsParts, EmsSettings
+from v2g_bench.ems.protection.trip import TripLimits
 
 Factory = Callable[[EmsSettings], Ems]
 STRINGS = "string_voltage_difference"

@@ -11,14 +11,14 @@ from typing import Any, cast
 
 import can
 
-from v2g_bench.ems.actions import Action, Frame, Quality, SendFrame
-from v2g_bench.ems.canport import CanPort
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.ranges import Believable
-from v2g_bench.ems.setpoint import Arbiter, Ceiling, Setpoint
-from v2g_bench.ems.signal_quality import SignalQuality
-from v2g_bench.ems.watchdog import BmsWatchdog, InverterWatch
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import Action, Frame, Quality, SendFrame
+from v2g_bench.ems.model.setpoint import Arbiter, Ceiling, Setpoint
+from v2g_bench.ems.ports.can_port import CanPort
+from v2g_bench.ems.protection.ranges import Believable
+from v2g_bench.ems.protection.signal_quality import SignalQuality
+from v2g_bench.ems.protection.watchdog import BmsWatchdog, InverterWatch
 from v2g_bench.qualification.defects.controllers import make
 
 SPOILED_EVERY = 20  # frames of its own

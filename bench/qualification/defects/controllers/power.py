@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from v2g_bench.ems.actions import Action, SetInverterPower
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.parts import EmsSettings
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import Action, SetInverterPower
 from v2g_bench.qualification.defects.controllers import make
 
 

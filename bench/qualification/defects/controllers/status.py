@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.derating import DeratingMap
-from v2g_bench.ems.pack_state import PackState
-from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.setpoint import Ceiling
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.pack_state import PackState
+from v2g_bench.ems.model.setpoint import Ceiling
+from v2g_bench.ems.protection.derating import DeratingMap
 from v2g_bench.qualification.defects.controllers import make
 
 

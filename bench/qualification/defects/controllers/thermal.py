@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.derating import DeratingMap, SlowRise
-from v2g_bench.ems.pack_state import PackState
-from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.precool import PreCooling
-from v2g_bench.ems.thermal import ThermalGuard, ThermalPolicy
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.pack_state import PackState
+from v2g_bench.ems.model.thermal_policy import ThermalPolicy
+from v2g_bench.ems.protection.derating import DeratingMap, SlowRise
+from v2g_bench.ems.protection.precool import PreCooling
+from v2g_bench.ems.protection.thermal import ThermalGuard
 from v2g_bench.qualification.defects.controllers import make
 
 _LEVEL = ((0.0, 1.0), (1.0, 1.0))

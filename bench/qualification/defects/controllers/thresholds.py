@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from v2g_bench.ems.actions import Action, Frame
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.parts import EmsParts, EmsSettings
-from v2g_bench.ems.trip import EmergencyTrip, TripLimits
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsParts, EmsSettings
+from v2g_bench.ems.model.actions import Action, Frame
+from v2g_bench.ems.protection.trip import EmergencyTrip, TripLimits
 from v2g_bench.qualification.defects.controllers import make
 
 HAIR = 2e-6  # less than one step of any signal

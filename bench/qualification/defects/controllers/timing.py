@@ -7,10 +7,10 @@ import heapq
 from collections import deque
 from collections.abc import Mapping
 
-from v2g_bench.ems.actions import Action, Frame, Quality
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.trip import EmergencyTrip, TripLimits
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import Action, Frame, Quality
+from v2g_bench.ems.protection.trip import EmergencyTrip, TripLimits
 from v2g_bench.qualification.defects.controllers import make
 
 SOUND_MS = 8.6  # from the dangerous frame to the current's end, in the simulation

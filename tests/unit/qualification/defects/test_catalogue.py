@@ -4,10 +4,10 @@ import pytest
 
 from v2g_bench.campaign.invariants import INVARIANTS
 from v2g_bench.campaign.plan import campaign_path
-from v2g_bench.qualification.defects.benches import AFTER_PREPARING, ON_THE_RIG, PATCHES
+from v2g_bench.commands.defects.run import SCENARIOS
+from v2g_bench.fixtures.defects.benches import AFTER_PREPARING, ON_THE_RIG, PATCHES
 from v2g_bench.qualification.defects.catalogue import CATALOGUE
 from v2g_bench.qualification.defects.controllers import FACTORIES
-from v2g_bench.qualification.defects.run import SCENARIOS
 
 UNFOUND = {
     "implausible_believed",

@@ -5,16 +5,16 @@ from collections.abc import Callable
 
 import pytest
 
-from v2g_bench.ems import requests
-from v2g_bench.ems.actions import LogLine, Quality
-from v2g_bench.ems.audit import AuditTrail
-from v2g_bench.ems.canport import CanPort
-from v2g_bench.ems.commands import SetDeparture, SetPower
-from v2g_bench.ems.core import Ems
-from v2g_bench.ems.daemon import core_factory
-from v2g_bench.ems.parts import EmsSettings
-from v2g_bench.ems.reload import Reloader
-from v2g_bench.ems.window import Departure
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import LogLine, Quality
+from v2g_bench.ems.model.commands import SetDeparture, SetPower
+from v2g_bench.ems.model.plans import Departure
+from v2g_bench.ems.ports.can_port import CanPort
+from v2g_bench.ems.service import requests
+from v2g_bench.ems.service.daemon import core_factory
+from v2g_bench.ems.service.override_trail import AuditTrail
+from v2g_bench.ems.service.reload import Reloader
 from v2g_bench.qualification.defects import controllers
 from v2g_bench.qualification.defects.catalogue import CONTROLLERS
 from v2g_bench.qualification.defects.controllers import FACTORIES

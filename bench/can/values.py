@@ -1,0 +1,36 @@
+"""The newest sound values on a bus: what a node that checks every frame knows."""
+
+import math
+
+from v2g_bench.can.columns import Columns, Frame
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.e2e import check
+from v2g_bench.can.roles import EMS_ROLES
+
+
+def sound(db: BusDatabase, frame: Frame) -> bool:
+    """True for a frame of the database whose end-to-end checksum, if it has one, fits."""
+    spec = db.by_id(frame.frame_id, frame.is_extended)
+    if spec is None or len(frame.data) < spec.length:
+        return False
+    return spec.e2e is None or check(frame.data[: spec.length], spec.e2e.data_id)
+
+
+def newest(db: BusDatabase, columns: Columns, begun_s: float = -math.inf) -> dict[str, float]:
+    """The newest sound value of every role in these frames; of the controller's, none from before it was started.
+
+    begun_s: when it was (bench clock). What it sent in the life before that is not its word any more.
+    """
+    values: dict[str, float] = {}
+    for spec in db.messages.values():
+        frames = columns.of(spec.frame_id, spec.is_extended)
+        for position in range(len(frames) - 1, -1, -1):
+            frame = frames.frame(position)
+            if sound(db, frame):
+                values |= _of_this_life(db.decode(frame.message()), frame.stamp_s, begun_s)
+                break
+    return values
+
+
+def _of_this_life(seen: dict[str, float], stamp_s: float, begun_s: float) -> dict[str, float]:
+    return seen if stamp_s >= begun_s else {role: value for role, value in seen.items() if role not in EMS_ROLES}

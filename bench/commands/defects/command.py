@@ -1,0 +1,115 @@
+"""`v2g-bench qualify --defects`: runs the catalogue, prints the matrix, keeps it as evidence beside the qualification."""
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import v2g_bench
+from v2g_bench.errors import BenchError
+from v2g_bench.inputs.ranges import WORKERS
+
+if TYPE_CHECKING:
+    from v2g_bench.commands.defects.run import Found
+
+SUITE = "tests/conformance"
+MARKS = {"killed": "X", "passed": "o", "other": "?", "survived": "!", "rejected": "!"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `qualify` that are about defects."""
+    parser.add_argument("--defects", action="store_true", help="seeded defects: show that the bench finds each of them")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="WORD", help="defects with this word in their name"
+    )
+    parser.add_argument(
+        "--workers",
+        type=WORKERS.whole_text,
+        default=2,
+        metavar="N",
+        help="defects at a time on a simulation (default 2)",
+    )
+    parser.add_argument("--suite", type=Path, default=None, metavar="DIR", help="the conformance tests")
+
+
+def run_defects(options: argparse.Namespace) -> int:
+    """0 when every defect was found by its check, for its reason, and the unbroken controller passed; else 1."""
+    from v2g_bench.commands.defects.run import Bench, chosen, matrix, run_all
+    from v2g_bench.qualification.result import this_bench
+
+    suite = options.suite or _suite()
+    if not suite.is_dir():
+        raise BenchError(str(suite), "there are no conformance tests here", "name their folder with --suite")
+    bench = Bench(options.rig, suite, seed=1 if options.seed is None else options.seed)
+    defects = chosen(bench, options.only)
+    if not defects:
+        raise BenchError("--only", f"no defect has {' or '.join(options.only)} in its name")
+    print(f"rig {options.rig}: {len(defects)} defects, each against its check", flush=True)
+    found = run_all(bench, defects, max(1, options.workers), _show)
+    result = matrix(found) | {"rig": options.rig, "seed": bench.seed, "date": _now(), "made_by": this_bench()}
+    path = _keep(result, options.rig)
+    print("\n" + table(found))
+    print(
+        f"{result['verdict']}  {result['killed']} of {result['count'] - result['near_misses_passed']} defects found, "
+        f"{result['near_misses_passed']} near misses passed"
+    )
+    for title, key in (
+        ("survivors", "survivors"),
+        ("found for another reason", "for_another_reason"),
+        ("rejected", "rejected"),
+    ):
+        if result[key]:
+            print(f"{title}: {', '.join(result[key])}")
+    print(f"kept in {path}")
+    return 0 if result["verdict"] == "PASS" else 1
+
+
+def table(found: "list[Found]") -> str:
+    """Defect by check: X found by its check, o passed as it has to, F failed as well, ! a hole, ? another reason."""
+    checks = sorted({one.check for one in found if one.kind != "control"})
+    wide = max(len(one.name) for one in found)
+    lines = [f"{'':{wide}}  {'  '.join(checks)}"]
+    for one in found:
+        if one.kind == "control":
+            continue
+        cells = [_cell(one, check).center(len(check)) for check in checks]
+        lines.append(f"{one.name:{wide}}  {'  '.join(cells)}".rstrip())
+    return "\n".join(
+        [*lines, "X found by its check   o near miss, passed   F failed as well   ? another reason   ! hole"]
+    )
+
+
+def _cell(one: "Found", check: str) -> str:
+    if check == one.check:
+        return MARKS[one.outcome]
+    return "F" if one.tested.get(check, "PASS") not in ("PASS", "held") else ""
+
+
+def _show(one: "Found") -> None:
+    print(f"{one.outcome:9} {one.check:18} {one.name:44} {one.said[:110]}", flush=True)
+
+
+def _suite() -> Path:
+    """Of the checkout that this is, or of the folder that one stands in."""
+    here = Path(v2g_bench.__file__).resolve().parents[1] / SUITE
+    return here if here.is_dir() else Path(SUITE)
+
+
+def _keep(result: dict[str, Any], rig: str) -> Path:
+    """Beside the qualifications; whoever certifies takes it from there into the run folder (`evidence`)."""
+    from v2g_bench.rig.file.state_folder import state_folder
+
+    path = state_folder() / f"defects-{Path(rig).stem}.json"
+    part = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise BenchError(str(path), f"cannot be written: {error.strerror}") from None
+    return path
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,122 @@
+"""The command `v2g-bench`: what rigs there are, and whether one is in order.
+
+v2g-bench rigs
+v2g-bench requirements
+v2g-bench check --rig=vcan0
+v2g-bench qualify --rig=vcan0
+v2g-bench calibrate --rig=vcan0
+v2g-bench campaign shutdown --trials 20000 --workers 2
+v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
+v2g-bench export reports/2026-11-23T01-00-00-vcan0
+v2g-bench verify reports/2026-11-23T01-00-00-vcan0
+"""
+
+import argparse
+import os
+import select
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from v2g_bench import __version__
+from v2g_bench.commands.campaign import configure as configure_campaign
+from v2g_bench.commands.kernel import configure as configure_kernel
+from v2g_bench.commands.qualify import configure_calibrate, configure_qualify
+from v2g_bench.commands.reports import configure as configure_reports
+from v2g_bench.commands.requirements import configure as configure_claims
+from v2g_bench.errors import BenchError
+
+UNREAD = 141  # as a shell says of a command that SIGPIPE ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; 0 when all is well, 1 when a part is faulty, 2 for a wrong call or an invalid file."""
+    options = _parser().parse_args(arguments)
+    try:
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return UNREAD
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output goes to a program that has ended, as in `v2g-bench requirements | head`; then it is let go."""
+    output = sys.stdout.fileno()
+    poll = select.poll()
+    poll.register(output, 0)
+    if not any(events & select.POLLERR for _, events in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="v2g-bench", description="Hardware-in-the-loop bench for V2G controllers.")
+    parser.add_argument("--version", action="version", version=f"v2g-bench {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    rigs = commands.add_parser("rigs", help="list the rigs here and those that ship with the bench")
+    rigs.set_defaults(run=_rigs)
+    check = commands.add_parser("check", help="open every part of a rig and report what answers")
+    check.add_argument("--rig", default="virtual", metavar="NAME|PATH")
+    check.add_argument("--rig-strict", action="store_true", help="an error where the rig's CAN interface is not there")
+    check.set_defaults(run=_check)
+    configure_qualify(commands.add_parser("qualify", help="let the bench measure itself: a known-delay controller"))
+    configure_calibrate(commands.add_parser("calibrate", help="measure the digitizer's trigger with a common edge"))
+    configure_kernel(
+        commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel")
+    )
+    export = commands.add_parser("export", help="a run's captures as MF4 and Parquet, also of a run that was killed")
+    export.add_argument("folder", type=Path, metavar="RUN")
+    export.set_defaults(run=_export)
+    configure_campaign(commands.add_parser("campaign", help="thousands of generated scenarios on the simulation"))
+    configure_claims(commands.add_parser("requirements", help="every requirement, and the tests that claim it"))
+    configure_reports(commands)
+    return parser
+
+
+def _rigs(_: argparse.Namespace) -> int:
+    from v2g_bench.rig.file.load import load_rig, shipped_rigs
+
+    sick = 0
+    for name, path in shipped_rigs().items():
+        try:
+            rig = load_rig(str(path)).rig
+            emulated = rig.emulated_parts()
+            what = "all parts real" if not emulated else "emulated: " + ", ".join(emulated)
+            print(f"{name:18} {rig.evidence:10} {what}")
+        except BenchError as error:
+            sick += 1
+            print(f"{name:18} broken     {error}")
+    return 1 if sick else 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from v2g_bench.can.export import export_run
+
+    for path in export_run(options.folder):
+        print(path)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from v2g_bench.commands.check import check_rig
+
+    sick = 0
+    for finding in check_rig(options.rig, strict=options.rig_strict):
+        sick += not finding.ok
+        text = finding.text.replace("\n", "\n" + " " * 24)
+        mark, part = ("SICK" if not finding.ok else "ok  "), finding.part
+        if part == "note":  # it works, and there is something to look at
+            mark, part = "note", ""
+        print(f"{mark} {part:18} {text}", flush=True)
+    return 1 if sick else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

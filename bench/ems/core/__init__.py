@@ -1,0 +1,1 @@
+"""The controller's decision: one core that composes the protections, and the parts it is built from."""

@@ -1,0 +1,1 @@
+"""How the controller reaches the world: CAN, Modbus and SunSpec, trouble codes."""

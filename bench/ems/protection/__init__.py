@@ -1,0 +1,1 @@
+"""What protects the battery: one core for each rule, without I/O, clock or thread."""

@@ -1,0 +1,139 @@
+"""When the BMS's trouble codes are read, and what follows: a code for cell imbalance latches V2G off.
+
+They are read `first_s` after the BMS is alive, at once if it counts any or flags an imbalance by then, each `period_s`,
+when it counts another number of codes, when its imbalance flag comes, and when a balancing charge reaches 100 %. No answer
+changes nothing: the flag on CAN still stands.
+"""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.model.actions import Action, Level, LogLine
+from v2g_bench.ems.model.config import BusConfig, DiagnosisConfig
+
+_LOOK_EVERY_S = 0.5
+_PATIENCE_S = 20.0  # for the process as a whole
+
+
+class Diagnosis:
+    """Looks twice a second whether a read-out is due. act: carries out actions; said: for the log."""
+
+    def __init__(
+        self,
+        bus: BusConfig,
+        config: DiagnosisConfig,
+        ems: Ems,
+        now_s: Callable[[], float],
+        act: Callable[[list[Action]], None],
+        said: Callable[[LogLine], None],
+    ) -> None:
+        self._bus, self._config, self._ems = bus, config, ems
+        self._now_s, self._act, self._said = now_s, act, said
+        self.latest: dict[str, Any] = {}
+        self._alive_s: float | None = None
+        self._read_s: float | None = None
+        self._reason: tuple[object, ...] | None = None
+        self._told: str | None = None
+        self._reader = reader()  # now, because it looks for a program on the disk
+
+    async def run(self) -> None:
+        """For good; does nothing when it is switched off."""
+        while self._config.enabled:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            if self.due(self._now_s()):
+                await self.read()
+
+    def due(self, now_s: float) -> bool:
+        """Whether the codes should be read now."""
+        parts, pack = self._ems.parts, self._ems.pack
+        if not parts.watchdog.alive:
+            self._alive_s = None
+            return False
+        if self._alive_s is None:
+            self._alive_s = now_s
+        flag, count = pack.flag("cell_imbalance"), pack.get("dtc_count")
+        reason = (flag, count, parts.balance.charged)
+        if not (flag or count) and now_s - self._alive_s < self._config.first_s:
+            return False
+        if self._read_s is None or reason != self._reason or now_s - self._read_s >= self._config.period_s:
+            self._read_s, self._reason = now_s, reason
+            return True
+        return False
+
+    async def read(self) -> dict[str, Any]:
+        """Read the codes and judge them; the answer of `dtc_process` with its age."""
+        answer = await self._ask()
+        self.latest = {**answer, "read_s": round(self._now_s(), 3)}
+        if answer["source"] is None:
+            self._tell(f"trouble codes cannot be read: {answer['problem']}")
+            return self.latest
+        codes = answer["codes"]
+        self._tell(f"trouble codes by {answer['source']}: {', '.join(code['code'] for code in codes) or 'none'}")
+        hits = [code for code in codes if code["code"] in self._config.imbalance_codes]
+        name = hits[0]["code"] if hits else self._config.imbalance_codes[0] if self._config.imbalance_codes else ""
+        stored, active = any(hit["stored"] for hit in hits), any(hit["active"] for hit in hits)
+        self._act(self._ems.hear_codes(name, self._now_s(), stored=stored, active=active))
+        return self.latest
+
+    def options(self) -> dict[str, Any]:
+        """What the reading process is told."""
+        config, bus = self._config, self._bus
+        return {
+            **bus.model_dump(include={"interface", "channel", "bitrate", "data_bitrate"}),
+            **config.model_dump(include={"request_id", "response_id", "timeout_s"}),
+            "fd": bus.fd if config.fd is None else config.fd,
+            "bus_fd": bus.fd,
+        }
+
+    async def _ask(self) -> dict[str, Any]:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._reader,
+                json.dumps(self.options()),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        except OSError as error:
+            return {"source": None, "problem": f"the reader cannot be started: {error}", "codes": []}
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                out, _ = await process.communicate()
+            return _sound(json.loads(out))
+        except TimeoutError:
+            return {"source": None, "problem": f"no end within {_PATIENCE_S:g} s", "codes": []}
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return {"source": None, "problem": f"the reader ended with status {process.returncode}", "codes": []}
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+
+    def _tell(self, text: str) -> None:
+        if text != self._told:
+            self._told = text
+            self._said(LogLine(Level.INFO, "-", text))
+
+
+def _sound(answer: Any) -> dict[str, Any]:
+    """The reader's answer with what `read` takes from it. Raises: KeyError, TypeError."""
+    for code in answer["codes"]:
+        code["code"], code["stored"], code["active"] = str(code["code"]), bool(code["stored"]), bool(code["active"])
+    return {"source": answer["source"], "problem": str(answer["problem"]), "codes": answer["codes"]}
+
+
+def reader() -> list[str]:
+    """The process that reads, which begins as urgent as the controller: see `dtc_process`.
+
+    It steps back by itself once its interpreter runs: until then a controller at real-time priority with one processor
+    stands still, for 21 ms. With `chrt` (util-linux) in between, where there is one, for 3 ms.
+    """
+    chrt = shutil.which("chrt")
+    first = [chrt, "--other", "0"] if chrt else []
+    return [*first, sys.executable, "-m", "v2g_bench.ems.ports.dtc_process"]

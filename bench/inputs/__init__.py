@@ -1,0 +1,1 @@
+"""What comes from outside, checked: regular files, bounded text, models without unknown keys, numbers within ranges."""

@@ -1,0 +1,72 @@
+"""TOML and JSON from outside, read whole: whatever is wrong with the text is a BenchError that names the file.
+
+Both parsers have more ways to fail than their own exceptions: text that is not UTF-8, an integer of more than 4300 digits, and
+nesting as deep as Python's stack. JSON's NaN and Infinity, which its standard does not know, are refused here as well.
+
+>>> toml_of("port = 502", "rig.toml")
+{'port': 502}
+>>> json_of('{"limit": NaN}', "settings.json")
+Traceback (most recent call last):
+v2g_bench.errors.BenchError: settings.json: is not JSON: NaN is not a number
+"""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from v2g_bench.errors import BenchError
+from v2g_bench.inputs.files import read_bytes
+
+LARGEST = 64_000_000  # bytes; results of some thousand tests
+
+
+def read_toml(path: Path, mend: str = "", *, unreadable: str = "") -> dict[str, Any]:
+    """The tables of a TOML file. mend, unreadable: what to do where it is not TOML, or cannot be read."""
+    return toml_of(read_text(path, unreadable or mend), str(path), mend)
+
+
+def read_json(path: Path, mend: str = "", *, unreadable: str = "") -> Any:
+    """What a JSON file holds."""
+    return json_of(read_text(path, unreadable or mend), str(path), mend)
+
+
+def read_text(path: Path, mend: str = "") -> str:
+    """The text of a regular file that must be UTF-8 and no larger than `LARGEST`."""
+    try:
+        return read_bytes(path, LARGEST).decode("utf-8")
+    except OSError as error:
+        raise BenchError(str(path), f"cannot be read: {error.strerror or error}", mend) from None
+    except UnicodeDecodeError as error:
+        raise BenchError(str(path), f"is not UTF-8 text: {error.reason}", mend) from None
+    except ValueError as error:  # a zero byte in the path
+        raise BenchError(str(path)[:200].replace("\0", "\\0"), f"cannot be read: {error}", mend) from None
+
+
+def toml_of(text: str, where: str, mend: str = "") -> dict[str, Any]:
+    """The tables in a TOML text."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise BenchError(where, "is not TOML: it is nested too deeply", mend) from None
+    except ValueError as error:  # also TOMLDecodeError, and an integer of too many digits
+        raise BenchError(where, f"is not TOML: {_said(error)}", mend) from None
+
+
+def json_of(text: str | bytes, where: str, mend: str = "") -> Any:
+    """What a JSON text holds."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise BenchError(where, "is not JSON: it is nested too deeply", mend) from None
+    except ValueError as error:  # also JSONDecodeError, UnicodeDecodeError, and an integer of too many digits
+        raise BenchError(where, f"is not JSON: {_said(error)}", mend) from None
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+def _said(error: ValueError) -> str:
+    text = str(error)
+    return "a number has more digits than can be meant" if "integer string conversion" in text else text

@@ -1,0 +1,57 @@
+"""What serves an emulated instrument on TCP, whatever the protocol: it accepts connections, and closes all at the end."""
+
+import asyncio
+
+from v2g_bench.clock import Clock
+from v2g_bench.instruments.emulated.calls import Exchange
+from v2g_bench.instruments.emulated.scpi import Instrument
+
+POLL_S = 0.002  # how soon an outside event (a trigger, a cleared defect) is noticed while an answer waits
+
+
+async def carry_out(exchange: Exchange, clock: Clock) -> bytes | None:
+    """Advance an exchange until it is done; its response."""
+    while not exchange.advance(now_s := clock.now_s()):
+        await asyncio.sleep(min(max(exchange.due_s - now_s, 0.0), POLL_S))
+    return exchange.response
+
+
+class InstrumentServer:
+    """`await start()`, then `await stop()`: it closes every connection and leaves no task behind."""
+
+    def __init__(self, instrument: Instrument, clock: Clock) -> None:
+        self._instrument = instrument
+        self._clock = clock
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen; the port (chosen by the system for 0). OSError if it is taken."""
+        self._server = await asyncio.start_server(self._connected, host, port)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Stop listening and close all connections."""
+        if self._server:
+            self._server.close()
+        connections = list(self._connections)
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+        self._server = None
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
+            pass  # stopped, or the peer is gone: either way this connection ends
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, to its end."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""The device under test as the bench reaches it: its process, its host, its log."""

@@ -1,0 +1,245 @@
+"""The device under test: a controller that the bench starts, here or on another machine, or one that already runs.
+
+The bench sees of it what it would see of a stranger's controller: CAN, Modbus, its command line and its log.
+States: new --start--> running --stop--> stopped, at the end `close`; a guard ends it where the bench no longer can;
+`alive()` distinguishes a crashed controller from one that tripped.
+
+    kind        it runs                         its commands and its log are
+    process     as long as the bench wants      here
+    external    already, or by its `start`      here
+    ssh         as long as the bench wants,     on `host`
+                already where command = []
+"""
+
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from v2g_bench.errors import BenchError
+from v2g_bench.priority import favoured
+from v2g_bench.rig.dut.controller_log import log_of
+from v2g_bench.rig.dut.host import SSH_FAILED, Host, Launched, SshHost, ThisMachine, launch
+from v2g_bench.rig.file.model import Dut
+from v2g_bench.rig.safety.supervisor_client import Guard
+
+STOP_S = 5.0
+FAR_STOP_S = 8.0  # the same on another machine, where a program that ignores SIGTERM is killed after 5 s
+COMMAND_S = 10.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a command of the controller answered."""
+
+    command: list[str]
+    status: int
+    out: str
+    err: str
+
+
+class Controller:
+    """Starts, stops, commands one controller and reads its log. Placeholders of its command lines come as `values`.
+
+    favour: the controller shares this machine with an emulated world and is favoured over ordinary work (`priority`).
+    guard: ends it when the bench is gone.
+    """
+
+    def __init__(
+        self, dut: Dut, values: dict[str, str], folder: Path, *, favour: bool = False, guard: Guard | None = None
+    ) -> None:
+        self.dut = dut
+        self._favoured = favour
+        self._values = values
+        self._folder = folder
+        self._host: Host = SshHost(dut.host, dut.ssh_options) if dut.kind == "ssh" else ThisMachine()
+        self._runs = dut.kind == "process" or (dut.kind == "ssh" and bool(dut.command))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._far: Launched | None = None
+        self._guard = guard
+        self.log = log_of(self._host, self._fill(dut.log), folder)
+        self.starts = 0
+
+    @property
+    def restarts(self) -> bool:
+        """Whether `start` begins a new life of it; one that runs already and has no `start` command goes on."""
+        return self._runs or "start" in self.dut.commands
+
+    def start(self) -> None:
+        """Start it and wait until its log has a line; BenchError if it dies or logs nothing. See `restarts`."""
+        self.log.open()
+        if not self.restarts:
+            return
+        self.log.mark()
+        if self._runs:
+            self._begin()
+        else:
+            self.must("start")
+        self.starts += 1
+        deadline = time.monotonic() + self.dut.ready_s
+        while not self.log.since_mark():
+            if self._process is not None and self._process.poll() is not None:
+                raise self._error(
+                    f"ended with status {self._process.returncode} before it was ready", self._last_words()
+                )
+            if time.monotonic() > deadline:
+                self.stop()
+                raise self._error(
+                    f"no line in its log {self._fill(self.dut.log)} within {self.dut.ready_s:g} s",
+                    f"is dut.log the file it writes? {self._last_words() or 'it said nothing'}",
+                )
+            time.sleep(0.01)
+
+    def _begin(self) -> None:
+        """Run its program, here or there."""
+        words = [self._fill(word) for word in self.dut.command]
+        command = words if self.dut.kind == "ssh" else self._host.argv(words)
+        with (self._folder / "dut.stderr").open("ab") as stderr:
+            try:
+                if self.dut.kind == "ssh":
+                    self._far = launch(self._host, command, stderr, stderr)
+                    self._process = self._far.process
+                else:
+                    self._process = subprocess.Popen(
+                        command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
+                    )
+            except OSError as error:
+                raise BenchError("dut.command", f"{command[0]} cannot be started: {error.strerror}") from None
+        if self._guard is not None:
+            self._guard.watch(self._process.pid)
+        if self._favoured and self._far is None:
+            favoured(self._process.pid)
+
+    def file(self, name: Literal["limits", "thermal_policy"]) -> Path:
+        """One of [dut.files]; BenchError if the rig has no such file."""
+        if name not in self.dut.files:
+            raise BenchError(f"dut.files.{name}", "the rig names no such file", "add it to [dut.files]")
+        return Path(self._fill(self.dut.files[name]))
+
+    def alive(self) -> bool:
+        """True while the controller runs; one that the bench does not run is taken to."""
+        return not self._runs or (self._process is not None and self._process.poll() is None)
+
+    def require_alive(self) -> None:
+        """BenchError if the controller died: a dead controller never passes a test."""
+        if not self.alive():
+            status = self._process.returncode if self._process else None
+            raise self._error(f"is not running (exit status {status})", self._last_words())
+
+    def run(self, name: str, **values: str) -> Reply:
+        """Run one of [dut.commands]; BenchError if the rig has no such command or it hangs for 10 s."""
+        if name not in self.dut.commands:
+            raise BenchError(f"dut.commands.{name}", "the rig names no such command", "add it to [dut.commands]")
+        key = f"dut.commands.{name}"
+        command = self._host.argv([self._fill(word, **values) for word in self.dut.commands[name]], key)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            raise BenchError(key, f"no answer within {COMMAND_S:g} s: {' '.join(command)}") from None
+        if isinstance(self._host, SshHost) and done.returncode == SSH_FAILED:
+            raise self._host.failed(done.stderr)
+        return Reply(command, done.returncode, done.stdout, done.stderr)
+
+    def must(self, name: str, **values: str) -> Reply:
+        """`run`, and BenchError if the command fails."""
+        reply = self.run(name, **values)
+        if reply.status != 0:
+            self.require_alive()
+            said = (reply.err or reply.out).strip() or "nothing"
+            raise BenchError(f"dut.commands.{name}", f"exit status {reply.status} from {' '.join(reply.command)}", said)
+        return reply
+
+    def stop(self) -> None:
+        """SIGTERM, SIGKILL after 5 s, and the same to whatever it left behind; BenchError if it had to be killed.
+
+        One that the bench does not run gets its `stop` command, if it has one and was started.
+        """
+        process, self._process = self._process, None
+        far, self._far = self._far, None
+        if process is None:
+            if not self._runs and self.starts and "stop" in self.dut.commands:
+                self.must("stop")
+            return
+        killed = not far.end(FAR_STOP_S) if far else _killed(process)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
+        if process.poll() is None:  # the supervisor goes on watching over it
+            raise self._error(
+                f"process {process.pid} has not ended {STOP_S:g} s after SIGKILL",
+                "it hangs in the kernel, in a driver most likely: look at its device, or restart this machine",
+            )
+        if self._guard is not None:
+            self._guard.forget(process.pid)
+        if killed:
+            raise self._error(f"did not end within {STOP_S:g} s of SIGTERM and was killed")
+
+    def close(self) -> None:
+        """`stop`, and nothing is read any more."""
+        try:
+            self.stop()
+        finally:
+            self.log.close()
+
+    def program(self) -> tuple[str, str]:
+        """Path and SHA-256 of the controller's program file; empty where the bench does not start it."""
+        if not self._runs:
+            return "", ""
+        if isinstance(self._host, SshHost):
+            program = self._fill(self.dut.command[0])
+            told = self._told(["sh", "-c", 'sha256sum "$(command -v "$1")"', "v2g-bench", program]).split()
+            return program, told[0] if told else ""
+        path = Path(self._host.argv(self.dut.command)[0])
+        return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def version(self) -> str:
+        """The program's output for --version; empty where it does not answer or the bench does not start it."""
+        if not self._runs:
+            return ""
+        told = self._told([self._fill(self.dut.command[0]), "--version"])
+        return told.strip().removeprefix(self.dut.name).strip()
+
+    def _told(self, words: list[str]) -> str:
+        """The output of a program on the controller's host; empty where it fails."""
+        try:
+            told = subprocess.run(
+                self._host.argv(words), capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return told.stdout if told.returncode == 0 else ""
+
+    def _fill(self, word: str, **values: str) -> str:
+        try:
+            return word.format(**self._values, **values)
+        except (KeyError, IndexError) as error:
+            known = ", ".join("{" + name + "}" for name in sorted({*self._values, *values}))
+            raise BenchError("dut", f"unknown placeholder {error} in {word!r}", f"known: {known}") from None
+        except (ValueError, AttributeError) as error:
+            raise BenchError("dut", f"{word!r}: {error}", "a brace that is meant is written twice: {{ }}") from None
+
+    def _last_words(self) -> str:
+        path = self._folder / "dut.stderr"
+        lines = path.read_text("utf-8", "replace").strip().splitlines() if path.exists() else []
+        return "it said: " + " / ".join(lines[-3:]) if lines else ""
+
+    def _error(self, what: str, mend: str = "") -> BenchError:
+        return BenchError(f"controller {self.dut.name}", what, mend)
+
+
+def _killed(process: "subprocess.Popen[bytes]") -> bool:
+    """End a process here; True if it had to be killed. One that hangs in the kernel outlives that: see its `poll`."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
+            return True
+    return False

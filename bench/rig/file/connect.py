@@ -1,0 +1,24 @@
+"""Where a rig's inverter is."""
+
+from v2g_bench.inverter.address import InverterAddress
+from v2g_bench.rig.file.load import LoadedRig
+
+
+def inverter_address(loaded: LoadedRig, emulated: tuple[str, int] | None = None, service: str = "") -> InverterAddress:
+    """After the rig file; emulated: host and port of an emulated one, which the file does not know, and service: the
+    serial line of its service port.
+
+    BenchError if its register map is not there.
+    """
+    inverter = loaded.rig.inverter
+    host, port = emulated or (inverter.host, inverter.port)
+    return InverterAddress(
+        host=host,
+        port=port,
+        unit_id=inverter.unit_id,
+        device=inverter.device if inverter.kind == "modbus-rtu" else service,
+        baudrate=inverter.baudrate,
+        parity=inverter.parity,
+        stopbits=inverter.stopbits,
+        map_path=str(loaded.resolve(inverter.map, "inverter.map")) if inverter.map else "",
+    )

@@ -1,0 +1,132 @@
+"""What an operator does to the controller, through its files and commands alone: limits, restarts, plans, overrides.
+
+    with bench.operator.limits(min_soc=50, max_soc=75): ...      written, reloaded; the old file is back after the block
+
+Whatever a block changed is put back when the block is left.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
+
+from v2g_bench.can.roles import EMS_ROLES
+from v2g_bench.errors import BenchError, NotApplicable
+from v2g_bench.rig.dut.controller import Reply
+from v2g_bench.rig.parts.protocol import Parts
+
+
+class NoStart(Exception):
+    """The controller does not bring the rig to where a test starts from: the bench cannot tell."""
+
+
+class Operator:
+    """The person at the controller, as far as the rig's [dut.files] and [dut.commands] let them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @contextmanager
+    def file(self, name: Literal["limits", "thermal_policy"], text: str) -> Iterator[Reply]:
+        """This text in one of [dut.files], and a reload; gives what the reload answered."""
+        controller = self._parts.controller
+        path = controller.file(name)
+        try:
+            before = path.read_text(encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise BenchError(f"dut.files.{name}", f"{path}: {error.strerror}", "may this user edit it?") from None
+        try:
+            yield controller.run("reload")
+        finally:
+            path.write_text(before, encoding="utf-8")
+            if controller.alive():
+                controller.must("reload")
+
+    @contextmanager
+    def limits(self, *, min_soc: float, max_soc: float) -> Iterator[None]:
+        """These limits in force, in percent; BenchError where the controller refuses them."""
+        with self.file("limits", f"MIN_SOC={min_soc:g}\nMAX_SOC={max_soc:g}\n") as reply:
+            accepted(reply)
+            yield
+
+    @contextmanager
+    def cooling_trigger(self, celsius: float) -> Iterator[None]:
+        """This ACTIVE_COOLING_TRIGGER in force; BenchError where the controller refuses it."""
+        with self.file("thermal_policy", f'{{"ACTIVE_COOLING_TRIGGER": "{celsius:g}C"}}\n') as reply:
+            accepted(reply)
+            yield
+
+    def restart(self) -> None:
+        """The controller ended and started again, with its past, and heard on the bus again.
+
+        NotApplicable where the rig cannot do that; BenchError where it does not answer within the rig's `dut.ready_s`.
+        """
+        controller = self._parts.controller
+        if controller.dut.kind != "external":
+            controller.stop()
+            controller.start()
+        elif "restart" in controller.dut.commands:
+            controller.must("restart")
+        else:
+            raise NotApplicable("the rig names no [dut.commands] restart for its external controller")
+        self._hear_again(since_s=self._parts.clock.now_s())
+
+    def _hear_again(self, since_s: float) -> None:
+        """Wait until each of the controller's messages has been received again: a test may read them now."""
+        parts, dut = self._parts, self._parts.controller.dut
+        for role in filter(parts.db.has, EMS_ROLES):
+            left_s = max(0.0, since_s + dut.ready_s - parts.clock.now_s())
+            if parts.wait_for(partial(_says, role), since_s, left_s) is None:
+                parts.controller.require_alive()
+                raise BenchError(
+                    f"controller {dut.name}",
+                    f"sent no {role} within {dut.ready_s:g} s of its restart",
+                    "see dut.ready_s",
+                )
+
+    def wall(self, in_s: float) -> str:
+        """The wall time that far from now, ISO 8601 to the second."""
+        now_s = self._parts.clock.now_s() + self._parts.wall_minus_bench_s()
+        return datetime.fromtimestamp(now_s + in_s, UTC).isoformat(timespec="seconds")
+
+    @contextmanager
+    def departure(self, in_s: float, soc_pct: float) -> Iterator[None]:
+        """The vehicle is to leave that long from now with this state of charge (%)."""
+        run = self._parts.controller
+        accepted(run.run("departure", time=self.wall(in_s), soc_pct=f"{soc_pct:g}"))
+        try:
+            yield
+        finally:
+            run.run("departure", time="none", soc_pct=f"{soc_pct:g}")
+
+    @contextmanager
+    def v2g_window(self, in_s: float, for_s: float) -> Iterator[None]:
+        """Grid service is planned that long from now, for that long."""
+        run = self._parts.controller
+        accepted(run.run("v2g_window", start=self.wall(in_s), end=self.wall(in_s + for_s)))
+        try:
+            yield
+        finally:
+            run.run("v2g_window", start="none", end="none")
+
+    @contextmanager
+    def forced_limit(self, value: str) -> Iterator[None]:
+        """The SoC limits overridden, as `--force-limit VALUE`."""
+        accepted(self._parts.controller.run("force_limit", value=value))
+        try:
+            yield
+        finally:
+            self._parts.controller.run("force_limit", value="off")
+
+
+def _says(role: str, seen: Mapping[str, float]) -> bool:
+    return role in seen
+
+
+def accepted(reply: Reply) -> None:
+    """BenchError with the controller's reason where it refused a command that a test stands on."""
+    if reply.status != 0:
+        said = " ".join((reply.err or reply.out).split()) or "nothing"
+        raise BenchError("controller", f"exit status {reply.status} from {' '.join(reply.command)}", said)

@@ -1,0 +1,150 @@
+"""Do the rig's instruments fit each other? A verdict that rests on one of them alone would never notice.
+
+A digitizer with the wrong shunt value shows a tenth of a discharge, and the shares of its own reading stay right. So
+once a test, when the power stands, the digitizer's current is held against the BMS's; and whenever the analyzer is read,
+no more power may come out of the converter than goes into it. Both bounds are wide. They find a lead that is off, a
+wrong ratio, a channel that shows another quantity; what an instrument is good for within its specification is the matter
+of its calibration. Its time base is held against two edges of the sync line in one record.
+
+>>> current_contradiction(meter_a=-8.8, bms_a=-8.7)
+''
+>>> current_contradiction(meter_a=-0.88, bms_a=-8.7)
+'the digitizer shows -0.88 A, the BMS -8.70 A'
+>>> power_contradiction(pack_w=-3090.0, ac_w=-3000.0)
+''
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from v2g_bench.errors import BenchError
+from v2g_bench.faults import Fault
+from v2g_bench.instruments.protocols import DigitizerTiming
+from v2g_bench.metrology.step import step_in
+from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.rig.measuring.sources import BMS_WITNESSES, Sources
+from v2g_bench.rig.measuring.trace import Trace
+from v2g_bench.rig.parts.protocol import Parts
+from v2g_bench.rig.parts.sync import NoSync
+from v2g_bench.rig.parts.timing import Edge
+
+# How far a BMS's own sensor may be off the shunt at the pack: its error, and what its 20 ms old value may lag.
+BMS_SHARE, BMS_A = 0.05, 0.5
+# A converter's efficiency at the powers that tests run at, and the error of the balance itself.
+LEAST_EFFICIENCY, BALANCE_SHARE, BALANCE_W = 0.75, 0.02, 50.0
+
+# How far apart the two edges of the sync line are that the digitizer's time base is held against, and what the record
+# holds before and after them. An error of the time base moves a crossing by its share of the time since the trigger.
+SPAN_S, LEAD_S, TAIL_S = 0.09, 0.004, 0.015
+STEP_S = 0.005  # the line stays up so long
+ATTEMPTS = 3  # a stall of the machine may spoil some
+
+MEND = "check shunt value, leads, ranges and ratios: meters.dc_current, meters.ac_power, bms.roles"
+
+
+def current_contradiction(meter_a: float, bms_a: float) -> str:
+    """What two views of the pack's current (A, charge positive) cannot both be; "" if they can."""
+    if abs(meter_a - bms_a) <= BMS_SHARE * abs(bms_a) + BMS_A:
+        return ""
+    return f"the digitizer shows {meter_a:.2f} A, the BMS {bms_a:.2f} A"
+
+
+def time_base_contradiction(waveform: Waveform, timing: DigitizerTiming, first: Edge, second: Edge) -> str:
+    """What the record of two edges of the sync line says against the digitizer's time base; "" where it fits.
+
+    The interval in the record must be the one that the bench knows, within what is known of both: the edges' own
+    widths, one sample interval, and the time base as specified.
+    """
+    told_s = second.time_s - first.time_s
+    try:
+        begun_s = step_in(waveform.between(waveform.start_s, first.time_s + LEAD_S), timing.aperture_s)
+        ended_s = step_in(waveform.between(first.time_s + 2 * STEP_S, waveform.end_s), timing.aperture_s)
+    except BenchError as error:
+        return f"two edges of the sync line are {1e3 * told_s:.3f} ms apart, in the digitizer's record one {error.what}"
+    seen_s = ended_s - begun_s
+    allowed_s = first.half_width_s + second.half_width_s + waveform.dt_s + timing.time_base_rel * told_s
+    if abs(seen_s - told_s) <= allowed_s:
+        return ""
+    return (
+        f"two edges of the sync line are {1e3 * told_s:.3f} ms apart, in the digitizer's record {1e3 * seen_s:.3f} ms "
+        f"(allowed: ± {1e3 * allowed_s:.3f} ms): its time base is off by {100 * (seen_s / told_s - 1):+.2f} %"
+    )
+
+
+def power_contradiction(pack_w: float, ac_w: float) -> str:
+    """What the powers on both sides of the converter (W, charge positive) cannot both be; "" if they can."""
+    told = f"{pack_w:.0f} W at the pack (BMS) and {ac_w:.0f} W at the AC terminals (analyzer)"
+    if abs(pack_w) > BALANCE_W and abs(ac_w) > BALANCE_W and (pack_w > 0) != (ac_w > 0):
+        return f"{told} flow in different directions"
+    given_w, taken_w = (abs(ac_w), abs(pack_w)) if ac_w > 0 else (abs(pack_w), abs(ac_w))
+    if taken_w > given_w * (1 + BALANCE_SHARE) + BALANCE_W:
+        return f"{told}: more comes out of the converter than goes in"
+    if taken_w < given_w * LEAST_EFFICIENCY - BALANCE_W:
+        return f"{told}: more is lost in the converter than a converter loses"
+    return ""
+
+
+class Witnesses:
+    """The instruments of an open rig, held against each other. faults: those that are in force, as the bench keeps them;
+    recording: makes a record of the DC current.
+    """
+
+    def __init__(
+        self, parts: Parts, sources: Sources, faults: Sequence[Fault], recording: Callable[..., Trace]
+    ) -> None:
+        self._parts, self._sources, self._faults, self._recording = parts, sources, faults, recording
+        self._heard = False
+
+    def hear(self, target_w: float) -> None:
+        """Once in a test, when the power is there: the digitizer sees the current that the BMS sees and, where the sync
+        line reaches its input, its time base is right; BenchError if not.
+        """
+        found_w, sync = self._parts.inverter.reading().ac_power_w, self._parts.sync
+        if self._heard or isinstance(sync, NoSync) or abs(found_w - target_w) > 0.2 * abs(target_w):
+            return
+        if sync.marks:
+            trace, first, second = self._two_edges()
+            # An edge that a wrong time base brings into these samples does not count for a current: hence the median.
+            flowing = trace.waveform.between(first.time_s + 2 * STEP_S, second.time_s - STEP_S)
+        else:
+            with self._recording(before_s=LEAD_S, after_s=SPAN_S) as trace:
+                flowing, first, second = trace.waveform, trace.edge, None
+        bms_a = self._parts.latest_all().get("pack_current")
+        self._heard = bool(target_w) and bms_a is not None
+        median_a = float(np.median(flowing.samples))
+        if bms_a is not None and (said := current_contradiction(median_a, bms_a)):
+            raise BenchError("the instruments contradict each other", said, MEND)
+        timing = self._parts.digitizer.timing()
+        if second is not None and (said := time_base_contradiction(trace.waveform, timing, first, second)):
+            raise BenchError("meters.dc_current", said, "have it calibrated; see meters.dc_current")
+        self._sources.standing(trace.of("DC current by the digitizer", median_a, flowing), bms=self.roles())
+
+    def weigh(self, ac_w: float) -> None:
+        """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies."""
+        seen = self._parts.latest_all()
+        if self._faults or not {"pack_voltage", "pack_current"} <= set(seen):
+            return
+        if said := power_contradiction(seen["pack_voltage"] * seen["pack_current"], ac_w):
+            raise BenchError("the instruments contradict each other", said, MEND)
+
+    def roles(self) -> set[str]:
+        """What the BMS is a witness of: nothing while a fault is on the way of its frames, nor what a fault fakes."""
+        if any(fault.transmit() is not None or fault.wire() is not None for fault in self._faults):
+            return set()
+        faked = {role for fault in self._faults for role in fault.signals()}
+        if any(role.startswith("cell_voltage") for role in faked):
+            faked.add("pack_voltage")  # it is their sum
+        return set(BMS_WITNESSES) - faked
+
+    def _two_edges(self) -> tuple[Trace, Edge, Edge]:
+        """A record with two edges of the sync line in it, and when they were."""
+        for _ in range(ATTEMPTS):
+            with self._recording(before_s=LEAD_S, after_s=SPAN_S + TAIL_S, seen=True) as trace:
+                self._parts.pause(SPAN_S)
+                second = self._parts.sync.pulse(seen=True)
+                trace.complete()
+            if second.time_s + STEP_S < trace.edge.time_s + SPAN_S + TAIL_S:
+                return trace, trace.edge, second
+            # else the machine stood still, and the second edge came after the record
+        raise BenchError("sync line", f"{ATTEMPTS} second edges came too late", "is the machine overloaded?")

@@ -1,0 +1,189 @@
+"""Faults on this rig: injected, proven on the bus by readback, and always taken back.
+
+The timestamp of the frame that first carries the fault is t0 of the measurement. It comes from the bus, never from the
+moment at which the fault was requested.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from v2g_bench.errors import BenchError, NotApplicable
+from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation, WireFault
+from v2g_bench.rig.parts.protocol import Parts
+from v2g_bench.rig.parts.timing import Stamp
+from v2g_bench.rig.parts.traffic import bms_frames, window
+
+READBACK_S = 5.0
+HEALTHY_S = 3.0
+POLL_S = 0.01
+BEFORE_S = 1.0  # of the bus before a fault: a silence counts from the last frame
+
+
+@dataclass(frozen=True)
+class Active:
+    """A fault that is in force. on_bus: the stamp of the first frame that carries it (of the last frame for silence)."""
+
+    fault: Fault
+    on_bus: Stamp
+
+
+class Injector:
+    """Injects into the emulated world of this rig, or by the gateway in front of its BMS."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._silencing = 0  # how many blocks that may silence the BMS are open
+
+    @contextmanager
+    def active(
+        self, faults: Sequence[Fault], phase_s: float, meanwhile: Callable[[], object] | None = None
+    ) -> Iterator[Active]:
+        """The faults, all at once, each proven by readback, while the block runs; see `Bench.inject`.
+
+        BenchError if one of them does not reach the bus in time. Of several the first on the bus counts.
+        """
+        parts = self._parts
+        client = parts.faults
+        kinds = ", ".join(fault.kind for fault in faults)
+        if client is None:
+            raise BenchError(
+                f"fault {kinds}",
+                "this rig has no emulated BMS and no gateway to inject it through",
+                "put the BMS on [bus.bms] and the controller on [bus.ems]",
+            )
+        hidden = [fault.kind for fault in faults if not fault.on_the_bus()]
+        if parts.loaded.rig.has_gateway and hidden:
+            raise NotApplicable(f"{hidden[0]} changes nothing on the bus: no gateway can produce it before a real BMS")
+        before = parts.latest_all()
+        wire: dict[str, Any] = {}
+        if any(isinstance(fault.readback(), WireExpectation) for fault in faults):
+            if parts.plant is None:
+                raise NotApplicable(f"{kinds}: a fault of the modelled wire, and this rig has none")
+            wire = parts.plant.client.wire()
+        asked_s = parts.clock.now_s()
+        with self._silence(any(fault.transmit() is not None or fault.wire() is not None for fault in faults)):
+            injections = [client.inject(fault, at_s=asked_s + phase_s) for fault in faults]
+            try:
+                # `meanwhile` or the ramp of one fault may take long, and only then is looked for the other fault.
+                with parts.capture.holding(asked_s - BEFORE_S):
+                    if meanwhile is not None:
+                        meanwhile()
+                    proofs = [
+                        Active(fault, self._proof(fault, before, asked_s, asked_s + phase_s, wire)) for fault in faults
+                    ]
+                yield min(proofs, key=lambda active: active.on_bus.time_s)
+            finally:
+                for injection in reversed(injections):
+                    client.clear(injection)
+            parts.require_buses()
+            for fault in faults:
+                self._wait_for_health(fault, before)
+
+    @contextmanager
+    def _silence(self, on_purpose: bool) -> Iterator[None]:
+        """The supervisor knows that what the BMS sends is kept from the bus on purpose, until the last such fault is over."""
+        if not on_purpose:
+            yield
+            return
+        self._silencing += 1
+        self._parts.allow_silence(True)
+        try:
+            yield
+        finally:
+            self._silencing -= 1
+            self._parts.allow_silence(self._silencing > 0)
+
+    def _proof(
+        self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float, wire: dict[str, Any]
+    ) -> Stamp:
+        expected = fault.readback()
+        bound_s = READBACK_S + fault.settle_s(before) + max(0.0, from_s - asked_s)
+        if isinstance(expected, BusExpectation):
+            return self._traffic_proof(fault, expected, from_s, bound_s)
+        if isinstance(expected, WireExpectation):
+            return self._wire_proof(fault, expected, wire, from_s + bound_s)
+        expected = expected.at_resolution(self._parts.db.resolution(expected.role))
+        roles = expected.roles()
+        if expected.met_by(before, before):
+            raise BenchError(
+                f"fault {fault.kind}", f"the bus shows it already: {expected}", "inject it into a pack that is healthy"
+            )
+        # The frame itself must carry the fault: one of another message would only repeat what was seen before.
+        frame = self._parts.wait_for(
+            lambda seen: any(role in seen for role in roles) and expected.met_by(before | seen, before),
+            asked_s,
+            bound_s,
+        )
+        if frame is None:
+            raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
+        known = {role: before[role] for role in roles if role in before}
+        shown = json.dumps({**asdict(expected), "before": known, "asked_s": asked_s})
+        return replace(self._parts.stamp(frame.stamp_s), shown=shown)
+
+    def _wire_proof(self, fault: Fault, expected: WireExpectation, before: dict[str, Any], until_s: float) -> Stamp:
+        """Wait until the counters of the wire's nodes show it."""
+        parts = self._parts
+        assert parts.plant is not None
+        while not expected.met_by(before, now := parts.plant.client.wire()):
+            if parts.clock.now_s() >= until_s:
+                raise BenchError(f"fault {fault.kind}", f"not seen within {READBACK_S:g} s {expected}", f"seen: {now}")
+            parts.pause(POLL_S)
+        if not isinstance(fault, WireFault) or not fault.silences:
+            return parts.stamp(parts.clock.now_s())
+        heard = bms_frames(parts.db, parts.capture.frames(since_s=until_s - 2 * READBACK_S))
+        if not len(heard):
+            raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
+        return replace(parts.stamp(float(heard.stamp_s[-1]) + 1e-6), shown='{"silence": true}')
+
+    def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Stamp:
+        """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""
+        parts = self._parts
+        deadline_s = from_s + bound_s
+        seen = None
+        while parts.clock.now_s() < deadline_s:
+            parts.pause(POLL_S)
+            now_s = parts.clock.now_s()
+            columns = parts.capture.frames(since_s=from_s - BEFORE_S)
+            started_s = from_s
+            if isinstance(fault, BmsSilence):
+                heard = bms_frames(parts.db, columns)
+                if not len(heard):
+                    raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
+                started_s = float(heard.stamp_s[-1]) + 1e-6
+            seen = window(parts.db, columns, started_s, max(started_s, now_s))
+            if expected.met_by(seen):
+                return replace(
+                    parts.stamp(started_s), shown='{"silence": true}' if isinstance(fault, BmsSilence) else ""
+                )
+        raise BenchError(
+            f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}", f"what was seen: {seen}"
+        )
+
+    def _wait_for_health(self, fault: Fault, before: dict[str, float]) -> None:
+        """After the fault: until the bus no longer shows it; BenchError if it stays."""
+        expected, cleared_s = fault.readback(), self._parts.clock.now_s()
+        if isinstance(expected, WireExpectation) and not self._bms_heard(cleared_s):
+            raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS is not heard for {HEALTHY_S:g} s")
+        if isinstance(fault, BmsSilence):
+            if self._parts.wait_for(lambda seen: "pack_voltage" in seen, cleared_s, HEALTHY_S) is None:
+                raise BenchError(
+                    f"fault {fault.kind}", f"the BMS is still silent {HEALTHY_S:g} s after it was taken back"
+                )
+            return
+        if not isinstance(expected, Expectation):
+            return
+        gone = self._parts.wait_for(
+            lambda seen: expected.role in seen and not expected.met_by(before | seen, before), cleared_s, HEALTHY_S
+        )
+        if gone is None and expected.role not in self._parts.latest_all():
+            raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS has sent no {expected.role} since")
+        if gone is None:
+            raise BenchError(
+                f"fault {fault.kind}", f"still on the bus {HEALTHY_S:g} s after it was taken back: {expected}"
+            )
+
+    def _bms_heard(self, since_s: float) -> bool:
+        return self._parts.wait_for(lambda seen: "contactor_state" in seen, since_s, HEALTHY_S) is not None

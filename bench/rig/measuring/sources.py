@@ -1,0 +1,227 @@
+"""Two sources of one quantity must agree within their combined uncertainty, or nothing that rests on it is conclusive.
+
+| quantity   | sources                                                                                  |
+| ---------- | ---------------------------------------------------------------------------------------- |
+| DC current | the digitizer, the BMS, the inverter's DC side                                           |
+| DC voltage | the BMS, the inverter's DC side                                                          |
+| SoC        | the BMS, the inverter (where it has the signal)                                          |
+| AC power   | the analyzer, the inverter                                                               |
+| AC voltage | the analyzer, the multimeter at the same terminals, the inverter                         |
+| AC current | the analyzer, the multimeter                                                             |
+
+The bench compares by itself whenever a test has power standing, reads a power, or is judged by a trace of the current;
+no test asks for it. What is known of a source comes from its data sheet and its calibration (meters) and from the rig
+file (`[bms.accuracy]`, `[inverter.accuracy]`). The BMS is no witness while a fault touches its frames.
+
+Sources that disagree do not say who is wrong. So the test is INCONCLUSIVE, and how far they are apart goes into the
+budget of whatever is read from one of them: a FAIL that holds for every one of them stays a FAIL.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from v2g_bench.can.columns import Columns
+from v2g_bench.can.trace import signal
+from v2g_bench.evidence.basis import stated
+from v2g_bench.instruments.protocols import PowerReading
+from v2g_bench.inverter.port import InverterReading
+from v2g_bench.metrology.agree import agree, e_n
+from v2g_bench.metrology.budget import Budget, Component
+from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.rig.file.model import Rig
+from v2g_bench.rig.measuring.reading import Reading
+from v2g_bench.rig.parts.protocol import Parts
+
+BMS_WITNESSES = ("pack_current", "pack_voltage", "soc")
+DOUBT = "disagreement of the sources"
+FRESH_S = 0.02  # of the digitizer's record, before a frame with the BMS's current was complete
+LEAST_FRAMES = 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The values of one quantity from its sources. apart: between those two that are furthest from each other, in their U's."""
+
+    quantity: str
+    readings: tuple[Reading, ...]
+    agreed: bool
+    text: str
+    e_n: float
+    apart: float
+
+
+def compare(quantity: str, readings: Sequence[Reading]) -> Comparison | None:
+    """Hold all readings of one quantity against each other; None where fewer than two sources have it."""
+    known = [one for one in readings if one.value is not None and one.uncertainty is not None]
+    if len(known) < 2:
+        return None
+    pairs = {one.quantity: (one.value or 0.0, one.uncertainty.expanded) for one in known if one.uncertainty}
+    agreed, text = agree(pairs, known[0].unit)
+    figures = list(pairs.values())
+    worst = max((e_n(*a, *b), abs(a[0] - b[0])) for place, a in enumerate(figures) for b in figures[:place])
+    if not agreed:  # who says what, and the U of each
+        said = ", ".join(f"{one.quantity} {one}" for one in known)
+        text = f"{text}: {said}"
+    return Comparison(quantity, tuple(known), agreed, text, *worst)
+
+
+@dataclass(frozen=True)
+class Rms:
+    """What one meter has read at the AC terminals."""
+
+    voltage_v: float
+    current_a: float
+
+
+@dataclass
+class Sources:
+    """Compares, notifies `told`, and remembers how far apart the sources of a quantity were."""
+
+    parts: Parts
+    told: Callable[[Comparison], None] = lambda comparison: None
+    doubts: dict[str, float] = field(default_factory=dict)
+    _metered: bool = False
+
+    def doubt(self, quantity: str) -> list[Component]:
+        """The part that sources which disagree add to a budget; nothing where they agree."""
+        apart = self.doubts.get(quantity, 0.0)
+        return [Component.rectangular(DOUBT, apart, source="see the comparison of the sources")] if apart else []
+
+    def hold(self, quantity: str, *readings: Reading | None) -> Comparison | None:
+        """Compare, remember, notify."""
+        found = compare(quantity, [one for one in readings if one is not None])
+        if found is not None:
+            if not found.agreed:
+                self.doubts[quantity] = max(found.apart, self.doubts.get(quantity, 0.0))
+            self.told(found)
+        return found
+
+    def standing(self, current: Reading, *, bms: Collection[str]) -> None:
+        """The DC side and the SoC while the power stands. current: by the digitizer; bms: the roles that count."""
+        rig = self.parts.loaded.rig
+        seen = {role: value for role, value in self.parts.latest_all().items() if role in bms}
+        inverter = self.parts.inverter.reading()
+        voltage_v = inverter.dc_voltage_v if math.isfinite(inverter.dc_voltage_v) else seen.get("pack_voltage", 0.0)
+        self.hold(
+            "DC current", current, self._bms("pack_current", seen), by_inverter(rig, inverter, "DC current", voltage_v)
+        )
+        self.hold("DC voltage", self._bms("pack_voltage", seen), by_inverter(rig, inverter, "DC voltage"))
+        self.hold("SoC", self._bms("soc", seen), by_inverter(rig, inverter, "SoC"))
+
+    def measured(self, count: int) -> tuple[list[PowerReading], dict[str, Rms]]:
+        """So many readings of the analyzer, and what it and the multimeter have read of the same time, by meter.
+
+        Nothing of the latter where there is no multimeter, or it was held against the analyzer in this test already.
+        """
+        meter = None if self._metered else self.parts.meters.get("multimeter")
+        series = self.parts.analyzer.series(count)
+        if meter is None:
+            return list(series), {}
+        volts = meter.ac_voltage()  # one quantity at a time: volts in the series' first half, amperes in its second
+        first = [next(series) for _ in range(max(1, count // 2))]
+        voltage_v, amperes = volts(), meter.ac_current()
+        then = list(series)
+        analyzer = Rms(_mean(one.voltage_v for one in first), _mean(one.current_a for one in then or first))
+        return [*first, *then], {"analyzer": analyzer, "multimeter": Rms(voltage_v, amperes())}
+
+    def at_the_terminals(
+        self, power: Reading, before: InverterReading, after: InverterReading, beside: Mapping[str, Rms]
+    ) -> None:
+        """AC power by the analyzer, between two looks at the inverter; and volts and amperes by those `beside`."""
+        rig = self.parts.loaded.rig
+        middle_w = (before.ac_power_w + after.ac_power_w) / 2
+        moved_w = abs(before.ac_power_w - after.ac_power_w) / 2
+        self.hold("AC power", power, by_inverter(rig, after, "AC power", value=middle_w, moved=moved_w))
+        if not beside or moved_w > 0.01 * abs(middle_w):
+            return
+        self._metered = True
+        analyzer = beside["analyzer"]
+        voltages, currents = [], []
+        for name, part, instrument in (
+            ("analyzer", "ac_power", self.parts.analyzer),
+            ("multimeter", "multimeter", self.parts.meters["multimeter"]),
+        ):
+            read = beside[name]
+            volt_limit, ampere_limit, source = instrument.rms_accuracy(read.voltage_v, read.current_a)
+            known = self.parts.calibrated(part)
+            more = known.where_known("ac_voltage", read.voltage_v)
+            voltages.append(_reading("AC voltage", name, read.voltage_v, "V", volt_limit, source, more))
+            more = known.where_known("ac_current", read.current_a)
+            currents.append(_reading("AC current", name, read.current_a, "A", ampere_limit, source, more))
+        voltage = self.hold("AC voltage", *voltages, by_inverter(rig, after, "AC voltage"))
+        current = self.hold("AC current", *currents)
+        share = sum(
+            found.apart / value
+            for found, value in ((voltage, analyzer.voltage_v), (current, analyzer.current_a))
+            if found is not None and not found.agreed and value > 0
+        )
+        if share:  # the power rests on both
+            doubt_w = share * abs(power.value or 0.0)
+            self.doubts["AC power"] = max(doubt_w, self.doubts.get("AC power", 0.0))
+
+    def during(self, waveform: Waveform, frames: Columns, zero_a: float, gain_rel: float, source: str) -> None:
+        """The digitizer's record compared with the current that the BMS reported in the same time, in these frames."""
+        stamp_s, bms_a = signal(frames, self.parts.db, "pack_current", since_s=waveform.start_s + FRESH_S)
+        heard = [(t, a) for t, a in zip(stamp_s, bms_a, strict=True) if t <= waveform.end_s]
+        if len(heard) < LEAST_FRAMES:
+            return
+        meter_a = [float(np.mean(waveform.between(t - FRESH_S, t).samples)) for t, _ in heard]
+        mean_a, bms_mean_a = float(np.mean(meter_a)), float(np.mean([a for _, a in heard]))
+        # A current that moves is shown late by a BMS: how much, the difference of the two says itself.
+        spread = [Component.of_samples("lag of the BMS", [m - a for m, (_, a) in zip(meter_a, heard, strict=True)])]
+        limit_a = zero_a + gain_rel * abs(mean_a)
+        more = [*spread, *self.parts.calibrated("dc_current").components(mean_a)]
+        digitizer = _reading("DC current", "digitizer", mean_a, "A", limit_a, source, more)
+        self.hold("DC current", digitizer, self._bms("pack_current", {"pack_current": bms_mean_a}))
+
+    def _bms(self, role: str, seen: Mapping[str, float]) -> Reading | None:
+        """The BMS's value of a role with its accuracy by the rig file; None where there is none."""
+        if role not in seen:
+            return None
+        return by_bms(self.parts.loaded.rig, role, seen[role], self.parts.db.resolution(role))
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def by_bms(rig: Rig, role: str, value: float, resolution: float = 0.0) -> Reading:
+    """A quantity as the BMS reports it."""
+    told = rig.bms.accuracy
+    quantity, unit, limit = {
+        "pack_current": ("DC current", "A", told.current_pct / 100 * abs(value) + told.current_a),
+        "pack_voltage": ("DC voltage", "V", told.voltage_pct / 100 * abs(value)),
+        "soc": ("SoC", "%", told.soc_pct),
+    }[role]
+    return _reading(quantity, "BMS", value, unit, limit + resolution / 2, "rig file: bms.accuracy")
+
+
+def by_inverter(
+    rig: Rig, seen: InverterReading, quantity: str, voltage_v: float = 0.0, value: float | None = None, moved: float = 0
+) -> Reading | None:
+    """A quantity as the inverter reports it; None where it does not. voltage_v: what its power rating is at, in A."""
+    told, rated_w = rig.inverter.accuracy, rig.inverter.rated_power_w
+    power_w = told.power_pct / 100 * rated_w
+    found, unit, limit = {
+        "AC power": (seen.ac_power_w, "W", power_w),
+        "AC voltage": (seen.ac_voltage_v, "V", told.voltage_pct / 100 * abs(seen.ac_voltage_v)),
+        "DC voltage": (seen.dc_voltage_v, "V", told.voltage_pct / 100 * abs(seen.dc_voltage_v)),
+        "DC current": (seen.dc_current_a, "A", power_w / voltage_v if voltage_v > 0 else math.nan),
+        "SoC": (seen.soc_pct, "%", told.soc_pct),
+    }[quantity]
+    value = found if value is None else value
+    if not (math.isfinite(value) and math.isfinite(limit)):
+        return None
+    more = [Component.rectangular("moved meanwhile", moved, source="two readings")] if moved else []
+    return _reading(quantity, "inverter", value, unit, limit, "rig file: inverter.accuracy", more)
+
+
+def _reading(
+    quantity: str, by: str, value: float, unit: str, limit: float, source: str, more: Sequence[Component] = ()
+) -> Reading:
+    name = f"{quantity} by the {by}"
+    budget = Budget(name, unit, [Component.rectangular("accuracy", limit, source=source), *more])
+    return Reading(name, value, unit, budget, basis=stated(value, budget))

@@ -1,0 +1,57 @@
+"""The files that the bench writes for the reference EMS: its ems.toml, limits and thermal policy, in the run folder."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from v2g_bench.rig.parts.opening import Opening
+
+LIMITS = "MIN_SOC=25\nMAX_SOC=75\n"
+POLICY = '{"ACTIVE_COOLING_TRIGGER": "32C"}\n'
+
+
+def write_reference_config(parts: "Opening", path: Path, values: dict[str, str]) -> None:
+    """Write `path` and the files beside it that it names."""
+    rig = parts.loaded.rig
+    (path.parent / "limits.conf").write_text(LIMITS, encoding="utf-8")
+    (path.parent / "thermal-policy.json").write_text(POLICY, encoding="utf-8")
+    bus = rig.controller_bus
+    sections: dict[str, dict[str, Any]] = {
+        "bus": {
+            "interface": values["interface"],
+            "channel": values["channel"],
+            "fd": bus.fd,
+            "bitrate": bus.bitrate,
+            "data_bitrate": bus.data_bitrate,
+        },
+        "bms": {"dbc": str(parts.loaded.resolve(rig.bms.dbc, "bms.dbc"))},
+        "bms.roles": parts.roles,
+        "inverter": {
+            "host": values["inverter_host"],
+            "port": int(values["inverter_port"]),
+            "unit_id": rig.inverter.unit_id,
+        },
+        "files": {
+            "limits": "limits.conf",
+            "thermal_policy": "thermal-policy.json",
+            "log": values["log"],
+            "state": str(parts.runtime / "state" / "ems.json"),
+        },
+        "control": {"socket": values["socket"]},
+        "thresholds": rig.dut.thresholds.model_dump() | {"rated_power_w": rig.inverter.rated_power_w},
+    }
+    lines = []
+    for section, entries in sections.items():
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {_toml(value)}" for key, value in entries.items()]
+        lines.append("")
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _toml(value: Any) -> str:
+    """A scalar, or an inline table, as TOML. JSON's scalars are TOML's, but for two things:
+    TOML knows no surrogate pairs, and wants DEL escaped."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,61 @@
+"""What the bench's own node sees of the bus: the newest sound values, and measures of the BMS's traffic."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from v2g_bench.can.columns import Columns
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.dbcfile import MessageSpec
+from v2g_bench.can.e2e import COUNTER_BYTE, check
+from v2g_bench.faults import BusWindow, spread_ms
+
+
+def protection(columns: Columns, specs: Sequence[MessageSpec]) -> tuple[int, list[str]]:
+    """How many of these frames are of the given protected messages; each that has a wrong checksum or counter."""
+    count, wrong = 0, []
+    for spec in specs:
+        assert spec.e2e is not None
+        frames = columns.of(spec.frame_id, spec.is_extended)
+        count += len(frames)
+        last: int | None = None
+        for position in range(len(frames)):
+            data = frames.data[position, : spec.length].tobytes()
+            where = f"{spec.name} at {float(frames.stamp_s[position]):.3f} s"
+            if not check(data, spec.e2e.data_id):
+                wrong.append(f"{where}: wrong checksum")
+            elif last is not None and data[COUNTER_BYTE] != (last + 1) % 256:
+                wrong.append(f"{where}: counter {data[COUNTER_BYTE]} after {last}")
+            last = data[COUNTER_BYTE]
+    return count, wrong
+
+
+def bms_frames(db: BusDatabase, columns: Columns) -> Columns:
+    """The frames that carry identifiers of the BMS's cyclic messages."""
+    wanted = [spec.frame_id for spec in db.senders("BMS") if spec.cycle_s > 0]
+    return columns[np.isin(columns.frame_id, wanted)]
+
+
+def window(db: BusDatabase, columns: Columns, from_s: float, to_s: float) -> BusWindow:
+    """Measures of the BMS's cyclic frames stamped between two times."""
+    inside = columns[(columns.stamp_s >= from_s) & (columns.stamp_s <= to_s)]
+    expected = received = bad = repeated = 0
+    spread = 0.0
+    for spec in db.senders("BMS"):
+        if spec.cycle_s <= 0:
+            continue
+        frames = inside.of(spec.frame_id, spec.is_extended)
+        expected += int((to_s - from_s) / spec.cycle_s)
+        received += len(frames)
+        spread = max(spread, spread_ms(frames.stamp_s, spec.cycle_s))
+        if spec.e2e is None:
+            continue
+        last = -1
+        for position in range(len(frames)):
+            data = frames.data[position, : spec.length].tobytes()
+            if not check(data, spec.e2e.data_id):
+                bad += 1
+                continue
+            repeated += data[COUNTER_BYTE] == last
+            last = data[COUNTER_BYTE]
+    return BusWindow(to_s - from_s, expected, received, bad, repeated, spread)

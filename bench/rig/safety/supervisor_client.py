@@ -1,0 +1,195 @@
+"""The bench's end of the supervisor: started with the rig, told what is opened, asked for the safe state, closed last.
+
+    guard = Guard(record=folder / "supervisor.jsonl")
+    guard.start()
+    guard.watch(4711)            from now on this process group ends with the bench
+    guard.make_safe("the run is over")
+    guard.close()
+
+The supervisor (see `supervisor`) acts by itself as soon as this process is gone, however it went.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from v2g_bench.errors import BenchError
+from v2g_bench.rig.safety.safe_state import GIVE_UP_S
+
+BEAT_S = 0.5
+SILENT_S = 20.0  # a supervisor that has said nothing for so long would not act either
+TELL_S = 5.0
+START_S = 30.0
+STOP_S = 20.0
+
+
+class Guard:
+    """One supervisor process for as long as the rig is open. record: where it writes what it did.
+
+    `lifeline` is the file descriptor that the emulated world gets as its standard input.
+    """
+
+    def __init__(self, record: Path | None = None) -> None:
+        self._record = record
+        self._process: subprocess.Popen[bytes] | None = None
+        self._writing = threading.Lock()
+        self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._closing = threading.Event()
+        self._heard_s = time.monotonic()
+        self._gone = False
+        self._tripped: dict[str, Any] | None = None
+        self._problems: list[str] = []
+        self.lifeline = -1
+        self._line_end = -1
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id; BenchError while there is none."""
+        if self._process is None:
+            raise BenchError("supervisor", "is not running")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the process. What is told meanwhile waits in the pipe, also if this process is killed in the next moment."""
+        self.lifeline, self._line_end = os.pipe()
+        command = [sys.executable, "-m", "v2g_bench.rig.safety.supervisor", str(self._line_end)]
+        self._process = process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[self._line_end],
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert process.stdin is not None
+        os.set_blocking(process.stdin.fileno(), False)
+        self.tell("begin", record=str(self._record) if self._record else None)
+        self._heard_s = time.monotonic() + START_S
+        for target in (self._hear, self._beat):
+            threading.Thread(target=target, name=f"guard{target.__name__}", daemon=True).start()
+
+    def tell(self, do: str, **values: Any) -> None:
+        """One word to the supervisor; BenchError if it does not listen."""
+        process = self._process
+        if process is None or process.stdin is None or self._gone:
+            return  # `check` says so
+        left = memoryview(json.dumps({"do": do, **values}).encode() + b"\n")
+        until_s = time.monotonic() + TELL_S
+        waiting = select.poll()
+        waiting.register(process.stdin, select.POLLOUT)
+        with self._writing:
+            while left and not self._gone:
+                if not waiting.poll(max(0.0, until_s - time.monotonic()) * 1000):
+                    raise BenchError("supervisor", f"has not listened for {TELL_S:g} s", "is the machine overloaded?")
+                try:
+                    left = left[os.write(process.stdin.fileno(), left) :]
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    self._gone = True
+
+    def watch(self, group: int) -> None:
+        """From now on this process group ends with the bench."""
+        self.tell("watch", group=group)
+
+    def forget(self, group: int) -> None:
+        """This group has ended."""
+        self.tell("forget", group=group)
+
+    def check(self) -> None:
+        """BenchError if the supervisor has made the rig safe by itself, or is gone and could not."""
+        if self._tripped is not None:
+            raise BenchError("supervisor", self.tripped, "see supervisor.jsonl in the run folder")
+        if self._gone:
+            raise BenchError("supervisor", "has ended: nobody would bring the rig to its safe state", "was it killed?")
+        if time.monotonic() - self._heard_s > SILENT_S:
+            raise BenchError("supervisor", f"has been silent for {SILENT_S:g} s", "is the machine overloaded?")
+        if self._problems:
+            raise BenchError("supervisor", self._problems[0])
+
+    @property
+    def tripped(self) -> str:
+        """Why the supervisor has made the rig safe, and how that went; "" if it has not."""
+        if self._tripped is None:
+            return ""
+        ending = "made the rig safe" if self._tripped["safe"] else "COULD NOT make the rig safe"
+        return f"{ending}: {self._tripped['tripped']} ({self._tripped['text']})"
+
+    def make_safe(self, why: str, within_s: float, *, full: bool = True) -> str:
+        """The rig to its safe state, now; what was done. full: also ends the controller and opens the contactors.
+
+        BenchError if it cannot be shown to be safe, or the current was not zero within this time.
+        """
+        self.check_alive()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._answers.get_nowait()
+        self.tell("safe", why=why, full=full)
+        try:
+            answer = self._answers.get(timeout=GIVE_UP_S + TELL_S)
+        except queue.Empty:
+            raise BenchError("safe state", "the supervisor has not answered", "switch the rig off by hand") from None
+        if not answer["safe"]:
+            raise BenchError("safe state", f"NOT reached: {answer['text']}", "switch the rig off by hand")
+        if answer["rest_s"] is not None and answer["rest_s"] > within_s:
+            what = f"the current was zero after {answer['rest_s']:.2f} s, the rig states {within_s:g} s"
+            raise BenchError("safe state", what, answer["text"])
+        return str(answer["text"])
+
+    def check_alive(self) -> None:
+        """BenchError if there is no supervisor that could act."""
+        if self._process is None or self._gone:
+            raise BenchError("supervisor", "has ended: nobody would bring the rig to its safe state", "was it killed?")
+
+    def close(self) -> None:
+        """End the supervisor and what it still watches; BenchError if it had ended, or does not."""
+        process = self._process
+        if process is None:
+            return
+        gone = self._gone
+        self._closing.set()
+        assert process.stdin is not None
+        with self._writing:
+            process.stdin.close()
+            self._process = None
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for end in (self.lifeline, self._line_end):
+            os.close(end)
+        if gone or process.returncode not in (0, 1):
+            raise BenchError("supervisor", f"had ended by itself (status {process.returncode})", "was it killed?")
+        if process.returncode == 1:
+            raise BenchError("safe state", "NOT reached at the end", "switch the rig off by hand")
+
+    def _hear(self) -> None:
+        """Take what the supervisor says until it ends."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._heard_s = max(self._heard_s, time.monotonic())
+                said = json.loads(line)
+                if "tripped" in said:
+                    self._tripped = said
+                elif "safe" in said:
+                    self._answers.put(said)
+                elif "problem" in said:
+                    self._problems.append(said["problem"])
+        self._gone = self._gone or not self._closing.is_set()
+
+    def _beat(self) -> None:
+        """The heartbeat: this process is alive, and not stopped."""
+        while not self._closing.wait(BEAT_S):
+            with contextlib.suppress(BenchError):
+                self.tell("beat")

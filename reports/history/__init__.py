@@ -1,0 +1,1 @@
+"""Many runs: the index, trends, what changed, and the page that shows them."""

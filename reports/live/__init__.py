@@ -1,0 +1,1 @@
+"""The live view: a separate process that shows a run from its event log."""

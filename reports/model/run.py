@@ -1,0 +1,328 @@
+"""What a run wrote, as plain data: requirements, tests, measurements, trials, and everything an auditor asks about.
+
+A verdict can be worse than what it stands over, never better: building a TestResult with a failed measurement makes the
+test FAIL whatever was passed in, and so on up to `Run.verdict`. A file in which they disagree is refused by `load`.
+
+>>> test = TestResult(nodeid="t", verdict="PASS", measurements=[Measurement(name="m", verdict="FAIL", value=61.0)])
+>>> test.verdict
+'FAIL'
+>>> Requirement(id="SAF-01", title="hot cell isolates", tests=[test]).verdict
+'FAIL'
+>>> Requirement(id="SAF-02", title="nobody tested it").verdict
+'INCONCLUSIVE'
+"""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from v2g_bench.errors import BenchError
+from v2g_bench.inputs.ranges import Within
+from v2g_bench.inputs.text import json_of, read_text
+from v2g_bench.reports.model.files import write_atomic
+from v2g_bench.reports.model.strict import ANYTHING, build, plain
+from v2g_bench.reports.model.verdicts import (
+    ERROR,
+    INCONCLUSIVE,
+    NOT_APPLICABLE,
+    PASS,
+    VERDICTS,
+    member,
+    no_better,
+    worst,
+)
+
+SCHEMA = 2
+Real = Annotated[float, ANYTHING]
+Spread = Annotated[float, Within(0, math.inf)]
+Coverage = Annotated[float, Within(0, 1000, over=True)]  # one degree of freedom and 99.9 %: 637
+Place = Annotated[int, Within(0, 2**53)]
+EVIDENCE = ("simulated", "emulated", "hardware")
+CLOCKS = ("real", "virtual")
+SOURCES = "sources of "  # how the name of a comparison begins: of who shows one quantity, beside what a test is about
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One repetition. index: its place among those that are judged, attempt: the try at it, both from 1.
+
+    value and expanded (U) are in the measurement's unit, None when the trial has none; t0_s and t1_s are on the bench
+    clock; waveform is a .npz relative to the run folder (see `record.load_record`).
+    """
+
+    index: Place
+    attempt: Place = 1
+    value: Real | None = None
+    expanded: Spread | None = None
+    void: bool = False
+    void_reason: str = ""
+    t0_s: Real | None = None
+    t0_source: str = ""
+    t1_s: Real | None = None
+    phase_s: Real | None = None
+    waveform: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One measured quantity. value, expanded (U = k·u) and the limits are in `unit`; p_conform is 0..1.
+
+    basis: what it was computed from, as JSON, for `verify` (see `rejudge`). A PASS without a value, or with void trials
+    alone, is made INCONCLUSIVE: nothing was measured.
+    """
+
+    name: str
+    quantity: str = ""
+    value: Real | None = None
+    unit: str = ""
+    expanded: Spread | None = None
+    k: Coverage | None = None
+    limit_low: Real | None = None
+    limit_high: Real | None = None
+    limit_text: str = ""
+    rule: str = ""
+    p_conform: Annotated[float, Within(0, 1)] | None = None
+    verdict: str = ""
+    statement: str = ""
+    trials: list[Trial] = field(default_factory=list)
+    claim: str = ""
+    basis: str = ""
+
+    def __post_init__(self) -> None:
+        nothing = self.value is None or (bool(self.trials) and all(trial.void for trial in self.trials))
+        own = self.verdict or INCONCLUSIVE
+        _harden(self, worst([own, INCONCLUSIVE]) if own == PASS and nothing else own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestResult:
+    """One test (one parameter set). Its verdict is never better than the worst of its measurements."""
+
+    __test__ = False  # pytest must not take this for a test class
+
+    nodeid: str
+    title: str = ""
+    verdict: str = ""
+    reason: str = ""
+    duration_s: Annotated[float, Within(0, 1e9)] = 0.0
+    measurements: list[Measurement] = field(default_factory=list)
+    log: str = ""
+
+    def __post_init__(self) -> None:
+        _harden(self, no_better(self.verdict, [m.verdict for m in self.measurements]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """One testable statement and what was found. statement: one line for the table.
+
+    NOT APPLICABLE needs its reason (the claim of the PICS, quoted); without one it is INCONCLUSIVE. A requirement
+    without tests is INCONCLUSIVE, and so is one that has passed in a part of them: left_out holds the others' nodeids.
+    """
+
+    id: str
+    title: str
+    family: str = ""
+    source: str = ""
+    limit: str = ""
+    method: str = ""
+    text: str = ""
+    text_sha256: str = ""
+    verdict: str = ""
+    statement: str = ""
+    not_applicable_reason: str = ""
+    tests: list[TestResult] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        found = [test.verdict for test in self.tests]
+        if self.verdict == NOT_APPLICABLE or (found and set(found) == {NOT_APPLICABLE}):
+            own = NOT_APPLICABLE if self.not_applicable_reason.strip() else INCONCLUSIVE
+        else:
+            own = no_better(self.verdict or worst(found), found or [INCONCLUSIVE])
+        judged = [verdict for verdict in found if verdict != NOT_APPLICABLE]
+        if own == NOT_APPLICABLE and judged:
+            own = worst(judged)
+        _harden(self, INCONCLUSIVE if own == PASS and self.left_out else own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controller:
+    """The device under test."""
+
+    name: str
+    version: str = ""
+    sha256: str = ""
+    kind: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instrument:
+    """One instrument: its function on the rig, the identity that it reports, where, and under which calibration.
+
+    calibration_due: the last day (ISO) on which the calibration counts; "" where there is none that counts.
+    """
+
+    part: str
+    identity: str = ""
+    resource: str = ""
+    emulated: bool = True
+    calibration: str = ""
+    calibration_due: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetRow:
+    """One component: standard uncertainty u, sensitivity, contribution = |sensitivity|·u in the budget's unit."""
+
+    name: str
+    distribution: str = ""
+    u: Spread = 0.0
+    sensitivity: Real = 1.0
+    contribution: Spread = 0.0
+    dof: Spread = float("inf")
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetTable:
+    """One uncertainty budget with its combined u, effective degrees of freedom, k and expanded U (all in unit)."""
+
+    title: str
+    unit: str
+    rows: list[BudgetRow] = field(default_factory=list)
+    u: Spread = 0.0
+    dof: Spread = float("inf")
+    k: Coverage = 2.0
+    expanded: Spread = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Qualification:
+    """What the bench measured of itself before it judged others. rows: one mapping of column title to text each."""
+
+    date: str
+    verdict: str
+    text: str = ""
+    rows: list[dict[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        member("Qualification.verdict", self.verdict, VERDICTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issue:
+    """Who issued the report: its number, the ISO date, the signer's name, and the number of the one it replaces."""
+
+    number: str
+    date: str
+    signer: str
+    supersedes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that one run wrote. started and ended are ISO 8601 in UTC; evidence and clock decide the grade.
+
+    job: what the laboratory knows of its order (customer, environment, condition of the item, …), in its own words.
+    """
+
+    schema: Place = SCHEMA
+    title: str
+    started: str
+    ended: str = ""
+    complete: bool = False
+    incomplete_reason: str = ""
+    rig: str
+    rig_file_text: str = ""
+    evidence: str
+    clock: str
+    marks: list[str] = field(default_factory=list)
+    bench_version: str = ""
+    commit: str = ""
+    dirty: bool = False
+    lock_sha256: str = ""
+    controller: Controller
+    instruments: list[Instrument] = field(default_factory=list)
+    host: dict[str, str] = field(default_factory=dict)
+    seed: Annotated[int, Within(-(2**63), 2**64)] = 0
+    thresholds: dict[str, str] = field(default_factory=dict)
+    pics: dict[str, str] = field(default_factory=dict)
+    requirements: list[Requirement] = field(default_factory=list)
+    budgets: list[BudgetTable] = field(default_factory=list)
+    qualification: Qualification | None = None
+    decision_rule: str = ""
+    operator: str = ""
+    place: str = ""
+    job: dict[str, str] = field(default_factory=dict)
+    deviations: list[str] = field(default_factory=list)
+    voids: Place = 0
+    trials: Place = 0
+    exit_status: Annotated[int, Within(-255, 255)] = 0
+    issue: Issue | None = None
+
+    def __post_init__(self) -> None:
+        member("Run.evidence", self.evidence, EVIDENCE)
+        member("Run.clock", self.clock, CLOCKS)
+
+    @property
+    def verdict(self) -> str:
+        """The worst of the requirements; never PASS for a run that is incomplete, tested nothing or ended in error."""
+        found = worst(requirement.verdict for requirement in self.requirements)
+        if found == PASS and self.exit_status != 0:
+            return ERROR
+        return INCONCLUSIVE if found == PASS and not self.complete else found
+
+
+def dumps(run: Run) -> bytes:
+    """The run as JSON, UTF-8, the same bytes for the same run. Adds the computed verdict for other readers."""
+    data = {"schema": run.schema, "verdict": run.verdict, **plain(run)}
+    try:
+        return (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except UnicodeEncodeError:  # half a surrogate pair in a log: only the escaped form can carry it
+        return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+
+
+def dump(run: Run, path: Path) -> None:
+    """Write results.json so that a reader sees the old file or the whole new one."""
+    write_atomic(path, dumps(run))
+
+
+def load(path: Path) -> Run:
+    """Read a results.json. BenchError names the key that is unknown, missing, of the wrong type or contradictory."""
+    where = str(path)
+    data = json_of(read_text(path), where, "was the run killed while it wrote?")
+    if not isinstance(data, dict):
+        raise BenchError(where, f"expected an object, found {type(data).__name__}")
+    if data.get("schema") != SCHEMA:
+        raise BenchError(f"{where}: schema", f"is {data.get('schema')!r}, this version reads {SCHEMA}")
+    said = data.pop("verdict", None)
+    run = build(Run, data, where)
+    if said != run.verdict:
+        raise BenchError(f"{where}: verdict", f"says {said!r}, its content says {run.verdict!r}")
+    _same_verdicts(run, data, where)
+    return run
+
+
+def _same_verdicts(run: Run, data: dict[str, Any], where: str) -> None:
+    for r, requirement in enumerate(run.requirements):
+        raw = data["requirements"][r]
+        pairs: list[tuple[str, str, str]] = [("", raw["verdict"], requirement.verdict)]
+        for t, test in enumerate(requirement.tests):
+            raw_test = raw["tests"][t]
+            pairs.append((f".tests[{t}]", raw_test["verdict"], test.verdict))
+            for m, measurement in enumerate(test.measurements):
+                raw_verdict = raw_test["measurements"][m]["verdict"]
+                pairs.append((f".tests[{t}].measurements[{m}]", raw_verdict, measurement.verdict))
+        for place, said, found in pairs:
+            if said != found:
+                key = f"{where}: requirements[{r}]{place}.verdict"
+                raise BenchError(key, f"says {said!r}, its content says {found!r}", "was the file edited by hand?")
+
+
+def _harden(item: object, verdict: str) -> None:
+    object.__setattr__(item, "verdict", member(f"{type(item).__name__}.verdict", verdict, VERDICTS))

@@ -1,0 +1,114 @@
+"""The end of a run on a terminal: one line for each requirement, then what the run was and where its report is.
+
+On a narrow terminal the limit and the trials go into a second line. Text of the run is never read as markup.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from v2g_bench.reports.model.run import Requirement, Run
+from v2g_bench.reports.model.verdicts import PASS
+from v2g_bench.reports.render import words
+from v2g_bench.reports.render.statements import requirement_statement, trials_text
+
+STYLES = {
+    "PASS": "green",
+    "FAIL": "bold white on red",
+    "ERROR": "bold white on magenta",
+    "INCONCLUSIVE": "bold black on yellow",
+    "NOT APPLICABLE": "dim",
+}
+_FIGURE_WIDTH = 28  # a longer statement is a sentence
+
+
+def verdict_table(run: Run, report: Path | None = None) -> RenderableType:
+    """A rich renderable of the run; `report` is the file that the last line points to."""
+    return _VerdictTable(run, report)
+
+
+class _VerdictTable:
+    def __init__(self, run: Run, report: Path | None) -> None:
+        self._run, self._report = run, report
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._run.requirements:
+            yield self._table(options.max_width)
+        else:
+            yield Text(" no requirement was tested", style=STYLES["INCONCLUSIVE"])
+        yield from self._foot()
+
+    def _table(self, width: int) -> Table:
+        requirements = self._run.requirements
+        tails = _tails(requirements)
+        fixed = 1 + max(cell_len(r.id) for r in requirements) + 2 + max(cell_len(r.verdict) for r in requirements) + 2
+        title = max(cell_len(r.title) for r in requirements) + 2
+        room = width - fixed - title
+        table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_column(no_wrap=True)
+        wide = room >= max(cell_len(tail) for tail in tails)
+        if wide:
+            table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for requirement, tail in zip(requirements, tails, strict=True):
+            verdict = Text(requirement.verdict, style=STYLES[requirement.verdict])
+            name = Text(" " + _one_line(requirement.id), style="bold")
+            if wide:
+                table.add_row(name, Text(_one_line(requirement.title)), verdict, Text(tail))
+            else:
+                details = ", ".join(part for part in _parts(requirement) if part)
+                table.add_row(name, verdict, Text(f"{_one_line(requirement.title)}\n{details}".rstrip()))
+        return table
+
+    def _foot(self) -> Iterator[Text]:
+        run = self._run
+        dut = f"{run.controller.name} {run.controller.version}".strip()
+        foot = Text(" ", no_wrap=False)
+        foot.append(f"{run.evidence}, controller {_one_line(dut)}, ")
+        foot.append(words.certified_mark(run), style="" if words.certifiable(run) else "bold yellow")
+        foot.append("   run: ")
+        foot.append(run.verdict, style=STYLES[run.verdict])
+        yield foot
+        if run.evidence != "hardware" or not words.certifiable(run):
+            yield Text(f" {words.grade_mark(run)}", style="yellow")
+        if not run.complete:
+            yield Text(f" INCOMPLETE RUN: {_one_line(run.incomplete_reason)}", style=STYLES["ERROR"])
+        for mark in run.marks:
+            yield Text(f" {_one_line(mark)}", style="yellow")
+        if self._report is not None:
+            yield Text(f" report: {self._report}", overflow="fold")
+
+
+def _parts(requirement: Requirement) -> tuple[str, str, str]:
+    """Statement, limit and trials. A sentence (the reason of a failure) stands alone; a figure has its limit."""
+    statement = _one_line(requirement_statement(requirement))
+    trials = [trial for test in requirement.tests for m in test.measurements for trial in m.trials]
+    if not trials or (requirement.verdict != PASS and cell_len(statement) > _FIGURE_WIDTH):
+        return statement, "", ""
+    limit = f"limit {_one_line(requirement.limit)}" if requirement.limit else ""
+    return statement, limit, trials_text(trials)
+
+
+def _tails(requirements: list[Requirement]) -> list[str]:
+    """Statement, limit and trials, each in its column; what has a statement alone runs on."""
+    parts = [_parts(requirement) for requirement in requirements]
+    columned = [part for part in parts if part[1] or part[2]]
+    first = max((cell_len(part[0]) for part in columned), default=0)
+    second = max((cell_len(part[1]) for part in columned), default=0)
+
+    def line(part: tuple[str, str, str]) -> str:
+        if not (part[1] or part[2]):
+            return part[0]
+        statement = part[0] + " " * (first - cell_len(part[0]))
+        return f"{statement}   {part[1]}{' ' * (second - cell_len(part[1]))}   {part[2]}".rstrip()
+
+    return [line(part) for part in parts]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(words.printable(text).split())

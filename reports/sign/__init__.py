@@ -1,0 +1,1 @@
+"""Signatures: keys and tokens, PAdES on the PDF, the seal over the run folder."""

@@ -1,0 +1,1 @@
+"""Verification: hashes, seal, and every verdict recomputed from the raw data; bundles."""

@@ -1,0 +1,189 @@
+"""Verifies a run folder without the rig: hashes, outputs, verdicts, seal.
+
+1. every file of the manifest is there with its size and SHA-256, and no other file is; manifest.json and SHA256SUMS
+   are byte for byte what the files and results.json make of them;
+2. report.pdf, report.html and junit.xml are byte for byte what results.json makes of them (a signed PDF begins so);
+3. every verdict is recomputed: from the waveforms, the raw readings, the capture and the log where the run kept them,
+   else from the figures that results.json states (`recheck`, `rejudge`);
+4. the seal's signatures fit (`seal`).
+
+Whoever can write the folder can forge it whole, unless it is sealed and the reader knows the key.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from v2g_bench import __version__
+from v2g_bench.errors import BenchError
+from v2g_bench.reports.model.findings import Verification
+from v2g_bench.reports.model.run import Run, load
+from v2g_bench.reports.sign.seal import check_seal
+from v2g_bench.reports.verify.recheck import recheck
+from v2g_bench.reports.write import (
+    HTML,
+    JUNIT,
+    MANIFEST,
+    OUTPUTS,
+    PDF,
+    RESULTS,
+    SEAL,
+    SUMS,
+    Entry,
+    lists,
+    renderers,
+    write_report,
+)
+
+
+def verify(folder: Path, trusted: bytes | None = None) -> Verification:
+    """Everything that does not fit in a run folder. trusted: PEM of the key or certificate that must have sealed it.
+
+    BenchError if the folder cannot be read at all.
+    """
+    result = Verification()
+    if not folder.is_dir():
+        raise BenchError(str(folder), "is no run folder", "give the folder that a run has written")
+    manifest = _manifest(folder, result)
+    if manifest is None:
+        return result
+    _hashes(folder, manifest, result)
+    try:
+        run = load(folder / RESULTS)
+    except BenchError as error:
+        result.wrong("changed", RESULTS, str(error))
+        return result
+    _lists(folder, run, manifest, result)
+    _outputs(folder, run, manifest, result)
+    _wording(folder, run, result)
+    recheck(folder, run, result)
+    check_seal(folder, run, result, trusted)
+    if not run.complete:
+        result.notes.append(f"the run is incomplete: {run.incomplete_reason}")
+    return result
+
+
+def check_files(folder: Path) -> Verification:
+    """The files against the manifest alone: what is missing, changed or extra."""
+    result = Verification()
+    if not folder.is_dir():
+        raise BenchError(str(folder), "is no run folder", "give the folder that a run has written")
+    manifest = _manifest(folder, result)
+    if manifest is not None:
+        _hashes(folder, manifest, result)
+    return result
+
+
+def rebuild(folder: Path, out: Path | None = None) -> dict[str, str]:
+    """Reproduce the outputs of a run folder from its results.json, into `out` or in place.
+
+    Gives for each output "as it was", "signed" (as it was, with a signature after it) or "written". BenchError if the
+    folder is sealed and something would change in place. A run that was killed before it had a report gets one.
+    """
+    run = load(folder / RESULTS)
+    if not (folder / MANIFEST).exists() and out is None:  # the run was killed: its report states incomplete
+        return dict.fromkeys(write_report(run, folder), "written")
+    manifest = _manifest(folder, found := Verification())
+    if manifest is None:
+        raise BenchError(str(folder), str(found.findings[0]))
+    done = {}
+    makers, _ = renderers(run, folder, _evidence(manifest))
+    for name, make in makers.items():
+        content, path = make(), folder / name
+        there = path.read_bytes() if path.is_file() else b""
+        if there == content:
+            done[name] = "as it was"
+        elif name == PDF and there.startswith(content + b"\n"):
+            done[name] = "signed"
+        else:
+            done[name] = "written"
+            if out is None and (folder / SEAL).exists():
+                raise BenchError(str(path), "differs from its rebuild, and the run is sealed", "rebuild with --out DIR")
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / name).write_bytes(content)
+        elif done[name] == "written":
+            path.write_bytes(content)
+    return done
+
+
+def _manifest(folder: Path, result: Verification) -> dict[str, Any] | None:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        for entry in manifest["files"]:
+            if set(entry) != {"path", "role", "size", "sha256"}:
+                raise ValueError(f"an entry has the keys {sorted(entry)}")
+        return dict(manifest)
+    except OSError as error:
+        result.wrong("missing", MANIFEST, f"cannot be read: {error.strerror}; was the run killed?")
+    except (ValueError, KeyError, TypeError) as error:
+        result.wrong("changed", MANIFEST, f"is no manifest: {error}")
+    return None
+
+
+def _hashes(folder: Path, manifest: dict[str, Any], result: Verification) -> None:
+    listed = {str(entry["path"]): entry for entry in manifest["files"]}
+    for name, entry in listed.items():
+        path = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file() or path.is_symlink():
+            result.wrong("missing", name, "the manifest lists it, and it is not here")
+            continue
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if (path.stat().st_size, digest) != (entry["size"], entry["sha256"]):
+            result.wrong(
+                "changed", name, f"has {path.stat().st_size} bytes and SHA-256 {digest[:16]}…, not the manifest's"
+            )
+    known = {*listed, MANIFEST, SUMS, SEAL}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if name not in known and (path.is_symlink() or not path.is_dir()):
+            result.wrong("extra", name, "is not in the manifest")
+    result.done.append(f"{len(listed)} files against their SHA-256")
+
+
+def _lists(folder: Path, run: Run, manifest: dict[str, Any], result: Verification) -> None:
+    """The two lists must be what this run and these entries make: no byte of them is without meaning."""
+    for name, content in lists(run, manifest["files"], manifest.get("problems", [])):
+        there = (folder / name).read_bytes() if (folder / name).is_file() else None
+        if there is None:
+            result.wrong("missing", name, "is not here")
+        elif there != content:
+            result.wrong("lists", name, "is not what results.json and the files make of it")
+    if manifest.get("problems"):
+        result.notes.append(f"the report was written with problems: {'; '.join(manifest['problems'])}")
+
+
+def _wording(folder: Path, run: Run, result: Verification) -> None:
+    """The requirements' files, where the run kept them, against the digest that its results state."""
+    kept = [(one, folder / "requirements" / f"{one.id}.md") for one in run.requirements]
+    there = [(one, path) for one, path in kept if path.is_file()]
+    for one, path in there:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != one.text_sha256:
+            result.wrong("wording", f"requirements/{path.name}", "is not the text that results.json says was verified")
+    if there:
+        result.done.append(f"{len(there)} requirements against the digest of their wording")
+
+
+def _evidence(manifest: dict[str, Any]) -> list[Entry]:
+    return [entry for entry in manifest["files"] if entry["path"] not in OUTPUTS]
+
+
+def _outputs(folder: Path, run: Run, manifest: dict[str, Any], result: Verification) -> None:
+    here = f"written by bench {run.bench_version}, rebuilt by {__version__}"
+    makers, _ = renderers(run, folder, _evidence(manifest))
+    for name in (RESULTS, JUNIT, HTML, PDF):
+        path = folder / name
+        if not path.is_file():
+            continue  # found as missing before
+        there = path.read_bytes()
+        try:
+            content = makers[name]()
+        except BenchError as error:
+            result.wrong("rebuild", name, str(error))
+            continue
+        signed = name == PDF and (folder / SEAL).is_file() and there.startswith(content + b"\n")
+        if there != content and not signed:
+            result.wrong("rebuild", name, f"is not what results.json makes of it ({here})")
+    result.done.append("report.pdf, report.html and junit.xml against results.json")

@@ -1,0 +1,109 @@
+import dataclasses
+import os
+import shutil
+import sqlite3
+
+import pytest
+
+from v2g_bench.commands.main import main
+from v2g_bench.errors import BenchError
+from v2g_bench.reports.history.index import INDEX, History
+from v2g_bench.reports.model.run import dump
+
+
+@pytest.fixture
+def runs(kept, tmp_path):
+    """Ten nights of one rig; the latency grows by 2 ms a night."""
+    folder = tmp_path / "reports"
+    base = kept.kept_run(tmp_path / "base")
+    for night in range(10):
+        requirement = base.requirements[0]
+        test = requirement.tests[0]
+        measurement = dataclasses.replace(test.measurements[0], value=25.0 + 2.0 * night)
+        test = dataclasses.replace(test, measurements=[measurement])
+        run = dataclasses.replace(
+            base,
+            started=f"2026-11-{night + 1:02d}T01:00:00+00:00",
+            requirements=[dataclasses.replace(requirement, tests=[test])],
+        )
+        (folder / f"night{night}").mkdir(parents=True)
+        dump(run, folder / f"night{night}/results.json")
+    return folder
+
+
+def found(history, **which):
+    return {(s.requirement, s.measurement): s for s in history.series("bench", **which)}
+
+
+def test_every_result_of_every_run_is_in_the_index(runs):
+    with History(runs) as history:
+        assert len(history.refresh()) == 10
+        assert history.rigs() == ["bench"]
+        measured = found(history)["SAF-01", "time to isolation"]
+        assert [point.value for point in measured.points] == [25.0 + 2.0 * night for night in range(10)]
+        assert [point.verdict for point in found(history)["SAF-01", ""].points] == ["PASS"] * 10
+        assert measured.points[0].controller == "v2g-daemon 1.0 abababababab"
+        assert len(found(history, last=3)["SAF-01", ""].points) == 3
+        assert found(history, requirement="SAF-02") == {}
+
+
+def test_only_what_changed_is_read_again(runs):
+    with History(runs) as history:
+        history.refresh()
+        assert history.refresh() == []
+        path = runs / "night3/results.json"
+        os.utime(path, ns=(1, 1))
+        shutil.rmtree(runs / "night9")
+        assert history.refresh() == ["night3"]
+        assert len(found(history)["SAF-01", ""].points) == 9
+
+
+def test_the_index_can_be_lost_broken_or_of_another_version(runs):
+    with History(runs) as history:
+        history.refresh()
+        before = found(history)
+    for suffix in ("", "-wal", "-shm"):
+        (runs / f"{INDEX}{suffix}").unlink(missing_ok=True)
+    with History(runs) as history:
+        history.refresh()
+        assert found(history) == before
+    db = sqlite3.connect(runs / INDEX)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with History(runs) as history:
+        assert len(history.refresh()) == 10
+        assert found(history) == before
+    (runs / INDEX).write_bytes(b"no database at all" * 100)
+    with pytest.raises(BenchError, match="delete it; it is rebuilt"):
+        History(runs)
+
+
+def test_a_run_that_cannot_be_read_is_told(runs, capsys):
+    (runs / "night4/results.json").write_text("{")
+    with History(runs) as history:
+        history.refresh()
+        assert len(found(history)["SAF-01", ""].points) == 9
+        ((folder, problem),) = history.problems()
+        assert folder == "night4"
+        assert "is not JSON" in problem
+    main(["history", "--reports", str(runs)])
+    assert "unreadable  night4" in capsys.readouterr().out
+
+
+def test_the_command_shows_trend_limit_and_alarm(runs, capsys):
+    assert main(["history", "--reports", str(runs), "--rig", "bench"]) == 1
+    told = capsys.readouterr().out
+    assert "SAF-01" in told
+    assert "limit <= 50" in told
+    assert "-2 a run" in told
+    assert "ALARM drifts" in told
+    assert main(["history", "--reports", str(runs), "--within", "2"]) == 0
+    assert "0 alarms" in capsys.readouterr().out
+    assert main(["history", "--reports", str(runs), "--requirement", "SAF-01", "--rebuild"]) == 1
+    assert "2026-11-04T01:00:00" in capsys.readouterr().out
+
+
+def test_no_folder_and_no_result_are_errors(runs, capsys):
+    assert main(["history", "--reports", str(runs / "none")]) == 2
+    assert main(["history", "--reports", str(runs), "--rig", "none"]) == 2
+    assert "no run has a result" in capsys.readouterr().err

@@ -1,0 +1,52 @@
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from v2g_bench.reports.render.terminal import verdict_table
+
+
+def lines(run, width, report=None):
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    console.print(verdict_table(run, report))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_the_columns_stand_under_each_other(run):
+    out = lines(run, 130, Path("reports/x/report.pdf"))
+    assert out[0].split("  ")[0:2] == [" SAF-01", "hot cell isolates"]
+    assert out[0].endswith("23.4 ms ± 0.3 ms   limit 50 ms   8 trials, 2 void")
+    assert out[2].endswith("discharge of 212 W seen 1.84 s after 0x09BD")
+    start = out[0].index("PASS")
+    assert [line[start:].split("  ")[0] for line in out[:7]] == [r.verdict for r in run.requirements]
+    assert len({line.index("limit 50 ms") for line in out[:2]}) == 1
+    assert out[7].startswith(" emulated, controller v2g-daemon 0.1.0, NOT CERTIFIED")
+    assert " report: reports/x/report.pdf" in out
+
+
+@pytest.mark.parametrize("width", [100, 80, 60, 40])
+def test_a_narrow_terminal_loses_nothing(run, width):
+    out = lines(run, width)
+    assert all(cell_len(line) <= width for line in out)
+    joined = " ".join(" ".join(out).split())
+    for requirement in run.requirements:
+        assert requirement.id in joined
+    assert "NOT CERTIFIED" in joined
+    assert "2 void" in joined
+
+
+def test_markup_and_control_codes_are_text(run):
+    requirement = dataclasses.replace(run.requirements[5], title="[red]x[/red] \x1b[2J", statement="[bold]\x07")
+    out = lines(dataclasses.replace(run, requirements=[requirement], incomplete_reason="[/]", complete=False), 120)
+    assert "[red]x[/red] <U+001B>[2J" in out[0]
+    assert "[bold]<U+0007>" in out[0]
+    assert any("INCOMPLETE RUN: [/]" in line for line in out)
+
+
+def test_an_empty_run_says_that_nothing_was_tested(run):
+    out = lines(dataclasses.replace(run, requirements=[]), 100)
+    assert out[0] == " no requirement was tested"
+    assert "run: INCONCLUSIVE" in out[1]

@@ -1,0 +1,223 @@
+"""Verdicts that are no latencies: recomputed from what they were computed from, and a forged one is found."""
+
+import dataclasses
+import json
+
+import can
+import numpy as np
+import pytest
+
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.evidence.basis import REPEATABILITY, again, mean_of, of_waveform, share_of, stated
+from v2g_bench.metrology.budget import Budget, Component
+from v2g_bench.metrology.decision import DecisionRule
+from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.reports.model.findings import Verification
+from v2g_bench.reports.model.run import Measurement, Requirement, TestResult, Trial
+from v2g_bench.reports.verify.rejudge import FIGURES, LOG, NOTHING, READINGS, WAVEFORM, rejudge
+from v2g_bench.rig.measuring.trace import save
+
+READ_W = [-3001.0, -2999.0, -3000.5, -2999.5, -3000.0]
+
+
+def power(samples, accuracy_w=6.0):
+    parts = [Component.of_samples(REPEATABILITY, samples), Component.rectangular("accuracy", accuracy_w)]
+    return mean_of(samples, Budget("AC power", "W", parts))
+
+
+def judged(basis, record=None, upper=None, lower=None, unit="W", **more):
+    found = again(basis, record)
+    decision = DecisionRule().decide(found.value, found.uncertainty, upper, lower, unit)
+    return Measurement(
+        name="m",
+        value=found.value,
+        unit=unit,
+        expanded=found.uncertainty.expanded,
+        k=found.uncertainty.k,
+        limit_high=upper,
+        limit_low=lower,
+        p_conform=decision.p_conform,
+        verdict=str(decision.verdict),
+        basis=json.dumps(basis),
+        **more,
+    )
+
+
+def plain(**values):
+    return Measurement(**{"name": "m", "verdict": "PASS", **values})
+
+
+@pytest.fixture
+def recompute(kept, tmp_path):
+    """The verification of one run that holds this measurement alone; its folder is tmp_path / "run"."""
+    base = kept.kept_run(tmp_path / "run")
+
+    def recompute(measurement):
+        test = TestResult(nodeid="t.py::test", measurements=[measurement])
+        run = dataclasses.replace(base, requirements=[Requirement(id="R", title="r", tests=[test])])
+        result = Verification()
+        rejudge(tmp_path / "run", run, set(), result)
+        return result
+
+    return recompute
+
+
+def current(kind, tmp_path, samples, **marks):
+    """A measurement whose waveform lies in the run folder."""
+    wave = Waveform(10.0, 1e-3, np.asarray(samples) + np.random.default_rng(1).normal(0, 0.002, len(samples)))
+    names = {
+        "least share": ("noise of the mean", "zero offset"),
+        "discharge": ("noise of the mean", "zero offset", "gain"),
+    }
+    parts = [Component(name, "normal", 0.003) for name in names[kind]]
+    basis = of_waveform(kind, Budget("x", "A", parts), **marks)
+    save(tmp_path / "run/waveforms/0009.npz", wave)
+    trial = Trial(index=1, waveform="waveforms/0009.npz")
+    limits = {"upper": 0.14} if kind == "discharge" else {"lower": 10.0}
+    return judged(basis, wave, unit="A" if kind == "discharge" else "%", trials=[trial], **limits)
+
+
+def test_a_mean_of_readings_is_recomputed_from_each_of_them(recompute):
+    m = judged(power(READ_W), lower=-3060.0, upper=-2940.0)
+    result = recompute(m)
+    assert result.ok, result.findings
+    assert result.verdicts == [("t.py::test m", READINGS)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"value": -2990.0}, "value: results.json says -2990 W, recomputed -3000 W"),
+        ({"expanded": 1.0}, "U: results.json says 1 W"),
+        ({"verdict": "FAIL"}, "results.json says FAIL, recomputed: PASS"),
+        ({"limit_high": -3020.0}, "recomputed: FAIL"),
+        ({"p_conform": 0.5}, "probability of conformity: results.json says 0.5000"),
+        ({"value": None}, "results.json says None W"),
+        ({"basis": '{"kind": "guess"}'}, "unknown kind: 'guess'"),
+        ({"basis": "{"}, "cannot be recomputed"),
+    ],
+)
+def test_a_forged_figure_is_found(recompute, changes, text):
+    forged = dataclasses.replace(judged(power(READ_W), lower=-3060.0, upper=-2940.0), **changes)
+    found = [finding.text for finding in recompute(forged).findings]
+    assert any(text in one for one in found), found
+
+
+def test_a_share_of_two_readings(recompute):
+    m = judged(share_of(power([-1500.0, -1501.0]), power(READ_W)), upper=90.0, unit="%")
+    assert m.value == pytest.approx(50.02, abs=0.01)
+    assert recompute(m).ok
+    assert not recompute(dataclasses.replace(m, value=40.0)).ok
+
+
+@pytest.mark.parametrize(
+    ("kind", "samples", "marks", "verdict"),
+    [
+        ("least share", [-8.0] * 300, {"since_s": 10.1}, "PASS"),
+        ("least share", [-8.0] * 200 + [0.0] * 100, {"since_s": 10.1}, "FAIL"),
+        ("discharge", [0.05] * 300, {}, "PASS"),
+        ("discharge", [0.05] * 200 + [-3.0] * 50 + [0.0] * 50, {}, "FAIL"),
+    ],
+)
+def test_the_extreme_of_a_waveform(recompute, tmp_path, kind, samples, marks, verdict):
+    m = current(kind, tmp_path, samples, **marks)
+    assert m.verdict == verdict
+    result = recompute(m)
+    assert result.ok, result.findings
+    assert result.verdicts == [("t.py::test m", WAVEFORM)]
+    other = {"PASS": "FAIL", "FAIL": "PASS"}[verdict]
+    assert not recompute(dataclasses.replace(m, verdict=other)).ok
+
+
+def test_other_samples_are_another_verdict(recompute, tmp_path):
+    m = current("discharge", tmp_path, [0.05] * 300)
+    save(tmp_path / "run/waveforms/0009.npz", Waveform(10.0, 1e-3, np.full(300, -4.0)))
+    assert {finding.kind for finding in recompute(m).findings} == {"verdict"}
+    (tmp_path / "run/waveforms/0009.npz").unlink()
+    assert "cannot be recomputed" in recompute(m).findings[0].text
+
+
+def log_line(tmp_path, text, pattern="0x01A2", **changes):
+    (tmp_path / "run/v2g-main.log").write_text(text)
+    basis = {"kind": "log", "pattern": pattern, "file": "v2g-main.log", "searched": [10, len(text)]}
+    return plain(**{"value": 1.0, "unit": "s", "limit_high": 5.0, "basis": json.dumps(basis), **changes})
+
+
+def test_the_log_is_searched_once_more_where_it_was_searched(recompute, tmp_path):
+    result = recompute(log_line(tmp_path, "started...\nWARNING 0x01A2 hot\n"))
+    assert result.ok, result.findings
+    assert result.verdicts == [("t.py::test m", LOG)]
+    assert not recompute(log_line(tmp_path, "started...\nall is well\n")).ok
+    assert recompute(log_line(tmp_path, "started...\nall is well\n", verdict="FAIL")).ok
+    assert not recompute(log_line(tmp_path, "0x01A2....\nof an earlier fault\n")).ok, "before the mark"
+    assert not recompute(log_line(tmp_path, "started...\n0x01A2\n", value=6.0)).ok, "too late"
+    short = log_line(tmp_path, "started...\nWARNING 0x01A2 hot\n")
+    (tmp_path / "run/v2g-main.log").write_text("start")
+    assert "ends before byte" in recompute(short).findings[0].text
+
+
+def test_a_log_outside_the_folder_leaves_the_stored_figures(recompute, tmp_path):
+    m = log_line(tmp_path, "0x01A2")
+    elsewhere = dataclasses.replace(m, basis=json.dumps(json.loads(m.basis) | {"file": ""}))
+    assert recompute(elsewhere).verdicts == [("t.py::test m", FIGURES)]
+    outside = dataclasses.replace(m, basis=json.dumps(json.loads(m.basis) | {"file": "../x.log"}))
+    assert "must lie inside the run folder" in recompute(outside).findings[0].text
+
+
+def test_witnesses_are_said_again_from_their_own_readings(recompute):
+    inverter = Budget("inverter", "W", [Component.rectangular("accuracy", 60.0)])
+    values = {"meter": power(READ_W), "inverter": stated(-3010.0, inverter)}
+    apart = values | {"inverter": stated(-3300.0, inverter)}
+    for found, verdict in ((values, "PASS"), (apart, "INCONCLUSIVE")):
+        basis = json.dumps({"kind": "witnesses", "unit": "W", "values": found})
+        result = recompute(plain(value=0.1, limit_high=1.0, verdict=verdict, basis=basis))
+        assert result.ok, result.findings
+        assert not recompute(plain(value=0.1, limit_high=1.0, verdict="FAIL", basis=basis)).ok
+
+
+@pytest.mark.parametrize(
+    ("stated_as", "how", "fits"),
+    [
+        ({"value": 1.0, "limit_low": 1.0}, FIGURES, True),
+        ({"value": 0.0, "limit_low": 1.0}, FIGURES, False),
+        ({"value": 0.0, "limit_low": 1.0, "verdict": "FAIL"}, FIGURES, True),
+        ({"value": 49.0, "expanded": 0.2, "k": 2.0, "limit_high": 50.0}, FIGURES, True),
+        ({"value": 49.9, "expanded": 0.2, "k": 2.0, "limit_high": 50.0}, FIGURES, False),
+        ({"value": 49.9, "expanded": 0.2, "k": 2.0, "limit_high": 50.0, "verdict": "INCONCLUSIVE"}, FIGURES, True),
+        ({"value": None, "verdict": "INCONCLUSIVE"}, NOTHING, True),
+        ({"value": 3.0}, NOTHING, False),
+    ],
+)
+def test_what_has_no_raw_data_is_judged_from_its_figures(recompute, stated_as, how, fits):
+    result = recompute(plain(**stated_as))
+    assert result.ok is fits, result.findings
+    assert [found for _, found in result.verdicts] == [how]
+
+
+def test_signals_that_a_verdict_rests_on_are_looked_for_in_the_capture(kept, recompute, tmp_path):
+    """The capture of the kept run shows 25 °C until t0 = 1001 s, and 45.5 °C from then on."""
+
+    def observed(value, at_s):
+        heard = {"signals": [["cell_temperature_max", value, at_s]], "wall_minus_bench_s": kept.WALL_S}
+        return plain(value=1.0, limit_low=1.0, basis=json.dumps({"kind": "observed", **heard}))
+
+    assert recompute(observed(25.0, 1000.99)).ok
+    assert "1 signals that verdicts rest on found in the capture" in recompute(observed(25.0, 1000.99)).done
+    assert recompute(observed(45.5, 1001.02)).ok
+    (wrong,) = recompute(observed(45.5, 1000.95)).findings
+    assert "was taken as 45.5 at 1000.950 s, the capture says 25" in wrong.text
+    assert "the capture says nothing" in recompute(observed(25.0, 500.0)).findings[0].text
+
+
+def test_a_damaged_frame_tells_no_signal(kept, recompute, tmp_path):
+    folder = tmp_path / "run"
+    roles = json.loads((folder / "database/roles.json").read_text())
+    db = BusDatabase.load(folder / "database/bus.dbc", roles)
+    message = db.encode(db.message_of("cell_temperature_max").name, {"cell_temperature_max": 60.0}, 1)
+    message.timestamp, message.channel = kept.WALL_S + 2000.0, None
+    message.data[8] ^= 0xFF
+    with can.BLFWriter(folder / "main.blf") as writer:
+        writer.on_message_received(message)
+    heard = {"signals": [["cell_temperature_max", 60.0, 2000.1]], "wall_minus_bench_s": kept.WALL_S}
+    m = plain(value=1.0, limit_low=1.0, basis=json.dumps({"kind": "observed", **heard}))
+    assert "the capture says nothing" in recompute(m).findings[0].text

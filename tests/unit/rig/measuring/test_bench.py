@@ -1,0 +1,394 @@
+"""The bench in a test's hand, on a rig of fakes: power that comes or does not, instruments that fit or do not."""
+
+import math
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from v2g_bench.can.columns import nothing_held
+from v2g_bench.clock import SimClock
+from v2g_bench.errors import BenchError
+from v2g_bench.faults import BmsSilence, OverTemperature
+from v2g_bench.instruments.protocols import DigitizerTiming
+from v2g_bench.inverter.port import InverterReading
+from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.rig.dut.controller import Reply
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.measuring.bench import RATED_W, Bench, NotAtPower
+from v2g_bench.rig.parts.calibrated import UNCALIBRATED
+from v2g_bench.rig.parts.timing import Edge, Stamp
+
+
+class FakeLog:
+    marks = 0
+
+    def mark(self):
+        self.marks += 1
+
+
+class FakeController:
+    def __init__(self, world):
+        self.world, self.log, self.ran = world, FakeLog(), []
+
+    def run(self, name, **values):
+        self.ran.append((name, *values.values()))
+        if name == "set_power" and not self.world.refuses:
+            self.world.power_w = float(values["power_w"]) * self.world.obeys
+        return Reply([name], 1 if self.world.refuses else 0, "", "no" if self.world.refuses else "")
+
+    must = run
+
+    def require_alive(self):
+        if self.world.dead:
+            raise BenchError("controller", "is not running")
+
+
+class FakeParts:
+    """One world: a power, and what each instrument makes of it."""
+
+    def __init__(self):
+        self.loaded, self.clock = load_rig("virtual"), SimClock(100.0)
+        self.power_w, self.obeys, self.refuses, self.dead = 0.0, 1.0, False, False
+        self.slots_left_out = 7  # by the tests before
+        self.true = {}  # what is true of the pack besides its current
+        self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
+        self.controller, self.plant, self.armed = FakeController(self), None, 0
+        self.capture = SimpleNamespace(hold=nothing_held)
+        self.db = SimpleNamespace(
+            has=lambda role: role in ("trip_latched", "charge_only"), resolution=lambda role: 0.01
+        )
+        self.inverter, self.inverter_scale, self.meters = SimpleNamespace(reading=self.registers), 1.0, {}
+        self.sync = SimpleNamespace(pulse=self.pulse, marks=True)
+        self.edges_s, self.time_base, self.late_s = [], 0.0, 0.0
+        timing = DigitizerTiming(2e-5, 2e-5, 1e-6, 1e-4, 1e-4, 0.004, "a data sheet")
+        self.digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None, timing=lambda: timing)
+        self.analyzer = SimpleNamespace(
+            series=lambda count: (self.read(fresh=True) for _ in range(count)),
+            power_accuracy=lambda power_w: (3.0, "a data sheet"),
+        )
+
+    @property
+    def pack_a(self):
+        return self.power_w * (0.97 if self.power_w > 0 else 1 / 0.97) / 350.0
+
+    def arm(self, *, before_s, after_s, **how):
+        self.armed += 1
+        self.span_s, self.edges_s = (before_s, after_s), []
+
+    def pulse(self, seen=False):
+        if seen:
+            self.edges_s.append(self.clock.now_s())
+        return Edge(self.clock.now_s(), 5e-6)
+
+    def fetch(self, trigger_s):
+        before_s, after_s = self.span_s
+        true_s = 2e-5 * (1 + self.time_base)
+        times_s = trigger_s + true_s * np.arange(-round(before_s / 2e-5), round(after_s / 2e-5))
+        marks = sum((40.0 * ((times_s >= edge_s) & (times_s < edge_s + 0.005)) for edge_s in self.edges_s), 0.0)
+        return Waveform(trigger_s - before_s, 2e-5, self.pack_a * self.dc_scale + marks + np.zeros(times_s.size))
+
+    def registers(self):
+        scale = self.inverter_scale
+        return InverterReading(self.power_w * scale, 230.0, 50.0, 350.0, self.pack_a * scale, math.nan, True, False)
+
+    def read(self, fresh):
+        return SimpleNamespace(power_w=self.power_w * self.ac_scale)
+
+    def latest_all(self):
+        heard = {"pack_voltage": 350.0, "pack_current": self.pack_a, "contactor_state": self.contactors}
+        return {} if self.silent else heard | {"trip_latched": self.latched, "charge_only": 0.0}
+
+    def physical(self):
+        return {"pack_voltage": 350.0, "pack_current": self.pack_a} | self.true
+
+    def latest(self, role):
+        return self.latest_all()[role]
+
+    def fresh_controller(self):
+        self.power_w = 0.0
+
+    def left_out(self):
+        return self.slots_left_out
+
+    def calibrated(self, name):
+        return UNCALIBRATED
+
+    def pause(self, for_s):
+        self.clock.advance(for_s + self.late_s)
+
+
+@pytest.fixture
+def parts():
+    return FakeParts()
+
+
+@pytest.fixture
+def bench(parts):
+    return Bench(parts)
+
+
+def test_a_release_that_shows_on_the_bus_later_is_asked_for_once(bench, parts):
+    parts.latched, run, released_s = 1.0, parts.controller.run, []
+
+    def releases_in_200_ms(name, **values):
+        if name == "reset_trip":
+            released_s.append(parts.clock.now_s() + 0.2)
+        return run(name, **values)
+
+    parts.controller.run = releases_in_200_ms
+    pause = parts.pause
+    parts.pause = lambda for_s: (pause(for_s), parts.clock.now_s() > min(released_s) and setattr(parts, "latched", 0.0))
+    with bench.at_power(-3000):
+        assert [ran[0] for ran in parts.controller.ran] == ["reset_trip", "set_power"]
+
+
+def test_frames_that_were_left_out_count_from_the_test_s_begin(bench, parts):
+    bench.prepare()
+    assert bench.left_out() == 0
+    parts.slots_left_out += 3
+    assert bench.left_out() == 3
+
+
+def test_the_power_is_there_inside_and_gone_after(bench, parts):
+    with bench.at_power(-3000):
+        assert parts.power_w == -3000
+    assert parts.power_w == 0
+
+
+def test_it_is_gone_after_an_error_as_well(bench, parts):
+    with pytest.raises(ZeroDivisionError), bench.at_power(-3000):
+        raise ZeroDivisionError
+    assert parts.power_w == 0
+
+
+def test_rated_is_what_the_rig_allows_in_either_direction(bench, parts):
+    for sign in (1, -1):
+        with bench.at_power(sign * RATED_W):
+            assert parts.power_w == sign * 11_000
+
+
+@pytest.mark.parametrize(("obeys", "refuses"), [(0.5, False), (-1.0, False), (0.0, False), (1.0, True)])
+def test_a_controller_that_does_not_bring_the_power_starts_no_test(bench, parts, obeys, refuses):
+    parts.obeys, parts.refuses = obeys, refuses
+    with pytest.raises(NotAtPower, match="asked for -3000 W"), bench.at_power(-3000):
+        pytest.fail("the test began")
+
+
+def test_beyond_the_rating_nothing_is_asked_for(bench, parts):
+    with pytest.raises(BenchError, match="max_power_w"), bench.at_power(-12_000):
+        pass
+    assert parts.controller.ran == []
+
+
+def on_this_rig(parts, monkeypatch, **parts_of_the_rig):
+    """A bench on a rig with other parts, whose injector only says what it was asked for."""
+    parts.loaded = SimpleNamespace(rig=parts.loaded.rig.model_copy(update=parts_of_the_rig))
+    bench, injected = Bench(parts), []
+
+    @contextmanager
+    def active(faults, phase_s, meanwhile):
+        injected.extend(faults)
+        yield None
+
+    monkeypatch.setattr(bench._injector, "active", active)
+    return bench, injected
+
+
+REAL_BMS = load_rig("hardware-example").rig.bms
+TWO_BUSES, ONE_BUS = load_rig("hardware-example").rig.bus, load_rig("virtual").rig.bus
+
+
+@pytest.mark.parametrize("to_c", [61.0, 70.0, 125.0])
+@pytest.mark.parametrize(
+    "rig", [{}, {"bus": TWO_BUSES}, {"bms": REAL_BMS, "bus": TWO_BUSES}], ids=["emulated", "gateway", "real, gateway"]
+)
+def test_a_stimulus_that_heats_no_cell_has_no_limit(parts, monkeypatch, rig, to_c):
+    bench, injected = on_this_rig(parts, monkeypatch, **rig)
+    fault = OverTemperature(cell=1, to_c=to_c)
+    with bench.inject(fault), bench.inject(fault):  # the second while the bus shows the first
+        assert injected == [fault, fault]
+
+
+def test_where_a_real_bms_is_heard_directly_the_battery_itself_would_be_so_hot(parts, monkeypatch):
+    bench, injected = on_this_rig(parts, monkeypatch, bms=REAL_BMS, bus=ONE_BUS)
+    with pytest.raises(BenchError, match="max_cell_temperature_c"), bench.inject(OverTemperature(cell=1, to_c=61)):
+        pass
+    assert injected == []
+    with bench.inject(OverTemperature(cell=1, to_c=59)):
+        assert injected
+
+
+@pytest.mark.parametrize("true_c", [61.0, 300.0, math.nan])
+def test_while_the_pack_itself_is_beyond_the_envelope_nothing_is_injected(parts, monkeypatch, true_c):
+    bench, injected = on_this_rig(parts, monkeypatch)
+    parts.true = {"cell_temperature_max": true_c}
+    with pytest.raises(BenchError, match=r"is not injected.*max_cell_temperature_c"), bench.inject(BmsSilence()):
+        pass
+    assert injected == []
+
+
+def test_a_power_that_is_no_number_is_not_asked_for(bench, parts):
+    with pytest.raises(BenchError, match="max_power_w"), bench.at_power(math.nan):
+        pass
+    assert parts.controller.ran == []
+
+
+def test_the_current_of_a_power_is_judged_by_the_pack_s_true_voltage(bench, parts):
+    """8,000 W are 22.9 A at the 350 V that the bus shows, and 53 A at 150 V: the rig states 45 A."""
+    parts.true = {"pack_voltage": 150.0}
+    with pytest.raises(BenchError, match="max_current_a"), bench.at_power(-8000):
+        pass
+    assert parts.controller.ran == []
+
+
+@pytest.mark.parametrize(("scale", "said"), [(0.5, "the digitizer shows -4.4"), (-1.0, "the digitizer shows 8.8")])
+@pytest.mark.parametrize("marks", [True, False], ids=["line at the input", "trigger alone"])
+def test_a_digitizer_that_contradicts_the_bms_ends_the_test(bench, parts, scale, said, marks):
+    parts.dc_scale, parts.sync.marks = scale, marks
+    with pytest.raises(BenchError, match=said), bench.at_power(-3000):
+        pytest.fail("the test began")
+    assert parts.power_w == 0
+
+
+def test_without_the_line_at_its_input_a_sound_digitizer_lets_the_test_begin(bench, parts):
+    parts.sync.marks = False
+    with bench.at_power(-3000):
+        assert parts.armed == 1, "its current was compared, its time base was not"
+
+
+@pytest.mark.parametrize("time_base", [0.001, -0.001, 0.02, 0.1, 0.2, -0.3])
+def test_a_digitizer_with_a_wrong_time_base_starts_no_test(bench, parts, time_base):
+    parts.time_base = time_base
+    with pytest.raises(BenchError, match="two edges of the sync line"), bench.at_power(-3000):
+        pytest.fail("the test began")
+    assert parts.power_w == 0
+
+
+def test_a_second_edge_that_never_comes_in_time_is_said(bench, parts):
+    parts.late_s = 0.05
+    with pytest.raises(BenchError, match="came too late"), bench.at_power(-3000):
+        pytest.fail("the test began")
+
+
+def test_witnesses_are_heard_once_a_test(bench, parts):
+    for _ in range(3):
+        with bench.at_power(-3000):
+            pass
+    assert parts.armed == 1
+    with Bench(parts).at_power(-3000):
+        pass
+    assert parts.armed == 2
+
+
+def test_where_the_power_is_not_there_nobody_is_heard(bench, parts):
+    parts.obeys = 0.0
+    with bench.asking(-3000):
+        pass
+    assert parts.armed == 0
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"), [(1.2, "more comes out"), (0.5, "more is lost"), (-1.0, "different directions")]
+)
+def test_an_analyzer_that_shows_what_cannot_be_is_not_believed(bench, parts, scale, said):
+    parts.ac_scale = scale
+    with bench.at_power(-3000), pytest.raises(BenchError, match=said):
+        bench.ac_power()
+
+
+def test_the_analyzer_is_read_with_its_accuracy(bench):
+    with bench.at_power(-3000):
+        reading = bench.ac_power()
+    assert reading.value == -3000
+    assert reading.uncertainty.u == pytest.approx(3.0 / math.sqrt(3))
+
+
+def test_a_silent_bms_bears_no_witness(bench, parts):
+    with bench.at_power(-3000):
+        parts.silent, parts.ac_scale = True, 0.5
+        assert bench.ac_power().value == -1500
+
+
+def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_on(bench, parts, monkeypatch):
+    @contextmanager
+    def active(faults, phase_s, meanwhile):
+        yield Stamp(100.0, 1e-4, "a stamp")
+
+    monkeypatch.setattr(bench._injector, "active", active)
+    with bench.at_power(-3000):
+        parts.ac_scale = 0.5
+        with bench.inject(OverTemperature(cell=1, to_c=50)):
+            assert bench.ac_power().value == -1500
+        assert parts.controller.log.marks == 1
+        with pytest.raises(BenchError, match="contradict"):
+            bench.ac_power()
+
+
+def test_a_welded_contactor_and_a_dead_controller_end_no_test_well(bench, parts):
+    bench.require_sound()
+    parts.contactors = 3.0
+    with pytest.raises(BenchError, match="welded"):
+        bench.require_sound()
+    parts.contactors, parts.dead = 0.0, True
+    with pytest.raises(BenchError, match="is not running"):
+        bench.require_sound()
+
+
+def test_a_controller_that_takes_no_command_is_not_ready(bench, parts):
+    parts.refuses = True
+    with pytest.raises(BenchError, match="takes no power command within 10 s\n  no"):
+        bench.prepare()
+
+
+@pytest.mark.parametrize("late", ["trip_latched", "charge_only"])
+def test_a_controller_of_which_a_latch_was_not_heard_yet_is_waited_for(bench, parts, late):
+    heard, heard_from_s = parts.latest_all, parts.clock.now_s() + 0.5
+    parts.latest_all = lambda: {
+        role: value for role, value in heard().items() if role != late or parts.clock.now_s() >= heard_from_s
+    }
+    bench.prepare()
+    assert parts.clock.now_s() == pytest.approx(heard_from_s, abs=0.03)
+    assert {words[0] for words in parts.controller.ran} == {"set_power"}
+
+
+def test_latches_are_released_before_a_test_begins(bench, parts):
+    parts.latched = 1.0
+    with pytest.raises(BenchError):
+        bench.prepare()
+    assert ("reset_trip",) in parts.controller.ran
+    assert not [words for words in parts.controller.ran[:5] if words[0] == "set_power"]
+
+
+def test_a_power_that_must_not_come_is_watched_from_the_moment_it_is_asked_for(bench, parts):
+    asked = []
+    with bench.watching(-3000, 1.0) as trace:
+        asked = [words for words in parts.controller.ran if words[0] == "set_power"]
+        assert parts.armed == 1, "the record runs before anything is asked for"
+    assert asked == [("set_power", "-3000")]
+    assert parts.controller.ran[-1] == ("set_power", "0")
+    assert parts.span_s[1] == 3.0, "as long as a busy machine may take to begin"
+    assert trace is not None
+
+
+def test_what_the_rig_grants_is_waited_for_and_no_longer(bench, parts):
+    before_s = parts.clock.now_s()
+    bench.granted()
+    assert parts.clock.now_s() - before_s == pytest.approx(bench.judging.fallback_s)
+
+
+def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monkeypatch):
+    @contextmanager
+    def active(faults, phase_s, meanwhile):
+        yield Stamp(100.0, 1e-4, "a stamp")
+
+    monkeypatch.setattr(bench._injector, "active", active)
+    hot, silent = OverTemperature(cell=1, to_c=50), BmsSilence()
+    first = bench.inject(hot)
+    first.__enter__()
+    with bench.inject(silent):
+        first.__exit__(None, None, None)
+        assert bench._faults == [silent]
+        assert bench._witnesses.roles() == set(), "a silent BMS bears no witness"
+    assert bench._witnesses.roles() == {"pack_current", "pack_voltage", "soc"}

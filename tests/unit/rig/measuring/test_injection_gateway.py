@@ -1,0 +1,92 @@
+"""Where a fault goes, and what is said where it cannot go anywhere."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from v2g_bench.can.columns import FrameStore
+from v2g_bench.clock import SimClock
+from v2g_bench.errors import BenchError, NotApplicable
+from v2g_bench.faults import BmsSilence, Fault, OverTemperature
+from v2g_bench.faults.expectation import Expectation
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.measuring.injection import Injector
+from v2g_bench.rig.parts.timing import Stamp
+
+
+class Weld(Fault):
+    """A fault of the battery that none of its frames carries."""
+
+    kind = "weld"
+
+    def readback(self):
+        return Expectation("contactor_state", "==", 3.0)
+
+
+class Desk:
+    """Takes faults."""
+
+    def __init__(self):
+        self.injected, self.cleared = [], []
+
+    def inject(self, fault, at_s):
+        self.injected.append((fault, at_s))
+        return len(self.injected)
+
+    def clear(self, number):
+        self.cleared.append(number)
+
+
+class Parts:
+    def __init__(self, rig, desk):
+        self.loaded, self.faults, self.clock, self.sick = load_rig(rig), desk, SimClock(100.0), None
+        self.db = SimpleNamespace(resolution=lambda role: 0.1)
+        self.capture = FrameStore()
+
+    def latest_all(self):
+        return {"cell_temperature_max": 25.0}
+
+    def wait_for(self, accept, since_s, timeout_s):
+        seen = (
+            {"cell_temperature_max": 45.5}
+            if len(self.faults.cleared) < len(self.faults.injected)
+            else self.latest_all()
+        )
+        return SimpleNamespace(stamp_s=100.5) if accept(seen) else None
+
+    def stamp(self, time_s):
+        return Stamp(time_s, 1e-4, "a fake")
+
+    def require_buses(self):
+        if self.sick:
+            raise self.sick
+
+
+@pytest.mark.parametrize("rig", ["virtual", "gateway"])
+def test_the_same_fault_goes_to_whoever_injects_on_this_rig(rig):
+    desk = Desk()
+    fault = OverTemperature(cell=17, to_c=45.5)
+    with Injector(Parts(rig, desk)).active([fault], 0.003) as active:
+        assert desk.injected == [(fault, 100.003)]
+        assert active.on_bus.time_s == 100.5
+    assert desk.cleared == [1]
+
+
+def test_no_gateway_can_weld_a_contactor():
+    with pytest.raises(NotApplicable, match="weld changes nothing on the bus"):
+        with Injector(Parts("gateway", Desk())).active([Weld()], 0.0):
+            raise AssertionError("it must not run")
+
+
+def test_a_rig_without_either_says_how_to_get_one():
+    with pytest.raises(BenchError, match=r"put the BMS on \[bus.bms\]"):
+        with Injector(Parts("virtual", None)).active([BmsSilence()], 0.0):
+            raise AssertionError("it must not run")
+
+
+def test_a_bus_that_went_sick_meanwhile_is_no_pass():
+    parts = Parts("virtual", Desk())
+    with pytest.raises(BenchError, match="bus-off"):
+        with Injector(parts).active([OverTemperature(cell=17, to_c=45.5)], 0.0):
+            parts.sick = BenchError("bus.main", "bus-off")
+    assert parts.faults.cleared == [1]

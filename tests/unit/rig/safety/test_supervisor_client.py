@@ -1,0 +1,220 @@
+"""The supervisor, through the bench's end of it: it ends what a bench that is gone has left, and nothing that it was told to
+forget; a bench hears of it when the supervisor acts, or is gone."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from v2g_bench.errors import BenchError
+from v2g_bench.rig.file.model import Safety
+from v2g_bench.rig.safety.lock import require_free, take
+from v2g_bench.rig.safety.lock_record import held_elsewhere
+from v2g_bench.rig.safety.supervisor_client import Guard
+
+SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+DEAF = [sys.executable, "-S", "-c", "import signal, time; signal.signal(15, 1); print(flush=True); time.sleep(60)"]
+LIMITS = Safety().model_dump()
+
+
+@pytest.fixture
+def sleeper():
+    """Starts processes in sessions of their own; whatever is left of them is killed."""
+    started = []
+
+    def start(command=SLEEP):
+        started.append(subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE))
+        if command is DEAF:
+            started[-1].stdout.readline()
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture
+def guard(tmp_path):
+    """A guard that runs; closed at the end, whatever became of it."""
+    guard = Guard(tmp_path / "supervisor.jsonl")
+    guard.start()
+    yield guard
+    with contextlib.suppress(BenchError):
+        guard.close()
+
+
+def wait_for(what, condition, within_s=20.0):
+    until_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < until_s, f"not within {within_s:g} s: {what}"
+        time.sleep(0.02)
+
+
+def test_what_it_watches_ends_with_the_safe_state_and_what_it_was_told_to_forget_does_not(guard, sleeper):
+    kept, ended = sleeper(), sleeper()
+    guard.watch(kept.pid)
+    guard.watch(ended.pid)
+    guard.forget(kept.pid)
+    with pytest.raises(BenchError, match="NOT reached"):  # there is neither a bus nor an inverter to show it by
+        guard.make_safe("a test", 2.0)
+    assert ended.wait(5) == -signal.SIGTERM
+    assert kept.poll() is None
+
+
+def test_it_kills_what_does_not_listen(guard, sleeper):
+    deaf = sleeper(DEAF)
+    guard.watch(deaf.pid)
+    with pytest.raises(BenchError, match="NOT reached"):
+        guard.make_safe("a test", 2.0)
+    assert deaf.wait(5) == -signal.SIGKILL
+
+
+def test_the_heartbeat_that_stays_away_is_a_reason(guard, sleeper, monkeypatch):
+    controller, world = sleeper(), sleeper()
+    world.kill()  # no world, no current: safe at once
+    guard.tell("limits", safety=LIMITS | {"heartbeat_s": 1.0})
+    guard.tell("world", pid=world.pid)
+    guard.watch(controller.pid)
+    guard.tell("beat")
+    monkeypatch.setattr(guard, "tell", lambda *_, **__: None)  # as if this process had been stopped
+    wait_for("the trip", lambda: guard.tripped)
+    assert "made the rig safe: the bench has given no sign of life for 1 s" in guard.tripped
+    assert controller.wait(5) == -signal.SIGTERM
+    with pytest.raises(BenchError, match="no sign of life"):
+        guard.check()
+
+
+def test_a_test_that_outlives_its_time_is_a_reason(guard, sleeper):
+    world = sleeper()
+    guard.tell("limits", safety=LIMITS)
+    guard.tell("world", pid=world.pid)
+    world.kill()
+    guard.tell("deadline", at_s=time.monotonic() + 0.2)
+    wait_for("the trip", lambda: guard.tripped)
+    assert "the running test has not ended in its time" in guard.tripped
+
+
+def held(guard, sleeper, place):
+    """A lock that this process and the supervisor hold, of a rig with an emulated world that has ended: safe at once."""
+    world = sleeper()
+    guard.tell("limits", safety=LIMITS)
+    guard.tell("world", pid=world.pid)
+    world.kill()
+    holding, _ = take(["VISA A"], "bench-3", guard.pid, place)
+    guard.tell("hold", paths=[str(path) for path in holding.paths], token=holding.token)
+    wait_for("the supervisor's lock", lambda: held_elsewhere(holding._held[0].handle))
+    return holding
+
+
+@pytest.mark.parametrize("attack", ["removed", "exchanged", "changed", "folder gone"])
+def test_the_loss_of_the_lock_is_a_reason(guard, sleeper, tmp_path, attack):
+    holding = held(guard, sleeper, tmp_path / "locks")
+    (path,) = holding.paths
+    if attack == "changed":
+        path.write_text(path.read_text().replace("bench-3", "bench-4"))
+    elif attack == "folder gone":
+        path.parent.rename(tmp_path / "moved")
+    else:
+        text = path.read_text()
+        path.unlink()
+        if attack == "exchanged":
+            path.write_text(text)
+    wait_for("the trip", lambda: guard.tripped)
+    assert f"made the rig safe: the lock on VISA A is lost: {path} " in guard.tripped
+    with pytest.raises(BenchError, match="is lost: .* another run may use the rig"):
+        guard.check()
+    assert "the lock on VISA A is lost" in (tmp_path / "supervisor.jsonl").read_text()
+    with pytest.raises(BenchError, match="the lock on VISA A is lost"):
+        holding.release()
+
+
+def test_a_lock_that_is_held_is_kept_by_the_supervisor_to_its_end(guard, sleeper, tmp_path):
+    holding = held(guard, sleeper, tmp_path / "locks")
+    holding.release()
+    with pytest.raises(BenchError, match="is in use"):
+        require_free(["VISA A"], tmp_path / "locks")
+    guard.tell("disarm", well=True)
+    guard.close()
+    assert guard.tripped == ""
+    require_free(["VISA A"], tmp_path / "locks")
+    assert list((tmp_path / "locks").glob("*.json")) == []
+
+
+def test_a_lock_that_the_supervisor_cannot_hold_ends_the_run(guard, tmp_path):
+    guard.tell("hold", paths=[str(tmp_path / "gone.json")], token="00")
+    wait_for("the problem", lambda: guard._problems)
+    with pytest.raises(BenchError, match="gone.json: cannot hold the locks of the rigs: No such file"):
+        guard.check()
+
+
+def test_a_supervisor_that_was_killed_ends_the_run(guard):
+    os.kill(guard.pid, signal.SIGKILL)
+    wait_for("its end to be noticed", lambda: guard._gone)
+    with pytest.raises(BenchError, match="has ended: nobody would bring the rig to its safe state"):
+        guard.check()
+    with pytest.raises(BenchError, match="has ended"):
+        guard.make_safe("a test", 2.0)
+    guard.watch(1)  # says nothing: `check` does
+    with pytest.raises(BenchError, match="had ended by itself"):
+        guard.close()
+
+
+def test_it_ends_with_nothing_to_do(guard):
+    guard.close()
+    guard.close()
+
+
+def test_what_it_cannot_use_is_told(guard):
+    guard.tell("bus", bus={"interface": "v2g_userland", "channel": "/nowhere"}, dbc="/no.dbc", roles={})
+    wait_for("the problem", lambda: guard._problems)
+    with pytest.raises(BenchError, match="/no.dbc"):
+        guard.check()
+
+
+def test_it_outlives_a_bench_that_is_killed(tmp_path):
+    """The bench: a process that starts a sleeper, has a folder, and is killed with -9 before it can close anything."""
+    folder = tmp_path / "v2g-run"
+    folder.mkdir()
+    program = (
+        "import subprocess, sys, time\n"
+        "from pathlib import Path\n"
+        "from v2g_bench.rig.safety.supervisor_client import Guard\n"
+        f"guard = Guard(Path({str(tmp_path / 'supervisor.jsonl')!r}))\n"
+        "guard.start()\n"
+        f"guard.tell('folder', path={str(folder)!r})\n"
+        f"child = subprocess.Popen({SLEEP!r}, start_new_session=True)\n"
+        "guard.watch(child.pid)\n"
+        "world = subprocess.Popen([sys.executable, '-S', '-c', 'input()'], stdin=guard.lifeline)\n"
+        "guard.tell('world', pid=world.pid)\n"
+        "world.kill()\n"
+        "print(child.pid, guard.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    bench = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    child, supervisor = map(int, bench.stdout.readline().split())
+    try:
+        bench.kill()
+        bench.wait()
+        wait_for("the end of both", lambda: not running(child) and not running(supervisor))
+        assert not folder.exists()
+        assert "the bench has ended without closing the rig" in (tmp_path / "supervisor.jsonl").read_text()
+    finally:
+        bench.stdout.close()
+        for pid in (child, supervisor):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def running(pid):
+    """False for one that is gone, and for one that only waits for its parent to notice."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
