@@ -71,11 +71,11 @@ def test_trip_outlives_a_restart_and_is_reset_by_command(world: World) -> None:
     world.kill()
     world.start()
     assert world.ask("status")["mode"] == "tripped"
-    refused = _run("ctrl", "--reset-trip", "--socket", str(world.socket))
+    refused = _run("commands.ctrl", "--reset-trip", "--socket", str(world.socket))
     assert (refused.returncode, "46" in refused.stderr) == (1, True)
     world.bms.values["cell_temperature_max"] = 26.0
     wait_for("cool", lambda: world.ask("status")["bms"]["hottest_c"] == 26.0)
-    assert _run("ctrl", "--reset-trip", "--socket", str(world.socket)).returncode == 0
+    assert _run("commands.ctrl", "--reset-trip", "--socket", str(world.socket)).returncode == 0
     world.power(-1000)
 
 
@@ -113,7 +113,7 @@ def test_corrupt_frames_latch_charge_only(world: World) -> None:
     wait_for("charge-only", lambda: world.bms.heard.get("charge_only") == 1)
     wait_for("no discharge", lambda: world.inverter.stage.flowing_w == 0)
     assert "0x0B22 Signal Noise" in world.log_text()
-    refused = _run("ctrl", "--set-power", "-3000", "--socket", str(world.socket))
+    refused = _run("commands.ctrl", "--set-power", "-3000", "--socket", str(world.socket))
     assert refused.returncode == 1
     assert "charge-only" in refused.stderr
     world.power(2000)
@@ -147,15 +147,15 @@ def test_hub_gone_stops_and_its_return_is_taken_up(world: World) -> None:
 
 def test_commands(world: World) -> None:
     socket = ["--socket", str(world.socket)]
-    done = _run("ctrl", "--set-power", "-3000", *socket)
+    done = _run("commands.ctrl", "--set-power", "-3000", *socket)
     assert (done.returncode, done.stdout) == (0, "accepted -3000 W, effective -3000 W\n")
     wait_for("power", lambda: world.ask("status")["inverter"]["ac_power_w"] == -3000)
-    status = json.loads(_run("ctrl", "--status", "--json", *socket).stdout)
+    status = json.loads(_run("commands.ctrl", "--status", "--json", *socket).stdout)
     assert (status["mode"], status["effective_w"], status["faults"]) == ("v2g", -3000, [])
     wait_for("health", lambda: world.ask("health")["soh_pct"] == 96.0)
-    assert "state of health         96 %" in _run("health", "--status", *socket).stdout
-    assert _run("ctrl", "--set-power", "much", *socket).returncode == 2
-    assert _run("ctrl", "--reset-soc-offset", *socket).returncode == 0
+    assert "state of health         96 %" in _run("commands.health", "--status", *socket).stdout
+    assert _run("commands.ctrl", "--set-power", "much", *socket).returncode == 2
+    assert _run("commands.ctrl", "--reset-soc-offset", *socket).returncode == 0
     for nonsense in ({"cmd": "format"}, {"cmd": "set_power", "power_w": True}, {"cmd": "set_power"}):
         assert not ControlClient(str(world.socket)).ask(nonsense)["ok"]
 
@@ -164,12 +164,12 @@ def test_reload_by_command_and_by_signal(world: World) -> None:
     world.power(-3000)
     config = ["--config", str(world.config)]
     world.limits.write_text("MIN_SOC=90\nMAX_SOC=80\n", encoding="utf-8")
-    refused = _run("daemon", *config, "--reload")
+    refused = _run("service.daemon", *config, "--reload")
     assert refused.returncode == 1
     assert "limits.conf: MIN_SOC=90 is not below MAX_SOC=80" in refused.stderr
     assert world.ask("status")["limits"] == {"min_soc_pct": 25, "max_soc_pct": 75}
     world.limits.write_text("MIN_SOC=55\nMAX_SOC=80\n", encoding="utf-8")
-    assert _run("daemon", *config, "--reload").returncode == 0
+    assert _run("service.daemon", *config, "--reload").returncode == 0
     wait_for("no discharge at 50 %", lambda: world.inverter.stage.flowing_w == 0)
     world.limits.write_text("MIN_SOC=20\nMAX_SOC=80\n", encoding="utf-8")
     world.signal(signal.SIGHUP)
@@ -177,7 +177,7 @@ def test_reload_by_command_and_by_signal(world: World) -> None:
 
 
 def test_second_daemon_is_refused(world: World) -> None:
-    done = _run("daemon", "--config", str(world.config))
+    done = _run("service.daemon", "--config", str(world.config))
     assert done.returncode == 2
     assert "another controller listens here" in done.stderr
     assert world.healthy()

@@ -377,9 +377,9 @@ def test_commands_give_up_a_daemon_that_hangs(build: Callable[..., World]) -> No
     world.start()
     world.signal(signal.SIGSTOP)
     asked = {
-        "v2g-ctrl": ("ctrl", "--status", "--socket", str(world.socket)),
-        "v2g-health": ("health", "--status", "--socket", str(world.socket)),
-        "v2g-daemon": ("daemon", "--config", str(world.config), "--reload"),
+        "v2g-ctrl": ("commands.ctrl", "--status", "--socket", str(world.socket)),
+        "v2g-health": ("commands.health", "--status", "--socket", str(world.socket)),
+        "v2g-daemon": ("service.daemon", "--config", str(world.config), "--reload"),
     }
     command = [sys.executable, "-m"]
     running = {
