@@ -84,7 +84,8 @@ def test_broken_policy_leaves_the_limits_too(world: World) -> None:
     (world.folder / "thermal-policy.json").write_text('{"ACTIVE_COOLING_TRIGGER": "32C",}', encoding="utf-8")
     refused = world.ask("reload")
     assert not refused["ok"]
-    assert "thermal-policy.json: line 1" in refused["text"]
+    assert "thermal-policy.json: is not JSON: " in refused["text"]
+    assert "line 1" in refused["text"]
     assert world.ask("status")["limits"] == {"min_soc_pct": 25, "max_soc_pct": 75}
     assert world.inverter.stage.flowing_w == -3000
 
