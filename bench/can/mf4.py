@@ -39,7 +39,8 @@ class Mf4File:
         except ImportError:
             raise BenchError(str(folder), "asammdf is not installed", EXTRA) from None
         with ExitStack() as opened:
-            self._mdf = opened.enter_context(MDF(version="4.10", temporary_folder=str(folder)))
+            self._mdf = MDF(version="4.10", temporary_folder=str(folder))
+            opened.callback(self._mdf.close)  # as a context it would print what goes wrong, and say nothing
             disk = opened.enter_context(Disk(folder))
             self.close: Callable[[], None] = opened.pop_all().close
         self._rare = {kind: Spool(disk, RECORD) for kind in _RARE}

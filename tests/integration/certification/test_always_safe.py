@@ -20,7 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from certify import ALWAYS, TAG, Run, acts, certify, launcher, own_suite, rig_file, started_by, wait_for
 from launcher import Forked
 
-from v2g_bench.can.export import export_run, read_blf
+from v2g_bench.can.blf import read_blf
+from v2g_bench.can.columns import Columns
+from v2g_bench.can.export import export_run
 from v2g_bench.clock import wall_offset_ns
 from v2g_bench.reports.model import run as model
 from v2g_bench.rig.safety.envelope import REST_A
@@ -175,7 +177,7 @@ def assert_evidence(run: Killed, dead_s: float, moment: str) -> None:
     """Capture and exchanges are there but for the last second, and can be read by other tools."""
     folder = run.folder()
     assert folder is not None
-    stamps_s = read_blf(folder / "main.blf").stamp_s - wall_offset_ns() / 1e9
+    stamps_s = Columns.joined(list(read_blf(folder / "main.blf"))).stamp_s - wall_offset_ns() / 1e9
     assert dead_s - 1.0 < stamps_s[-1], f"{moment}: the capture ends {dead_s - stamps_s[-1]:.2f} s before"
     assert float(np.diff(stamps_s).max()) < 0.5, f"{moment}: the capture has a gap"
     *_, last = (folder / "exchanges.jsonl").read_text().splitlines()

@@ -92,7 +92,7 @@ def path_of(rig: Path) -> str:
             {"meters.dc_current.shunt_ohms": 0.001},
             ["meters.dc_current.shunt_ohms: unknown key", "did you mean shunt_ohm?"],
         ),
-        ({"inverter.rated_power_w": "much"}, ["inverter.rated_power_w: ", "not 'much'"]),
+        ({"inverter.rated_power_w": "much"}, ["inverter.rated_power_w: 'much' is not a number above 0"]),
         ({"bms.kind": "emulatd"}, ["bms.kind: ", "'emulated' or 'real'", "not 'emulatd'"]),
         ({"dut.kind": None}, ["dut.kind: is missing"]),
         ({"evidence": "hardware"}, ['evidence = "hardware"', "these parts are emulated", 'say evidence = "emulated"']),
@@ -111,7 +111,7 @@ def test_a_wrong_rig_file_is_refused_before_anything_starts(tmp_path, changes, w
     ("options", "words"),
     [
         (["--rig=virtul"], ["--rig=virtul: no such rig", "did you mean virtual?"]),
-        (["--trials=0"], ["--trials: at least 1"]),
+        (["--trials=0"], ["argument --trials: '0' is not a whole number from 1"]),
         (["--reports=/proc/here"], ["/proc/here/", "cannot be written", "--reports"]),
     ],
     ids=["no such rig", "no trials", "reports nowhere"],
