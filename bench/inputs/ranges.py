@@ -119,6 +119,8 @@ class Within:
 
 ANY = Within(-1e15, 1e15)
 """Where nothing is known of what a number means but that it is one."""
+ANYTHING = Within(-math.inf, math.inf)
+"""Of a stored result: also what is infinite, and what could not be told ("nan"), as a value that a meter did not have."""
 
 # Electrical. Packs of vehicles end at 1500 V DC (low voltage, IEC 60038), chargers at 3.75 MW (MCS): an order above.
 PowerW = Annotated[float, Within(0, 1e8, over=True)]

@@ -10,14 +10,14 @@ The probability of conformity is that of JCGM 106:2012, clause 7: the share of t
 (normal, or Student's t for few degrees of freedom) that lies inside the limits.
 
 >>> from v2g_bench.metrology.budget import Uncertainty
->>> d = DecisionRule().decide(49.6, Uncertainty.of(0.25), upper=50, unit="ms")
+>>> d = DecisionRule().decide(49.6, Uncertainty.of(0.25), Limits(high=50, unit="ms"))
 >>> d.verdict, round(d.p_conform, 3), d.zone
 (<Verdict.INCONCLUSIVE: 'INCONCLUSIVE'>, 0.945, 'conditional pass')
 """
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 from v2g_bench.metrology.budget import Uncertainty, share_below
 from v2g_bench.metrology.verdict import Verdict
@@ -43,6 +43,54 @@ _RULES: dict[RuleKind, str] = {
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a value must lie between, the limits included; None: no limit on that side. It prints itself.
+
+    ValueError where there is no limit at all, one is no finite number, or low is not below high.
+
+    >>> print(Limits(high=50, unit="ms"), Limits(low=0, unit="A"), Limits(low=-3.1, high=-2.9, unit="kW"), sep="; ")
+    <= 50 ms; >= 0 A; -3.1 to -2.9 kW
+    """
+
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if self.low is None and self.high is None:
+            raise ValueError("a decision needs a limit")
+        if any(limit is not None and not math.isfinite(limit) for limit in (self.low, self.high)):
+            raise ValueError(f"a limit is a finite number: low={self.low}, high={self.high}")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"lower limit {self.low} is not below upper limit {self.high}")
+
+    @classmethod
+    def around(cls, value: float, margin: float, unit: str = "") -> Self:
+        """Both limits, this far from a value."""
+        return cls(value - margin, value + margin, unit)
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether there is a limit on both sides."""
+        return self.low is not None and self.high is not None
+
+    def beyond(self, value: float) -> float:
+        """How far a value lies beyond the nearer limit, in the unit; negative or 0 inside."""
+        above = -math.inf if self.high is None else value - self.high
+        below = -math.inf if self.low is None else self.low - value
+        return max(above, below)
+
+    def __contains__(self, value: float) -> bool:
+        return self.beyond(value) <= 0
+
+    def __str__(self) -> str:
+        suffix = f" {self.unit}" if self.unit else ""
+        if self.high is None:
+            return f">= {self.low:g}{suffix}"
+        return f"<= {self.high:g}{suffix}" if self.low is None else f"{self.low:g} to {self.high:g}{suffix}"
+
+
+@dataclass(frozen=True)
 class Decision:
     """A verdict and everything that a report must print beside it.
 
@@ -52,7 +100,7 @@ class Decision:
 
     verdict: Verdict
     p_conform: float
-    limit_text: str
+    limits: Limits
     rule_text: str
     zone: Zone = "unknown"
     statement: str = ""
@@ -60,13 +108,13 @@ class Decision:
     guard_band: float = 0.0
 
 
-def p_conform(value: float, uncertainty: Uncertainty, upper: float | None = None, lower: float | None = None) -> float:
+def p_conform(value: float, uncertainty: Uncertainty, limits: Limits) -> float:
     """Probability that the measurand lies within the limits (JCGM 106:2012, 7.3 and 7.4); 0 or 1 when u is zero."""
     if uncertainty.u == 0:
-        return float((upper is None or value <= upper) and (lower is None or value >= lower))
+        return float(value in limits)
     u, dof = uncertainty.u, uncertainty.dof
-    above = 1.0 if upper is None else share_below((upper - value) / u, dof)
-    below = 0.0 if lower is None else share_below((lower - value) / u, dof)
+    above = 1.0 if limits.high is None else share_below((limits.high - value) / u, dof)
+    below = 0.0 if limits.low is None else share_below((limits.low - value) / u, dof)
     return max(0.0, above - below)
 
 
@@ -86,40 +134,34 @@ class DecisionRule:
         return _RULES[self.kind]
 
     def decide(
-        self,
-        value: float,
-        uncertainty: Uncertainty | None,
-        upper: float | None = None,
-        lower: float | None = None,
-        unit: str = "",
+        self, value: float | None, uncertainty: Uncertainty | None, limits: Limits, failed: str = ""
     ) -> Decision:
-        """Judge `value` against an upper limit, a lower limit or both.
+        """Judge a value (None: none was measured) against its limits.
 
-        No uncertainty, or a value that is no number, is INCONCLUSIVE. ValueError when there is no limit, or lower is
-        not below upper.
+        No uncertainty, or no finite value, is INCONCLUSIVE. failed: what had to happen and did not, which leaves no
+        value; that is a FAIL by every rule.
         """
-        _check_limits(upper, lower)
-        limit_text = limit_as_text(upper, lower, unit)
-        if uncertainty is None or not math.isfinite(value):
+        if failed or value is None or uncertainty is None or not math.isfinite(value):
             why = "no uncertainty is known" if uncertainty is None else "no value was measured"
             return Decision(
-                Verdict.INCONCLUSIVE,
+                Verdict.FAIL if failed else Verdict.INCONCLUSIVE,
                 math.nan,
-                limit_text,
+                limits,
                 self.rule_text,
-                statement=f"{why}: no statement of conformity",
+                zone="fail" if failed else "unknown",
+                statement=failed or f"{why}: no statement of conformity",
             )
         guard = 0.0 if self.kind == "simple" else uncertainty.expanded
-        zone = _zone(value, guard, upper, lower)
-        p = p_conform(value, uncertainty, upper, lower)
+        zone = _zone(value, guard, limits)
+        p = p_conform(value, uncertainty, limits)
         return Decision(
             verdict=self._verdict(zone),
             p_conform=p,
-            limit_text=limit_text,
+            limits=limits,
             rule_text=self.rule_text,
             zone=zone,
-            statement=_statement(zone, value, uncertainty, p, limit_text, unit),
-            risk_text=self._risk(uncertainty, upper is not None and lower is not None),
+            statement=_statement(zone, value, uncertainty, p, limits),
+            risk_text=self._risk(uncertainty, limits.two_sided),
             guard_band=guard,
         )
 
@@ -146,21 +188,9 @@ def _tail(uncertainty: Uncertainty) -> float:
     return share_below(-uncertainty.k, uncertainty.dof)
 
 
-def _check_limits(upper: float | None, lower: float | None) -> None:
-    if upper is None and lower is None:
-        raise ValueError("a decision needs a limit")
-    if any(limit is not None and not math.isfinite(limit) for limit in (upper, lower)):
-        raise ValueError(f"a limit is a finite number: lower={lower}, upper={upper}")
-    if upper is not None and lower is not None and lower >= upper:
-        raise ValueError(f"lower limit {lower} is not below upper limit {upper}")
-
-
-def _zone(value: float, guard: float, upper: float | None, lower: float | None) -> Zone:
-    # Distance beyond each limit: negative inside. The limits themselves belong to the better side, as in ILAC-G8.
-    beyond = max(
-        value - upper if upper is not None else -math.inf,
-        lower - value if lower is not None else -math.inf,
-    )
+def _zone(value: float, guard: float, limits: Limits) -> Zone:
+    # The limits themselves belong to the better side, as in ILAC-G8.
+    beyond = limits.beyond(value)
     if beyond <= -guard:
         return "pass"
     if beyond <= 0:
@@ -168,19 +198,11 @@ def _zone(value: float, guard: float, upper: float | None, lower: float | None) 
     return "conditional fail" if beyond <= guard else "fail"
 
 
-def limit_as_text(upper: float | None, lower: float | None, unit: str) -> str:
-    """The limit as a report prints it: "<= 50 ms", ">= 0 A", "-3.1 to -2.9 kW"."""
-    suffix = f" {unit}" if unit else ""
-    if upper is None:
-        return f">= {lower:g}{suffix}"
-    return f"<= {upper:g}{suffix}" if lower is None else f"{lower:g} to {upper:g}{suffix}"
-
-
-def _statement(zone: Zone, value: float, uncertainty: Uncertainty, p: float, limit_text: str, unit: str) -> str:
-    suffix = f" {unit}" if unit else ""
+def _statement(zone: Zone, value: float, uncertainty: Uncertainty, p: float, limits: Limits) -> str:
+    suffix = f" {limits.unit}" if limits.unit else ""
     measured = f"{value:.5g}{suffix} ± {uncertainty.expanded:.2g}{suffix} (k = {uncertainty.k:.2f})"
     chance = f"probability of conformity {100 * p:.1f} %"
     if zone in ("pass", "fail"):
-        return f"{zone.upper()}: {measured} against {limit_text}; {chance}"
+        return f"{zone.upper()}: {measured} against {limits}; {chance}"
     side = "inside" if zone == "conditional pass" else "beyond"
-    return f"{zone}: {measured} lies {side} the limit {limit_text} by less than U; {chance}"
+    return f"{zone}: {measured} lies {side} the limit {limits} by less than U; {chance}"

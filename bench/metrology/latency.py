@@ -8,17 +8,18 @@ a latency without a budget is INCONCLUSIVE.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
-from v2g_bench.metrology.budget import Budget, Component
+from v2g_bench.metrology.budget import Budget, Component, Term
+from v2g_bench.metrology.component import Distribution
 from v2g_bench.metrology.crossing import Crossing
 
 MS = 1000.0
 # What no budget of a latency may lack, whatever the instrument.
-TERMS = ("crossing in the record", "frame stamp", "clock link", "trigger of the record", "time base")
+TERMS = (Term.CROSSING, Term.FRAME_STAMP, Term.CLOCK_LINK, Term.TRIGGER, Term.TIME_BASE)
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class ClockLink:
     def component(self) -> Component:
         """The link in a budget of ms."""
         if self.u_s is None:
-            return Component.rectangular("clock link", self.half_width_s, MS, self.source, "s")
-        return Component("clock link", "normal", self.u_s, MS, self.dof, self.source, "s")
+            return Component.rectangular(Term.CLOCK_LINK, self.half_width_s, MS, self.source, "s")
+        return Component(Term.CLOCK_LINK, "normal", self.u_s, MS, self.dof, self.source, "s")
 
 
 @dataclass(frozen=True)
@@ -100,38 +101,37 @@ def latency_budget(
     The gain of the digitizer cancels: the threshold is a share of a level that the same instrument measured. Its zero
     does not: a zero error o moves the crossing by o (1 - share) / slope.
     """
-    share = crossing.level / crossing.before
-    slope = abs(crossing.slope_per_s)
+    distribution: Distribution = "rectangular" if crossing.method == "bracket" else "normal"
+    crossed = Component(Term.CROSSING, distribution, 0.0, MS, source=f"estimator ({crossing.method})", unit="s")
     parts = [
-        Component(
-            "crossing in the record",
-            "rectangular" if crossing.method == "bracket" else "normal",
-            crossing.u_s,
-            MS,
-            crossing.dof,
-            f"estimator ({crossing.method})",
-            "s",
-        ),
-        Component.rectangular("frame stamp", stamp_half_width_s, MS, stamp_source, "s"),
+        of_crossing(crossed, crossing),
+        Component.rectangular(Term.FRAME_STAMP, stamp_half_width_s, MS, stamp_source, "s"),
         link.component(),
-        Component.rectangular("trigger of the record", timing.trigger_s, MS, timing.source, "s"),
+        Component.rectangular(Term.TRIGGER, timing.trigger_s, MS, timing.source, "s"),
         _time_base(timing, calibration, abs(since_trigger_s)),
     ]
     if calibration.trigger_u_s is not None:
         latency_u_s, source = calibration.trigger_u_s, calibration.trigger_source
-        parts.append(Component("latency of the trigger", "normal", latency_u_s, MS, source=source, unit="s"))
-    if slope > 0:
-        parts.append(
-            Component.rectangular(
-                "zero of the digitizer", timing.offset, MS * abs(1 - share) / slope, timing.source, "A"
-            )
-        )
+        parts.append(Component(Term.TRIGGER_LATENCY, "normal", latency_u_s, MS, source=source, unit="s"))
+    if crossing.slope_per_s:
+        zero = Component.rectangular(Term.DIGITIZER_ZERO, timing.offset, source=timing.source, unit="A")
+        parts.append(of_crossing(zero, crossing))
     return Budget("time to isolation", "ms", parts)
+
+
+def of_crossing(part: Component, crossing: Crossing) -> Component:
+    """A part of a latency's budget with what the crossing itself gives of it; any other part as it is."""
+    if part.name == Term.CROSSING:
+        return replace(part, u=crossing.u_s, dof=crossing.dof)
+    if part.name == Term.DIGITIZER_ZERO:
+        share = crossing.level / crossing.before
+        return replace(part, sensitivity=MS * abs(1 - share) / abs(crossing.slope_per_s))
+    return part
 
 
 def _time_base(timing: RecordTiming, calibration: TimingCalibration, since_trigger_s: float) -> Component:
     """By its calibration; by the data sheet where there is none."""
     if calibration.time_base_rel_u is None:
-        return Component.rectangular("time base", timing.time_base_rel * since_trigger_s, MS, timing.source, "s")
+        return Component.rectangular(Term.TIME_BASE, timing.time_base_rel * since_trigger_s, MS, timing.source, "s")
     u_s = calibration.time_base_rel_u * since_trigger_s
-    return Component("time base", "normal", u_s, MS, source=calibration.time_base_source, unit="s")
+    return Component(Term.TIME_BASE, "normal", u_s, MS, source=calibration.time_base_source, unit="s")

@@ -13,14 +13,13 @@ from types import TracebackType
 from typing import Any
 
 from v2g_bench.errors import BenchError
+from v2g_bench.evidence.reading import Latency
 from v2g_bench.faults import OverTemperature
-from v2g_bench.metrology.decision import DecisionRule
-from v2g_bench.metrology.verdict import Verdict
+from v2g_bench.metrology.decision import DecisionRule, Limits
 from v2g_bench.qualification.responder_config import DANGEROUS_C, ROLE, By
 from v2g_bench.qualification.score import LIMIT_MS, Outcome
 from v2g_bench.qualification.truth import Truth
 from v2g_bench.rig.measuring.bench import Bench
-from v2g_bench.rig.measuring.trace import Latency
 from v2g_bench.rig.parts.real import OpenRig
 
 INJECTED_C, CELL = 45.5, 17
@@ -99,7 +98,7 @@ class Stand:
         asked_s = self.parts.clock.now_s()
         hot = OverTemperature(CELL, INJECTED_C)
         with self.bench.recording() as trace, self.bench.inject(hot, phase_s=phase_s) as fault:
-            latency = trace.isolation(after=fault.on_bus).latency
+            latency = trace.isolation(after=fault.on_bus)
             power_w = power_w if self._by == "plant" else 0.0
             outcome = self._judged(latency, Outcome(delay_ms=delay_ms, power_w=power_w, phase_s=phase_s))
         return self._compared(latency, outcome, asked_s)
@@ -115,18 +114,13 @@ class Stand:
     def _judged(self, latency: Latency, outcome: Outcome) -> Outcome:
         """The verdict that a certification would give, without knowledge of the true times."""
         self.parts.controller.require_alive()
-        t1_s = latency.t1_s if latency.t1_s is not None else latency.t0.time_s + LIMIT_MS / 1000.0
-        void = latency.unclear or self.bench.disturbed(latency.t0.time_s, t1_s)
-        value, uncertainty = latency.reading.value, latency.reading.uncertainty
-        if latency.failed:
-            verdict = Verdict.FAIL
-        else:
-            number = float("nan") if value is None else value
-            verdict = self._rule.decide(number, uncertainty, LIMIT_MS, None, "ms").verdict
+        t1_s = latency.t1_s if latency.t1_s is not None else latency.t0_s + LIMIT_MS / 1000.0
+        void = latency.unclear or self.bench.disturbed(latency.t0_s, t1_s)
+        verdict = latency.judged(self._rule, Limits(high=LIMIT_MS, unit="ms")).verdict
         return dataclasses.replace(
             outcome,
-            measured_ms=value,
-            expanded_ms=uncertainty.expanded if uncertainty else None,
+            measured_ms=latency.value,
+            expanded_ms=latency.uncertainty.expanded if latency.uncertainty else None,
             verdict=str(verdict),
             void=void,
             note=latency.failed,
@@ -149,7 +143,7 @@ class Stand:
         if latency.t1_s is None and answered_s and answered_s + STOPPED_S < latency.waveform.end_s:
             raise _still_flowing(self._by)
         truth = Truth(frame, gone_s, self.parts.clock.now_s(), last, half_s)
-        return truth.beside(outcome, latency.t0.time_s, latency.t1_s, latency.waveform.end_s)
+        return truth.beside(outcome, latency.t0_s, latency.t1_s, latency.waveform.end_s)
 
 
 def _still_flowing(by: By) -> BenchError:

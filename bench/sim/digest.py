@@ -20,7 +20,7 @@ import numpy as np
 from v2g_bench.errors import BenchError
 
 AUDITED = re.compile(rb"(audit entry \d+: [^\n]*, )[0-9a-f]{64}")
-SEARCHED = re.compile(rb'(searched\\?": \[)(\d+), (\d+)')  # of a `basis`, which is JSON within the JSON
+SEARCHED = re.compile(rb'(searched\\?": \[)(\d+), (\d+)')  # of a log; JSON within the JSON in a run of schema 2
 OF_THE_MOMENT = frozenset(
     ("started", "ended", "host", "operator", "commit", "dirty", "lock_sha256", "duration_s", "log", "exit_status")
 )

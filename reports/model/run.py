@@ -14,15 +14,17 @@ test FAIL whatever was passed in, and so on up to `Run.verdict`. A file in which
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 from v2g_bench.errors import BenchError
-from v2g_bench.inputs.ranges import Within
+from v2g_bench.evidence.record import Evidence, Kind
+from v2g_bench.inputs.ranges import ANYTHING, Within
 from v2g_bench.inputs.text import json_of, read_text
 from v2g_bench.reports.model.files import write_atomic
-from v2g_bench.reports.model.strict import ANYTHING, build, plain
+from v2g_bench.reports.model.strict import build, plain
+from v2g_bench.reports.model.text import joined_list, joined_object, text_of
 from v2g_bench.reports.model.verdicts import (
     ERROR,
     INCONCLUSIVE,
@@ -33,8 +35,8 @@ from v2g_bench.reports.model.verdicts import (
     no_better,
     worst,
 )
+from v2g_bench.reports.model.versions import READABLE, SCHEMA, as_written, basis_kind, completed
 
-SCHEMA = 2
 Real = Annotated[float, ANYTHING]
 Spread = Annotated[float, Within(0, math.inf)]
 Coverage = Annotated[float, Within(0, 1000, over=True)]  # one degree of freedom and 99.9 %: 637
@@ -49,7 +51,8 @@ class Trial:
     """One repetition. index: its place among those that are judged, attempt: the try at it, both from 1.
 
     value and expanded (U) are in the measurement's unit, None when the trial has none; t0_s and t1_s are on the bench
-    clock; waveform is a .npz relative to the run folder (see `record.load_record`).
+    clock; waveform is a .npz relative to the run folder (see `record.load_record`), and evidence what its value was
+    computed from, beside the waveform.
     """
 
     index: Place
@@ -64,14 +67,16 @@ class Trial:
     phase_s: Real | None = None
     waveform: str | None = None
     note: str = ""
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One measured quantity. value, expanded (U = k·u) and the limits are in `unit`; p_conform is 0..1.
 
-    basis: what it was computed from, as JSON, for `verify` (see `rejudge`). A PASS without a value, or with void trials
-    alone, is made INCONCLUSIVE: nothing was measured.
+    evidence: what it was computed from, where that is no waveform: that of a waveform stands with its trial. basis: the
+    same in a run of schema 2 (`versions`), JSON text as it was written. A PASS without a value, or with void trials alone,
+    is made INCONCLUSIVE: nothing was measured.
     """
 
     name: str
@@ -90,6 +95,15 @@ class Measurement:
     trials: list[Trial] = field(default_factory=list)
     claim: str = ""
     basis: str = ""
+    evidence: Evidence | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it was computed from, by one word (`evidence.record.Kind`); "" where it does not say."""
+        if any(trial.t0_s is not None for trial in self.trials):
+            return str(Kind.LATENCY)
+        kinds = [one.kind for one in (self.evidence, *(trial.evidence for trial in self.trials)) if one is not None]
+        return kinds[0] if kinds else basis_kind(self.basis)
 
     def __post_init__(self) -> None:
         nothing = self.value is None or (bool(self.trials) and all(trial.void for trial in self.trials))
@@ -278,18 +292,49 @@ class Run:
         return INCONCLUSIVE if found == PASS and not self.complete else found
 
 
-def dumps(run: Run) -> bytes:
+class Texts:
+    """The JSON texts of tests that are over, for who writes a run again and again while it grows."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[TestResult, str]] = {}
+
+    def of(self, test: TestResult, schema: int, *, ascii_only: bool) -> str:
+        """The text of one test, as it stands in the file."""
+        known = self._kept.get(id(test))
+        if known is None or ascii_only:
+            known = test, text_of(as_written(plain(test), schema), 4, ascii_only=ascii_only)
+            if not ascii_only:
+                self._kept[id(test)] = known  # which holds the test, so that its id stays its own
+        return known[1]
+
+
+def dumps(run: Run, texts: Texts | None = None) -> bytes:
     """The run as JSON, UTF-8, the same bytes for the same run. Adds the computed verdict for other readers."""
-    data = {"schema": run.schema, "verdict": run.verdict, **plain(run)}
+    texts = texts or Texts()
     try:
-        return (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        return _text(run, texts, ascii_only=False).encode()
     except UnicodeEncodeError:  # half a surrogate pair in a log: only the escaped form can carry it
-        return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+        return _text(run, texts, ascii_only=True).encode()
 
 
-def dump(run: Run, path: Path) -> None:
+def _text(run: Run, texts: Texts, *, ascii_only: bool) -> str:
+    def parts(item: Run | Requirement, depth: int, name: str, texts_of_it: list[str]) -> dict[str, str]:
+        """The fields of a dataclass as texts, in their order; the one of this name is a list of these."""
+        rest = {one.name: getattr(item, one.name) for one in fields(item) if one.name != name}
+        made = {key: text_of(plain(value), depth, ascii_only=ascii_only) for key, value in rest.items()}
+        return {one.name: made.get(one.name) or joined_list(texts_of_it, depth) for one in fields(item)}
+
+    requirements = []
+    for one in run.requirements:
+        tests = [texts.of(test, run.schema, ascii_only=ascii_only) for test in one.tests]
+        requirements.append(joined_object(parts(one, 3, "tests", tests), 2))
+    head = {"schema": str(run.schema), "verdict": json.dumps(run.verdict)}
+    return joined_object(head | parts(run, 1, "requirements", requirements), 0) + "\n"
+
+
+def dump(run: Run, path: Path, texts: Texts | None = None) -> None:
     """Write results.json so that a reader sees the old file or the whole new one."""
-    write_atomic(path, dumps(run))
+    write_atomic(path, dumps(run, texts))
 
 
 def load(path: Path) -> Run:
@@ -298,9 +343,11 @@ def load(path: Path) -> Run:
     data = json_of(read_text(path), where, "was the run killed while it wrote?")
     if not isinstance(data, dict):
         raise BenchError(where, f"expected an object, found {type(data).__name__}")
-    if data.get("schema") != SCHEMA:
-        raise BenchError(f"{where}: schema", f"is {data.get('schema')!r}, this version reads {SCHEMA}")
+    if data.get("schema") not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise BenchError(f"{where}: schema", f"is {data.get('schema')!r}, this version reads {known}")
     said = data.pop("verdict", None)
+    completed(data, where)
     run = build(Run, data, where)
     if said != run.verdict:
         raise BenchError(f"{where}: verdict", f"says {said!r}, its content says {run.verdict!r}")

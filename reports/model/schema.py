@@ -12,8 +12,9 @@ import types
 import typing
 from typing import Any
 
-from v2g_bench.reports.model.run import CLOCKS, EVIDENCE, SCHEMA, Run
+from v2g_bench.reports.model.run import CLOCKS, EVIDENCE, Measurement, Run
 from v2g_bench.reports.model.verdicts import VERDICTS
+from v2g_bench.reports.model.versions import NOT_WRITTEN, SCHEMA
 
 FILE = "results.schema.json"
 _SCALARS: dict[Any, dict[str, Any]] = {
@@ -22,7 +23,7 @@ _SCALARS: dict[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     float: {"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf", "nan"]}]},
 }
-_WORDS = {"verdict": VERDICTS, "evidence": EVIDENCE, "clock": CLOCKS}
+_WORDS: dict[Any, dict[str, tuple[str, ...]]] = {Run: {"evidence": EVIDENCE, "clock": CLOCKS}}
 
 
 def results_schema() -> dict[str, Any]:
@@ -50,9 +51,10 @@ def schema_text() -> str:
 
 def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
+    left_out = NOT_WRITTEN if kind is Measurement else ()
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in left_out]
     properties = {name: _of(hints[name], definitions) for name in names}
-    for name, known in _WORDS.items():
+    for name, known in {"verdict": VERDICTS, **_WORDS.get(kind, {})}.items():
         if name in properties:
             properties[name] = {"enum": list(known)}
     text = " ".join((kind.__doc__ or "").split())
@@ -64,6 +66,8 @@ def _of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint in _SCALARS:
         return dict(_SCALARS[hint])
+    if origin is typing.Literal:
+        return {"enum": list(inner)}
     if origin is list:
         return {"type": "array", "items": _of(inner[0], definitions)}
     if origin is dict:

@@ -1,6 +1,6 @@
 """Strict JSON for plain dataclasses: every key must be there, no other key may be, and every type must fit.
 
-Supported field types: str, int, float, bool, None, unions of these, list[T], dict[str, str] and nested dataclasses.
+Supported field types: str, int, float, bool, None, Literal, unions of these, list[T], dict[str, str] and nested dataclasses.
 JSON knows no infinity: a float that is not finite is written as the string "inf", "-inf" or "nan", and read back so.
 
 >>> from dataclasses import dataclass
@@ -24,10 +24,8 @@ from functools import cache
 from typing import Any
 
 from v2g_bench.errors import BenchError
-from v2g_bench.inputs.ranges import Within, shown
+from v2g_bench.inputs.ranges import ANYTHING, Within, shown
 
-ANYTHING = Within(-math.inf, math.inf)
-"""Also what could not be told ("nan"), as in a value that a meter did not have."""
 _NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 T = typing.TypeVar("T")
 
@@ -104,6 +102,8 @@ def _value(hint: Any, data: Any, where: str, path: str) -> Any:
             return None
         (rest,) = [arg for arg in typing.get_args(hint) if arg is not type(None)]
         return _value(rest, data, where, path)
+    if origin is typing.Literal and data in typing.get_args(hint):
+        return data
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), data, where, path)
     return _scalar(hint, data, where, path)

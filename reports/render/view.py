@@ -4,7 +4,6 @@ Everything is str, bool, list or dict. Text is as the run wrote it; each output 
 """
 
 import hashlib
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from v2g_bench.reports.render.statements import (
 
 View = dict[str, Any]
 _YES_NO = {"True": "yes", "False": "no"}
-# Which instruments a basis rests on (`v2g_bench.evidence.basis`); a latency is the digitizer's.
+# Which instruments a kind of evidence rests on (`v2g_bench.evidence.record`).
 _PARTS_OF = {
     **dict.fromkeys(("latency", "least share", "discharge", "charge"), ("meters.dc_current",)),
     **dict.fromkeys(("mean", "share"), ("meters.ac_power",)),
@@ -233,14 +232,8 @@ def _rule(run: Run, m: Measurement) -> str:
 
 
 def _instruments(run: Run, m: Measurement) -> str:
-    """The instruments that the measurement was made with, as far as its basis or its waveforms show."""
-    try:
-        kind = json.loads(m.basis)["kind"] if m.basis else ""
-    except (ValueError, LookupError, TypeError):
-        kind = ""
-    if any(trial.t0_s is not None for trial in m.trials):
-        kind = "latency"
-    parts = _PARTS_OF.get(kind, ())
+    """The instruments that the measurement was made with, as far as its evidence or its waveforms show."""
+    parts = _PARTS_OF.get(m.kind, ())
     return "; ".join(f"{i.part}, {i.identity}" for i in run.instruments if i.part in parts)
 
 

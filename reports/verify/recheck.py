@@ -1,23 +1,25 @@
 """Recomputes every verdict of a run: latencies here, from their waveforms, with every t0 looked for in the capture; all
 others in `rejudge`.
 
-The only part of the reports that uses the bench's own mathematics (`audit`): a report is read without the bench, and
-verified with it.
+The only part of the reports that uses the bench's own mathematics (`evidence.compute`): a report is read without the
+bench, and verified with it.
 """
 
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
-from v2g_bench.errors import BenchError
-from v2g_bench.evidence.basis import Again
-from v2g_bench.evidence.latency import MS, SAME_S, T0Again, latency_again, marks_of
-from v2g_bench.metrology.decision import RuleKind
+from v2g_bench.evidence.capture import SAME_S, CaptureSearch
+from v2g_bench.evidence.compute import MS, recomputed_latency
+from v2g_bench.evidence.reading import Latency
+from v2g_bench.evidence.record import Evidence
+from v2g_bench.metrology.decision import DecisionRule, Limits, RuleKind
 from v2g_bench.reports.model.findings import CAPTURE, DATABASE, ROLES, Verification
 from v2g_bench.reports.model.run import Measurement, Run, Trial
-from v2g_bench.reports.model.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS, worst
+from v2g_bench.reports.model.verdicts import ERROR, INCONCLUSIVE, PASS, worst
 from v2g_bench.reports.verify.rejudge import SAME_SHARE_OF_U, WAVEFORM, rejudge
+from v2g_bench.reports.verify.waveform_file import WaveformFile
 
 
 def recheck(folder: Path, run: Run, result: Verification) -> None:
@@ -29,9 +31,10 @@ def recheck(folder: Path, run: Run, result: Verification) -> None:
     if rule not in get_args(RuleKind) or not _is_number(fraction):
         result.wrong("verdict", "results.json", "does not say by which rule and threshold it was judged")
         return
-    rejudge(folder, run, {id(m) for _, m in timed}, result)
+    rule = cast(RuleKind, rule)
+    rejudge(folder, run, rule, {id(m) for _, m in timed}, result)
     if timed:
-        _latencies(folder, timed, cast(RuleKind, rule), float(fraction), result)
+        _latencies(folder, timed, rule, float(fraction), result)
     told = Counter(how for _, how in result.verdicts)
     result.done.append(
         "verdicts recomputed: " + (", ".join(f"{told[how]} from {how}" for how in sorted(told)) or "none")
@@ -45,36 +48,35 @@ def recheck(folder: Path, run: Run, result: Verification) -> None:
 def _latencies(
     folder: Path, timed: list[tuple[str, Measurement]], rule: RuleKind, fraction: float, result: Verification
 ) -> None:
-    done, kept = 0, []
+    searched: list[tuple[str, Trial, Evidence]] = []
     for nodeid, measurement in timed:
-        again: list[tuple[Trial, Again]] = []
+        found: list[tuple[Trial, Latency]] = []
         limit_ms = measurement.limit_high
         for trial in measurement.trials:
             where = f"{nodeid} trial {trial.index} ({trial.waveform})"
             try:
-                marks = _marks(folder, trial)
-                found = latency_again(marks)
+                file = WaveformFile.load(folder, trial.waveform or "")
+                evidence = trial.evidence or file.evidence()
+                latency = recomputed_latency(evidence, file.waveform())
+                drawn_ms = MS * (file.mark("limit_s") - file.mark("t0_s"))
             except Exception as error:  # noqa: BLE001  (a damaged file makes its readers fail in ways of their own)
                 result.wrong("verdict", where, f"cannot be recomputed: {error}")
                 continue
-            if not math.isclose(float(marks["fraction"]), fraction):
-                result.wrong(
-                    "verdict", where, f"was judged at {float(marks['fraction']):g}, the rig states {fraction:g}"
-                )
-            drawn_ms = MS * (float(marks["limit_s"]) - float(marks["t0_s"]))
+            used = evidence.fall.fraction if evidence.fall else math.nan
+            if not math.isclose(used, fraction):
+                result.wrong("verdict", where, f"was judged at {used:g}, the rig states {fraction:g}")
             limit_ms = drawn_ms if limit_ms is None else limit_ms  # a measurement without a value states no limit
             if abs(limit_ms - drawn_ms) > 1e-3:
                 result.wrong(
                     "verdict", where, f"was recorded against {drawn_ms:g} ms and judged against {limit_ms:g} ms"
                 )
-            _compare(trial, marks, found, where, result)
-            again.append((trial, found))
-            kept.append((where, trial, marks))
-            done += 1
-        _judge(nodeid, measurement, again, rule, limit_ms, result)
+            _compare(trial, file.mark("t0_s"), latency, where, result)
+            found.append((trial, latency))
+            searched.append((where, trial, evidence))
+        _judge(nodeid, measurement, found, rule, limit_ms, result)
         result.verdicts.append((f"{nodeid} {measurement.name}", WAVEFORM))
-    result.done.append(f"{done} latencies recomputed from their waveforms, by the {rule} rule")
-    _t0(folder, kept, result)
+    result.done.append(f"{len(searched)} latencies recomputed from their waveforms, by the {rule} rule")
+    _t0(folder, searched, result)
 
 
 def _is_latency(m: Measurement) -> bool:
@@ -88,78 +90,74 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _marks(folder: Path, trial: Trial) -> dict[str, Any]:
-    path = Path(trial.waveform or "")
-    if not trial.waveform or path.is_absolute() or ".." in path.parts:
-        raise BenchError(str(trial.waveform), "a waveform must lie inside the run folder")
-    return marks_of(folder / path)
-
-
-def _compare(trial: Trial, marks: dict[str, Any], found: Again, where: str, result: Verification) -> None:
-    """One trial's own numbers."""
-    if trial.t0_s != float(marks["t0_s"]):
+def _compare(trial: Trial, drawn_t0_s: float, latency: Latency, where: str, result: Verification) -> None:
+    """One trial's own numbers. drawn_t0_s: t0 as the waveform's file marks it."""
+    if trial.t0_s != drawn_t0_s:
+        result.wrong("t0", where, f"results.json says t0 = {trial.t0_s} s, the waveform's file {drawn_t0_s} s")
+    if trial.t0_s != latency.t0_s:
+        result.wrong("t0", where, f"results.json says t0 = {trial.t0_s} s, its evidence {latency.t0_s} s")
+    if (trial.value is None) != (latency.value is None):
         result.wrong(
-            "t0", where, f"results.json says t0 = {trial.t0_s} s, the waveform's file {float(marks['t0_s'])} s"
-        )
-    if (trial.value is None) != (found.value is None):
-        result.wrong(
-            "verdict", where, f"results.json says {trial.value} ms, recomputed: {found.value} ms {found.failed}"
+            "verdict", where, f"results.json says {trial.value} ms, recomputed: {latency.value} ms {latency.failed}"
         )
         return
-    if trial.value is None or found.value is None:
+    if trial.value is None or latency.value is None:
         return
-    room = SAME_SHARE_OF_U * (found.uncertainty.expanded if found.uncertainty else 0.0)
-    pairs = [("value", trial.value, found.value)]
-    if found.uncertainty is not None:
-        pairs.append(("U", trial.expanded or 0.0, found.uncertainty.expanded))
-    if trial.t1_s is not None and found.t1_s is not None:
-        pairs.append(("t1", MS * (trial.t1_s - float(marks["t0_s"])), MS * (found.t1_s - float(marks["t0_s"]))))
-    for name, said, now in pairs:
-        if not abs(said - now) <= room:
-            result.wrong("verdict", where, f"{name}: results.json says {said:.6g} ms, recomputed {now:.6g} ms")
+    uncertainty = latency.uncertainty
+    room = SAME_SHARE_OF_U * (uncertainty.expanded if uncertainty else 0.0)
+    pairs = [("value", trial.value, latency.value)]
+    if uncertainty is not None:
+        pairs.append(("U", trial.expanded or 0.0, uncertainty.expanded))
+    if trial.t1_s is not None and latency.t1_s is not None:
+        pairs.append(("t1", MS * (trial.t1_s - drawn_t0_s), MS * (latency.t1_s - drawn_t0_s)))
+    for name, stated, now in pairs:
+        if not abs(stated - now) <= room:
+            result.wrong("verdict", where, f"{name}: results.json says {stated:.6g} ms, recomputed {now:.6g} ms")
 
 
 def _judge(
     nodeid: str,
     m: Measurement,
-    again: list[tuple[Trial, Again]],
-    rule: Any,
+    found: list[tuple[Trial, Latency]],
+    rule: RuleKind,
     limit_ms: float | None,
     result: Verification,
 ) -> None:
     """The measurement's verdict is the worst of its judged trials; INCONCLUSIVE or ERROR may have other reasons too."""
-    judged = [found for trial, found in again if not trial.void]
+    judged = [latency for trial, latency in found if not trial.void]
     if not judged or limit_ms is None:
         fits = m.verdict in (INCONCLUSIVE, ERROR)
         now = INCONCLUSIVE
     else:
-        now = worst(FAIL if found.failed else str(found.verdict(rule, limit_ms)) for found in judged)
+        limits = Limits(high=limit_ms, unit="ms")
+        now = worst(str(latency.judged(DecisionRule(rule), limits).verdict) for latency in judged)
         fits = m.verdict == now or (m.verdict in (INCONCLUSIVE, ERROR) and now == PASS)
     if not fits:
         result.wrong("verdict", f"{nodeid} {m.name}", f"results.json says {m.verdict}, recomputed: {now}")
 
 
-def _t0(folder: Path, kept: list[tuple[str, Trial, dict[str, Any]]], result: Verification) -> None:
+def _t0(folder: Path, searched: list[tuple[str, Trial, Evidence]], result: Verification) -> None:
     """Each t0 against the first frame in the capture that carries what the fault had to show."""
     missing = [name for name in (CAPTURE, DATABASE, ROLES) if not (folder / name).is_file()]
     if missing:
         result.notes.append(f"t0 was not looked for: the folder has no {', '.join(missing)}")
         return
     try:
-        found = T0Again(folder / CAPTURE, folder / DATABASE, folder / ROLES).t0_s([marks for _, _, marks in kept])
+        capture = CaptureSearch(folder / CAPTURE, folder / DATABASE, folder / ROLES)
+        found = capture.t0_s([evidence for _, _, evidence in searched])
     except Exception as error:  # noqa: BLE001  (as above)
         result.wrong("t0", CAPTURE, f"cannot be read: {error}")
         return
-    said: Counter[str] = Counter()
-    for (where, trial, _), t0_s in zip(kept, found, strict=True):
+    counted: Counter[str] = Counter()
+    for (where, trial, _), t0_s in zip(searched, found, strict=True):
         if t0_s is None:
             result.wrong("t0", where, "no frame in the capture carries what was taken as t0")
         elif math.isnan(t0_s):
-            said["not on a single frame"] += 1
+            counted["not on a single frame"] += 1
         elif trial.t0_s is None or abs(trial.t0_s - t0_s) > SAME_S:
             result.wrong("t0", where, f"results.json says {trial.t0_s} s, the first such frame came at {t0_s:.6f} s")
         else:
-            said["the first frame"] += 1
-    result.done.append(f"{said['the first frame']} t0 found in the capture")
-    if said["not on a single frame"]:
-        result.notes.append(f"{said['not on a single frame']} t0 of disturbances that no single frame carries")
+            counted["the first frame"] += 1
+    result.done.append(f"{counted['the first frame']} t0 found in the capture")
+    if counted["not on a single frame"]:
+        result.notes.append(f"{counted['not on a single frame']} t0 of disturbances that no single frame carries")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from v2g_bench.evidence.record import Kind
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Run, load
 from v2g_bench.reports.verify.recheck import recheck
@@ -58,7 +59,7 @@ def test_every_verdict_of_a_certification_is_recomputed(folder):
     assert sorted(where for where, _ in result.verdicts) == sorted(f"{node} {m.name}" for node, m in measurements(run))
     how = [found for _, found in result.verdicts]
     assert {WAVEFORM, READINGS, LOG, FIGURES} == set(how)
-    observed = [m for _, m in measurements(run) if '"kind": "observed"' in m.basis]
+    observed = [m for _, m in measurements(run) if m.kind == Kind.OBSERVED]
     assert how.count(FIGURES) == len(observed), "only what was merely seen has no raw data behind it"
 
 

@@ -2,7 +2,7 @@
 
     with bench.at_power(-3000), bench.recording() as trace:
         with bench.inject(OverTemperature(cell=17, to_c=45.5)) as fault:
-            isolation = trace.isolation(after=fault.on_bus)
+            latency = trace.isolation(after=fault.on_bus)
 
 Whatever a block changed is put back when the block is left, also when it is left by an error.
 """
@@ -18,19 +18,19 @@ import numpy as np
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.errors import NotApplicable as NotApplicable  # the plugin and tests look for it here
-from v2g_bench.evidence.basis import REPEATABILITY, mean_of, stated
+from v2g_bench.evidence.reading import Reading
+from v2g_bench.evidence.record import mean_of, stated
 from v2g_bench.faults import BusWindow, Fault
 from v2g_bench.faults.base import HEALTHY
 from v2g_bench.inverter.server_faults import ServerFault
-from v2g_bench.metrology.budget import Budget, Component
+from v2g_bench.metrology.budget import Budget, Component, Term
 from v2g_bench.rig.dut.controller import Controller, Reply
 from v2g_bench.rig.file.model import Judging, Rig
 from v2g_bench.rig.measuring.command_lines import NoStart, Operator
 from v2g_bench.rig.measuring.cross_check import Witnesses
 from v2g_bench.rig.measuring.injection import Active, Injector
-from v2g_bench.rig.measuring.reading import Reading
 from v2g_bench.rig.measuring.sources import Sources, by_bms, by_inverter
-from v2g_bench.rig.measuring.trace import RATE_HZ, Trace
+from v2g_bench.rig.measuring.trace import RATE_HZ, Known, Span, Trace
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.timing import Stamp
 from v2g_bench.rig.parts.traffic import protection, window
@@ -150,15 +150,13 @@ class Bench:
         return Trace(
             self._parts.digitizer,
             self._parts.sync,
-            self.clock,
-            rate_hz=rate_hz,
-            before_s=before_s,
-            after_s=after_s,
-            fraction=self.judging.isolation_fraction,
-            ripple_hz=self.rig.inverter.ripple_hz,
-            seen=seen,
-            calibrated=self._parts.calibrated("dc_current"),
-            doubt=lambda: self.sources.doubt("DC current"),
+            Span(rate_hz, before_s, after_s, seen),
+            Known(
+                self.judging.isolation_fraction,
+                self.rig.inverter.ripple_hz,
+                self._parts.calibrated("dc_current"),
+                doubt=lambda: self.sources.doubt("DC current"),
+            ),
             hold=self._parts.capture.hold,
         )
 
@@ -239,16 +237,16 @@ class Bench:
         self._witnesses.weigh(mean_w)
         limit_w, source = self._parts.analyzer.power_accuracy(mean_w)
         parts = [
-            Component.of_samples(REPEATABILITY, readings, source=f"{AC_READINGS} readings"),
+            Component.of_samples(Term.REPEATABILITY, readings, source=f"{AC_READINGS} readings"),
             Component.rectangular("accuracy", limit_w, source=source),
             *self._parts.calibrated("ac_power").components(mean_w),
         ]
         budget = Budget("AC power", "W", parts)
-        power = Reading("AC power", mean_w, "W", budget, basis=mean_of(readings, budget))
+        power = Reading("AC power", mean_w, "W", budget, evidence=mean_of(readings, budget.components))
         self.sources.at_the_terminals(replace(power, quantity="AC power by the analyzer"), before, after, beside)
         if doubt := self.sources.doubt("AC power"):
             budget = Budget("AC power", "W", [*parts, *doubt])
-            power = replace(power, budget=budget, basis=mean_of(readings, budget))
+            power = replace(power, budget=budget, evidence=mean_of(readings, budget.components))
         return power
 
     def pack_power(self, over_s: float = 0.1) -> Reading:
@@ -269,7 +267,7 @@ class Bench:
         ]
         budget = Budget("DC power", "W", parts)
         value_w = current.value * volts
-        return Reading("DC power", value_w, "W", budget, basis=stated(value_w, budget))
+        return Reading("DC power", value_w, "W", budget, evidence=stated(value_w, parts))
 
     def bms_current(self) -> Reading:
         """The pack's current as the BMS reports it (A, charge positive)."""

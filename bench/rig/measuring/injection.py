@@ -4,13 +4,13 @@ The timestamp of the frame that first carries the fault is t0 of the measurement
 moment at which the fault was requested.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from v2g_bench.errors import BenchError, NotApplicable
+from v2g_bench.evidence.record import Shown
 from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation, WireFault
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.timing import Stamp
@@ -20,6 +20,7 @@ READBACK_S = 5.0
 HEALTHY_S = 3.0
 POLL_S = 0.01
 BEFORE_S = 1.0  # of the bus before a fault: a silence counts from the last frame
+SILENCE = Shown(silence=True)
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ class Injector:
         )
         if frame is None:
             raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
-        known = {role: before[role] for role in roles if role in before}
-        shown = json.dumps({**asdict(expected), "before": known, "asked_s": asked_s})
+        known = {role: float(before[role]) for role in roles if role in before}
+        shown = Shown(**asdict(expected), before=known, asked_s=asked_s)
         return replace(self._parts.stamp(frame.stamp_s), shown=shown)
 
     def _wire_proof(self, fault: Fault, expected: WireExpectation, before: dict[str, Any], until_s: float) -> Stamp:
@@ -136,7 +137,7 @@ class Injector:
         heard = bms_frames(parts.db, parts.capture.frames(since_s=until_s - 2 * READBACK_S))
         if not len(heard):
             raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
-        return replace(parts.stamp(float(heard.stamp_s[-1]) + 1e-6), shown='{"silence": true}')
+        return replace(parts.stamp(float(heard.stamp_s[-1]) + 1e-6), shown=SILENCE)
 
     def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Stamp:
         """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""
@@ -155,9 +156,7 @@ class Injector:
                 started_s = float(heard.stamp_s[-1]) + 1e-6
             seen = window(parts.db, columns, started_s, max(started_s, now_s))
             if expected.met_by(seen):
-                return replace(
-                    parts.stamp(started_s), shown='{"silence": true}' if isinstance(fault, BmsSilence) else ""
-                )
+                return replace(parts.stamp(started_s), shown=SILENCE if isinstance(fault, BmsSilence) else None)
         raise BenchError(
             f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}", f"what was seen: {seen}"
         )

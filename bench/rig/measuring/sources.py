@@ -25,14 +25,14 @@ import numpy as np
 
 from v2g_bench.can.columns import Columns
 from v2g_bench.can.trace import signal
-from v2g_bench.evidence.basis import stated
+from v2g_bench.evidence.reading import Reading
+from v2g_bench.evidence.record import stated
 from v2g_bench.instruments.protocols import PowerReading
 from v2g_bench.inverter.port import InverterReading
 from v2g_bench.metrology.agree import agree, e_n
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.file.model import Rig
-from v2g_bench.rig.measuring.reading import Reading
 from v2g_bench.rig.parts.protocol import Parts
 
 BMS_WITNESSES = ("pack_current", "pack_voltage", "soc")
@@ -224,4 +224,4 @@ def _reading(
 ) -> Reading:
     name = f"{quantity} by the {by}"
     budget = Budget(name, unit, [Component.rectangular("accuracy", limit, source=source), *more])
-    return Reading(name, value, unit, budget, basis=stated(value, budget))
+    return Reading(name, value, unit, budget, evidence=stated(value, budget.components))

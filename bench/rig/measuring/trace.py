@@ -13,16 +13,16 @@ from typing import Any, cast
 import numpy as np
 
 from v2g_bench.can.columns import Columns, Held, nothing_held
-from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
-from v2g_bench.evidence.basis import GAIN, NOISE, ZERO, of_waveform, stated
+from v2g_bench.evidence.compute import latency_of, of_share
+from v2g_bench.evidence.reading import Latency, Reading
+from v2g_bench.evidence.record import Evidence, Fall, Kind, stated
 from v2g_bench.instruments.protocols import CurrentDigitizer
-from v2g_bench.metrology.budget import Budget, Component
-from v2g_bench.metrology.crossing import Crossing, NoCrossing, NoCurrent, RecordTooShort, Undecided, isolation
+from v2g_bench.metrology.budget import Budget, Component, Term
+from v2g_bench.metrology.crossing import Crossing
 from v2g_bench.metrology.extremes import least_mean, least_share, turned
 from v2g_bench.metrology.latency import TERMS, ClockLink, RecordTiming, latency_budget
 from v2g_bench.metrology.waveform import Waveform
-from v2g_bench.rig.measuring.reading import Reading
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.parts.timing import Edge, Stamp, SyncLine
 
@@ -31,28 +31,27 @@ BESIDE_S = 0.1  # of the bus before and after the samples: a digitizer may take 
 
 
 @dataclass(frozen=True)
-class Latency:
-    """From t0 (the frame on the bus) to t1 (the current gone), as measured.
+class Span:
+    """What the digitizer records around the sync line's edge. seen: the edge shows in the samples too, where it can."""
 
-    reading: the latency in ms; its value is None where the current never went, which `failed` says, or where the bench
-    could not tell (`unclear`). waveform: what the digitizer saw; before_a: mean current before the fault.
-    """
-
-    reading: Reading
-    t0: Stamp
-    t1_s: float | None
-    waveform: Waveform
-    before_a: float | None
-    threshold_a: float | None
-    failed: str = ""
-    unclear: str = ""
+    rate_hz: float = RATE_HZ
+    before_s: float = 0.05
+    after_s: float = 0.35
+    seen: bool = False
 
 
 @dataclass(frozen=True)
-class Isolation:
-    """Whether and when the pack was isolated."""
+class Known:
+    """What the rig knows of its DC current.
 
-    latency: Latency
+    fraction: of the current before, below which it counts as gone; ripple_hz: of the power stage, where known; doubt: the
+    components that sources which disagree add.
+    """
+
+    fraction: float = 0.05
+    ripple_hz: float | None = None
+    calibrated: Calibrated = UNCALIBRATED
+    doubt: Callable[[], list[Component]] = list
 
 
 class Trace:
@@ -62,31 +61,23 @@ class Trace:
         self,
         digitizer: CurrentDigitizer,
         sync: SyncLine,
-        clock: Clock,
+        span: Span | None = None,
+        known: Known | None = None,
         *,
-        rate_hz: float = RATE_HZ,
-        before_s: float = 0.05,
-        after_s: float = 0.35,
-        fraction: float = 0.05,
-        ripple_hz: float | None = None,
-        seen: bool = False,
-        calibrated: Calibrated = UNCALIBRATED,
-        doubt: Callable[[], list[Component]] = list,
         hold: Callable[[float, float], Held] = nothing_held,
     ) -> None:
-        self._seen, self._calibrated, self._doubt = seen, calibrated, doubt
-        self._digitizer, self._sync, self._clock = digitizer, sync, clock
-        self._rate_hz, self._before_s, self._after_s = rate_hz, before_s, after_s
-        self._fraction, self._ripple_hz = fraction, ripple_hz
+        self._digitizer, self._sync = digitizer, sync
+        self._span, self._known = span or Span(), known or Known()
         self._hold, self._held = hold, nothing_held()
         self._edge: Edge | None = None
         self._waveform: Waveform | None = None
 
     def __enter__(self) -> "Trace":
-        self._digitizer.arm(sample_rate_hz=self._rate_hz, before_s=self._before_s, after_s=self._after_s)
-        self._edge = self._sync.pulse(seen=self._seen)
+        span = self._span
+        self._digitizer.arm(sample_rate_hz=span.rate_hz, before_s=span.before_s, after_s=span.after_s)
+        self._edge = self._sync.pulse(seen=span.seen)
         self._held = self._hold(
-            self._edge.time_s - self._before_s - BESIDE_S, self._edge.time_s + self._after_s + BESIDE_S
+            self._edge.time_s - span.before_s - BESIDE_S, self._edge.time_s + span.after_s + BESIDE_S
         )
         return self
 
@@ -122,21 +113,21 @@ class Trace:
         """Wait until all samples are there, for a trace that is judged after its block."""
         self.waveform  # noqa: B018
 
-    def isolation(self, after: Stamp) -> Isolation:
-        """When the current fell below the rig's fraction of its value before `after`, and stayed there."""
-        waveform = self.waveform
-        try:
-            crossing = isolation(waveform, after.time_s, self._fraction, self._ripple_hz)
-        except (NoCurrent, RecordTooShort, Undecided) as error:
-            return self._none(after, unclear=str(error))
-        except NoCrossing as error:  # it never went, or it came back
-            return self._none(after, failed=str(error))
-        budget = self._budget(crossing, after)
-        if lacking := set(TERMS) - {part.name for part in budget.components}:
-            raise BenchError("budget of the latency", f"lacks {', '.join(sorted(lacking))}", "it would be too small")
-        value_ms = 1000.0 * (crossing.time_s - after.time_s)
-        reading = Reading("time to isolation", value_ms, "ms", budget)
-        return Isolation(Latency(reading, after, crossing.time_s, waveform, crossing.before, crossing.level))
+    def isolation(self, after: Stamp) -> Latency:
+        """From `after` until the current is below the rig's fraction of its value before, and stays there."""
+        fall = Fall(
+            t0_s=after.time_s, fraction=self._known.fraction, ripple_hz=self._known.ripple_hz, shown=after.shown
+        )
+
+        def components(crossing: Crossing) -> list[Component]:
+            parts = self._budget(crossing, after).components
+            if lacking := set(TERMS) - {part.name for part in parts}:
+                raise BenchError(
+                    "budget of the latency", f"lacks {', '.join(sorted(lacking))}", "it would be too small"
+                )
+            return list(parts)
+
+        return latency_of(fall, self.waveform, components, after.source)
 
     def least_share(self, since: Stamp) -> Reading:
         """The smallest current from `since` to the end, in % of that before, in the direction it flowed before.
@@ -148,14 +139,12 @@ class Trace:
         if found is None:
             return Reading(name, None, "%", None, "no current flowed before the fault")
         timing = self._digitizer.timing()
-        of_zero = found.per_ampere_pct * abs(1 - found.share_pct / 100.0)
         parts = [
-            Component(NOISE, "normal", found.u_a, found.per_ampere_pct, source="2 ms means before the fault", unit="A"),
-            Component.rectangular(ZERO, timing.offset_a, of_zero, timing.source, "A"),
+            of_share(Component(Term.NOISE, "normal", 0.0, source="2 ms means before the fault", unit="A"), found),
+            of_share(Component.rectangular(Term.ZERO, timing.offset_a, source=timing.source, unit="A"), found),
         ]
-        budget = Budget(name, "%", parts)
-        basis = of_waveform("least share", budget, since_s=since.time_s)
-        return Reading(name, found.share_pct, "%", budget, basis=basis, record=self.waveform)
+        evidence = Evidence(kind=Kind.LEAST_SHARE, since_s=since.time_s, components=parts)
+        return Reading(name, found.share_pct, "%", Budget(name, "%", parts), evidence=evidence, record=self.waveform)
 
     def accuracy(self) -> tuple[float, float, str]:
         """Half-widths of its zero (A) and of its gain, and where they come from."""
@@ -164,11 +153,11 @@ class Trace:
 
     def worst_discharge(self) -> Reading:
         """The largest discharge current (A, positive) anywhere in the recording."""
-        return self._worst("discharge", self.waveform)
+        return self._worst(Kind.DISCHARGE, self.waveform)
 
     def worst_charge(self) -> Reading:
         """The largest charge current (A, positive) anywhere in the recording."""
-        return self._worst("charge", turned(self.waveform))
+        return self._worst(Kind.CHARGE, turned(self.waveform))
 
     def mean(self) -> Reading:
         """The mean current of the recording (A, charge positive)."""
@@ -177,24 +166,25 @@ class Trace:
     def of(self, name: str, value_a: float, part: Waveform) -> Reading:
         """A current (A) that stands for this part of the recording, with the digitizer's accuracy."""
         noise_a = float(np.std(part.samples)) / len(part.samples) ** 0.5
-        noise = Component(NOISE, "normal", noise_a, source="this recording")
-        budget = Budget(name, "A", [noise, *self._accuracy(value_a)])
-        return Reading(name, value_a, "A", budget, basis=stated(value_a, budget))
+        parts = [self._noise(noise_a), *self._accuracy(value_a)]
+        return Reading(name, value_a, "A", Budget(name, "A", parts), evidence=stated(value_a, parts))
 
-    def _worst(self, kind: str, waveform: Waveform) -> Reading:
-        worst = least_mean(waveform)
-        noise = Component(NOISE, "normal", worst.u, source="this recording")
-        name = f"{kind} current"
-        budget = Budget(name, "A", [noise, *self._accuracy(worst.value)])
-        return Reading(name, -worst.value, "A", budget, basis=of_waveform(kind, budget), record=self.waveform)
+    def _worst(self, kind: Kind, waveform: Waveform) -> Reading:
+        worst, name = least_mean(waveform), f"{kind} current"
+        parts = [self._noise(worst.u), *self._accuracy(worst.value)]
+        evidence = Evidence(kind=kind, components=parts)
+        return Reading(name, -worst.value, "A", Budget(name, "A", parts), evidence=evidence, record=self.waveform)
+
+    def _noise(self, noise_a: float) -> Component:
+        return Component(Term.NOISE, "normal", noise_a, source="this recording")
 
     def _accuracy(self, value_a: float) -> list[Component]:
         timing = self._digitizer.timing()
         return [
-            Component.rectangular(ZERO, timing.offset_a, source=timing.source),
-            Component.rectangular(GAIN, timing.gain_rel * abs(value_a), source=timing.source),
-            *self._calibrated.components(value_a),
-            *self._doubt(),
+            Component.rectangular(Term.ZERO, timing.offset_a, source=timing.source),
+            Component.rectangular(Term.GAIN, timing.gain_rel * abs(value_a), source=timing.source),
+            *self._known.calibrated.components(value_a),
+            *self._known.doubt(),
         ]
 
     def _budget(self, crossing: Crossing, after: Stamp) -> Budget:
@@ -207,12 +197,8 @@ class Trace:
             since_trigger_s=crossing.time_s - edge.time_s,
             stamp_half_width_s=after.half_width_s,
             stamp_source=after.source,
-            calibration=self._calibrated.timing,
+            calibration=self._known.calibrated.timing,
         )
-
-    def _none(self, after: Stamp, failed: str = "", unclear: str = "") -> Isolation:
-        reading = Reading("time to isolation", None, "ms", None, failed or unclear)
-        return Isolation(Latency(reading, after, None, self.waveform, None, None, failed, unclear))
 
 
 def save(path: Path, waveform: Waveform, **marks: float | str) -> None:

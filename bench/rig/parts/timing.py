@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from v2g_bench.evidence.record import Shown
+
 
 @dataclass(frozen=True)
 class Stamp:
     """When something was on the bus (bench clock, s). half_width_s: of a rectangle around it; source: what stamped it;
-    shown: what the frame had to show, as JSON for whoever looks for it again in the capture (see `audit`).
+    shown: what the bus had to show then, for whoever looks for it in the capture; None where no single frame shows it.
     """
 
     time_s: float
     half_width_s: float
     source: str
-    shown: str = ""
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from v2g_bench.metrology.budget import Uncertainty
-from v2g_bench.metrology.decision import DecisionRule
+from v2g_bench.metrology.decision import DecisionRule, Limits
 from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.qualification.run import DELAYS_MS
 from v2g_bench.qualification.score import Outcome, score
@@ -24,7 +24,7 @@ def outcomes(bias_ms=0.0, sd_ms=0.05, expanded_ms=0.2, seed=1):
         for _ in range(EACH):
             true_ms = delay_ms + LAG_MS + rng.uniform(-0.1, 0.1)
             measured_ms = true_ms + bias_ms + rng.gauss(0.0, sd_ms)
-            decision = DecisionRule().decide(measured_ms, Uncertainty.of(expanded_ms / 2), upper=50.0, unit="ms")
+            decision = DecisionRule().decide(measured_ms, Uncertainty.of(expanded_ms / 2), Limits(high=50.0, unit="ms"))
             found.append(
                 Outcome(
                     delay_ms=delay_ms,

@@ -1,4 +1,7 @@
-"""A small run whose verdicts can be recomputed: waveforms with their basis, a capture, the database and the roles."""
+"""A small run whose verdicts can be recomputed: waveforms, evidence, a capture, the database and the roles.
+
+`schema=2` makes the same run as the bench wrote it before: see `v2g_bench.evidence.schema2`.
+"""
 
 import dataclasses
 import importlib.util
@@ -8,15 +11,20 @@ import sys
 import tomllib
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import can
 import numpy as np
 
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.evidence import latency as audit
-from v2g_bench.evidence.basis import Again
-from v2g_bench.metrology.budget import Budget, Component
+from v2g_bench.evidence.compute import recomputed_latency
+from v2g_bench.evidence.reading import Latency
+from v2g_bench.evidence.record import Evidence, Fall, Kind, Shown
+from v2g_bench.metrology.component import Component, Term
+from v2g_bench.metrology.decision import DecisionRule, Limits
+from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.reports.model.run import (
+    SCHEMA,
     Controller,
     Instrument,
     Measurement,
@@ -32,7 +40,9 @@ LIMIT_MS, FRACTION, HOT_C = 50.0, 0.05, 45.5
 NODE = "tests/conformance/safety/test_hot.py::test_hot_cell"
 
 
-def kept_run(folder: Path, latencies_ms: tuple[float, ...] = (23.0, 24.5), *, silence: bool = False) -> Run:
+def kept_run(
+    folder: Path, latencies_ms: tuple[float, ...] = (23.0, 24.5), *, silence: bool = False, schema: int = SCHEMA
+) -> Run:
     """The run, with its evidence in `folder`; nothing of the report is written. t0 of trial n is 1000 + n (s)."""
     spec = importlib.util.spec_from_file_location("kept_sample", Path(__file__).with_name("sample.py"))
     sample = importlib.util.module_from_spec(spec)
@@ -44,22 +54,24 @@ def kept_run(folder: Path, latencies_ms: tuple[float, ...] = (23.0, 24.5), *, si
     for number, latency_ms in enumerate(latencies_ms, 1):
         path = folder / f"waveforms/{number:04d}.npz"
         sample.write_shutdown(path, latency_ms / 1e3, seed=number, falls=np.isfinite(latency_ms))
-        _mark(path, _shown(1000.0 + number, silence=silence))
-        again = audit.latency_again(audit.marks_of(path))
-        found.append(again)
+        evidence = _evidence(1000.0 + number, silence=silence)
+        _mark(path, evidence if schema == 2 else None)
+        latency = recomputed_latency(evidence, waveform_of(path))
+        found.append(latency)
         trials.append(
             Trial(
                 index=number,
-                value=again.value,
-                expanded=again.uncertainty.expanded if again.uncertainty else None,
+                value=latency.value,
+                expanded=latency.uncertainty.expanded if latency.uncertainty else None,
                 t0_s=1000.0 + number,
                 t0_source="kernel stamp",
-                t1_s=again.t1_s,
+                t1_s=latency.t1_s,
                 waveform=f"waveforms/{number:04d}.npz",
-                note=again.failed,
+                note=latency.failed,
+                evidence=None if schema == 2 else evidence,
             )
         )
-    return _run(_measurement(trials, found))
+    return dataclasses.replace(_run(_measurement(trials, found)), schema=schema)
 
 
 def hardware(run: Run) -> Run:
@@ -84,10 +96,39 @@ def hardware(run: Run) -> Run:
     )
 
 
-def _measurement(trials: list[Trial], found: list[Again]) -> Measurement:
-    failed = [again.failed for again in found if again.failed]
+def waveform_of(path: Path) -> Waveform:
+    """The samples in a file."""
+    with np.load(path) as file:
+        return Waveform.of(float(file["start_s"]), float(file["dt_s"]), file["samples"], str(file["unit"]))
+
+
+def basis_of(evidence: Evidence) -> dict[str, Any]:
+    """The same as schema 2 kept it, before it was made JSON text."""
+    parts = {"parts": [dataclasses.asdict(part) | {"dof": str(part.dof)} for part in evidence.components]}
+    basis: dict[str, Any] = {"kind": str(evidence.kind)}
+    if evidence.kind == Kind.SHARE:
+        basis |= dict(zip(("value", "reference"), map(basis_of, evidence.of), strict=False))
+    elif evidence.kind == Kind.WITNESSES:
+        basis |= {"unit": "W", "values": {one.name: basis_of(one) for one in evidence.of}}
+    elif evidence.log is not None:
+        basis |= dataclasses.asdict(evidence.log)
+    elif evidence.kind == Kind.MEAN:
+        basis |= {"samples": evidence.samples} | parts
+    elif evidence.kind == Kind.STATED:
+        basis |= {"value": evidence.value} | parts
+    elif evidence.kind != Kind.OBSERVED:
+        basis |= parts if evidence.since_s is None else parts | {"since_s": evidence.since_s}
+    if evidence.signals:
+        signals = [[one.role, one.value, one.at_s] for one in evidence.signals]
+        basis |= {"signals": signals, "wall_minus_bench_s": evidence.wall_minus_bench_s}
+    return basis
+
+
+def _measurement(trials: list[Trial], found: list[Latency]) -> Measurement:
+    failed = [latency.failed for latency in found if latency.failed]
     slowest = max(trials, key=lambda trial: trial.value or 0.0)
-    verdicts = [str(again.verdict("non-binary", LIMIT_MS)) for again in found]
+    limits = Limits(high=LIMIT_MS, unit="ms")
+    verdicts = [str(latency.judged(DecisionRule(), limits).verdict) for latency in found]
     return Measurement(
         name="time to isolation",
         quantity="time to isolation",
@@ -124,31 +165,39 @@ def _run(measurement: Measurement) -> Run:
     )
 
 
-def _shown(t0_s: float, *, silence: bool) -> str:
-    if silence:
-        return '{"silence": true}'
-    expected = {
-        "role": "cell_temperature_max",
-        "op": ">=",
-        "value": HOT_C,
-        "tolerance": 0.1,
-        "minus": "",
-        "change": False,
-    }
-    return json.dumps({**expected, "before": {"cell_temperature_max": 25.0}, "asked_s": t0_s - 0.1})
+def _evidence(t0_s: float, *, silence: bool) -> Evidence:
+    shown = Shown(
+        role="cell_temperature_max",
+        op=">=",
+        value=HOT_C,
+        tolerance=0.1,
+        before={"cell_temperature_max": 25.0},
+        asked_s=t0_s - 0.1,
+    )
+    return Evidence(
+        kind=Kind.LATENCY,
+        fall=Fall(t0_s=t0_s, fraction=FRACTION, ripple_hz=20_000.0, shown=Shown(silence=True) if silence else shown),
+        components=[
+            Component(Term.CROSSING, "normal", 1e-6, 1e3, unit="s"),
+            Component.rectangular(Term.FRAME_STAMP, 150e-6, 1e3, "kernel", "s"),
+            Component.rectangular(Term.DIGITIZER_ZERO, 0.001, 1.0, "data sheet", "A"),
+        ],
+        wall_minus_bench_s=WALL_S,
+    )
 
 
-def _mark(path: Path, shown: str) -> None:
+def _mark(path: Path, evidence: Evidence | None) -> None:
+    """The samples as a run keeps them; with this evidence in marks, as schema 2 had it."""
     with np.load(path) as file:
         marks = {key: file[key] for key in file.files}
-    parts = [
-        Component(audit.FROM_THE_RECORD, "normal", 1e-6, 1e3, unit="s"),
-        Component.rectangular("frame stamp", 150e-6, 1e3, "kernel", "s"),
-        Component.rectangular(audit.OF_THE_ZERO, 0.001, 1.0, "data sheet", "A"),
-    ]
-    marks |= audit.basis_marks(Budget("time to isolation", "ms", parts), shown, FRACTION, 20_000.0)
-    marks |= {"wall_minus_bench_s": WALL_S, "samples": marks["samples"].astype(np.float32)}
-    np.savez_compressed(path, **marks)
+    if evidence is not None:
+        fall = evidence.fall
+        shown = dataclasses.asdict(fall.shown)
+        silent = shown.pop("silence")
+        marks |= {"fraction": fall.fraction, "ripple_hz": fall.ripple_hz, "wall_minus_bench_s": WALL_S}
+        marks["components"] = json.dumps(basis_of(dataclasses.replace(evidence, kind="discharge"))["parts"])
+        marks["t0_shown"] = '{"silence": true}' if silent else json.dumps(shown)
+    np.savez_compressed(path, **(marks | {"samples": marks["samples"].astype(np.float32)}))
 
 
 def _database(folder: Path) -> None:

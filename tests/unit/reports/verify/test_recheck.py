@@ -4,8 +4,9 @@ import shutil
 import numpy as np
 import pytest
 
+from v2g_bench.evidence.record import Evidence, Kind, Shown
 from v2g_bench.reports.model.findings import Verification
-from v2g_bench.reports.model.run import load
+from v2g_bench.reports.model.run import dump, load
 from v2g_bench.reports.verify.recheck import recheck
 
 
@@ -31,15 +32,53 @@ def run(folder):
     return load(folder / "results.json")
 
 
+def test_a_run_of_schema_2_is_confirmed_and_its_forgery_found(kept, tmp_path):
+    dump(kept.kept_run(tmp_path, schema=2), tmp_path / "results.json")
+    run = load(tmp_path / "results.json")
+    assert run.requirements[0].tests[0].measurements[0].trials[0].evidence is None
+    result = found(tmp_path, run)
+    assert result.ok, result.findings
+    assert "2 t0 found in the capture" in result.done
+    forged = found(tmp_path, with_measurement(run, trial={"value": 22.0}))
+    assert any("value: results.json says 22 ms, recomputed 22.99" in one.text for one in forged.findings)
+
+
+def with_fall(run, **changes):
+    """The first trial's evidence with another fall."""
+    evidence = run.requirements[0].tests[0].measurements[0].trials[0].evidence
+    fall = dataclasses.replace(evidence.fall, **changes)
+    return with_measurement(run, trial={"evidence": dataclasses.replace(evidence, fall=fall)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"t0_s": 1001.001}, "its evidence 1001.001 s"),
+        ({"fraction": 0.1}, "was judged at 0.1, the rig states 0.05"),
+        ({"shown": Shown(role="cell_temperature_max", op=">=", value=99.0)}, "no frame in the capture carries"),
+    ],
+)
+def test_evidence_of_something_else_is_found(folder, run, changes, text):
+    result = found(folder, with_fall(run, **changes))
+    assert any(text in finding.text for finding in result.findings), result.findings
+
+
+@pytest.mark.parametrize("evidence", [None, Evidence(kind=Kind.OBSERVED), Evidence(kind=Kind.LATENCY)])
+def test_a_latency_without_its_evidence_is_found(folder, run, evidence):
+    result = found(folder, with_measurement(run, trial={"evidence": evidence}))
+    assert any("cannot be recomputed" in finding.text for finding in result.findings), result.findings
+
+
 def test_what_was_measured_is_confirmed(folder, run):
     assert found(folder, run).ok
 
 
+@pytest.mark.parametrize("schema", [2, 3])
 @pytest.mark.parametrize(
     ("latencies", "verdict"), [((23.0, 61.0), "FAIL"), ((23.0, float("nan")), "FAIL"), ((49.99,), None)]
 )
-def test_every_verdict_is_confirmed(kept, tmp_path, latencies, verdict):
-    run = kept.kept_run(tmp_path, latencies)
+def test_every_verdict_is_confirmed(kept, tmp_path, latencies, verdict, schema):
+    run = kept.kept_run(tmp_path, latencies, schema=schema)
     assert run.verdict == (verdict or "INCONCLUSIVE")
     result = found(tmp_path, run)
     assert result.ok, result.findings
@@ -101,8 +140,9 @@ def test_a_capture_without_the_hot_frame_is_found(kept, folder, run, monkeypatch
     }
 
 
-def test_silence_begins_with_the_last_frame(kept, tmp_path):
-    run = kept.kept_run(tmp_path, silence=True)
+@pytest.mark.parametrize("schema", [2, 3])
+def test_silence_begins_with_the_last_frame(kept, tmp_path, schema):
+    run = kept.kept_run(tmp_path, silence=True, schema=schema)
     result = found(tmp_path, run)
     assert result.ok
     assert "2 t0 found in the capture" in result.done

@@ -1,6 +1,5 @@
 """A fault counts from the frame that shows it, never from the asking, and it is taken back whatever happens."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +11,7 @@ from v2g_bench.can.values import newest
 from v2g_bench.clock import SimClock
 from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
+from v2g_bench.evidence.record import Shown
 from v2g_bench.faults import (
     BmsSilence,
     DominantShort,
@@ -210,11 +210,10 @@ def test_a_ramp_and_a_phase_are_waited_for(world):
 )
 def test_the_stamp_says_what_the_frame_had_to_show(world, fault, known):
     stamp, asked_s = on_bus(world, fault, 0.2)
-    shown = json.loads(stamp.shown)
-    readback = fault.readback()
-    assert shown["before"] == pytest.approx(known)
-    assert shown["asked_s"] == asked_s
-    assert (shown["role"], shown["op"], shown["value"]) == (readback.role, readback.op, readback.value)
+    shown, readback = stamp.shown, fault.readback()
+    assert shown.before == pytest.approx(known)
+    assert shown.asked_s == asked_s
+    assert (shown.role, shown.op, shown.value) == (readback.role, readback.op, readback.value)
     assert (stamp.half_width_s, stamp.source) == (1e-4, "a stamp")
 
 
@@ -234,7 +233,7 @@ def test_no_more_is_asked_of_a_signal_than_its_counts_can_show(world, monkeypatc
     monkeypatch.setattr(DB, "resolution", lambda role: 0.5)
     world.counts = 0.5
     stamp, _ = on_bus(world, OverTemperature(cell=1, to_c=50.2))  # 50.0 is all that can be sent
-    assert json.loads(stamp.shown)["tolerance"] == 0.25
+    assert stamp.shown.tolerance == 0.25
 
 
 @pytest.mark.parametrize("late_s", [0.0, 0.5])
@@ -246,7 +245,7 @@ def test_a_silence_counts_from_its_last_frame(world, late_s):
     assert stamp.time_s == pytest.approx(last_s, abs=1e-5)
     assert stamps_s[stamps_s > stamp.time_s][0] > last_s + 0.05  # then nothing for as long as the readback asks
     assert last_s == pytest.approx(asked_s + 0.2 + late_s - TICK_S, abs=0.6 * TICK_S)
-    assert json.loads(stamp.shown) == {"silence": True}
+    assert stamp.shown == Shown(silence=True)
     assert world.silences == [True, False]
 
 

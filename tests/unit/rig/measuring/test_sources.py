@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from v2g_bench.clock import SimClock
-from v2g_bench.evidence.basis import again
+from v2g_bench.evidence.compute import recomputed
+from v2g_bench.evidence.reading import Reading
 from v2g_bench.instruments.protocols import PowerReading
 from v2g_bench.inverter.port import InverterReading
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.measuring import sources as sources_module
-from v2g_bench.rig.measuring.reading import Reading
 from v2g_bench.rig.measuring.sources import BMS_WITNESSES, DOUBT, Sources, by_bms, by_inverter, compare
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED
 
@@ -209,8 +209,8 @@ def test_a_disagreement_widens_what_is_read_afterwards(told):
 def test_what_is_told_can_be_computed_again(told):
     of(World(), told).standing(current(), bms=BMS_WITNESSES)
     bms = told[0].readings[1]
-    assert again(bms.basis).value == bms.value
-    assert again(bms.basis).uncertainty.expanded == pytest.approx(bms.uncertainty.expanded)
+    assert recomputed(bms.evidence).value == bms.value
+    assert recomputed(bms.evidence).uncertainty.expanded == pytest.approx(bms.uncertainty.expanded)
 
 
 def during(told, monkeypatch, meter_a, bms_a):

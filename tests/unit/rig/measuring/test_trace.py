@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from v2g_bench.can.columns import FrameStore
-from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.instruments.protocols import DigitizerTiming
 from v2g_bench.metrology.waveform import Waveform
@@ -49,14 +48,14 @@ def current(*pieces):
 
 
 def recorded(*pieces):
-    return Trace(FakeDigitizer(current(*pieces)), FakeSync(), SimClock(100.0))
+    return Trace(FakeDigitizer(current(*pieces)), FakeSync())
 
 
 def test_a_current_that_goes_has_a_latency_from_the_frame():
     with recorded((-8.0, 0.13), (0.0, 0.2)) as trace:
-        found = trace.isolation(after=FAULT).latency
-    assert found.reading.value == pytest.approx(30.0, abs=0.2)
-    assert found.reading.uncertainty.expanded > 0.1
+        found = trace.isolation(after=FAULT)
+    assert found.value == pytest.approx(30.0, abs=0.2)
+    assert found.uncertainty.expanded > 0.1
     assert (found.failed, found.unclear) == ("", "")
     assert found.before_a == pytest.approx(-8.0, abs=0.01)
 
@@ -64,16 +63,16 @@ def test_a_current_that_goes_has_a_latency_from_the_frame():
 @pytest.mark.parametrize("pieces", [[(-8.0, 0.35)], [(-8.0, 0.13), (0.0, 0.1), (-8.0, 0.1)], [(8.0, 0.13), (1.0, 0.2)]])
 def test_a_current_that_stays_comes_back_or_does_not_go_far_enough_failed(pieces):
     with recorded(*pieces) as trace:
-        found = trace.isolation(after=FAULT).latency
+        found = trace.isolation(after=FAULT)
     assert found.failed
-    assert found.reading.value is None
+    assert found.value is None
 
 
 @pytest.mark.parametrize("pieces", [[(0.0, 0.35)], [(-8.0, 0.05)]])
 def test_no_current_or_no_record_is_nobodys_failure(pieces):
     with recorded(*pieces) as trace:
-        found = trace.isolation(after=FAULT).latency
-    assert (found.failed, found.reading.value) == ("", None)
+        found = trace.isolation(after=FAULT)
+    assert (found.failed, found.value) == ("", None)
     assert found.unclear
 
 
@@ -103,10 +102,10 @@ def test_the_worst_discharge_of_a_trace(pieces, worst_a):
 
 def test_it_is_fetched_once_and_aborted_where_nobody_asked():
     digitizer = FakeDigitizer(current((-8.0, 0.35)))
-    with Trace(digitizer, FakeSync(), SimClock()) as trace:
+    with Trace(digitizer, FakeSync()) as trace:
         trace.isolation(after=FAULT)
         trace.worst_discharge()
-    with Trace(digitizer, FakeSync(), SimClock()):
+    with Trace(digitizer, FakeSync()):
         pass
     assert digitizer.calls == ["arm", "fetch", "arm", "abort"]
 
@@ -132,7 +131,7 @@ def test_a_recording_has_the_frames_of_its_time_however_long_ago_that_is(monkeyp
             store.append(n / 100 + 0.005, n, n, 0, 0, b"")
 
     pass_time(0.0, 100.0)
-    with Trace(FakeDigitizer(current((-8.0, 0.4))), FakeSync(), SimClock(100.0), hold=store.hold) as trace:
+    with Trace(FakeDigitizer(current((-8.0, 0.4))), FakeSync(), hold=store.hold) as trace:
         pass_time(100.0, 101.0)
     assert trace.frames().frame_id.tolist() == list(range(9985, 10045))  # 0.05 s before, 0.35 s after, 0.1 s beside
     pass_time(101.0, 400.0)

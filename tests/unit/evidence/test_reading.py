@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from v2g_bench.evidence.reading import Reading
 from v2g_bench.metrology.budget import Budget, Component
-from v2g_bench.rig.measuring.reading import Reading
 
 
 def reading(value, u=1.0, unit="W"):

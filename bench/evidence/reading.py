@@ -1,16 +1,20 @@
-"""A measured value with the budget of its uncertainty, before anybody has judged it.
+"""A measured value with the budget of its uncertainty, and the evidence that it stands on.
 
 >>> from v2g_bench.metrology.budget import Component
 >>> power = Reading("AC power", -2994.0, "W", Budget("AC power", "W", [Component.rectangular("gain", 10.0)]))
 >>> print(power)
 -2994 W ± 12 W
+>>> power.judged(DecisionRule(), Limits(low=-3060, high=-2940, unit="W")).verdict
+<Verdict.PASS: 'PASS'>
 """
 
 import math
 from dataclasses import dataclass, field
 
-from v2g_bench.evidence.basis import Basis, share_of
+from v2g_bench.errors import BenchError
+from v2g_bench.evidence.record import Evidence, share_of
 from v2g_bench.metrology.budget import Budget, Component, Uncertainty
+from v2g_bench.metrology.decision import Decision, DecisionRule, Limits
 from v2g_bench.metrology.waveform import Waveform
 
 
@@ -18,7 +22,8 @@ from v2g_bench.metrology.waveform import Waveform
 class Reading:
     """One quantity. value: None where nothing could be measured, and `why` gives the reason.
 
-    basis: what the value was computed from (see `v2g_bench.evidence.basis`); record: the waveform that it needs for that.
+    failed: why there is no value where what had to happen never did, which is a FAIL and nobody's doubt. record: the
+    waveform that the evidence is about.
     """
 
     quantity: str
@@ -26,13 +31,18 @@ class Reading:
     unit: str
     budget: Budget | None
     why: str = ""
-    basis: Basis | None = None
+    evidence: Evidence | None = None
     record: Waveform | None = field(default=None, repr=False, compare=False)
+    failed: str = ""
 
     @property
     def uncertainty(self) -> Uncertainty | None:
         """The combined uncertainty of the budget."""
         return self.budget.combined() if self.budget else None
+
+    def judged(self, rule: DecisionRule, limits: Limits) -> Decision:
+        """The decision of the rule on this value: the one way from a value to a verdict, in a run and in `verify`."""
+        return rule.decide(self.value, self.uncertainty, limits, self.failed)
 
     def share_of(self, whole: "Reading") -> "Reading":
         """This value in percent of another one; relative uncertainties add in quadrature."""
@@ -49,8 +59,8 @@ class Reading:
             parts.append(
                 Component(role, "normal", uncertainty.u, sensitivity, uncertainty.dof, reading.quantity, reading.unit)
             )
-        basis = share_of(self.basis, whole.basis) if self.basis and whole.basis else None
-        return Reading(name, share, "%", Budget(name, "%", parts), basis=basis)
+        evidence = share_of(self.evidence, whole.evidence) if self.evidence and whole.evidence else None
+        return Reading(name, share, "%", Budget(name, "%", parts), evidence=evidence)
 
     def __str__(self) -> str:
         if self.value is None or self.uncertainty is None:
@@ -64,3 +74,30 @@ def _digits(expanded: float) -> int:
     if not math.isfinite(expanded) or expanded <= 0:
         return 3
     return max(0, min(4, 1 - math.floor(math.log10(expanded))))
+
+
+@dataclass(frozen=True)
+class Latency(Reading):
+    """From t0 (the frame on the bus) to t1 (the current gone), in ms.
+
+    t1_s: None where the current never went (`failed`), or where the bench could not tell (`unclear`); t0_source: what
+    stamped the frame; before_a: mean current before the fault; threshold_a: where it counts as gone.
+    """
+
+    t0_s: float = math.nan
+    t1_s: float | None = None
+    t0_source: str = ""
+    before_a: float | None = None
+    threshold_a: float | None = None
+
+    @property
+    def unclear(self) -> str:
+        """Why the bench cannot tell; "" where it can."""
+        return self.why if self.value is None and not self.failed else ""
+
+    @property
+    def waveform(self) -> Waveform:
+        """What the digitizer saw; BenchError where it is not here."""
+        if self.record is None:
+            raise BenchError(self.quantity, "has no waveform", "it comes from a trace: trace.isolation(after=...)")
+        return self.record

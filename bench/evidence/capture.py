@@ -1,0 +1,185 @@
+"""Searches the capture of a run: for the first frame that carried the dangerous value (t0), and for the values of signals.
+
+It uses nothing of the run's own result: it starts from what the evidence states that the bus had to show. The capture is
+read as a stream, once for each call: a run has thousands of questions to it, and its bus millions of frames.
+"""
+
+import bisect
+import json
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol, cast
+
+from can import Message
+from can.io import BLFReader
+
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.e2e import check
+from v2g_bench.evidence.record import Evidence, Fall, Shown, Signal
+from v2g_bench.faults.expectation import Expectation, Op
+
+SAME_S = 0.5e-3  # a stamp on two clocks: the wall clock may be slewed by 500 ppm between the frame and the evidence
+LATE_S = 0.05  # how long a frame may take into the bench on a loaded machine
+HEARD_S = 1.0  # how old a value may be that the bench takes for the latest
+BEFORE_S, AFTER_S = 1.0, 0.05  # of t0: from where a t0 is searched when no request was recorded, and to where
+
+
+class _Question(Protocol):
+    """One question to the capture: which time it is about, and what of each frame in that time answers it.
+
+    An answer keeps what it needs, never the frames.
+    """
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+
+    def look(self, bench_s: float, message: Message) -> None: ...
+
+
+@dataclass
+class _First:
+    """The first frame that shows it."""
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+    shows: Callable[[Message], bool]
+    found_s: float | None = None
+
+    def look(self, bench_s: float, message: Message) -> None:
+        if self.found_s is None and self.shows(message):
+            self.found_s = bench_s
+
+
+@dataclass
+class _Last:
+    """The last frame of these identifiers."""
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+    identifiers: Collection[int]
+    found_s: float | None = None
+
+    def look(self, bench_s: float, message: Message) -> None:
+        if message.arbitration_id in self.identifiers:
+            self.found_s = bench_s
+
+
+@dataclass
+class _Nothing:
+    """No single frame answers it."""
+
+    from_s = to_s = wall_minus_bench_s = found_s = math.nan
+
+    def look(self, bench_s: float, message: Message) -> None:
+        """Never called: no timestamp lies in its time."""
+
+
+@dataclass
+class _Values:
+    """The values of a role, from the last one that had certainly arrived before `early_s` on."""
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+    early_s: float
+    value: Callable[[Message], float | None]
+    found: list[float] = field(default_factory=list)
+
+    def look(self, bench_s: float, message: Message) -> None:
+        if (value := self.value(message)) is None:
+            return
+        if bench_s <= self.early_s:
+            self.found.clear()
+        self.found.append(value)
+
+
+class CaptureSearch:
+    """One capture (BLF), with the database and the roles that its frames are read by."""
+
+    def __init__(self, capture: Path, database: Path, roles: Path) -> None:
+        self._capture = capture
+        self._db = BusDatabase.load(database, json.loads(roles.read_text("utf-8")))
+        self._bms = {spec.frame_id for spec in self._db.senders("BMS") if spec.cycle_s > 0}
+
+    def t0_s(self, latencies: Sequence[Evidence]) -> list[float | None]:
+        """t0 (bench clock, s) of each of these; None where no frame carries it, NaN where no frame can.
+
+        ValueError for evidence that is not a latency's.
+        """
+        falls = [_fall(one) for one in latencies]
+        asked = [self._question(fall, one.wall_minus_bench_s) for fall, one in zip(falls, latencies, strict=True)]
+        self._read(asked)
+        found: list[float | None] = []
+        for fall, one in zip(falls, asked, strict=True):
+            # The last frame of a BMS that fell silent: none follows it.
+            late = isinstance(one, _Last) and one.found_s is not None and one.found_s > fall.t0_s + SAME_S
+            found.append(None if late else one.found_s)
+        return found
+
+    def _question(self, fall: Fall, wall_minus_bench_s: float | None) -> _First | _Last | _Nothing:
+        shown = fall.shown
+        if shown is None:
+            return _Nothing()
+        from_s = fall.t0_s - BEFORE_S if shown.asked_s is None else shown.asked_s
+        times = from_s, fall.t0_s + AFTER_S, math.nan if wall_minus_bench_s is None else wall_minus_bench_s
+        return _Last(*times, self._bms) if shown.silence else _First(*times, self._shows(shown))
+
+    def values(self, signals: Sequence[tuple[Signal, float]]) -> list[list[float]]:
+        """The values of each (signal, wall minus bench clock) that could have been the latest when it was asked for.
+
+        Those in the sound frames from the last one at least LATE_S before on: the bench reads a frame when it arrives,
+        and its own clock a moment later. `Bench.signal` takes a value that is at the most a second old.
+        """
+        asked = [
+            _Values(one.at_s - HEARD_S, one.at_s + SAME_S, offset_s, one.at_s - LATE_S, partial(self._value, one.role))
+            for one, offset_s in signals
+        ]
+        self._read(asked)
+        return [one.found for one in asked]
+
+    def _read(self, asked: Sequence[_Question]) -> None:
+        """Put every captured frame to the questions about its time, in one pass."""
+        walls = [(one.from_s + one.wall_minus_bench_s, one.to_s + one.wall_minus_bench_s, one) for one in asked]
+        walls = sorted((one for one in walls if not math.isnan(one[0])), key=lambda one: one[0])
+        starts = [first for first, _, _ in walls]
+        longest = max((last - first for first, last, _ in walls), default=0.0)
+        with BLFReader(self._capture) as reader:
+            for message in reader:
+                stamp = message.timestamp
+                near = slice(bisect.bisect_left(starts, stamp - longest), bisect.bisect_right(starts, stamp))
+                for _, last, one in walls[near]:
+                    if stamp <= last:
+                        one.look(stamp - one.wall_minus_bench_s, message)
+
+    def _shows(self, shown: Shown) -> Callable[[Message], bool]:
+        expected = Expectation(shown.role, cast(Op, shown.op), shown.value, shown.tolerance, shown.minus, shown.change)
+
+        def shows(message: Message) -> bool:
+            values = self._sound(message)
+            return bool(values) and expected.met_by(shown.before | values, shown.before)
+
+        return shows
+
+    def _value(self, role: str, message: Message) -> float | None:
+        return self._sound(message).get(role)
+
+    def _sound(self, message: Message) -> dict[str, float]:
+        """The roles in a frame of the database whose checksum, if it has one, fits; none in any other."""
+        spec = self._db.by_id(message.arbitration_id, message.is_extended_id)
+        if spec is None or len(message.data) < spec.length:
+            return {}
+        if spec.e2e is not None and not check(bytes(message.data[: spec.length]), spec.e2e.data_id):
+            return {}
+        return self._db.decode(message)
+
+
+def _fall(evidence: Evidence) -> Fall:
+    if evidence.fall is None:
+        raise ValueError(f"evidence of the kind {evidence.kind!r} has no t0")
+    return evidence.fall
