@@ -37,7 +37,7 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
         raise BenchError(f"scenario {scenario.name}", "this rig has no emulated battery to play it on")
     client, clock, stand = parts.plant.client, parts.clock, scenario.stand
     _stand_up(parts, bench, scenario)
-    with parts.capture.holding(clock.now_s() - PAST_S), bench.asking(stand.power_w):
+    with parts.capture.holding(clock.now_s() - PAST_S), bench.power.asking(stand.power_w):
         rate_hz = FAST_HZ if FAST_HZ * (scenario.end_s + 2 * MARGIN_S) <= MOST_SAMPLES else SLOW_HZ
         with bench.recording(rate_hz=rate_hz, after_s=scenario.end_s + MARGIN_S) as trace:
             parts.controller.log.mark()
@@ -99,7 +99,7 @@ def _stand_up(parts: Parts, bench: Bench, scenario: Scenario) -> None:
         client.rest = None, None
     asked = f"{stand.power_w:.0f}"
     if not bench.wait_until(
-        lambda: parts.controller.run("set_power", power_w=asked).status == 0, bench.rig.dut.ready_s, 0.1
+        lambda: parts.controller.run("set_power", power_w=asked).status == 0, bench.controller.dut.ready_s, 0.1
     ):
         raise BenchError(f"scenario {scenario.name}", f"the controller does not take {asked} W before any fault")
 

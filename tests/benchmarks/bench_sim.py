@@ -20,6 +20,7 @@ from can.io import BLFReader
 from v2g_bench.faults import OverTemperature
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.sim.rig import SimRig
 
 AFTER_FAULT_S = 0.1
@@ -35,8 +36,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         begun = time.process_time()
         with SimRig(load_rig("sim"), Path(folder), 1, note=lambda text: None) as parts:
-            bench = Bench(parts)
-            bench.prepare()
+            session = Session(parts)
+            session.prepare()
+            bench = session.bench
             print(f"open and prepare      {1e3 * (time.process_time() - begun):8.1f} ms")
             idle(parts, bench)
             shutdowns(parts, bench, trials)

@@ -13,7 +13,6 @@ from typing import Any, cast
 import numpy as np
 
 from v2g_bench.can.columns import Columns, Held, nothing_held
-from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.evidence.basis import GAIN, NOISE, ZERO, of_waveform, stated
 from v2g_bench.instruments.protocols import CurrentDigitizer
@@ -55,6 +54,26 @@ class Isolation:
     latency: Latency
 
 
+@dataclass(frozen=True, kw_only=True)
+class TraceSettings:
+    """How one recording is made and evaluated.
+
+    rate_hz, before_s, after_s: of the samples, around the edge that starts them; fraction: of the current before a fault,
+    below which it has ended; ripple_hz: of the inverter, None where it is not known; seen: the edge shows in the samples as
+    well; doubt: what sources that disagree add to a budget; hold: keeps the bus's frames of a time (s, bench clock).
+    """
+
+    rate_hz: float = RATE_HZ
+    before_s: float = 0.05
+    after_s: float = 0.35
+    fraction: float = 0.05
+    ripple_hz: float | None = None
+    seen: bool = False
+    calibrated: Calibrated = UNCALIBRATED
+    doubt: Callable[[], list[Component]] = list
+    hold: Callable[[float, float], Held] = nothing_held
+
+
 class Trace:
     """One recording; see the module's text. `with` arms and starts it, leaving the block aborts it if nobody asked."""
 
@@ -62,31 +81,21 @@ class Trace:
         self,
         digitizer: CurrentDigitizer,
         sync: SyncLine,
-        clock: Clock,
-        *,
-        rate_hz: float = RATE_HZ,
-        before_s: float = 0.05,
-        after_s: float = 0.35,
-        fraction: float = 0.05,
-        ripple_hz: float | None = None,
-        seen: bool = False,
-        calibrated: Calibrated = UNCALIBRATED,
-        doubt: Callable[[], list[Component]] = list,
-        hold: Callable[[float, float], Held] = nothing_held,
+        settings: TraceSettings = TraceSettings(),
     ) -> None:
-        self._seen, self._calibrated, self._doubt = seen, calibrated, doubt
-        self._digitizer, self._sync, self._clock = digitizer, sync, clock
-        self._rate_hz, self._before_s, self._after_s = rate_hz, before_s, after_s
-        self._fraction, self._ripple_hz = fraction, ripple_hz
-        self._hold, self._held = hold, nothing_held()
+        self._digitizer, self._sync, self._settings = digitizer, sync, settings
+        self._held = nothing_held()
         self._edge: Edge | None = None
         self._waveform: Waveform | None = None
 
     def __enter__(self) -> "Trace":
-        self._digitizer.arm(sample_rate_hz=self._rate_hz, before_s=self._before_s, after_s=self._after_s)
-        self._edge = self._sync.pulse(seen=self._seen)
-        self._held = self._hold(
-            self._edge.time_s - self._before_s - BESIDE_S, self._edge.time_s + self._after_s + BESIDE_S
+        self._digitizer.arm(
+            sample_rate_hz=self._settings.rate_hz, before_s=self._settings.before_s, after_s=self._settings.after_s
+        )
+        self._edge = self._sync.pulse(seen=self._settings.seen)
+        self._held = self._settings.hold(
+            self._edge.time_s - self._settings.before_s - BESIDE_S,
+            self._edge.time_s + self._settings.after_s + BESIDE_S,
         )
         return self
 
@@ -126,7 +135,7 @@ class Trace:
         """When the current fell below the rig's fraction of its value before `after`, and stayed there."""
         waveform = self.waveform
         try:
-            crossing = isolation(waveform, after.time_s, self._fraction, self._ripple_hz)
+            crossing = isolation(waveform, after.time_s, self._settings.fraction, self._settings.ripple_hz)
         except (NoCurrent, RecordTooShort, Undecided) as error:
             return self._none(after, unclear=str(error))
         except NoCrossing as error:  # it never went, or it came back
@@ -193,8 +202,8 @@ class Trace:
         return [
             Component.rectangular(ZERO, timing.offset_a, source=timing.source),
             Component.rectangular(GAIN, timing.gain_rel * abs(value_a), source=timing.source),
-            *self._calibrated.components(value_a),
-            *self._doubt(),
+            *self._settings.calibrated.components(value_a),
+            *self._settings.doubt(),
         ]
 
     def _budget(self, crossing: Crossing, after: Stamp) -> Budget:
@@ -207,7 +216,7 @@ class Trace:
             since_trigger_s=crossing.time_s - edge.time_s,
             stamp_half_width_s=after.half_width_s,
             stamp_source=after.source,
-            calibration=self._calibrated.timing,
+            calibration=self._settings.calibrated.timing,
         )
 
     def _none(self, after: Stamp, failed: str = "", unclear: str = "") -> Isolation:

@@ -323,19 +323,19 @@ def test_an_instrument_or_an_inverter_that_is_lost_ends_its_test_with_the_cause_
         def test_meter(bench):
             with bench.at_power(-3000):
                 sick(bench, "meters.ac_power", hang=True)
-                bench.ac_power()
+                bench.readings.ac_power()
 
         @pytest.mark.req("OWN-01")
         def test_garbage(bench):
             with bench.at_power(-3000):
                 sick(bench, "inverter", faults=[{"kind": "garbage"}])
-                bench.inverter_power()
+                bench.readings.inverter_power()
 
         @pytest.mark.req("OWN-01")
         def test_silence(bench):
             with bench.at_power(-3000):
                 sick(bench, "inverter", faults=[{"kind": "silence"}])
-                bench.inverter_power()
+                bench.readings.inverter_power()
         """,
     )
     done = certify(tmp_path, truth_rig(tmp_path), [suite])

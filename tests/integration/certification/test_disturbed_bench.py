@@ -21,7 +21,7 @@ def test_a_stalled_bms_accuses_nobody(tmp_path):
                 os.kill(bench._parts.plant.pid, signal.SIGSTOP)
                 time.sleep(held_s)
                 os.kill(bench._parts.plant.pid, signal.SIGCONT)
-                bench.granted()
+                bench.power.granted()
                 judge.holds("the BMS is heard", not bench.controller.log.find("ERR_BMS_TIMEOUT"))
 
         @pytest.mark.req("OWN-01")
@@ -34,7 +34,7 @@ def test_a_stalled_bms_accuses_nobody(tmp_path):
 
         @pytest.mark.req("OWN-01")
         def test_failed_by_itself(bench, judge):
-            judge.holds("something is latched", bench.latched())
+            judge.holds("something is latched", bench.controller.latched())
         """,
     )
     done = certify(tmp_path, "virtual", [suite])

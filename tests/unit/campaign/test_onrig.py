@@ -6,15 +6,16 @@ from v2g_bench.campaign.standing import play
 from v2g_bench.campaign.witness import Limits
 from v2g_bench.faults import BmsSilence, OverTemperature
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.sim.rig import SimRig
 
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory):
     with SimRig(load_rig("sim"), tmp_path_factory.mktemp("rig"), seed=1, note=lambda text: None) as parts:
-        bench = Bench(parts)
-        bench.prepare()
+        session = Session(parts)
+        session.prepare()
+        bench = session.bench
         yield parts, bench
 
 

@@ -9,7 +9,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.open_rig import open_parts
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.file.model import Rig
-from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.rig.parts.protocol import emi_mark
 from v2g_bench.rig.parts.real import OpenRig
 from v2g_bench.sim.rig import MARK, SimRig
@@ -53,10 +53,11 @@ def test_a_strangers_database_in_a_simulation(tmp_path):
     data["bus"] = {"main": {"interface": "sim", "fd": False}}
     loaded = replace(load_rig("sim"), rig=Rig.model_validate(data))
     with SimRig(loaded, tmp_path, seed=1, note=lambda text: None) as parts:
-        bench = Bench(parts)
-        bench.prepare()
+        session = Session(parts)
+        session.prepare()
+        bench = session.bench
         with bench.at_power(3000):
-            assert bench.ac_power().value == pytest.approx(3000.0, abs=60.0)
+            assert bench.readings.ac_power().value == pytest.approx(3000.0, abs=60.0)
 
 
 def test_it_says_what_it_is(tmp_path):
@@ -74,12 +75,13 @@ def test_check_finds_every_part_in_order():
 
 
 def test_the_bench_reads_power_at_the_terminals(sim_rig):
-    bench = Bench(sim_rig)
-    bench.prepare()
+    session = Session(sim_rig)
+    session.prepare()
+    bench = session.bench
     with bench.at_power(-3000):
-        assert bench.ac_power().value == pytest.approx(-3000.0, abs=30.0)
-        assert bench.inverter_power().value == pytest.approx(-3000.0, abs=30.0)
-    assert not bench.tripped()
+        assert bench.readings.ac_power().value == pytest.approx(-3000.0, abs=30.0)
+        assert bench.readings.inverter_power().value == pytest.approx(-3000.0, abs=30.0)
+    assert not bench.controller.tripped()
 
 
 def test_the_same_calls_give_the_same_frames(tmp_path):

@@ -16,7 +16,8 @@ from v2g_bench.inverter.port import InverterReading
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.measuring.bench import RATED_W, Bench, NotAtPower
+from v2g_bench.rig.measuring.bench import RATED_W, NotAtPower
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED
 from v2g_bench.rig.parts.timing import Edge, Stamp
 
@@ -125,8 +126,13 @@ def parts():
 
 
 @pytest.fixture
-def bench(parts):
-    return Bench(parts)
+def session(parts):
+    return Session(parts)
+
+
+@pytest.fixture
+def bench(session):
+    return session.bench
 
 
 def test_a_release_that_shows_on_the_bus_later_is_asked_for_once(bench, parts):
@@ -144,11 +150,11 @@ def test_a_release_that_shows_on_the_bus_later_is_asked_for_once(bench, parts):
         assert [ran[0] for ran in parts.controller.ran] == ["reset_trip", "set_power"]
 
 
-def test_frames_that_were_left_out_count_from_the_test_s_begin(bench, parts):
-    bench.prepare()
-    assert bench.left_out() == 0
+def test_frames_that_were_left_out_count_from_the_test_s_begin(session, parts):
+    session.prepare()
+    assert session.omitted() == 0
     parts.slots_left_out += 3
-    assert bench.left_out() == 3
+    assert session.omitted() == 3
 
 
 def test_the_power_is_there_inside_and_gone_after(bench, parts):
@@ -185,14 +191,14 @@ def test_beyond_the_rating_nothing_is_asked_for(bench, parts):
 def on_this_rig(parts, monkeypatch, **parts_of_the_rig):
     """A bench on a rig with other parts, whose injector only says what it was asked for."""
     parts.loaded = SimpleNamespace(rig=parts.loaded.rig.model_copy(update=parts_of_the_rig))
-    bench, injected = Bench(parts), []
+    bench, injected = Session(parts).bench, []
 
     @contextmanager
     def active(faults, phase_s, meanwhile):
         injected.extend(faults)
         yield None
 
-    monkeypatch.setattr(bench._injector, "active", active)
+    monkeypatch.setattr(bench._faults._injector, "active", active)
     return bench, injected
 
 
@@ -277,14 +283,14 @@ def test_witnesses_are_heard_once_a_test(bench, parts):
         with bench.at_power(-3000):
             pass
     assert parts.armed == 1
-    with Bench(parts).at_power(-3000):
+    with Session(parts).bench.at_power(-3000):
         pass
     assert parts.armed == 2
 
 
 def test_where_the_power_is_not_there_nobody_is_heard(bench, parts):
     parts.obeys = 0.0
-    with bench.asking(-3000):
+    with bench.power.asking(-3000):
         pass
     assert parts.armed == 0
 
@@ -295,12 +301,12 @@ def test_where_the_power_is_not_there_nobody_is_heard(bench, parts):
 def test_an_analyzer_that_shows_what_cannot_be_is_not_believed(bench, parts, scale, said):
     parts.ac_scale = scale
     with bench.at_power(-3000), pytest.raises(BenchError, match=said):
-        bench.ac_power()
+        bench.readings.ac_power()
 
 
 def test_the_analyzer_is_read_with_its_accuracy(bench):
     with bench.at_power(-3000):
-        reading = bench.ac_power()
+        reading = bench.readings.ac_power()
     assert reading.value == -3000
     assert reading.uncertainty.u == pytest.approx(3.0 / math.sqrt(3))
 
@@ -308,7 +314,7 @@ def test_the_analyzer_is_read_with_its_accuracy(bench):
 def test_a_silent_bms_bears_no_witness(bench, parts):
     with bench.at_power(-3000):
         parts.silent, parts.ac_scale = True, 0.5
-        assert bench.ac_power().value == -1500
+        assert bench.readings.ac_power().value == -1500
 
 
 def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_on(bench, parts, monkeypatch):
@@ -316,54 +322,54 @@ def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_
     def active(faults, phase_s, meanwhile):
         yield Stamp(100.0, 1e-4, "a stamp")
 
-    monkeypatch.setattr(bench._injector, "active", active)
+    monkeypatch.setattr(bench._faults._injector, "active", active)
     with bench.at_power(-3000):
         parts.ac_scale = 0.5
         with bench.inject(OverTemperature(cell=1, to_c=50)):
-            assert bench.ac_power().value == -1500
+            assert bench.readings.ac_power().value == -1500
         assert parts.controller.log.marks == 1
         with pytest.raises(BenchError, match="contradict"):
-            bench.ac_power()
+            bench.readings.ac_power()
 
 
-def test_a_welded_contactor_and_a_dead_controller_end_no_test_well(bench, parts):
-    bench.require_sound()
+def test_a_welded_contactor_and_a_dead_controller_end_no_test_well(session, parts):
+    session.require_good()
     parts.contactors = 3.0
     with pytest.raises(BenchError, match="welded"):
-        bench.require_sound()
+        session.require_good()
     parts.contactors, parts.dead = 0.0, True
     with pytest.raises(BenchError, match="is not running"):
-        bench.require_sound()
+        session.require_good()
 
 
-def test_a_controller_that_takes_no_command_is_not_ready(bench, parts):
+def test_a_controller_that_takes_no_command_is_not_ready(session, parts):
     parts.refuses = True
     with pytest.raises(BenchError, match="takes no power command within 10 s\n  no"):
-        bench.prepare()
+        session.prepare()
 
 
 @pytest.mark.parametrize("late", ["trip_latched", "charge_only"])
-def test_a_controller_of_which_a_latch_was_not_heard_yet_is_waited_for(bench, parts, late):
+def test_a_controller_of_which_a_latch_was_not_heard_yet_is_waited_for(session, parts, late):
     heard, heard_from_s = parts.latest_all, parts.clock.now_s() + 0.5
     parts.latest_all = lambda: {
         role: value for role, value in heard().items() if role != late or parts.clock.now_s() >= heard_from_s
     }
-    bench.prepare()
+    session.prepare()
     assert parts.clock.now_s() == pytest.approx(heard_from_s, abs=0.03)
     assert {words[0] for words in parts.controller.ran} == {"set_power"}
 
 
-def test_latches_are_released_before_a_test_begins(bench, parts):
+def test_latches_are_released_before_a_test_begins(session, parts):
     parts.latched = 1.0
     with pytest.raises(BenchError):
-        bench.prepare()
+        session.prepare()
     assert ("reset_trip",) in parts.controller.ran
     assert not [words for words in parts.controller.ran[:5] if words[0] == "set_power"]
 
 
 def test_a_power_that_must_not_come_is_watched_from_the_moment_it_is_asked_for(bench, parts):
     asked = []
-    with bench.watching(-3000, 1.0) as trace:
+    with bench.power.watching(-3000, 1.0) as trace:
         asked = [words for words in parts.controller.ran if words[0] == "set_power"]
         assert parts.armed == 1, "the record runs before anything is asked for"
     assert asked == [("set_power", "-3000")]
@@ -374,8 +380,8 @@ def test_a_power_that_must_not_come_is_watched_from_the_moment_it_is_asked_for(b
 
 def test_what_the_rig_grants_is_waited_for_and_no_longer(bench, parts):
     before_s = parts.clock.now_s()
-    bench.granted()
-    assert parts.clock.now_s() - before_s == pytest.approx(bench.judging.fallback_s)
+    bench.power.granted()
+    assert parts.clock.now_s() - before_s == pytest.approx(parts.loaded.rig.judging.fallback_s)
 
 
 def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monkeypatch):
@@ -383,12 +389,12 @@ def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monke
     def active(faults, phase_s, meanwhile):
         yield Stamp(100.0, 1e-4, "a stamp")
 
-    monkeypatch.setattr(bench._injector, "active", active)
+    monkeypatch.setattr(bench._faults._injector, "active", active)
     hot, silent = OverTemperature(cell=1, to_c=50), BmsSilence()
     first = bench.inject(hot)
     first.__enter__()
     with bench.inject(silent):
         first.__exit__(None, None, None)
-        assert bench._faults == [silent]
-        assert bench._witnesses.roles() == set(), "a silent BMS bears no witness"
-    assert bench._witnesses.roles() == {"pack_current", "pack_voltage", "soc"}
+        assert bench._faults.in_force == [silent]
+        assert bench.readings._witnesses.roles() == set(), "a silent BMS bears no witness"
+    assert bench.readings._witnesses.roles() == {"pack_current", "pack_voltage", "soc"}

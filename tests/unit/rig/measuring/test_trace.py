@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from v2g_bench.can.columns import FrameStore
-from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.instruments.protocols import DigitizerTiming
 from v2g_bench.metrology.waveform import Waveform
-from v2g_bench.rig.measuring.trace import Trace, save
+from v2g_bench.rig.measuring.trace import Trace, TraceSettings, save
 from v2g_bench.rig.parts.timing import Edge, Stamp
 
 FAULT = Stamp(100.1, 150e-6, "a stamp")
@@ -49,7 +48,7 @@ def current(*pieces):
 
 
 def recorded(*pieces):
-    return Trace(FakeDigitizer(current(*pieces)), FakeSync(), SimClock(100.0))
+    return Trace(FakeDigitizer(current(*pieces)), FakeSync())
 
 
 def test_a_current_that_goes_has_a_latency_from_the_frame():
@@ -103,10 +102,10 @@ def test_the_worst_discharge_of_a_trace(pieces, worst_a):
 
 def test_it_is_fetched_once_and_aborted_where_nobody_asked():
     digitizer = FakeDigitizer(current((-8.0, 0.35)))
-    with Trace(digitizer, FakeSync(), SimClock()) as trace:
+    with Trace(digitizer, FakeSync()) as trace:
         trace.isolation(after=FAULT)
         trace.worst_discharge()
-    with Trace(digitizer, FakeSync(), SimClock()):
+    with Trace(digitizer, FakeSync()):
         pass
     assert digitizer.calls == ["arm", "fetch", "arm", "abort"]
 
@@ -132,7 +131,7 @@ def test_a_recording_has_the_frames_of_its_time_however_long_ago_that_is(monkeyp
             store.append(n / 100 + 0.005, n, n, 0, 0, b"")
 
     pass_time(0.0, 100.0)
-    with Trace(FakeDigitizer(current((-8.0, 0.4))), FakeSync(), SimClock(100.0), hold=store.hold) as trace:
+    with Trace(FakeDigitizer(current((-8.0, 0.4))), FakeSync(), TraceSettings(hold=store.hold)) as trace:
         pass_time(100.0, 101.0)
     assert trace.frames().frame_id.tolist() == list(range(9985, 10045))  # 0.05 s before, 0.35 s after, 0.1 s beside
     pass_time(101.0, 400.0)
