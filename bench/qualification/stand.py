@@ -66,13 +66,13 @@ class Stand:
     """One open rig with the responder on it; leaving its `with` block brings the rig to rest."""
 
     def __init__(self, parts: OpenRig, socket_path: str, by: By = "plant") -> None:
-        if parts.faults is None or (by == "plant" and parts.plant is None):
+        if parts.world.faults is None or (by == "plant" and parts.world.plant is None):
             raise BenchError(
                 f"rig {parts.loaded.rig.name}",
                 "has neither an emulated BMS nor a gateway before a real one: no dangerous frame can be sent",
             )
-        self.parts, self._by, self._injector = parts, by, parts.faults
-        self._plant = parts.plant.client if parts.plant is not None else None
+        self.parts, self._by, self._injector = parts, by, parts.world.faults
+        self._plant = parts.world.plant.client if parts.world.plant is not None else None
         self._session = Session(parts)
         self.bench = self._session.bench
         self.link = Link(socket_path)
@@ -116,7 +116,7 @@ class Stand:
 
     def _judged(self, latency: Latency, outcome: Outcome) -> Outcome:
         """The verdict that a certification would give, without knowledge of the true times."""
-        self.parts.controller.require_alive()
+        self.parts.dut.controller.require_alive()
         t1_s = latency.t1_s if latency.t1_s is not None else latency.t0.time_s + LIMIT_MS / 1000.0
         void = latency.unclear or self._session.disturbed(latency.t0.time_s, t1_s)
         value, uncertainty = latency.reading.value, latency.reading.uncertainty

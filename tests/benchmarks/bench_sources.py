@@ -38,9 +38,9 @@ def main() -> None:
                         found[one.quantity].append(one.e_n),
                         None if one.agreed else bad.append((*at, one.text)),
                     )
-                    parts.fresh_controller()
-                    parts.plant.client.reset(soc_pct=chance.uniform(30, 70))
-                    parts.fresh_controller(heal=False)
+                    parts.dut.fresh()
+                    parts.world.plant.client.reset(soc_pct=chance.uniform(30, 70))
+                    parts.dut.fresh(heal=False)
                     with bench.at_power(power_w):
                         bench.readings.ac_power()
                         bench.readings.pack_power()

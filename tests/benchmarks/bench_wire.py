@@ -129,7 +129,7 @@ def curve(seed: int = 1) -> bool:
             for rate in CURVE:
                 with bench.inject(WireBitErrors(rate)):
                     before, from_s = bench.bus.wire(), bench.bus.now_s()
-                    parts.pause(LEVEL_S)
+                    parts.clock.pause(LEVEL_S)
                     after, to_s = bench.bus.wire(), bench.bus.now_s()
                     lost_pct = bench.bus.traffic(from_s, to_s).lost_pct()
                     said = bench.controller.log.find(r"0x0B22|ERR_BMS_TIMEOUT")

@@ -63,7 +63,7 @@ def test_a_suite_that_does_not_look_has_survivors(tmp_path):
         '@pytest.mark.parametrize("power_w", [-3000], ids=["discharging-3kW"])\n'
         "def test_hot_cell_isolates(bench, open_rig, judge, power_w):\n"
         '    """Sees nothing."""\n'
-        '    judge.holds("the controller runs", open_rig.controller.alive())\n',
+        '    judge.holds("the controller runs", open_rig.dut.controller.alive())\n',
         "utf-8",
     )
     done = qualify(tmp_path, "--only", "hot cell in 70 ms", "--suite", str(suite))

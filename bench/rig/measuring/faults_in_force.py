@@ -26,7 +26,7 @@ class FaultsInForce:
     ) -> Iterator[Active]:
         """See `Bench.inject`."""
         self._check_envelope(faults)
-        self._parts.controller.log.mark()  # what it said of an earlier fault is no answer to this one
+        self._parts.dut.controller.log.mark()  # what it said of an earlier fault is no answer to this one
         self.in_force += faults
         try:
             with self._injector.active(faults, phase_s, meanwhile) as active:
@@ -41,7 +41,7 @@ class FaultsInForce:
         with ExitStack() as injected:
             for fault in faults:
                 injected.enter_context(self.inject(fault))
-            self._parts.fresh_controller(heal=False)
+            self._parts.dut.fresh(heal=False)
             yield
 
     def _check_envelope(self, faults: Sequence[Fault]) -> None:
@@ -50,7 +50,7 @@ class FaultsInForce:
         What the bench writes into frames, or makes an emulated BMS say, heats no cell: a stimulus has no limit here. Where
         a real BMS is heard directly, its values can only be had by the real battery being so.
         """
-        physical = self._parts.physical()
+        physical = self._parts.world.physical()
         if breach := self._envelope.breach(physical):
             told = ", ".join(map(str, faults))
             raise BenchError("fault", f"{told} is not injected: {breach}", "let the pack come back inside first")

@@ -16,27 +16,27 @@ class Latches:
 
     def tripped(self) -> bool:
         """True while the controller reports a latched trip on the bus; by its status where the database has no signal."""
-        self._parts.controller.require_alive()
-        if self._parts.db.has("trip_latched"):
+        self._parts.dut.controller.require_alive()
+        if self._parts.bus.db.has("trip_latched"):
             return bool(self._bus.signal("trip_latched"))
-        return '"trip_latched": true' in self._parts.controller.must("status").out
+        return '"trip_latched": true' in self._parts.dut.controller.must("status").out
 
     def latched(self) -> bool:
         """True while the controller reports a trip or a charge-only latch that an authorised reset releases."""
-        return self.tripped() or (self._parts.db.has("charge_only") and bool(self._bus.signal("charge_only")))
+        return self.tripped() or (self._parts.bus.db.has("charge_only") and bool(self._bus.signal("charge_only")))
 
     def released(self) -> bool:
         """Whether nothing is latched in the controller; if something is, its release is asked for, and waited for."""
-        if not self._parts.latest_all().keys() >= set(filter(self._parts.db.has, LATCHES)):
-            self._parts.controller.require_alive()
+        if not self._parts.bus.latest_all().keys() >= set(filter(self._parts.bus.db.has, LATCHES)):
+            self._parts.dut.controller.require_alive()
             return False  # it has just been started: its first frame is still to come
         if not self.latched():
             return True
         # Refused while the pack is not safe yet: to be asked again.
-        return self._parts.controller.run("reset_trip").status == 0 and wait_until(
+        return self._parts.dut.controller.run("reset_trip").status == 0 and wait_until(
             self._parts, lambda: not self.latched(), RELEASED_S
         )
 
     def takes(self, power_w: float) -> bool:
         """Whether the controller accepts this power, its latches released. A precondition, never what is tested."""
-        return self.released() and self._parts.controller.run("set_power", power_w=f"{power_w:.0f}").status == 0
+        return self.released() and self._parts.dut.controller.run("set_power", power_w=f"{power_w:.0f}").status == 0

@@ -33,24 +33,24 @@ class Pack:
     def small(self, capacity_ah: float, soc_pct: float | None = None) -> None:
         """A pack of this capacity and state of charge (None: the rig's), and a controller that knows no other; NoStart
         where the rig cannot emulate one."""
-        plant = self._parts.plant
+        plant = self._parts.world.plant
         if plant is None or self._parts.loaded.rig.bms.kind != "emulated":
-            self._parts.controller.require_alive()
+            self._parts.dut.controller.require_alive()
             raise NoStart("the test cannot start: with this pack it takes hours")
         plant.client.reset(capacity_ah=capacity_ah, soc_pct=soc_pct)
-        self._parts.fresh_controller(heal=False)
+        self._parts.dut.fresh(heal=False)
 
     def nearly_full(self) -> None:
         """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""
-        if self._parts.plant is not None:
-            self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
-            self._parts.fresh_controller(heal=False)
+        if self._parts.world.plant is not None:
+            self._parts.world.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+            self._parts.dut.fresh(heal=False)
 
     def charge_to_full(self) -> bool:
         """A calibration charge: charge until the BMS says 100 %; False where the controller lets nothing flow."""
         signal, clock = self._bus.signal, self._parts.clock
-        if self._parts.plant is not None and signal("soc") < NEARLY_FULL_SHOWN_PCT:
-            self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+        if self._parts.world.plant is not None and signal("soc") < NEARLY_FULL_SHOWN_PCT:
+            self._parts.world.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
         none_w = self._parts.loaded.rig.judging.no_discharge_w
         with self._power.asking(CHARGE_W):
             flowed_s = clock.now_s()

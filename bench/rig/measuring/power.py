@@ -52,7 +52,7 @@ class Power:
         Gives what the controller answered; asks for zero at the end. within_s: ask again for so long while it refuses,
         as one that has just been started does until it has received BMS and inverter. releasing: its latches first.
         """
-        target_w, run = self.allowed_w(power_w), self._parts.controller.run
+        target_w, run = self.allowed_w(power_w), self._parts.dut.controller.run
         reply = Reply([], 1, "", "its latches cannot be released")
 
         def takes() -> bool:
@@ -74,7 +74,7 @@ class Power:
 
     def insist(self, power_w: float, for_s: float) -> None:
         """Ask for this power again and again, whatever the answer."""
-        run = self._parts.controller.run
+        run = self._parts.dut.controller.run
         wait_until(self._parts, lambda: run("set_power", power_w=f"{power_w:.0f}") is None, for_s, INSIST_POLL_S)
 
     @contextmanager
@@ -84,7 +84,7 @@ class Power:
         For a power that must not come: at least as long as a busy machine may take to begin with it.
         """
         wait_for_power(self._parts, 0.0)
-        run = self._parts.controller.run
+        run = self._parts.dut.controller.run
         with self._recordings(rate_hz=1000, after_s=max(for_s, START_S)) as trace:
             try:
                 run("set_power", power_w=f"{self.allowed_w(power_w):.0f}")
@@ -94,7 +94,7 @@ class Power:
 
     def granted(self) -> None:
         """Wait the time that the rig grants a fallback, where a trace then shows that it is in force."""
-        self._parts.pause(self._parts.loaded.rig.judging.fallback_s)
+        self._parts.clock.pause(self._parts.loaded.rig.judging.fallback_s)
 
     def settle(self) -> None:
         """Wait the time that the rig grants a fallback, and until the power stands still."""
@@ -106,16 +106,16 @@ class Power:
     @contextmanager
     def silent_inverter(self) -> Iterator[Stamp]:
         """An inverter that answers nobody; from when on. BenchError where its server does not confirm the silence."""
-        plant = self._parts.plant
+        plant = self._parts.world.plant
         if plant is None or self._parts.loaded.rig.inverter.kind != "emulated":
             raise NotApplicable("this rig cannot take the inverter off the network")
-        self._parts.controller.log.mark()
+        self._parts.dut.controller.log.mark()
         before = plant.client.set_defects("inverter")
         silence = ServerFault("silence").to_dict()
         try:
             if plant.client.set_defects("inverter", faults=[silence])["faults"] != [silence]:
                 raise BenchError("inverter", "its emulator did not fall silent")
-            yield self._parts.stamp(self._parts.clock.now_s())
+            yield self._parts.bus.stamp(self._parts.clock.now_s())
         finally:
             plant.client.set_defects("inverter", faults=before["faults"])
 

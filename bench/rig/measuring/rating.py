@@ -17,7 +17,7 @@ def within_rating(parts: Parts, envelope: Envelope, power_w: float) -> float:
         return math.copysign(rated_w, power_w)
     if not abs(power_w) <= rated_w:
         raise BenchError("power", f"{power_w:g} W is beyond this rig's {rated_w:g} W", "see [safety] max_power_w")
-    voltage_v = parts.physical().get("pack_voltage", 0.0)
+    voltage_v = parts.world.physical().get("pack_voltage", 0.0)
     if voltage_v > 0 and (breach := envelope.breach({"pack_current": power_w / voltage_v})):
         raise BenchError("power", f"{power_w:g} W: {breach}", "the rig file decides how far a test may go")
     return power_w

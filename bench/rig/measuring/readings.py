@@ -38,11 +38,11 @@ class Readings:
         after = self._parts.inverter.reading()
         mean_w = float(np.mean(readings))
         self._witnesses.weigh(mean_w)
-        limit_w, source = self._parts.analyzer.power_accuracy(mean_w)
+        limit_w, source = self._parts.instruments.analyzer.power_accuracy(mean_w)
         parts = [
             Component.of_samples(REPEATABILITY, readings, source=f"{AC_READINGS} readings"),
             Component.rectangular("accuracy", limit_w, source=source),
-            *self._parts.calibrated("ac_power").components(mean_w),
+            *self._parts.instruments.calibrated("ac_power").components(mean_w),
         ]
         budget = Budget("AC power", "W", parts)
         power = Reading("AC power", mean_w, "W", budget, basis=mean_of(readings, budget))
@@ -58,7 +58,7 @@ class Readings:
             current = trace.mean()
         self._sources.standing(replace(current, quantity="DC current by the digitizer"), bms=self._witnesses.roles())
         volts = self._bus.signal("pack_voltage")
-        spread_v = self._parts.db.resolution("pack_voltage") / 2 + BMS_VOLTAGE_SHARE * volts
+        spread_v = self._parts.bus.db.resolution("pack_voltage") / 2 + BMS_VOLTAGE_SHARE * volts
         assert current.value is not None
         assert current.uncertainty is not None
         parts = [
@@ -75,7 +75,7 @@ class Readings:
     def bms_current(self) -> Reading:
         """The pack's current as the BMS reports it (A, charge positive)."""
         value_a = self._bus.signal("pack_current")
-        return by_bms(self._parts.loaded.rig, "pack_current", value_a, self._parts.db.resolution("pack_current"))
+        return by_bms(self._parts.loaded.rig, "pack_current", value_a, self._parts.bus.db.resolution("pack_current"))
 
     def inverter_power(self) -> Reading:
         """AC power as the inverter itself reports it (W, charge positive)."""

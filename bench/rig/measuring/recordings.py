@@ -23,8 +23,8 @@ class Recordings:
             fraction=rig.judging.isolation_fraction,
             ripple_hz=rig.inverter.ripple_hz,
             seen=seen,
-            calibrated=self._parts.calibrated("dc_current"),
+            calibrated=self._parts.instruments.calibrated("dc_current"),
             doubt=lambda: self._sources.doubt("DC current"),
-            hold=self._parts.capture.hold,
+            hold=self._parts.bus.capture.hold,
         )
-        return Trace(self._parts.digitizer, self._parts.sync, settings)
+        return Trace(self._parts.instruments.digitizer, self._parts.instruments.sync, settings)

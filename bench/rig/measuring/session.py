@@ -49,20 +49,20 @@ class Session:
     def prepare(self) -> None:
         """A quiet, healthy pack and a controller without history: how every test begins."""
         parts, ready_s = self.parts, self.parts.loaded.rig.dut.ready_s
-        self._omitted = parts.left_out()
-        parts.fresh_controller()
+        self._omitted = parts.world.omitted()
+        parts.dut.fresh()
         if not wait_until(parts, lambda: self._latches.takes(PROBE_W), ready_s, COMMAND_POLL_S):
-            parts.controller.require_alive()
-            reply = parts.controller.run("set_power", power_w=f"{PROBE_W:.0f}")
+            parts.dut.controller.require_alive()
+            reply = parts.dut.controller.run("set_power", power_w=f"{PROBE_W:.0f}")
             said = " ".join((reply.err + reply.out).split())
             where = f"controller {parts.loaded.rig.dut.name}"
             raise BenchError(where, f"takes no power command within {ready_s:g} s", said)
-        parts.controller.must("set_power", power_w="0")
+        parts.dut.controller.must("set_power", power_w="0")
 
     def require_good(self) -> None:
         """BenchError where the controller has died, or a part shows that it did not do its share."""
-        self.parts.controller.require_alive()
-        if self.parts.latest_all().get("contactor_state") == WELDED:
+        self.parts.dut.controller.require_alive()
+        if self.parts.bus.latest_all().get("contactor_state") == WELDED:
             raise BenchError(
                 "bms", "reports a welded contactor", "replace it: the pack cannot be isolated by it any more"
             )
@@ -71,8 +71,8 @@ class Session:
         """Frames that the emulated BMS has not sent since the test began, because the machine did not let it run: the
         controller has received less of it than the test states.
         """
-        return self.parts.left_out() - self._omitted
+        return self.parts.world.omitted() - self._omitted
 
     def disturbed(self, from_s: float, to_s: float) -> str:
         """What the machine did to the bench between these times that could have moved a latency; "" for nothing."""
-        return self.parts.disturbed(from_s, to_s)
+        return self.parts.bus.disturbed(from_s, to_s)

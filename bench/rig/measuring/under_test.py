@@ -32,15 +32,15 @@ class UnderTest:
     @property
     def log(self) -> LogTail:
         """Its log since the last mark: a test's begin, or a fault."""
-        return self._parts.controller.log
+        return self._parts.dut.controller.log
 
     def run(self, name: str, **values: str) -> Reply:
         """Run one of [dut.commands]; what it answered, refusals included."""
-        return self._parts.controller.run(name, **values)
+        return self._parts.dut.controller.run(name, **values)
 
     def must(self, name: str, **values: str) -> Reply:
         """The same; BenchError where it is refused."""
-        return self._parts.controller.must(name, **values)
+        return self._parts.dut.controller.must(name, **values)
 
     def tripped(self) -> bool:
         """True while it reports a latched trip."""

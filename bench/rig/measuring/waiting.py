@@ -14,5 +14,5 @@ def wait_until(parts: Parts, condition: Callable[[], T], within_s: float, poll_s
     """The last value of the condition, which is false when the time is over."""
     deadline_s = parts.clock.now_s() + within_s
     while not (value := condition()) and parts.clock.now_s() < deadline_s:
-        parts.pause(poll_s)
+        parts.clock.pause(poll_s)
     return value

@@ -227,8 +227,8 @@ def test_what_judges_nothing_or_dies_has_not_passed(tmp_path):
         from v2g_bench.faults import OverTemperature
 
         def kill(bench, open_rig):
-            os.kill(open_rig.controller._process.pid, signal.SIGKILL)
-            bench.wait_until(lambda: not open_rig.controller.alive(), 5)
+            os.kill(open_rig.dut.controller._process.pid, signal.SIGKILL)
+            bench.wait_until(lambda: not open_rig.dut.controller.alive(), 5)
 
         @pytest.mark.req("OWN-01")
         def test_nothing(bench):
@@ -245,7 +245,7 @@ def test_what_judges_nothing_or_dies_has_not_passed(tmp_path):
 
         @pytest.mark.req("OWN-01")
         def test_dead_at_the_end(bench, open_rig, judge):
-            judge.holds("it lives", open_rig.controller.alive())
+            judge.holds("it lives", open_rig.dut.controller.alive())
             kill(bench, open_rig)
         """,
     )

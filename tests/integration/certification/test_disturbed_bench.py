@@ -18,9 +18,9 @@ def test_a_stalled_bms_accuses_nobody(tmp_path):
         """
         def heard_all_the_time(bench, judge, held_s):
             with bench.at_power(-3000):
-                os.kill(bench._parts.plant.pid, signal.SIGSTOP)
+                os.kill(bench._parts.world.plant.pid, signal.SIGSTOP)
                 time.sleep(held_s)
-                os.kill(bench._parts.plant.pid, signal.SIGCONT)
+                os.kill(bench._parts.world.plant.pid, signal.SIGCONT)
                 bench.power.granted()
                 judge.holds("the BMS is heard", not bench.controller.log.find("ERR_BMS_TIMEOUT"))
 

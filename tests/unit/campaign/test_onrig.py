@@ -27,7 +27,7 @@ def test_the_bare_world_and_the_rig_agree(rig, setup, told, faults):
     scenario = told(*faults, clear_s=0.3, end_s=0.36)
     bare, judge = play(setup, scenario), Judge(setup.db)
     whole, limits = play_on(*rig, scenario, Limits())
-    auditor = Judge(rig[0].db, limits)
+    auditor = Judge(rig[0].bus.db, limits)
     assert judge.judge(bare) == auditor.judge(whole) == []
     assert codes(bare) == codes(whole)
     assert whole.before_a == pytest.approx(bare.before_a, rel=0.01)

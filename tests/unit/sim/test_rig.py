@@ -89,9 +89,9 @@ def test_the_same_calls_give_the_same_frames(tmp_path):
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
         with SimRig(load_rig("sim"), tmp_path / name, seed=2 if name == "c" else 1, note=lambda text: None) as parts:
-            parts.controller.run("set_power", power_w="3000")
-            parts.pause(2.0)
-            frames = parts.capture.frames()
+            parts.dut.controller.run("set_power", power_w="3000")
+            parts.clock.pause(2.0)
+            frames = parts.bus.capture.frames()
             logs.append((frames.stamp_s.tobytes(), frames.data.tobytes()))
     assert logs[0] == logs[1]
     assert logs[0] != logs[2]
@@ -114,15 +114,15 @@ def test_what_no_task_took_care_of_fails_the_run(tmp_path):
 
 def test_a_simulated_meter_has_no_calibration(sim_rig):
     with pytest.raises(BenchError, match="no calibration"):
-        sim_rig.calibration("dc_current")
+        sim_rig.instruments.calibration("dc_current")
 
 
 def test_what_the_controller_sent_before_it_was_started_anew_is_not_its_word(sim_rig):
-    assert "trip_latched" in sim_rig.latest_all()
-    sim_rig.fresh_controller()
-    assert "soc" in sim_rig.latest_all()
-    assert "trip_latched" not in sim_rig.latest_all()
+    assert "trip_latched" in sim_rig.bus.latest_all()
+    sim_rig.dut.fresh()
+    assert "soc" in sim_rig.bus.latest_all()
+    assert "trip_latched" not in sim_rig.bus.latest_all()
     with pytest.raises(BenchError, match="role trip_latched: no frame"):
-        sim_rig.latest("trip_latched")
-    sim_rig.pause(0.3)
-    assert sim_rig.latest("trip_latched") == 0.0
+        sim_rig.bus.latest("trip_latched")
+    sim_rig.clock.pause(0.3)
+    assert sim_rig.bus.latest("trip_latched") == 0.0

@@ -46,28 +46,47 @@ class FakeController:
             raise BenchError("controller", "is not running")
 
 
+class FakeClock(SimClock):
+    """Time passes as the parts let it."""
+
+    def __init__(self, parts):
+        super().__init__(100.0)
+        self.parts = parts
+
+    def pause(self, for_s):
+        self.parts.pause(for_s)
+
+
 class FakeParts:
     """One world: a power, and what each instrument makes of it."""
 
     def __init__(self):
-        self.loaded, self.clock = load_rig("virtual"), SimClock(100.0)
+        self.loaded, self.clock = load_rig("virtual"), FakeClock(self)
         self.power_w, self.obeys, self.refuses, self.dead = 0.0, 1.0, False, False
         self.slots_left_out = 7  # by the tests before
         self.true = {}  # what is true of the pack besides its current
         self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
-        self.controller, self.plant, self.armed = FakeController(self), None, 0
-        self.capture = SimpleNamespace(hold=nothing_held)
-        self.db = SimpleNamespace(
-            has=lambda role: role in ("trip_latched", "charge_only"), resolution=lambda role: 0.01
+        self.controller, self.armed = FakeController(self), 0
+        self.dut = SimpleNamespace(controller=self.controller, fresh=self.fresh)
+        self.world = SimpleNamespace(plant=None, physical=self.physical, omitted=lambda: self.slots_left_out)
+        db = SimpleNamespace(has=lambda role: role in ("trip_latched", "charge_only"), resolution=lambda role: 0.01)
+        self.bus = SimpleNamespace(
+            db=db,
+            capture=SimpleNamespace(hold=nothing_held),
+            latest=lambda role: self.latest_all()[role],
+            latest_all=lambda: self.latest_all(),  # noqa: PLW0108  (tests replace it)
         )
-        self.inverter, self.inverter_scale, self.meters = SimpleNamespace(reading=self.registers), 1.0, {}
-        self.sync = SimpleNamespace(pulse=self.pulse, marks=True)
+        self.inverter, self.inverter_scale = SimpleNamespace(reading=self.registers), 1.0
+        self.sync = sync = SimpleNamespace(pulse=self.pulse, marks=True)
         self.edges_s, self.time_base, self.late_s = [], 0.0, 0.0
         timing = DigitizerTiming(2e-5, 2e-5, 1e-6, 1e-4, 1e-4, 0.004, "a data sheet")
-        self.digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None, timing=lambda: timing)
-        self.analyzer = SimpleNamespace(
+        digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None, timing=lambda: timing)
+        analyzer = SimpleNamespace(
             series=lambda count: (self.read(fresh=True) for _ in range(count)),
             power_accuracy=lambda power_w: (3.0, "a data sheet"),
+        )
+        self.instruments = SimpleNamespace(
+            meters={}, sync=sync, digitizer=digitizer, analyzer=analyzer, calibrated=lambda name: UNCALIBRATED
         )
 
     @property
@@ -104,17 +123,8 @@ class FakeParts:
     def physical(self):
         return {"pack_voltage": 350.0, "pack_current": self.pack_a} | self.true
 
-    def latest(self, role):
-        return self.latest_all()[role]
-
-    def fresh_controller(self):
+    def fresh(self):
         self.power_w = 0.0
-
-    def left_out(self):
-        return self.slots_left_out
-
-    def calibrated(self, name):
-        return UNCALIBRATED
 
     def pause(self, for_s):
         self.clock.advance(for_s + self.late_s)

@@ -57,7 +57,7 @@ def test_limits_that_are_refused_are_an_error_and_taken_back(bench):
 
 
 def test_a_file_that_the_rig_does_not_name_is_an_error(bench, parts):
-    parts.controller.dut = parts.loaded.rig.dut.model_copy(update={"files": {}})
+    parts.dut.controller.dut = parts.loaded.rig.dut.model_copy(update={"files": {}})
     try:
         with (
             pytest.raises(BenchError, match="dut.files.limits"),
@@ -65,7 +65,7 @@ def test_a_file_that_the_rig_does_not_name_is_an_error(bench, parts):
         ):
             pass
     finally:
-        parts.controller.dut = parts.loaded.rig.dut
+        parts.dut.controller.dut = parts.loaded.rig.dut
 
 
 def test_an_override_and_a_departure_end_with_their_blocks(bench):
@@ -105,7 +105,9 @@ def test_an_external_controller_is_restarted_by_its_own_command_or_not_at_all():
     dut = SimpleNamespace(kind="external", commands={"restart": ["x"]}, ready_s=5.0)
     silent = SimpleNamespace(has=lambda role: False)
     controller = SimpleNamespace(dut=dut, must=ran.append)
-    operator = Operator(SimpleNamespace(controller=controller, clock=SimClock(), db=silent))
+    operator = Operator(
+        SimpleNamespace(dut=SimpleNamespace(controller=controller), clock=SimClock(), bus=SimpleNamespace(db=silent))
+    )
     operator.restart()
     assert ran == ["restart"]
     dut.commands = {}
@@ -116,14 +118,14 @@ def test_an_external_controller_is_restarted_by_its_own_command_or_not_at_all():
 def test_a_controller_is_heard_again_after_its_restart(bench, parts):
     began_s = bench.bus.now_s()
     bench.controller.operator.restart()
-    frames = parts.capture.frames(since_s=began_s)
-    said = {role for at in range(len(frames)) for role in parts.db.decode(frames.frame(at).message())}
+    frames = parts.bus.capture.frames(since_s=began_s)
+    said = {role for at in range(len(frames)) for role in parts.bus.db.decode(frames.frame(at).message())}
     assert set(EMS_ROLES) <= said
 
 
 def test_a_restart_after_which_nothing_is_heard_is_an_error(bench, monkeypatch, parts):
-    start = parts.controller.start
-    monkeypatch.setattr(parts.controller, "start", lambda: (start(), parts.controller.stop()))
+    start = parts.dut.controller.start
+    monkeypatch.setattr(parts.dut.controller, "start", lambda: (start(), parts.dut.controller.stop()))
     began_s = bench.bus.now_s()
     with pytest.raises(BenchError, match="controller v2g-daemon"):
         bench.controller.operator.restart()
@@ -146,7 +148,7 @@ def test_two_faults_at_once_begin_together_and_both_are_proven(bench, parts):
     both = (OverTemperature(cell=3, to_c=40.0), StringVoltageDifference(to_mv=250))
     done: list[str] = []
     with bench.inject(*both, meanwhile=lambda: done.append("meanwhile")) as active:
-        seen = parts.latest_all()
+        seen = parts.bus.latest_all()
         assert seen["cell_temperature_max"] == pytest.approx(40.0, abs=0.1)
         assert seen["string_voltage_difference"] == pytest.approx(0.25, abs=0.001)
         assert active.on_bus.time_s <= bench.bus.now_s()
@@ -190,11 +192,13 @@ def test_power_at_the_pack_is_that_at_the_terminals_and_the_losses(bench):
 
 def test_a_charge_that_does_not_flow_is_given_up(bench, parts):
     began_s = bench.bus.now_s()
-    parts.controller.dut = parts.loaded.rig.dut.model_copy(update={"commands": {"set_power": ["v2g-ctrl", "--status"]}})
+    parts.dut.controller.dut = parts.loaded.rig.dut.model_copy(
+        update={"commands": {"set_power": ["v2g-ctrl", "--status"]}}
+    )
     try:
         assert not bench.power.pack.charge_to_full()
     finally:
-        parts.controller.dut = parts.loaded.rig.dut
+        parts.dut.controller.dut = parts.loaded.rig.dut
     assert bench.bus.now_s() - began_s < 60
 
 
