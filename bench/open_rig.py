@@ -2,13 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from v2g_bench.rig.file.load import LoadedRig
-
-if TYPE_CHECKING:
-    pass
-from v2g_bench.rig.parts.protocol import Parts
+from v2g_bench.rig.parts.protocol import ClosedRig
 
 
 def open_parts(
@@ -19,8 +15,8 @@ def open_parts(
     strict: bool,
     note: Callable[[str], None],
     temporary: bool = False,
-) -> Parts:
-    """The parts of this rig, not open yet: enter them, or take their `steps`. temporary: see `OpenRig`."""
+) -> ClosedRig:
+    """This rig, not open yet: enter them, or take their `steps`. temporary: see `OpenRig`."""
     if loaded.rig.simulated:
         from v2g_bench.sim.rig import SimRig
 

@@ -33,31 +33,31 @@ CODES = (TRIP_CODE, TIMEOUT_CODE, *BLOCKING)
 
 def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> tuple[Played, Limits]:
     """What happened, and the limits with what this record leaves uncertain. BenchError where the rig has no plant."""
-    if parts.plant is None:
+    if parts.world.plant is None:
         raise BenchError(f"scenario {scenario.name}", "this rig has no emulated battery to play it on")
-    client, clock, stand = parts.plant.client, parts.clock, scenario.stand
+    client, clock, stand = parts.world.plant.client, parts.clock, scenario.stand
     _stand_up(parts, bench, scenario)
-    with parts.capture.holding(clock.now_s() - PAST_S), bench.asking(stand.power_w):
+    with parts.bus.capture.holding(clock.now_s() - PAST_S), bench.power.asking(stand.power_w):
         rate_hz = FAST_HZ if FAST_HZ * (scenario.end_s + 2 * MARGIN_S) <= MOST_SAMPLES else SLOW_HZ
         with bench.recording(rate_hz=rate_hz, after_s=scenario.end_s + MARGIN_S) as trace:
-            parts.controller.log.mark()
+            parts.dut.controller.log.mark()
             client.seed(stand.seed)
             start_s = clock.now_s()
             try:
                 for timed in scenario.faults:
                     client.inject(timed.fault, at_s=start_s + timed.at_s)
-                parts.pause(max(0.0, start_s + scenario.clear_s - clock.now_s()))
+                parts.clock.pause(max(0.0, start_s + scenario.clear_s - clock.now_s()))
             finally:
                 client.clear_all()
             clear_s = clock.now_s() - start_s
-            parts.pause(ASK_AGAIN_S)
-            reply = parts.controller.run("set_power", power_w=f"{stand.power_w:.0f}")
-            parts.pause(max(0.0, start_s + scenario.end_s - clock.now_s()))
+            parts.clock.pause(ASK_AGAIN_S)
+            reply = parts.dut.controller.run("set_power", power_w=f"{stand.power_w:.0f}")
+            parts.clock.pause(max(0.0, start_s + scenario.end_s - clock.now_s()))
             end_s = clock.now_s()
-            parts.pause(SETTLE_S)
+            parts.clock.pause(SETTLE_S)
             waveform = trace.waveform
-            columns = parts.capture.frames(since_s=start_s - PAST_S)
-    crash = "" if parts.controller.alive() else "the controller has ended"
+            columns = parts.bus.capture.frames(since_s=start_s - PAST_S)
+    crash = "" if parts.dut.controller.alive() else "the controller has ended"
     frames = [columns.frame(place) for place in range(len(columns))]
     times_s, current_a, noise_a = _smoothed(waveform)
     inside = times_s <= end_s
@@ -69,7 +69,7 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
         times_s=times_s[inside],
         current_a=current_a[inside],
         frames=[(one.stamp_s, one.message()) for one in frames if one.stamp_s <= end_s and not one.is_own],
-        log=said(parts.controller.log.since_mark(), start_s),
+        log=said(parts.dut.controller.log.since_mark(), start_s),
         answer=(reply.status == 0, (reply.out + reply.err).strip()),
         crash=crash,
     )
@@ -90,16 +90,16 @@ def said(log: str, start_s: float) -> list[tuple[float, str, str]]:
 
 def _stand_up(parts: Parts, bench: Bench, scenario: Scenario) -> None:
     """The pack as the scenario has it, and a controller that has never seen another one."""
-    assert parts.plant is not None
-    stand, client = scenario.stand, parts.plant.client
+    assert parts.world.plant is not None
+    stand, client = scenario.stand, parts.world.plant.client
     client.rest = stand.soc_pct, stand.temperature_c
     try:
-        parts.fresh_controller()
+        parts.dut.fresh()
     finally:
         client.rest = None, None
     asked = f"{stand.power_w:.0f}"
     if not bench.wait_until(
-        lambda: parts.controller.run("set_power", power_w=asked).status == 0, bench.rig.dut.ready_s, 0.1
+        lambda: parts.dut.controller.run("set_power", power_w=asked).status == 0, bench.controller.dut.ready_s, 0.1
     ):
         raise BenchError(f"scenario {scenario.name}", f"the controller does not take {asked} W before any fault")
 

@@ -14,7 +14,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.open_rig import open_parts
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.file.model import Rig
-from v2g_bench.rig.parts.protocol import Parts
+from v2g_bench.rig.parts.protocol import ClosedRig
 
 CHECK_SEED = 1
 CONTACTORS_S = 10.0
@@ -73,6 +73,6 @@ def _finding(part: str, step: Any) -> Finding:
         return Finding(part, False, str(error))
 
 
-def _close(rig: Parts) -> str:
+def _close(rig: ClosedRig) -> str:
     rig.close()
     return "all parts closed"

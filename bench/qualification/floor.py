@@ -71,18 +71,20 @@ def _known(values: Iterable[float | None]) -> list[float]:
 
 def _echoes(parts: OpenRig) -> tuple[list[float], list[float]]:
     """Send frames of an identifier that nobody uses: ms from send() to the timestamp, and to the frame in the capture."""
-    used = {spec.frame_id for spec in parts.db.messages.values() if not spec.is_extended}
+    used = {spec.frame_id for spec in parts.bus.db.messages.values() if not spec.is_extended}
     free = next((one for one in range(HIGHEST_ID, 0, -1) if one not in used), None)
     if free is None:
-        raise BenchError(str(parts.db.path), "uses every standard identifier: none is left to measure the echo with")
+        raise BenchError(
+            str(parts.bus.db.path), "uses every standard identifier: none is left to measure the echo with"
+        )
     stamped, captured = [], []
     for number in range(ECHOES):
         data = number.to_bytes(2, "big")
         before_s = parts.clock.now_s()
-        parts.bus.send(can.Message(arbitration_id=free, is_extended_id=False, data=data), timeout=ECHO_S)
+        parts.bus.node.bus.send(can.Message(arbitration_id=free, is_extended_id=False, data=data), timeout=ECHO_S)
         try:
             # A timestamp may lie a few microseconds before the call: the two clocks are joined to that much.
-            frame = parts.capture.wait_for(partial(_is, free, data), before_s - 0.001, ECHO_S)
+            frame = parts.bus.capture.wait_for(partial(_is, free, data), before_s - 0.001, ECHO_S)
         except TimeoutError:
             raise BenchError("echo", f"the own frame did not come back within {ECHO_S:g} s") from None
         captured.append(1e3 * (parts.clock.now_s() - before_s))

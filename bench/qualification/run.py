@@ -83,7 +83,7 @@ def qualify(
         with Stand(parts, str(parts.runtime / "ems"), by) as stand:
             outcomes = take(stand.trial, plan, show)
         floors = floor(parts, outcomes)
-        bus = str(parts.stamp(0.0).source)
+        bus = str(parts.bus.stamp(0.0).source)
     return QualificationResult.of(
         score(outcomes, plan.wanted),
         rig=loaded.rig.name,

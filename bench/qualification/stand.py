@@ -19,7 +19,7 @@ from v2g_bench.metrology.decision import DecisionRule, Limits
 from v2g_bench.qualification.responder_config import DANGEROUS_C, ROLE, By
 from v2g_bench.qualification.score import LIMIT_MS, Outcome
 from v2g_bench.qualification.truth import Truth
-from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.rig.parts.real import OpenRig
 
 INJECTED_C, CELL = 45.5, 17
@@ -65,16 +65,18 @@ class Stand:
     """One open rig with the responder on it; leaving its `with` block brings the rig to rest."""
 
     def __init__(self, parts: OpenRig, socket_path: str, by: By = "plant") -> None:
-        if parts.faults is None or (by == "plant" and parts.plant is None):
+        if parts.world.faults is None or (by == "plant" and parts.world.plant is None):
             raise BenchError(
                 f"rig {parts.loaded.rig.name}",
                 "has neither an emulated BMS nor a gateway before a real one: no dangerous frame can be sent",
             )
-        self.parts, self._by, self._injector = parts, by, parts.faults
-        self._plant = parts.plant.client if parts.plant is not None else None
-        self.bench = Bench(parts)
+        self.parts, self._by, self._injector = parts, by, parts.world.faults
+        self._plant = parts.world.plant.client if parts.world.plant is not None else None
+        self._session = Session(parts)
+        self.bench = self._session.bench
         self.link = Link(socket_path)
-        self._rule = DecisionRule(self.bench.judging.rule)
+        self._judging = parts.loaded.rig.judging
+        self._rule = DecisionRule(self._judging.rule)
 
     def __enter__(self) -> "Stand":
         return self
@@ -104,7 +106,7 @@ class Stand:
         return self._compared(latency, outcome, asked_s)
 
     def _wait_for_power(self, power_w: float) -> None:
-        near_w = max(0.02 * abs(power_w), 0.002 * self.bench.rig.inverter.rated_power_w)
+        near_w = max(0.02 * abs(power_w), 0.002 * self.parts.loaded.rig.inverter.rated_power_w)
         if not self.bench.wait_until(
             lambda: abs(self.parts.inverter.reading().ac_power_w - power_w) <= near_w, AT_POWER_S, 0.01
         ):
@@ -113,9 +115,9 @@ class Stand:
 
     def _judged(self, latency: Latency, outcome: Outcome) -> Outcome:
         """The verdict that a certification would give, without knowledge of the true times."""
-        self.parts.controller.require_alive()
+        self.parts.dut.controller.require_alive()
         t1_s = latency.t1_s if latency.t1_s is not None else latency.t0_s + LIMIT_MS / 1000.0
-        void = latency.unclear or self.bench.disturbed(latency.t0_s, t1_s)
+        void = latency.unclear or self._session.disturbed(latency.t0_s, t1_s)
         verdict = latency.judged(self._rule, Limits(high=LIMIT_MS, unit="ms")).verdict
         return dataclasses.replace(
             outcome,
@@ -134,7 +136,7 @@ class Stand:
         last = self.link.ask("last")["last"] or {}
         written_s, answered_s = last.get("written_s", 0.0), last.get("answered_s", 0.0)
         if self._plant is not None and self._by == "plant":
-            gone_s, half_s = self._plant.truth_isolation(sum(frame) / 2, self.bench.judging.isolation_fraction), 0.0
+            gone_s, half_s = self._plant.truth_isolation(sum(frame) / 2, self._judging.isolation_fraction), 0.0
         else:
             gone_s, half_s = (written_s + answered_s) / 2 or None, (answered_s - written_s) / 2
             last = {}  # its times are the truth itself

@@ -39,15 +39,15 @@ def calibrate(
             "wire one, and describe it under [sync]: trigger and mark",
         )
     with OpenRig(loaded, folder, 1, strict=strict, note=note, temporary=True) as parts:
-        identity = parts.digitizer.identity()
-        applied = getattr(parts, "timing", None)
+        identity = parts.instruments.digitizer.identity()
+        applied_s = parts.instruments.trigger_latency_s() or 0.0
         seen = [_pulse(parts) for _ in range(pulses)]
     return timing_from(
         seen,
         identity,
         rig=rig.name,
         now=now.astimezone(UTC).replace(microsecond=0),
-        applied_s=applied.offset_s if applied is not None else 0.0,
+        applied_s=applied_s,
     )
 
 
@@ -78,8 +78,8 @@ def timing_from(
 
 def _pulse(parts: OpenRig) -> tuple[float, Edge]:
     """One common edge: when the record shows it, and when it was."""
-    digitizer = parts.digitizer
+    digitizer = parts.instruments.digitizer
     digitizer.arm(sample_rate_hz=min(RATE_HZ, digitizer.max_sample_rate_hz), before_s=BEFORE_S, after_s=AFTER_S)
-    edge = parts.sync.pulse(seen=True)
+    edge = parts.instruments.sync.pulse(seen=True)
     record = digitizer.fetch(edge.time_s)
     return step_in(record, digitizer.timing().aperture_s), edge

@@ -22,4 +22,13 @@ real TCP under a virtual clock, both leave out how long a program computes. What
 
 `tests/integration/test_agreement.py` replays the same scenario files on both: the same verdicts; the latencies of four
 shutdowns were 0.03 to 0.19 ms apart, the simulation's the longer ones.
+
+Public names:
+
+    bus         SimBus, SimCapture
+    controller  SimCanPort
+    network     TRANSIT_S
+    plant       SAMPLE_S
+    rig         SimRig
+    timeline    Timeline
 """

@@ -53,6 +53,10 @@ class Timeline:
     def now_s(self) -> float:
         return self._now_s
 
+    def wall_minus_bench_s(self) -> float:
+        """The timestamps in a simulated capture's file minus this clock."""
+        return WALL_EPOCH_S
+
     def at(self, at_s: float, do: Callable[[], object]) -> Event:
         """Let `do` happen at that time, now if it is past."""
         self._number += 1

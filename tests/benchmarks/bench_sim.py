@@ -20,6 +20,7 @@ from can.io import BLFReader
 from v2g_bench.faults import OverTemperature
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.sim.rig import SimRig
 
 AFTER_FAULT_S = 0.1
@@ -35,8 +36,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         begun = time.process_time()
         with SimRig(load_rig("sim"), Path(folder), 1, note=lambda text: None) as parts:
-            bench = Bench(parts)
-            bench.prepare()
+            session = Session(parts)
+            session.prepare()
+            bench = session.bench
             print(f"open and prepare      {1e3 * (time.process_time() - begun):8.1f} ms")
             idle(parts, bench)
             shutdowns(parts, bench, trials)
@@ -65,9 +67,9 @@ def suite() -> None:
 def idle(parts: SimRig, bench: Bench) -> None:
     """Nothing but frames and polls, at power."""
     with bench.at_power(-3000):
-        frames, cpu, started = len(parts.capture), time.process_time(), parts.clock.now_s()
-        parts.pause(10.0)
-        cpu, frames = time.process_time() - cpu, len(parts.capture) - frames
+        frames, cpu, started = len(parts.bus.capture), time.process_time(), parts.clock.now_s()
+        parts.clock.pause(10.0)
+        cpu, frames = time.process_time() - cpu, len(parts.bus.capture) - frames
         passed = parts.clock.now_s() - started
     print(
         f"10 s at power         {1e3 * cpu:8.1f} ms, {passed / cpu:.0f} times real time, {1e6 * cpu / frames:.0f} us a frame"
@@ -84,7 +86,7 @@ def shutdowns(parts: SimRig, bench: Bench, trials: int) -> None:
             mark = took(spent, "to power", mark)
             before_s = parts.clock.now_s()
             with bench.inject(OverTemperature(cell=17, to_c=45.5), phase_s=0.0007 * trial) as fault:
-                parts.timeline.run_until(fault.on_bus.time_s + AFTER_FAULT_S)
+                parts.clock.run_until(fault.on_bus.time_s + AFTER_FAULT_S)
                 mark = took(spent, "shutdown", mark)
                 shut_s += parts.clock.now_s() - before_s
                 trace.waveform  # noqa: B018  (fetched here)

@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.sim.rig import SimRig
 
 PER_RIG = 20
@@ -32,20 +32,21 @@ def main() -> None:
             with SimRig(loaded, Path(folder), seed=first + options.seed, note=lambda text: None) as parts:
                 for number in range(first, min(first + PER_RIG, options.scenarios)):
                     power_w = chance.choice((-1, 1)) * chance.uniform(500, 4000)
-                    bench = Bench(parts)
-                    bench.sources.told = lambda one, at=(number, power_w): (
+                    session = Session(parts)
+                    bench = session.bench
+                    session.sources.told = lambda one, at=(number, power_w): (
                         found[one.quantity].append(one.e_n),
                         None if one.agreed else bad.append((*at, one.text)),
                     )
-                    parts.fresh_controller()
-                    parts.plant.client.reset(soc_pct=chance.uniform(30, 70))
-                    parts.fresh_controller(heal=False)
+                    parts.dut.fresh()
+                    parts.world.plant.client.reset(soc_pct=chance.uniform(30, 70))
+                    parts.dut.fresh(heal=False)
                     with bench.at_power(power_w):
-                        bench.ac_power()
-                        bench.pack_power()
+                        bench.readings.ac_power()
+                        bench.readings.pack_power()
                     with bench.recording(rate_hz=1000, after_s=1.0) as trace:
                         trace.complete()
-                    bench.compare_current(trace)
+                    bench.readings.compare(trace)
     for quantity, numbers in found.items():
         print(f"{quantity:12} {len(numbers):6} comparisons, greatest E_n {max(numbers):.2f}")
     print(f"{len(bad)} of {sum(map(len, found.values()))} disagree")

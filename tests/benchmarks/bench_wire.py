@@ -32,7 +32,7 @@ from v2g_bench.can.userland import UserlandBus
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import WireBitErrors
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.sim.rig import SimRig
 from v2g_bench.sim.timeline import Timeline
 from v2g_bench.sim.wirebus import SimWireBus
@@ -122,15 +122,16 @@ def curve(seed: int = 1) -> bool:
         tempfile.TemporaryDirectory() as folder,
         SimRig(load_rig("sim-wire"), Path(folder), seed, note=lambda text: None) as parts,
     ):
-        bench = Bench(parts)
-        bench.prepare()
+        session = Session(parts)
+        session.prepare()
+        bench = session.bench
         with bench.at_power(-3000):
             for rate in CURVE:
                 with bench.inject(WireBitErrors(rate)):
-                    before, from_s = bench.wire(), bench.clock.now_s()
-                    parts.pause(LEVEL_S)
-                    after, to_s = bench.wire(), bench.clock.now_s()
-                    lost_pct = bench.bms_traffic(from_s, to_s).lost_pct()
+                    before, from_s = bench.bus.wire(), bench.bus.now_s()
+                    parts.clock.pause(LEVEL_S)
+                    after, to_s = bench.bus.wire(), bench.bus.now_s()
+                    lost_pct = bench.bus.traffic(from_s, to_s).lost_pct()
                     said = bench.controller.log.find(r"0x0B22|ERR_BMS_TIMEOUT")
                 destroyed = (after["destroyed"] - before["destroyed"]) / (to_s - from_s)
                 restarts = after["nodes"]["bms"]["restarts"] - before["nodes"]["bms"]["restarts"]

@@ -61,9 +61,9 @@ def test_a_suite_that_does_not_look_has_survivors(tmp_path):
         "import pytest\n"
         '@pytest.mark.req("SAF-01")\n'
         '@pytest.mark.parametrize("power_w", [-3000], ids=["discharging-3kW"])\n'
-        "def test_hot_cell_isolates(bench, judge, power_w):\n"
+        "def test_hot_cell_isolates(bench, open_rig, judge, power_w):\n"
         '    """Sees nothing."""\n'
-        '    judge.holds("the controller runs", bench.controller.alive())\n',
+        '    judge.holds("the controller runs", open_rig.dut.controller.alive())\n',
         "utf-8",
     )
     done = qualify(tmp_path, "--only", "hot cell in 70 ms", "--suite", str(suite))

@@ -21,6 +21,7 @@ from v2g_bench.qualification.run import Plan, qualify
 from v2g_bench.qualification.stand import Link, Stand
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.file.state_folder import state_folder
+from v2g_bench.rig.parts.instruments import Instruments
 from v2g_bench.rig.parts.real import OpenRig
 from v2g_bench.rig.parts.trigger_timing import timing_path
 
@@ -75,7 +76,7 @@ def test_a_short_qualification(tmp_path):
 
 @pytest.mark.timeout(240)
 def test_a_bench_whose_record_is_late_does_not_qualify(tmp_path, monkeypatch):
-    fetch = OpenRig.digitizer.fget
+    fetch = Instruments.digitizer.fget
 
     class Late:
         """A digitizer whose records stand 0.5 ms too late, and who does not know."""
@@ -90,7 +91,7 @@ def test_a_bench_whose_record_is_late_does_not_qualify(tmp_path, monkeypatch):
             wave = self._digitizer.fetch(trigger_s)
             return Waveform(wave.start_s + 0.000_5, wave.dt_s, wave.samples)
 
-    monkeypatch.setattr(OpenRig, "digitizer", property(lambda parts: Late(fetch(parts))))
+    monkeypatch.setattr(Instruments, "digitizer", property(lambda meters: Late(fetch(meters))))
     result = qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
     assert result.verdict == "FAIL", result.text
     assert "the truth lay within U in 0.0 %" in result.text
@@ -154,7 +155,7 @@ def test_a_mark_that_does_not_reach_the_digitizer_is_said(tmp_path, monkeypatch)
 
 @pytest.mark.timeout(120)
 def test_the_responder_keeps_its_delay_and_serves_a_bench(rig):
-    assert rig.plant is not None
+    assert rig.world.plant is not None
     with Stand(rig, str(rig.runtime / "ems")) as stand:
         assert stand.bench.controller.must("status").out.startswith('{"ok": true')
         outcome = stand.trial(30.0, 3000.0, 0.0)
@@ -163,15 +164,15 @@ def test_the_responder_keeps_its_delay_and_serves_a_bench(rig):
         assert last["written_s"] - last["heard_s"] >= 0.0299
         assert outcome.power_w == 3000.0
     # At rest nothing is driven and the contactors open.
-    assert eventually(lambda: rig.latest("contactor_state") == 0)
-    assert not rig.plant.client.status()["bridge_on"]
+    assert eventually(lambda: rig.bus.latest("contactor_state") == 0)
+    assert not rig.world.plant.client.status()["bridge_on"]
 
 
 @pytest.mark.timeout(120)
 def test_a_responder_that_died_is_said_and_nothing_else(rig):
     socket_path = str(rig.runtime / "ems")
     stand = Stand(rig, socket_path)
-    os.kill(rig.controller._process.pid, signal.SIGKILL)
+    os.kill(rig.dut.controller._process.pid, signal.SIGKILL)
     with pytest.raises(BenchError, match="responder: (has ended|does not answer to power)"), stand:
         stand.trial(30.0, 3000.0, 0.0)
     with pytest.raises(BenchError, match="responder: is not at"):
@@ -182,7 +183,7 @@ def test_a_responder_that_died_is_said_and_nothing_else(rig):
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_the_responder_ends_with_its_parent_and_leaves_the_rig_safe(rig, tmp_path, how):
     """SIGKILL: the parent is killed and says nothing more; SIGTERM: the responder itself is told to end."""
-    rig.controller.stop()
+    rig.dut.controller.stop()
     command = [
         sys.executable,
         "-m",
@@ -213,8 +214,8 @@ def test_the_responder_ends_with_its_parent_and_leaves_the_rig_safe(rig, tmp_pat
             parent.kill()
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    assert eventually(lambda: not rig.plant.client.status()["bridge_on"])
-    assert eventually(lambda: rig.latest("contactor_state") == 0)
+    assert eventually(lambda: not rig.world.plant.client.status()["bridge_on"])
+    assert eventually(lambda: rig.bus.latest("contactor_state") == 0)
 
 
 @pytest.mark.timeout(120)

@@ -1,1 +1,7 @@
-"""The device under test as the bench reaches it: its process, its host, its log."""
+"""The device under test as the bench reaches it: its process, its host, its log.
+
+Public names:
+
+    controller      Controller, Reply
+    controller_log  LogTail
+"""

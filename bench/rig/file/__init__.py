@@ -1,1 +1,9 @@
-"""Rig files: the checked models, how a file is found and read, and where its inverter is."""
+"""Rig files: the checked models, how a file is found and read, and where its inverter is.
+
+Public names:
+
+    connect       inverter_address
+    load          LoadedRig, load_rig, shipped_rigs
+    model         Bus, Dut, Judging, Rig, Sync
+    state_folder  state_folder
+"""

@@ -1,1 +1,16 @@
-"""What a test can do on an open rig: hold a power, inject a fault, record, read, compare the sources of one quantity."""
+"""What a test can do on an open rig: hold a power, inject a fault, record, read, compare the sources of one quantity.
+
+Public names:
+
+    bench          Bench, NotApplicable, NotAtPower, RATED_W
+    bus            Bus
+    command_lines  NoStart, Operator
+    injection      Injector
+    pack           Pack
+    power          Power
+    readings       Readings
+    session        Session
+    sources        Comparison
+    trace          RATE_HZ, Known, Span, Trace, save
+    under_test     UnderTest
+"""

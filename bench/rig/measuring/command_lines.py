@@ -30,7 +30,7 @@ class Operator:
     @contextmanager
     def file(self, name: Literal["limits", "thermal_policy"], text: str) -> Iterator[Reply]:
         """This text in one of [dut.files], and a reload; gives what the reload answered."""
-        controller = self._parts.controller
+        controller = self._parts.dut.controller
         path = controller.file(name)
         try:
             before = path.read_text(encoding="utf-8")
@@ -63,7 +63,7 @@ class Operator:
 
         NotApplicable where the rig cannot do that; BenchError where it does not answer within the rig's `dut.ready_s`.
         """
-        controller = self._parts.controller
+        controller = self._parts.dut.controller
         if controller.dut.kind != "external":
             controller.stop()
             controller.start()
@@ -75,11 +75,11 @@ class Operator:
 
     def _hear_again(self, since_s: float) -> None:
         """Wait until each of the controller's messages has been received again: a test may read them now."""
-        parts, dut = self._parts, self._parts.controller.dut
-        for role in filter(parts.db.has, EMS_ROLES):
+        parts, dut = self._parts, self._parts.dut.controller.dut
+        for role in filter(parts.bus.db.has, EMS_ROLES):
             left_s = max(0.0, since_s + dut.ready_s - parts.clock.now_s())
-            if parts.wait_for(partial(_says, role), since_s, left_s) is None:
-                parts.controller.require_alive()
+            if parts.bus.wait_for(partial(_says, role), since_s, left_s) is None:
+                parts.dut.controller.require_alive()
                 raise BenchError(
                     f"controller {dut.name}",
                     f"sent no {role} within {dut.ready_s:g} s of its restart",
@@ -88,13 +88,13 @@ class Operator:
 
     def wall(self, in_s: float) -> str:
         """The wall time that far from now, ISO 8601 to the second."""
-        now_s = self._parts.clock.now_s() + self._parts.wall_minus_bench_s()
+        now_s = self._parts.clock.now_s() + self._parts.clock.wall_minus_bench_s()
         return datetime.fromtimestamp(now_s + in_s, UTC).isoformat(timespec="seconds")
 
     @contextmanager
     def departure(self, in_s: float, soc_pct: float) -> Iterator[None]:
         """The vehicle is to leave that long from now with this state of charge (%)."""
-        run = self._parts.controller
+        run = self._parts.dut.controller
         accepted(run.run("departure", time=self.wall(in_s), soc_pct=f"{soc_pct:g}"))
         try:
             yield
@@ -104,7 +104,7 @@ class Operator:
     @contextmanager
     def v2g_window(self, in_s: float, for_s: float) -> Iterator[None]:
         """Grid service is planned that long from now, for that long."""
-        run = self._parts.controller
+        run = self._parts.dut.controller
         accepted(run.run("v2g_window", start=self.wall(in_s), end=self.wall(in_s + for_s)))
         try:
             yield
@@ -114,11 +114,11 @@ class Operator:
     @contextmanager
     def forced_limit(self, value: str) -> Iterator[None]:
         """The SoC limits overridden, as `--force-limit VALUE`."""
-        accepted(self._parts.controller.run("force_limit", value=value))
+        accepted(self._parts.dut.controller.run("force_limit", value=value))
         try:
             yield
         finally:
-            self._parts.controller.run("force_limit", value="off")
+            self._parts.dut.controller.run("force_limit", value="off")
 
 
 def _says(role: str, seen: Mapping[str, float]) -> bool:

@@ -100,7 +100,7 @@ class Witnesses:
         """Once in a test, when the power is there: the digitizer sees the current that the BMS sees and, where the sync
         line reaches its input, its time base is right; BenchError if not.
         """
-        found_w, sync = self._parts.inverter.reading().ac_power_w, self._parts.sync
+        found_w, sync = self._parts.inverter.reading().ac_power_w, self._parts.instruments.sync
         if self._heard or isinstance(sync, NoSync) or abs(found_w - target_w) > 0.2 * abs(target_w):
             return
         if sync.marks:
@@ -110,19 +110,19 @@ class Witnesses:
         else:
             with self._recording(before_s=LEAD_S, after_s=SPAN_S) as trace:
                 flowing, first, second = trace.waveform, trace.edge, None
-        bms_a = self._parts.latest_all().get("pack_current")
+        bms_a = self._parts.bus.latest_all().get("pack_current")
         self._heard = bool(target_w) and bms_a is not None
         median_a = float(np.median(flowing.samples))
         if bms_a is not None and (said := current_contradiction(median_a, bms_a)):
             raise BenchError("the instruments contradict each other", said, MEND)
-        timing = self._parts.digitizer.timing()
+        timing = self._parts.instruments.digitizer.timing()
         if second is not None and (said := time_base_contradiction(trace.waveform, timing, first, second)):
             raise BenchError("meters.dc_current", said, "have it calibrated; see meters.dc_current")
         self._sources.standing(trace.of("DC current by the digitizer", median_a, flowing), bms=self.roles())
 
     def weigh(self, ac_w: float) -> None:
         """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies."""
-        seen = self._parts.latest_all()
+        seen = self._parts.bus.latest_all()
         if self._faults or not {"pack_voltage", "pack_current"} <= set(seen):
             return
         if said := power_contradiction(seen["pack_voltage"] * seen["pack_current"], ac_w):
@@ -141,8 +141,8 @@ class Witnesses:
         """A record with two edges of the sync line in it, and when they were."""
         for _ in range(ATTEMPTS):
             with self._recording(before_s=LEAD_S, after_s=SPAN_S + TAIL_S, seen=True) as trace:
-                self._parts.pause(SPAN_S)
-                second = self._parts.sync.pulse(seen=True)
+                self._parts.clock.pause(SPAN_S)
+                second = self._parts.instruments.sync.pulse(seen=True)
                 trace.complete()
             if second.time_s + STEP_S < trace.edge.time_s + SPAN_S + TAIL_S:
                 return trace, trace.edge, second

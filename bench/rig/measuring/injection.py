@@ -19,8 +19,8 @@ from v2g_bench.rig.parts.traffic import bms_frames, window
 READBACK_S = 5.0
 HEALTHY_S = 3.0
 POLL_S = 0.01
-BEFORE_S = 1.0  # of the bus before a fault: a silence counts from the last frame
 SILENCE = Shown(silence=True)
+BEFORE_S = 1.0  # of the bus before a fault: a silence counts from the last frame
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Injector:
         BenchError if one of them does not reach the bus in time. Of several the first on the bus counts.
         """
         parts = self._parts
-        client = parts.faults
+        client = parts.world.faults
         kinds = ", ".join(fault.kind for fault in faults)
         if client is None:
             raise BenchError(
@@ -58,18 +58,18 @@ class Injector:
         hidden = [fault.kind for fault in faults if not fault.on_the_bus()]
         if parts.loaded.rig.has_gateway and hidden:
             raise NotApplicable(f"{hidden[0]} changes nothing on the bus: no gateway can produce it before a real BMS")
-        before = parts.latest_all()
+        before = parts.bus.latest_all()
         wire: dict[str, Any] = {}
         if any(isinstance(fault.readback(), WireExpectation) for fault in faults):
-            if parts.plant is None:
+            if parts.world.plant is None:
                 raise NotApplicable(f"{kinds}: a fault of the modelled wire, and this rig has none")
-            wire = parts.plant.client.wire()
+            wire = parts.world.plant.client.wire()
         asked_s = parts.clock.now_s()
         with self._silence(any(fault.transmit() is not None or fault.wire() is not None for fault in faults)):
             injections = [client.inject(fault, at_s=asked_s + phase_s) for fault in faults]
             try:
                 # `meanwhile` or the ramp of one fault may take long, and only then is looked for the other fault.
-                with parts.capture.holding(asked_s - BEFORE_S):
+                with parts.bus.capture.holding(asked_s - BEFORE_S):
                     if meanwhile is not None:
                         meanwhile()
                     proofs = [
@@ -79,7 +79,7 @@ class Injector:
             finally:
                 for injection in reversed(injections):
                     client.clear(injection)
-            parts.require_buses()
+            parts.bus.require_good()
             for fault in faults:
                 self._wait_for_health(fault, before)
 
@@ -90,12 +90,12 @@ class Injector:
             yield
             return
         self._silencing += 1
-        self._parts.allow_silence(True)
+        self._parts.safety.allow_silence(True)
         try:
             yield
         finally:
             self._silencing -= 1
-            self._parts.allow_silence(self._silencing > 0)
+            self._parts.safety.allow_silence(self._silencing > 0)
 
     def _proof(
         self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float, wire: dict[str, Any]
@@ -106,14 +106,14 @@ class Injector:
             return self._traffic_proof(fault, expected, from_s, bound_s)
         if isinstance(expected, WireExpectation):
             return self._wire_proof(fault, expected, wire, from_s + bound_s)
-        expected = expected.at_resolution(self._parts.db.resolution(expected.role))
+        expected = expected.at_resolution(self._parts.bus.db.resolution(expected.role))
         roles = expected.roles()
         if expected.met_by(before, before):
             raise BenchError(
                 f"fault {fault.kind}", f"the bus shows it already: {expected}", "inject it into a pack that is healthy"
             )
         # The frame itself must carry the fault: one of another message would only repeat what was seen before.
-        frame = self._parts.wait_for(
+        frame = self._parts.bus.wait_for(
             lambda seen: any(role in seen for role in roles) and expected.met_by(before | seen, before),
             asked_s,
             bound_s,
@@ -122,22 +122,22 @@ class Injector:
             raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
         known = {role: float(before[role]) for role in roles if role in before}
         shown = Shown(**asdict(expected), before=known, asked_s=asked_s)
-        return replace(self._parts.stamp(frame.stamp_s), shown=shown)
+        return replace(self._parts.bus.stamp(frame.stamp_s), shown=shown)
 
     def _wire_proof(self, fault: Fault, expected: WireExpectation, before: dict[str, Any], until_s: float) -> Stamp:
         """Wait until the counters of the wire's nodes show it."""
         parts = self._parts
-        assert parts.plant is not None
-        while not expected.met_by(before, now := parts.plant.client.wire()):
+        assert parts.world.plant is not None
+        while not expected.met_by(before, now := parts.world.plant.client.wire()):
             if parts.clock.now_s() >= until_s:
                 raise BenchError(f"fault {fault.kind}", f"not seen within {READBACK_S:g} s {expected}", f"seen: {now}")
-            parts.pause(POLL_S)
+            parts.clock.pause(POLL_S)
         if not isinstance(fault, WireFault) or not fault.silences:
-            return parts.stamp(parts.clock.now_s())
-        heard = bms_frames(parts.db, parts.capture.frames(since_s=until_s - 2 * READBACK_S))
+            return parts.bus.stamp(parts.clock.now_s())
+        heard = bms_frames(parts.bus.db, parts.bus.capture.frames(since_s=until_s - 2 * READBACK_S))
         if not len(heard):
             raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
-        return replace(parts.stamp(float(heard.stamp_s[-1]) + 1e-6), shown=SILENCE)
+        return replace(parts.bus.stamp(float(heard.stamp_s[-1]) + 1e-6), shown=SILENCE)
 
     def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Stamp:
         """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""
@@ -145,18 +145,18 @@ class Injector:
         deadline_s = from_s + bound_s
         seen = None
         while parts.clock.now_s() < deadline_s:
-            parts.pause(POLL_S)
+            parts.clock.pause(POLL_S)
             now_s = parts.clock.now_s()
-            columns = parts.capture.frames(since_s=from_s - BEFORE_S)
+            columns = parts.bus.capture.frames(since_s=from_s - BEFORE_S)
             started_s = from_s
             if isinstance(fault, BmsSilence):
-                heard = bms_frames(parts.db, columns)
+                heard = bms_frames(parts.bus.db, columns)
                 if not len(heard):
                     raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
                 started_s = float(heard.stamp_s[-1]) + 1e-6
-            seen = window(parts.db, columns, started_s, max(started_s, now_s))
+            seen = window(parts.bus.db, columns, started_s, max(started_s, now_s))
             if expected.met_by(seen):
-                return replace(parts.stamp(started_s), shown=SILENCE if isinstance(fault, BmsSilence) else None)
+                return replace(parts.bus.stamp(started_s), shown=SILENCE if isinstance(fault, BmsSilence) else None)
         raise BenchError(
             f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}", f"what was seen: {seen}"
         )
@@ -167,17 +167,17 @@ class Injector:
         if isinstance(expected, WireExpectation) and not self._bms_heard(cleared_s):
             raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS is not heard for {HEALTHY_S:g} s")
         if isinstance(fault, BmsSilence):
-            if self._parts.wait_for(lambda seen: "pack_voltage" in seen, cleared_s, HEALTHY_S) is None:
+            if self._parts.bus.wait_for(lambda seen: "pack_voltage" in seen, cleared_s, HEALTHY_S) is None:
                 raise BenchError(
                     f"fault {fault.kind}", f"the BMS is still silent {HEALTHY_S:g} s after it was taken back"
                 )
             return
         if not isinstance(expected, Expectation):
             return
-        gone = self._parts.wait_for(
+        gone = self._parts.bus.wait_for(
             lambda seen: expected.role in seen and not expected.met_by(before | seen, before), cleared_s, HEALTHY_S
         )
-        if gone is None and expected.role not in self._parts.latest_all():
+        if gone is None and expected.role not in self._parts.bus.latest_all():
             raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS has sent no {expected.role} since")
         if gone is None:
             raise BenchError(
@@ -185,4 +185,4 @@ class Injector:
             )
 
     def _bms_heard(self, since_s: float) -> bool:
-        return self._parts.wait_for(lambda seen: "contactor_state" in seen, since_s, HEALTHY_S) is not None
+        return self._parts.bus.wait_for(lambda seen: "contactor_state" in seen, since_s, HEALTHY_S) is not None

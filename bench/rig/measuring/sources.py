@@ -102,7 +102,7 @@ class Sources:
     def standing(self, current: Reading, *, bms: Collection[str]) -> None:
         """The DC side and the SoC while the power stands. current: by the digitizer; bms: the roles that count."""
         rig = self.parts.loaded.rig
-        seen = {role: value for role, value in self.parts.latest_all().items() if role in bms}
+        seen = {role: value for role, value in self.parts.bus.latest_all().items() if role in bms}
         inverter = self.parts.inverter.reading()
         voltage_v = inverter.dc_voltage_v if math.isfinite(inverter.dc_voltage_v) else seen.get("pack_voltage", 0.0)
         self.hold(
@@ -116,8 +116,8 @@ class Sources:
 
         Nothing of the latter where there is no multimeter, or it was held against the analyzer in this test already.
         """
-        meter = None if self._metered else self.parts.meters.get("multimeter")
-        series = self.parts.analyzer.series(count)
+        meter = None if self._metered else self.parts.instruments.meters.get("multimeter")
+        series = self.parts.instruments.analyzer.series(count)
         if meter is None:
             return list(series), {}
         volts = meter.ac_voltage()  # one quantity at a time: volts in the series' first half, amperes in its second
@@ -141,12 +141,12 @@ class Sources:
         analyzer = beside["analyzer"]
         voltages, currents = [], []
         for name, part, instrument in (
-            ("analyzer", "ac_power", self.parts.analyzer),
-            ("multimeter", "multimeter", self.parts.meters["multimeter"]),
+            ("analyzer", "ac_power", self.parts.instruments.analyzer),
+            ("multimeter", "multimeter", self.parts.instruments.meters["multimeter"]),
         ):
             read = beside[name]
             volt_limit, ampere_limit, source = instrument.rms_accuracy(read.voltage_v, read.current_a)
-            known = self.parts.calibrated(part)
+            known = self.parts.instruments.calibrated(part)
             more = known.where_known("ac_voltage", read.voltage_v)
             voltages.append(_reading("AC voltage", name, read.voltage_v, "V", volt_limit, source, more))
             more = known.where_known("ac_current", read.current_a)
@@ -164,7 +164,7 @@ class Sources:
 
     def during(self, waveform: Waveform, frames: Columns, zero_a: float, gain_rel: float, source: str) -> None:
         """The digitizer's record compared with the current that the BMS reported in the same time, in these frames."""
-        stamp_s, bms_a = signal(frames, self.parts.db, "pack_current", since_s=waveform.start_s + FRESH_S)
+        stamp_s, bms_a = signal(frames, self.parts.bus.db, "pack_current", since_s=waveform.start_s + FRESH_S)
         heard = [(t, a) for t, a in zip(stamp_s, bms_a, strict=True) if t <= waveform.end_s]
         if len(heard) < LEAST_FRAMES:
             return
@@ -173,7 +173,7 @@ class Sources:
         # A current that moves is shown late by a BMS: how much, the difference of the two says itself.
         spread = [Component.of_samples("lag of the BMS", [m - a for m, (_, a) in zip(meter_a, heard, strict=True)])]
         limit_a = zero_a + gain_rel * abs(mean_a)
-        more = [*spread, *self.parts.calibrated("dc_current").components(mean_a)]
+        more = [*spread, *self.parts.instruments.calibrated("dc_current").components(mean_a)]
         digitizer = _reading("DC current", "digitizer", mean_a, "A", limit_a, source, more)
         self.hold("DC current", digitizer, self._bms("pack_current", {"pack_current": bms_mean_a}))
 
@@ -181,7 +181,7 @@ class Sources:
         """The BMS's value of a role with its accuracy by the rig file; None where there is none."""
         if role not in seen:
             return None
-        return by_bms(self.parts.loaded.rig, role, seen[role], self.parts.db.resolution(role))
+        return by_bms(self.parts.loaded.rig, role, seen[role], self.parts.bus.db.resolution(role))
 
 
 def _mean(values: Iterable[float]) -> float:

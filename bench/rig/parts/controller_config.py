@@ -1,19 +1,20 @@
 """The files that the bench writes for the reference EMS: its ems.toml, limits and thermal policy, in the run folder."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from v2g_bench.rig.parts.opening import Opening
+from v2g_bench.rig.file.load import LoadedRig
+from v2g_bench.rig.parts.opening import roles_of
 
 LIMITS = "MIN_SOC=25\nMAX_SOC=75\n"
 POLICY = '{"ACTIVE_COOLING_TRIGGER": "32C"}\n'
 
 
-def write_reference_config(parts: "Opening", path: Path, values: dict[str, str]) -> None:
-    """Write `path` and the files beside it that it names."""
-    rig = parts.loaded.rig
+def write_reference_config(loaded: LoadedRig, runtime: Path, path: Path, values: Mapping[str, str]) -> None:
+    """Write `path` and the files beside it that it names. runtime: the folder of the rig's sockets and state."""
+    rig = loaded.rig
     (path.parent / "limits.conf").write_text(LIMITS, encoding="utf-8")
     (path.parent / "thermal-policy.json").write_text(POLICY, encoding="utf-8")
     bus = rig.controller_bus
@@ -25,8 +26,8 @@ def write_reference_config(parts: "Opening", path: Path, values: dict[str, str])
             "bitrate": bus.bitrate,
             "data_bitrate": bus.data_bitrate,
         },
-        "bms": {"dbc": str(parts.loaded.resolve(rig.bms.dbc, "bms.dbc"))},
-        "bms.roles": parts.roles,
+        "bms": {"dbc": str(loaded.resolve(rig.bms.dbc, "bms.dbc"))},
+        "bms.roles": roles_of(loaded),
         "inverter": {
             "host": values["inverter_host"],
             "port": int(values["inverter_port"]),
@@ -36,7 +37,7 @@ def write_reference_config(parts: "Opening", path: Path, values: dict[str, str])
             "limits": "limits.conf",
             "thermal_policy": "thermal-policy.json",
             "log": values["log"],
-            "state": str(parts.runtime / "state" / "ems.json"),
+            "state": str(runtime / "state" / "ems.json"),
         },
         "control": {"socket": values["socket"]},
         "thresholds": rig.dut.thresholds.model_dump() | {"rated_power_w": rig.inverter.rated_power_w},

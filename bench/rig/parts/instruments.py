@@ -1,11 +1,11 @@
 """The meters of an open rig, with what is known of each: its calibration, and what the digitizer's trigger takes."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
+from v2g_bench.instruments.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.instruments.registry import open_meter
 from v2g_bench.metrology.calibration import CalibrationRecord, CalibrationState, state_of
 from v2g_bench.metrology.calibration import load as read_record
@@ -13,6 +13,9 @@ from v2g_bench.rig.file.load import LoadedRig
 from v2g_bench.rig.parts import trigger_timing
 from v2g_bench.rig.parts.calibrated import Calibrated, timing_calibration
 from v2g_bench.rig.parts.exchanges import Note
+from v2g_bench.rig.parts.opening import Later, opened
+from v2g_bench.rig.parts.sync import NoSync
+from v2g_bench.rig.parts.timing import SyncLine
 
 if TYPE_CHECKING:
     from v2g_bench.instruments.trigger_timing import MeasuredTiming
@@ -22,35 +25,48 @@ MEASURES = {"dc_current": "dc_voltage", "ac_power": "ac_power", "multimeter": "a
 
 
 class Instruments:
-    """All meters of one rig. opened: name -> driver, of those that are open."""
+    """All meters of one rig, and its sync line. meters: name -> driver, of those that are open; timing: the trigger as
+    measured on this rig.
+    """
 
     def __init__(self, loaded: LoadedRig, clock: Clock) -> None:
         self._loaded, self._clock = loaded, clock
-        self.opened: dict[str, Any] = {}
+        self.meters: dict[str, Any] = {}
+        self.sync: SyncLine = NoSync()
         self.timing: MeasuredTiming | None = None
         self._calibrated: dict[str, Calibrated] = {}
 
-    def open(self, name: str, resource: str, log: Note, later: Callable[[str, Callable[[], None]], None]) -> str:
+    def open(self, name: str, resource: str, log: Note, later: Later) -> str:
         """Open one at its resource, and return its identity; `later` receives the function that closes it."""
-        meter = self._loaded.rig.meters.named()[name]
-        options: dict[str, Any] = dict(meter.options) | ({"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {})
-        options |= {"backend": meter.backend, "timeout_s": meter.timeout_s}
+        stated = self._loaded.rig.meters.named()[name]
+        options: dict[str, Any] = dict(stated.options) | ({"shunt_ohm": stated.shunt_ohm} if stated.shunt_ohm else {})
+        options |= {"backend": stated.backend, "timeout_s": stated.timeout_s}
         where = f"{self._loaded.path}: meters.{name}"
         if name == "dc_current":
             self.timing = trigger_timing.timing_of(self._loaded)
-            if (latency_s := self._trigger_latency_s()) is not None:
+            if (latency_s := self.trigger_latency_s()) is not None:
                 options["trigger_latency_s"] = latency_s
         options |= {"log": log}
-        self.opened[name] = opened = open_meter(meter.driver, resource, where=where, clock=self._clock, **options)
-        later(f"meters.{name}", opened.close)
+        self.meters[name] = meter = open_meter(stated.driver, resource, where=where, clock=self._clock, **options)
+        later(f"meters.{name}", meter.close)
         if (
             name == "dc_current"
             and self.timing
-            and (problem := self.timing.problem(opened.identity(), datetime.now(UTC)))
+            and (problem := self.timing.problem(meter.identity(), datetime.now(UTC)))
         ):
             raise BenchError(f"{where}: trigger", problem, f"run: v2g-bench calibrate --rig={self._loaded.rig.name}")
         self._calibrated[name] = self._calibration_of(name)
-        return str(opened.identity())
+        return str(meter.identity())
+
+    @property
+    def digitizer(self) -> CurrentDigitizer:
+        """The meter that records the DC current."""
+        return cast(CurrentDigitizer, opened(self.meters.get("dc_current"), "meters.dc_current"))
+
+    @property
+    def analyzer(self) -> PowerAnalyzer:
+        """The meter of the AC power."""
+        return cast(PowerAnalyzer, opened(self.meters.get("ac_power"), "meters.ac_power"))
 
     def calibrated(self, name: str) -> Calibrated:
         """What a meter's calibration adds to the budgets; nothing where none counts."""
@@ -61,9 +77,9 @@ class Instruments:
         meter = self._loaded.rig.meters.named()[name]
         path = self._loaded.path.parent / meter.calibration if meter.calibration else None
         needs_timing = name == "dc_current" and self.timing is None
-        return state_of(path, self.opened[name].identity(), date.today(), (MEASURES[name],), needs_timing=needs_timing)
+        return state_of(path, self.meters[name].identity(), date.today(), (MEASURES[name],), needs_timing=needs_timing)
 
-    def _trigger_latency_s(self) -> float | None:
+    def trigger_latency_s(self) -> float | None:
         """From the edge to its effect in the record: as measured on this rig, else as the record states it, else None."""
         if self.timing is not None:
             return self.timing.offset_s

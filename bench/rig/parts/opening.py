@@ -1,22 +1,24 @@
 """How any rig is opened and closed: step by step, and in the reverse order, each part on its own.
 
 Whoever opens a rig names its `steps`; a part that is open registers with `_later` how it is closed. What failed to close is one
-error at the end. Every rig begins with the database of its BMS.
+error at the end. Every rig begins with the database of its BMS. Each part is a small object of its own that is made with the
+rig, and filled by its step: what is asked of it before that is a BenchError.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar
 
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.roles import read_roles
 from v2g_bench.errors import BenchError
-from v2g_bench.instruments.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.rig.file.load import LoadedRig
 
 FIRST_FRAME_S = 5.0
+
+T = TypeVar("T")
+Later = Callable[[str, Callable[[], None]], None]  # (name, close): how a part that has been opened is closed
 
 # What every conformance test stands on; further roles are asked for by the tests that need them.
 NEEDED_ROLES = (
@@ -40,13 +42,10 @@ class Step:
 
 
 class Opening:
-    """The parts of one rig. `with` opens all of them or none. runtime: the folder of its sockets and state."""
-
-    runtime: Path
+    """The parts of one rig. `with` opens all of them or none."""
 
     def __init__(self, loaded: LoadedRig) -> None:
         self.loaded = loaded
-        self.meters: dict[str, Any] = {}
         self._closers: list[tuple[str, Callable[[], None]]] = []
 
     def steps(self) -> list[Step]:
@@ -85,16 +84,6 @@ class Opening:
         if failed and not quiet:
             raise BenchError(f"rig {self.loaded.rig.name}", "not all parts closed: " + "; ".join(failed))
 
-    @property
-    def digitizer(self) -> CurrentDigitizer:
-        """The meter that records the DC current."""
-        return cast(CurrentDigitizer, self.meters["dc_current"])
-
-    @property
-    def analyzer(self) -> PowerAnalyzer:
-        """The meter of the AC power."""
-        return cast(PowerAnalyzer, self.meters["ac_power"])
-
     def _later(self, name: str, close: Callable[[], None]) -> None:
         """Remember how to close a part."""
         self._closers.append((name, close))
@@ -103,15 +92,25 @@ class Opening:
         """Further errors that have to be reported when all is closed."""
         return []
 
-    def _open_database(self) -> str:
-        bms = self.loaded.rig.bms
-        path = self.loaded.resolve(bms.dbc, "bms.dbc")
-        if isinstance(bms.roles, str):
-            self.roles = read_roles(self.loaded.resolve(bms.roles, "bms.roles"))
-        else:
-            self.roles = {
-                role: signal if isinstance(signal, str) else signal.model_dump() for role, signal in bms.roles.items()
-            }
-        self.db = BusDatabase.load(path, self.roles)
-        self.db.require(NEEDED_ROLES)
-        return f"{path}, {len(self.db.messages)} messages, {len(self.roles)} roles"
+
+def opened(part: T | None, name: str) -> T:
+    """A part that its step has opened; BenchError before that."""
+    if part is None:
+        raise BenchError(name, "is not open", "open the rig, or the step of this part")
+    return part
+
+
+def roles_of(loaded: LoadedRig) -> dict[str, Any]:
+    """Role -> signal of the rig's BMS, from the rig file or the file that it names."""
+    bms = loaded.rig.bms
+    if isinstance(bms.roles, str):
+        return read_roles(loaded.resolve(bms.roles, "bms.roles"))
+    return {role: signal if isinstance(signal, str) else signal.model_dump() for role, signal in bms.roles.items()}
+
+
+def open_database(loaded: LoadedRig) -> tuple[BusDatabase, str]:
+    """The database of the rig's BMS with its roles, and what it is in words; BenchError without a needed role."""
+    path, roles = loaded.resolve(loaded.rig.bms.dbc, "bms.dbc"), roles_of(loaded)
+    db = BusDatabase.load(path, roles)
+    db.require(NEEDED_ROLES)
+    return db, f"{path}, {len(db.messages)} messages, {len(roles)} roles"

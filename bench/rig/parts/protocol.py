@@ -1,4 +1,4 @@
-"""The interface of a rig's parts for tests, the same for every kind of rig.
+"""The interface of a rig's parts, one protocol per capability, the same for every kind of rig.
 
 `OpenRig` has real time, processes and wires; `v2g_bench.sim.rig.SimRig` has none of them. `open_parts` chooses.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 from v2g_bench.can.columns import Columns, Frame, Held
 from v2g_bench.can.database import BusDatabase
@@ -25,6 +25,18 @@ from v2g_bench.rig.parts.timing import Stamp, SyncLine
 
 if TYPE_CHECKING:
     from v2g_bench.rig.parts.opening import Step
+
+
+class RigClock(Clock, Protocol):
+    """The bench clock of this rig, whatever makes it run."""
+
+    def pause(self, for_s: float) -> None:
+        """Let this much time pass: sleep, or move the simulated clock. BenchError if the supervisor has ended the rig."""
+        ...
+
+    def wall_minus_bench_s(self) -> float:
+        """The timestamps in the capture's file minus the bench clock, now."""
+        ...
 
 
 class EmulatedWorld(Protocol):
@@ -50,6 +62,40 @@ class BusRecord(Protocol):
         ...
 
 
+class BusNode(Protocol):
+    """The bench's own node on the controller's bus."""
+
+    @property
+    def db(self) -> BusDatabase: ...
+
+    @property
+    def capture(self) -> BusRecord: ...
+
+    def latest(self, role: str) -> float:
+        """The newest value of a role on the bus; BenchError if none came during the last second."""
+        ...
+
+    def latest_all(self) -> dict[str, float]:
+        """The newest good value of every role received during the last second."""
+        ...
+
+    def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float, /) -> Frame | None:
+        """The first frame since then that is good and whose roles are accepted; None if there is none in time."""
+        ...
+
+    def stamp(self, time_s: float) -> Stamp:
+        """A time on the bus with what is known of it."""
+        ...
+
+    def require_good(self) -> None:
+        """BenchError with the cause if a bus was faulty at any time since the test began: bus-off, down, not captured."""
+        ...
+
+    def disturbed(self, from_s: float, to_s: float) -> str:
+        """Why a latency between these times is not to be trusted; "" if nothing speaks against it."""
+        ...
+
+
 class InverterPart(Protocol):
     """The bench's own look at the inverter."""
 
@@ -62,43 +108,13 @@ class InverterPart(Protocol):
         ...
 
 
-class Parts(Protocol):
-    """The open parts of one rig. Times are bench-clock seconds, on whatever clock this rig has."""
+class MeasuringInstruments(Protocol):
+    """The meters, the line that starts the digitizer, and what their calibrations say."""
 
     @property
-    def loaded(self) -> LoadedRig: ...
-
-    @property
-    def clock(self) -> Clock: ...
-
-    @property
-    def db(self) -> BusDatabase: ...
-
-    @property
-    def roles(self) -> dict[str, Any]: ...
-
-    @property
-    def meters(self) -> dict[str, Any]: ...
-
-    @property
-    def controller(self) -> Controller: ...
-
-    @property
-    def sync(self) -> SyncLine: ...
-
-    @property
-    def plant(self) -> EmulatedWorld | None: ...
-
-    @property
-    def faults(self) -> PlantClient | None:
-        """Where faults are injected; None where nothing can."""
+    def meters(self) -> Mapping[str, Any]:
+        """Name in the rig file -> driver, of those that are open."""
         ...
-
-    @property
-    def capture(self) -> BusRecord: ...
-
-    @property
-    def inverter(self) -> InverterPart: ...
 
     @property
     def digitizer(self) -> CurrentDigitizer: ...
@@ -106,12 +122,59 @@ class Parts(Protocol):
     @property
     def analyzer(self) -> PowerAnalyzer: ...
 
-    def pause(self, for_s: float) -> None:
-        """Let this much time pass: sleep, or move the simulated clock."""
+    @property
+    def sync(self) -> SyncLine: ...
+
+    def calibration(self, name: str) -> CalibrationState:
+        """Whether a meter's calibration supports the grade `hardware`."""
         ...
 
-    def require_supervised(self) -> None:
-        """BenchError if the supervisor has made the rig safe by itself, or is gone."""
+    def calibrated(self, name: str) -> Calibrated:
+        """What a meter's calibration adds to the budgets; nothing where none counts."""
+        ...
+
+
+class World(Protocol):
+    """The battery's side of the rig."""
+
+    @property
+    def plant(self) -> EmulatedWorld | None:
+        """The emulated world; None where everything is real."""
+        ...
+
+    @property
+    def faults(self) -> PlantClient | None:
+        """Where faults are injected; None where nothing can."""
+        ...
+
+    def physical(self) -> dict[str, float]:
+        """What is true of the battery now, by role: of an emulated one by its world, else by its BMS before any gateway.
+
+        Never what the bench has written into a frame; for what is safe, never for a measurement.
+        """
+        ...
+
+    def omitted(self) -> int:
+        """Frames that the emulated BMS has not sent so far, because the machine did not let it run in their time."""
+        ...
+
+
+class DutPart(Protocol):
+    """The device under test."""
+
+    @property
+    def controller(self) -> Controller: ...
+
+    def fresh(self, *, heal: bool = True) -> None:
+        """A healthy pack at rest (heal False: as it is, faults included), and a controller without a past."""
+        ...
+
+
+class Safety(Protocol):
+    """The supervisor of this rig."""
+
+    def require(self) -> None:
+        """BenchError if it has made the rig safe by itself, or is gone."""
         ...
 
     def make_safe(self, why: str) -> None:
@@ -126,56 +189,37 @@ class Parts(Protocol):
         """The BMS is silenced on purpose, or no longer is."""
         ...
 
-    def wall_minus_bench_s(self) -> float:
-        """The stamps in the capture's file minus the bench clock, now."""
-        ...
 
-    def fresh_controller(self, *, heal: bool = True) -> None:
-        """A healthy pack at rest (heal False: as it is, faults included), and a controller without a past."""
-        ...
+class Parts(Protocol):
+    """The open parts of one rig. Times are bench-clock seconds, on whatever clock this rig has."""
 
-    def latest(self, role: str) -> float:
-        """The newest value of a role on the bus; BenchError if none came during the last second."""
-        ...
+    @property
+    def loaded(self) -> LoadedRig: ...
 
-    def latest_all(self) -> dict[str, float]:
-        """The newest good value of every role received during the last second."""
-        ...
+    @property
+    def clock(self) -> RigClock: ...
 
-    def physical(self) -> dict[str, float]:
-        """What is true of the battery now, by role: of an emulated one by its world, else by its BMS before any gateway.
+    @property
+    def bus(self) -> BusNode: ...
 
-        Never what the bench has written into a frame; for what is safe, never for a measurement.
-        """
-        ...
+    @property
+    def instruments(self) -> MeasuringInstruments: ...
 
-    def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float, /) -> Frame | None:
-        """The first sound frame since then whose roles are accepted; None if there is none in time."""
-        ...
+    @property
+    def inverter(self) -> InverterPart: ...
 
-    def stamp(self, time_s: float) -> Stamp:
-        """A time on the bus with what is known of it."""
-        ...
+    @property
+    def world(self) -> World: ...
 
-    def require_buses(self) -> None:
-        """BenchError with the cause if a bus was sick at any time since the test began: bus-off, down, not captured."""
-        ...
+    @property
+    def dut(self) -> DutPart: ...
 
-    def disturbed(self, from_s: float, to_s: float) -> str:
-        """Why a latency between these times is not to be trusted; "" if nothing speaks against it."""
-        ...
+    @property
+    def safety(self) -> Safety: ...
 
-    def left_out(self) -> int:
-        """Frames that the emulated BMS has left out so far, because the machine did not let it run in their time."""
-        ...
 
-    def calibration(self, name: str) -> CalibrationState:
-        """Whether a meter's calibration supports the grade `hardware`."""
-        ...
-
-    def calibrated(self, name: str) -> Calibrated:
-        """What a meter's calibration adds to the budgets; nothing where none counts."""
-        ...
+class ClosedRig(Protocol):
+    """A rig that is not open yet. `with` opens all of its parts or none, and closes them; `check` opens them one by one."""
 
     def steps(self) -> "list[Step]":
         """What opening this rig consists of, in order."""
@@ -185,7 +229,7 @@ class Parts(Protocol):
         """Close everything that is open."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Parts: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -1,1 +1,10 @@
-"""What keeps a rig safe whatever becomes of the bench: supervisor, envelope, safe state, lock."""
+"""What keeps a rig safe whatever becomes of the bench: supervisor, envelope, safe state, lock.
+
+Public names:
+
+    envelope           Envelope
+    lock               require_free, shared, take
+    physical           Physical, physical_side, stimulates
+    safe_state         stop_inverter
+    supervisor_client  Guard
+"""

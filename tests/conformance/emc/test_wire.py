@@ -24,16 +24,16 @@ pytestmark = pytest.mark.usefixtures("wire")
 @pytest.mark.req("EMC-01")
 def test_rising_emi_leaves_charge_only(wire, bench, judge):
     """Bit errors on the wire, more and more: discharge while frames come through, charge-only before too many are lost."""
-    limit_pct = bench.rig.dut.thresholds.packet_loss_pct
+    limit_pct = bench.controller.dut.thresholds.packet_loss_pct
     curve, found = ["bit_error_rate,destroyed_per_s,bms_lost_pct,load_pct,bms_tec,bms_restarts,fallback"], []
     with bench.at_power(-3000):
         for rate in LEVELS:
             with bench.inject(WireBitErrors(rate)):
-                before, from_s = bench.wire(), bench.clock.now_s()
-                bench.wait_until(lambda from_s=from_s: bench.clock.now_s() >= from_s + LEVEL_S, LEVEL_S + 1)
-                after, to_s = bench.wire(), bench.clock.now_s()
+                before, from_s = bench.bus.wire(), bench.bus.now_s()
+                bench.wait_until(lambda from_s=from_s: bench.bus.now_s() >= from_s + LEVEL_S, LEVEL_S + 1)
+                after, to_s = bench.bus.wire(), bench.bus.now_s()
                 fallen = bool(bench.controller.log.find(FALLEN))
-                lost_pct = bench.bms_traffic(from_s, to_s).lost_pct()
+                lost_pct = bench.bus.traffic(from_s, to_s).lost_pct()
             destroyed = (after["destroyed"] - before["destroyed"]) / (to_s - from_s)
             bms = after["nodes"]["bms"]
             found.append((rate, lost_pct, destroyed, fallen))
@@ -55,37 +55,37 @@ def test_rising_emi_leaves_charge_only(wire, bench, judge):
         judge.holds(
             f"no level with more than {1.5 * limit_pct:g} % lost without the fallback", not late, f"{late or ''}"
         )
-    with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+    with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
         judge.never_discharges("after the noise", trace)
-    if not bench.tripped():
-        with bench.asking(2000):
-            judge.power("charging still works", bench.ac_power(), is_w=2000)
+    if not bench.controller.tripped():
+        with bench.power.asking(2000):
+            judge.power("charging still works", bench.readings.ac_power(), is_w=2000)
 
 
 @pytest.mark.req("EMC-02")
 def test_bus_off_of_the_bms_stops_the_transfer(wire, bench, trials, judge):
     """The BMS's transceiver destroys its own frames until it is off: the current is gone within the rig's time."""
-    limit_ms = bench.judging.silence_limit_ms
+    limit_ms = judge.limits.silence_limit_ms
     for trial in trials:
         with bench.at_power(-3000), bench.recording(after_s=0.3 + limit_ms / 1000) as trace:
             with bench.inject(SickTransceiver(), phase_s=trial.phase_s) as fault:
                 latency = trace.isolation(after=fault.on_bus)
                 judge.logged(r"ERR_BMS_TIMEOUT", within_s=2)
-                sick = bench.wire()["nodes"]["bms"]
+                sick = bench.bus.wire()["nodes"]["bms"]
         trial.judge(latency, below_ms=limit_ms)
         judge.holds("the BMS has been bus off", sick["state"] == "off" or sick["restarts"] > 0, f"{sick}")
-    sound = bench.wait_until(lambda: bench.wire()["nodes"]["bms"]["state"] == "active", 2)
+    sound = bench.wait_until(lambda: bench.bus.wire()["nodes"]["bms"]["state"] == "active", 2)
     judge.holds(
-        "the BMS is error-active again after 128 times 11 recessive bits", sound, f"{bench.wire()['nodes']['bms']}"
+        "the BMS is error-active again after 128 times 11 recessive bits", sound, f"{bench.bus.wire()['nodes']['bms']}"
     )
     with bench.at_power(-3000):
-        judge.power("discharge after the recovery and a reset", bench.ac_power(), is_w=-3000)
+        judge.power("discharge after the recovery and a reset", bench.readings.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("EMC-03")
 def test_babbling_node_stops_the_transfer(wire, bench, trials, judge):
     """A node that sends identifier 0 without a pause: no other node gets through, and the current ends in time."""
-    limit_ms = bench.judging.silence_limit_ms
+    limit_ms = judge.limits.silence_limit_ms
     for trial in trials:
         with bench.at_power(-3000), bench.recording(after_s=0.4 + limit_ms / 1000) as trace:
             with bench.inject(BabblingNode(), phase_s=trial.phase_s) as fault:
@@ -98,15 +98,15 @@ def test_babbling_node_stops_the_transfer(wire, bench, trials, judge):
 def test_a_missing_terminator_and_the_corrective_action(wire, bench, judge):
     """Bridge noise that a sound line bears; without one 120-ohm resistor V2G ends, with it installed again it is back."""
     with bench.at_power(-3000), bench.inject(SwitchingNoise(volts=0.6)):
-        bench.settle()
-        judge.power("discharge under noise on a sound line", bench.ac_power(), is_w=-3000)
+        bench.power.settle()
+        judge.power("discharge under noise on a sound line", bench.readings.ac_power(), is_w=-3000)
         with bench.inject(MissingTerminator(missing=1, length_m=bench.rig.bus["main"].cable_m)):
             judge.logged(FALLEN, within_s=10)
-            bench.settle()
-            with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+            bench.power.settle()
+            with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
                 judge.never_discharges("without the terminator", trace)
         with bench.at_power(-3000):
-            judge.power("discharge with the terminator back, after a reset", bench.ac_power(), is_w=-3000)
+            judge.power("discharge with the terminator back, after a reset", bench.readings.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("EMC-05")
@@ -118,6 +118,6 @@ def test_shutdown_on_a_full_bus(wire, bench, trials, judge, frame_id):
             with bench.at_power(-3000), bench.recording() as trace:
                 with bench.inject(OverTemperature(cell=17, to_c=45.5), phase_s=trial.phase_s) as fault:
                     latency = trace.isolation(after=fault.on_bus)
-                    load_pct = bench.wire()["load_pct"]
+                    load_pct = bench.bus.wire()["load_pct"]
         trial.judge(latency, below_ms=50)
         judge.holds("the bus is loaded to at least 95 %", load_pct >= 95, f"{load_pct:.1f} %")

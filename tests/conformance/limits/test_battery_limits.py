@@ -14,7 +14,7 @@ RATING_W = 2000.0
 def test_over_current_flag_ends_the_transfer(bench, judge, power_w):
     """The BMS flags over-current: the power goes to zero, and stays there while the flag is set."""
     with bench.at_power(power_w), bench.inject(OverCurrent()):
-        bench.granted()
+        bench.power.granted()
         with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
             judge.never_flows("while over-current is flagged", trace)
 
@@ -22,10 +22,10 @@ def test_over_current_flag_ends_the_transfer(bench, judge, power_w):
 @pytest.mark.req("LIM-06")
 def test_discharge_stays_within_the_continuous_rating(bench, judge):
     """Asked for more than the battery's continuous rating: what flows out of the pack does not exceed it."""
-    bench.needs("discharge_power_continuous")
+    bench.bus.needs("discharge_power_continuous")
     with bench.at_power(-3000), bench.inject(ContinuousRating(to_w=RATING_W)):
-        bench.settle()
-        power = bench.pack_power()
+        bench.power.settle()
+        power = bench.readings.pack_power()
         judge.at_least("power out of the pack, rated 2 kW", power, above=-RATING_W)
         judge.at_most("and it is still discharged", power, below=-0.5 * RATING_W)
 
@@ -33,13 +33,13 @@ def test_discharge_stays_within_the_continuous_rating(bench, judge):
 @pytest.mark.req("LIM-07")
 def test_no_charge_above_4_1_v(bench, judge):
     """Cells at 4.09 V are charged, cells at 4.11 V are not."""
-    bench.needs("cell_voltage_max")
+    bench.bus.needs("cell_voltage_max")
     with bench.at_power(3000):
         with bench.inject(CellVoltages(to_v=4.09)):
-            bench.settle()
-            judge.flows("charging at 4.09 V", bench.ac_power(), is_w=3000)
+            bench.power.settle()
+            judge.flows("charging at 4.09 V", bench.readings.ac_power(), is_w=3000)
         with bench.inject(CellVoltages(to_v=4.11)):
-            bench.granted()
+            bench.power.granted()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
                 judge.never_charges("at 4.11 V", trace)
 
@@ -47,13 +47,13 @@ def test_no_charge_above_4_1_v(bench, judge):
 @pytest.mark.req("LIM-08")
 def test_no_discharge_below_3_2_v(bench, judge):
     """Cells at 3.21 V are discharged, cells at 3.19 V are not."""
-    bench.needs("cell_voltage_min")
+    bench.bus.needs("cell_voltage_min")
     with bench.at_power(-3000):
         with bench.inject(CellVoltages(to_v=3.21)):
-            bench.settle()
-            judge.flows("discharge at 3.21 V", bench.ac_power(), is_w=-3000)
+            bench.power.settle()
+            judge.flows("discharge at 3.21 V", bench.readings.ac_power(), is_w=-3000)
         with bench.inject(CellVoltages(to_v=3.19)):
-            bench.granted()
+            bench.power.granted()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
                 judge.never_discharges("at 3.19 V", trace)
 
@@ -61,8 +61,8 @@ def test_no_discharge_below_3_2_v(bench, judge):
 @pytest.mark.req("LIM-09")
 def test_low_soc_derates(bench, judge):
     """Nearly empty, but still above MIN_SOC: the pack is discharged, at less than was asked for."""
-    start = StateOfCharge(to_pct=bench.judging.low_soc_pct)
-    with bench.starting(start), bench.asking(-RATED_W, within_s=bench.rig.dut.ready_s):
-        power = bench.pack_power()
-        judge.at_least("discharge power", power, above=-bench.rated_w * bench.judging.derated_below_pct / 100)
-        judge.at_most("and it is still discharged", power, below=-bench.judging.no_discharge_w)
+    start = StateOfCharge(to_pct=judge.limits.low_soc_pct)
+    with bench.controller.starting(start), bench.power.asking(-RATED_W, within_s=bench.controller.dut.ready_s):
+        power = bench.readings.pack_power()
+        judge.at_least("discharge power", power, above=-bench.power.allowed_w() * judge.limits.derated_below_pct / 100)
+        judge.at_most("and it is still discharged", power, below=-judge.limits.no_discharge_w)

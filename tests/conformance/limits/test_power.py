@@ -7,10 +7,10 @@ import pytest
 @pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
 def test_set_power_is_the_power_at_the_terminals(bench, judge, power_w):
     """v2g-ctrl --set-power: the AC meter shows that power, inverter and BMS agree, and no over-current is flagged."""
-    with bench.asking(power_w):
-        meter = bench.ac_power()
+    with bench.power.asking(power_w):
+        meter = bench.readings.ac_power()
         judge.power("AC power at the terminals", meter, is_w=power_w)
-        judge.agree("meter and inverter", meter, bench.inverter_power())
+        judge.agree("meter and inverter", meter, bench.readings.inverter_power())
         with bench.recording(before_s=0.01, after_s=0.1) as trace:
-            judge.agree("meter and BMS", trace.mean(), bench.bms_current())
-        judge.holds("no over-current flag from the BMS", not bench.signal("over_current"))
+            judge.agree("meter and BMS", trace.mean(), bench.readings.bms_current())
+        judge.holds("no over-current flag from the BMS", not bench.bus.signal("over_current"))

@@ -18,10 +18,10 @@ SOON_S, LATER_S = 600.0, 4 * 3600.0
 @pytest.mark.req("LIM-01")
 def test_no_discharge_at_min_soc(bench, judge):
     """At 25 % the pack is not discharged, and can be charged."""
-    with bench.starting(StateOfCharge(to_pct=25.0)):
-        with bench.asking(2000, within_s=bench.rig.dut.ready_s):
-            judge.flows("charging at MIN_SOC", bench.ac_power(), is_w=2000)
-        with bench.watching(-3000, WATCHED_S) as trace:
+    with bench.controller.starting(StateOfCharge(to_pct=25.0)):
+        with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
+            judge.flows("charging at MIN_SOC", bench.readings.ac_power(), is_w=2000)
+        with bench.power.watching(-3000, WATCHED_S) as trace:
             judge.never_discharges("at MIN_SOC", trace)
 
 
@@ -39,107 +39,114 @@ def test_charge_ends_at_max_soc(bench, judge):
 
 def crosses(bench, judge, from_pct: float, power_w: float, limit_pct: float) -> None:
     """The transfer that runs into a limit of the state of charge ends there, within a step of the signal and a half."""
-    bench.small_pack(capacity_ah=SMALLER_AH, soc_pct=from_pct)
-    with bench.asking(power_w, within_s=bench.rig.dut.ready_s):
-        none_w = bench.judging.no_discharge_w
-        ended = bench.wait_until(lambda: abs(bench.inverter_power().value) < none_w, within_s=CROSSED_S)
+    bench.power.pack.small(capacity_ah=SMALLER_AH, soc_pct=from_pct)
+    with bench.power.asking(power_w, within_s=bench.controller.dut.ready_s):
+        none_w = judge.limits.no_discharge_w
+        ended = bench.wait_until(lambda: abs(bench.readings.inverter_power().value) < none_w, within_s=CROSSED_S)
         judge.holds(f"it ends at {limit_pct:g} %", ended)
-        beyond_pct = (bench.signal("soc") - limit_pct) * math.copysign(1.0, power_w)
+        beyond_pct = (bench.bus.signal("soc") - limit_pct) * math.copysign(1.0, power_w)
         judge.holds("not beyond it", beyond_pct <= BEYOND_PCT, f"by {beyond_pct:+z.2f} %")
         judge.holds("and not before", beyond_pct >= -BEYOND_PCT, f"by {beyond_pct:+z.2f} %")
         with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
-            bench.insist(power_w, for_s=WATCHED_S - 0.3)
+            bench.power.insist(power_w, for_s=WATCHED_S - 0.3)
             (judge.never_discharges if power_w < 0 else judge.never_charges)("beyond the limit", trace)
 
 
 @pytest.mark.req("LIM-01")
 def test_discharge_above_min_soc(bench, judge):
     """One step above 25 % the pack is discharged as asked."""
-    with bench.starting(StateOfCharge(to_pct=25.5)), bench.asking(-3000, within_s=bench.rig.dut.ready_s):
-        judge.flows("discharge above MIN_SOC", bench.ac_power(), is_w=-3000)
+    ready_s = bench.controller.dut.ready_s
+    with bench.controller.starting(StateOfCharge(to_pct=25.5)), bench.power.asking(-3000, within_s=ready_s):
+        judge.flows("discharge above MIN_SOC", bench.readings.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("LIM-02")
 def test_no_charge_at_max_soc(bench, judge):
     """At 75 % the pack is not charged, and can be discharged."""
-    with bench.starting(StateOfCharge(to_pct=75.0)):
-        with bench.asking(-2000, within_s=bench.rig.dut.ready_s):
-            judge.flows("discharge at MAX_SOC", bench.ac_power(), is_w=-2000)
-        with bench.watching(3000, WATCHED_S) as trace:
+    with bench.controller.starting(StateOfCharge(to_pct=75.0)):
+        with bench.power.asking(-2000, within_s=bench.controller.dut.ready_s):
+            judge.flows("discharge at MAX_SOC", bench.readings.ac_power(), is_w=-2000)
+        with bench.power.watching(3000, WATCHED_S) as trace:
             judge.never_charges("at MAX_SOC", trace)
 
 
 @pytest.mark.req("LIM-02")
 def test_charge_below_max_soc(bench, judge):
     """One step below 75 % the pack is charged as asked."""
-    with bench.starting(StateOfCharge(to_pct=74.5)), bench.asking(3000, within_s=bench.rig.dut.ready_s):
-        judge.flows("charging below MAX_SOC", bench.ac_power(), is_w=3000)
+    with (
+        bench.controller.starting(StateOfCharge(to_pct=74.5)),
+        bench.power.asking(3000, within_s=bench.controller.dut.ready_s),
+    ):
+        judge.flows("charging below MAX_SOC", bench.readings.ac_power(), is_w=3000)
 
 
 @pytest.mark.req("LIM-03")
 def test_reload_puts_new_limits_into_force(bench, judge):
     """A MIN_SOC above the pack's SoC stops the discharge that is under way; the old one gives it back."""
-    soc_pct = bench.signal("soc")
+    soc_pct = bench.bus.signal("soc")
     with bench.at_power(-3000):
-        with bench.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
-            bench.granted()
+        with bench.controller.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
+            bench.power.granted()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
                 judge.never_discharges("with the new MIN_SOC", trace)
-        bench.settle()
-        judge.flows("discharge with the old MIN_SOC", bench.ac_power(), is_w=-3000)
+        bench.power.settle()
+        judge.flows("discharge with the old MIN_SOC", bench.readings.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("LIM-03")
 def test_broken_limits_are_refused(bench, judge):
     """A broken file is refused, and what was in force before goes on: here a MIN_SOC above the pack's SoC."""
-    soc_pct = bench.signal("soc")
-    with bench.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
+    soc_pct = bench.bus.signal("soc")
+    with bench.controller.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
         for broken in ("MIN_SOC=25\nMAX_SOC=\n", "MIN_SOC=75\nMAX_SOC=25\n"):
-            with bench.operator.file("limits", broken) as reply:
+            with bench.controller.operator.file("limits", broken) as reply:
                 judge.holds(f"{broken.split()!r} is refused", reply.status != 0, reply.out + reply.err)
-                with bench.watching(-3000, WATCHED_S) as trace:
+                with bench.power.watching(-3000, WATCHED_S) as trace:
                     judge.never_discharges("with the limits from before", trace)
 
 
 @pytest.mark.req("LIM-10")
 def test_window_narrows_before_a_departure(bench, judge):
     """Needed soon with more than it has, the pack is kept for driving: no discharge. Hours before it gives as asked."""
-    wanted_pct = bench.signal("soc") + 30
-    with bench.operator.departure(in_s=SOON_S, soc_pct=wanted_pct):
-        with bench.watching(-3000, WATCHED_S) as trace:
+    wanted_pct = bench.bus.signal("soc") + 30
+    with bench.controller.operator.departure(in_s=SOON_S, soc_pct=wanted_pct):
+        with bench.power.watching(-3000, WATCHED_S) as trace:
             judge.never_discharges("shortly before the departure", trace)
-        with bench.asking(2000):
-            judge.flows("charging shortly before the departure", bench.ac_power(), is_w=2000)
-    with bench.operator.departure(in_s=LATER_S, soc_pct=wanted_pct), bench.asking(-3000):
-        judge.flows("discharge hours before the departure", bench.ac_power(), is_w=-3000)
+        with bench.power.asking(2000):
+            judge.flows("charging shortly before the departure", bench.readings.ac_power(), is_w=2000)
+    with bench.controller.operator.departure(in_s=LATER_S, soc_pct=wanted_pct), bench.power.asking(-3000):
+        judge.flows("discharge hours before the departure", bench.readings.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("LIM-12")
 def test_override_replaces_the_soc_limit(bench, judge):
     """--force-limit lets the discharge go on below MIN_SOC, and only as long as it is in force."""
-    soc_pct = bench.signal("soc")
-    with bench.at_power(-3000), bench.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
-        held = bench.wait_until(lambda: abs(bench.inverter_power().value) < 1000, within_s=CROSSED_S)
-        bench.require(held, "the limit to override does not hold")
-        with bench.operator.forced_limit("30"), bench.asking(-3000):
-            judge.flows("discharge with the limit overridden", bench.ac_power(), is_w=-3000)
-        with bench.watching(-3000, WATCHED_S) as trace:
+    soc_pct = bench.bus.signal("soc")
+    with (
+        bench.at_power(-3000),
+        bench.controller.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)),
+    ):
+        held = bench.wait_until(lambda: abs(bench.readings.inverter_power().value) < 1000, within_s=CROSSED_S)
+        judge.require(held, "the limit to override does not hold")
+        with bench.controller.operator.forced_limit("30"), bench.power.asking(-3000):
+            judge.flows("discharge with the limit overridden", bench.readings.ac_power(), is_w=-3000)
+        with bench.power.watching(-3000, WATCHED_S) as trace:
             judge.never_discharges("after the override", trace)
 
 
 @pytest.mark.req("LIM-11")
 def test_micro_cycles_stay_shallow(bench, judge):
     """Discharged on and on at full power, the pack gives no more than a micro-cycle, far above MIN_SOC."""
-    limit_pct = bench.rig.dut.thresholds.micro_cycle_pct
-    bench.small_pack(capacity_ah=SMALL_AH)
-    with bench.asking(-RATED_W, within_s=bench.rig.dut.ready_s):
-        before_pct, none_w = bench.signal("soc"), -bench.judging.no_discharge_w
-        full_s = 3600 * SMALL_AH * bench.signal("pack_voltage") * limit_pct / 100 / bench.rated_w
-        ended = bench.wait_until(lambda: bench.inverter_power().value > none_w, within_s=1.5 * full_s)
+    limit_pct = bench.controller.dut.thresholds.micro_cycle_pct
+    bench.power.pack.small(capacity_ah=SMALL_AH)
+    with bench.power.asking(-RATED_W, within_s=bench.controller.dut.ready_s):
+        before_pct, none_w = bench.bus.signal("soc"), -judge.limits.no_discharge_w
+        full_s = 3600 * SMALL_AH * bench.bus.signal("pack_voltage") * limit_pct / 100 / bench.power.allowed_w()
+        ended = bench.wait_until(lambda: bench.readings.inverter_power().value > none_w, within_s=1.5 * full_s)
         judge.holds("the discharge ends", ended)
-        given_pct = before_pct - bench.signal("soc")
+        given_pct = before_pct - bench.bus.signal("soc")
         judge.holds(f"after {limit_pct:g} % at the most", given_pct <= limit_pct + DEPTH_PCT, f"{given_pct:.1f} %")
         judge.holds("and not at once", given_pct >= limit_pct / 2, f"{given_pct:.1f} %")
         with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
-            bench.insist(-3000, for_s=WATCHED_S - 0.3)
+            bench.power.insist(-3000, for_s=WATCHED_S - 0.3)
             judge.never_discharges("after the micro-cycle", trace)

@@ -22,7 +22,7 @@ def test_no_code_without_a_fault(bench, judge):
     """Started, charged and discharged in good health: none of the fault codes is in the log."""
     for power_w in (-3000, 3000):
         with bench.at_power(power_w):
-            judge.flows("power", bench.ac_power(), is_w=power_w)
+            judge.flows("power", bench.readings.ac_power(), is_w=power_w)
     log = bench.controller.log.since_mark()
     found = sorted(set(re.findall(CODES, log)))
     judge.holds("the log was written", bool(log.strip()))
@@ -41,8 +41,8 @@ def test_no_code_without_a_fault(bench, judge):
 )
 def test_code_stands_beside_its_description(bench, judge, fault, line):
     """A little above its threshold: the line with the code describes it in words, and no other code is there."""
-    bench.granted()  # until the controller knows the healthy pack
-    with bench.inject(ABOVE[fault](bench.rig.dut.thresholds)):
+    bench.power.granted()  # until the controller knows the healthy pack
+    with bench.inject(ABOVE[fault](bench.controller.dut.thresholds)):
         judge.logged(line, within_s=10)
         code = line[:6]
         others = sorted(set(re.findall(CODES, bench.controller.log.since_mark())) - {code})
@@ -61,8 +61,8 @@ def test_code_stands_beside_its_description(bench, judge, fault, line):
 )
 def test_code_stands_beside_its_corrective_action(bench, judge, code, remedies):
     """The line with the code states what to do about it."""
-    bench.granted()  # until the controller knows the healthy pack
-    with bench.inject(ABOVE[code](bench.rig.dut.thresholds)):
+    bench.power.granted()  # until the controller knows the healthy pack
+    with bench.inject(ABOVE[code](bench.controller.dut.thresholds)):
         for remedy in remedies:
             judge.logged(rf"{code}.*(?i:{remedy})", within_s=10)
 
@@ -71,17 +71,17 @@ def test_code_stands_beside_its_corrective_action(bench, judge, code, remedies):
 def test_override_is_logged(bench, judge):
     """An override of the SoC limits is in the log, with its value."""
     bench.controller.log.mark()
-    with bench.operator.forced_limit("15"):
+    with bench.controller.operator.forced_limit("15"):
         judge.logged(r"(?i)force.?limit\b.*\b15\b", within_s=2)
 
 
 @pytest.mark.req("LOG-04")
 def test_audit_record_is_whole(bench, judge):
     """After overrides the record of them verifies."""
-    if "audit" not in bench.rig.dut.commands:
+    if "audit" not in bench.controller.dut.commands:
         raise NotApplicable("the rig names no [dut.commands] audit")
     for value in ("15", "90"):
-        with bench.operator.forced_limit(value):
+        with bench.controller.operator.forced_limit(value):
             pass
     reply = bench.controller.run("audit")
     judge.holds("the record is whole", reply.status == 0, reply.out + reply.err)

@@ -13,9 +13,9 @@ WATCHED_S = 1.5
 @pytest.mark.req("SAF-07")
 def test_nothing_flows_before_the_bms_is_heard(bench, judge):
     """A controller that has never received a frame of the BMS moves no power, whatever is requested."""
-    with bench.starting(BmsSilence()), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+    with bench.controller.starting(BmsSilence()), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
         for power_w in (3000, -3000):
-            bench.insist(power_w, for_s=(WATCHED_S - 0.3) / 2)
+            bench.power.insist(power_w, for_s=(WATCHED_S - 0.3) / 2)
         trace.complete()
     judge.never_flows("before the first frame", trace)
 
@@ -23,10 +23,10 @@ def test_nothing_flows_before_the_bms_is_heard(bench, judge):
 @pytest.mark.req("SAF-07")
 def test_nothing_flows_from_a_pack_that_is_hot_at_the_start(bench, judge):
     """The very first frames report a hot cell: nothing flows, and the controller reports a trip."""
-    with bench.starting(HOT), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
-        bench.insist(-3000, for_s=WATCHED_S - 0.3)
+    with bench.controller.starting(HOT), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+        bench.power.insist(-3000, for_s=WATCHED_S - 0.3)
         judge.never_flows("from the first frame on", trace)
-        judge.holds("a trip is reported", bench.tripped())
+        judge.holds("a trip is reported", bench.controller.tripped())
 
 
 @pytest.mark.req("SAF-13")
@@ -43,9 +43,13 @@ def test_two_dangers_at_once_isolate(bench, trials):
 def test_hot_cell_isolates_in_charge_only_mode(bench, trials):
     """V2G is latched off and the pack is being charged: a hot cell isolates as fast as ever."""
     with bench.inject(CellImbalance()):
-        bench.settle()
+        bench.power.settle()
         for trial in trials:
-            with bench.asking(3000), bench.recording() as trace, bench.inject(HOT, phase_s=trial.phase_s) as fault:
+            with (
+                bench.power.asking(3000),
+                bench.recording() as trace,
+                bench.inject(HOT, phase_s=trial.phase_s) as fault,
+            ):
                 latency = trace.isolation(after=fault.on_bus)
             trial.judge(latency, below_ms=50)
             bench.wait_until(lambda: bench.controller.run("reset_trip").status == 0, within_s=2)
@@ -56,8 +60,8 @@ def test_hot_cell_isolates_under_noise(bench, judge):
     """A fourth of the frames is lost and V2G is off for it: a hot cell in a frame that comes isolates as fast as ever."""
     with bench.inject(EmiNoise(loss_pct=25)):
         noticed = bench.wait_until(lambda: bench.controller.log.find("0x0B22"), within_s=10)
-        bench.require(noticed, "the noise is not noticed")
-        with bench.asking(3000), bench.recording() as trace, bench.inject(HOT) as fault:
+        judge.require(noticed, "the noise is not noticed")
+        with bench.power.asking(3000), bench.recording() as trace, bench.inject(HOT) as fault:
             judge.latency("time to isolation", trace.isolation(after=fault.on_bus), below_ms=50)
 
 
@@ -78,28 +82,28 @@ def test_danger_of_one_poll_is_not_missed(bench, trials, judge):
     for trial in trials:
         with bench.at_power(3000), bench.recording(after_s=0.8) as trace:
             with bench.inject(HOT, phase_s=trial.phase_s) as fault:
-                bench.wait_until(lambda: bench.clock.now_s() >= fault.on_bus.time_s + PULSE_S, within_s=1)
+                bench.wait_until(lambda: bench.bus.now_s() >= fault.on_bus.time_s + PULSE_S, within_s=1)
             latency = trace.isolation(after=fault.on_bus)
-            judge.holds("the trip is still reported", bench.tripped())
+            judge.holds("the trip is still reported", bench.controller.tripped())
         trial.judge(latency, below_ms=50)
 
 
 @pytest.mark.req("SAF-15")
 def test_damaged_data_are_not_believed(bench, judge):
     """Frames with a wrong checksum, too few to be noise: no trip, and the power stays as before."""
-    bench.needs_protected_frames()
+    bench.bus.needs_protected_frames()
     with bench.at_power(3000), bench.recording(rate_hz=1000, after_s=4.0) as trace:
-        with bench.inject(EmiNoise(flip_pct=bench.rig.dut.thresholds.packet_loss_pct / 2)) as noise:
+        with bench.inject(EmiNoise(flip_pct=bench.controller.dut.thresholds.packet_loss_pct / 2)) as noise:
             least = trace.least_share(since=noise.on_bus)
         judge.at_least("least current under damaged frames", least, above=QUIET_PCT)
-        judge.holds("the controller reports no trip", not bench.tripped())
+        judge.holds("the controller reports no trip", not bench.controller.tripped())
 
 
 @pytest.mark.req("SAF-16")
 def test_own_commands_are_protected(bench, judge):
     """Each command frame of the controller carries a checksum that fits and the next counter."""
     with bench.at_power(-3000):
-        count, wrong = bench.unprotected_commands(over_s=1.5)
+        count, wrong = bench.bus.unprotected_commands(over_s=1.5)
     judge.holds("protected frames of the controller were seen", count >= 10, f"{count} frames")
     judge.holds("every checksum and counter is right", not wrong, "; ".join(wrong[:3]))
 
@@ -107,8 +111,8 @@ def test_own_commands_are_protected(bench, judge):
 @pytest.mark.req("SAF-06")
 def test_silent_inverter_stops_the_transfer(bench, judge):
     """The inverter answers nobody: FAULT_INVERTER_OFFLINE in the log, and the current is gone within the rig's time."""
-    limit_ms = bench.judging.offline_limit_ms
+    limit_ms = judge.limits.offline_limit_ms
     with bench.at_power(-3000), bench.recording(rate_hz=5000, after_s=limit_ms / 1000 + 0.5) as trace:
-        with bench.silent_inverter() as since:
+        with bench.power.silent_inverter() as since:
             judge.logged(r"FAULT_INVERTER_OFFLINE", within_s=limit_ms / 1000)
             judge.latency("time to isolation", trace.isolation(after=since), below_ms=limit_ms)

@@ -29,7 +29,7 @@ def test_hot_cell_isolates(bench, trials, power_w):
 @POWERS_W
 def test_diverging_strings_isolate(bench, trials, power_w):
     """Strings one step more than 300 mV apart: the current ends within 50 ms of the frame that reports it."""
-    above_mv = 300 + max(1.0, 1000 * bench.resolution("string_voltage_difference"))
+    above_mv = 300 + max(1.0, 1000 * bench.bus.resolution("string_voltage_difference"))
     for trial in trials:
         with bench.at_power(power_w), bench.recording() as trace:
             with bench.inject(StringVoltageDifference(to_mv=above_mv), phase_s=trial.phase_s) as fault:
@@ -56,14 +56,14 @@ def test_no_trip_at_the_limit(bench, judge, fault, power_w):
     """
     with bench.at_power(power_w), bench.recording(after_s=0.9) as trace, bench.inject(fault) as active:
         judge.at_least("least current after the fault", trace.least_share(since=active.on_bus), above=NOT_ISOLATED_PCT)
-        judge.holds("the controller reports no trip", not bench.tripped())
+        judge.holds("the controller reports no trip", not bench.controller.tripped())
 
 
 @pytest.mark.req("SAF-05")
 @pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
 def test_bms_silence_stops_the_transfer(bench, trials, judge, power_w):
     """The BMS falls silent: ERR_BMS_TIMEOUT in the log, and the current is gone within the rig's time."""
-    limit_ms = bench.judging.silence_limit_ms
+    limit_ms = judge.limits.silence_limit_ms
     for trial in trials:
         with bench.at_power(power_w), bench.recording(after_s=0.3 + limit_ms / 1000) as trace:
             with bench.inject(BmsSilence(), phase_s=trial.phase_s) as fault:

@@ -15,12 +15,12 @@ CODES = r"0x01A2|0x09BD|0x0B22"
 def test_thermal_gradient_derates(bench, judge):
     """A pack that is hot in one place: 0x01A2 in the log, and a lower discharge rate at the meter."""
     with bench.at_power(-4000):
-        before = bench.ac_power()
+        before = bench.readings.ac_power()
         with bench.inject(ThermalGradient(to_k=12)):
             judge.logged(r"0x01A2", within_s=5)
-            bench.settle()
-            after = bench.ac_power()
-            judge.at_most("discharge power left", after.share_of(before), below=bench.judging.derated_below_pct)
+            bench.power.settle()
+            after = bench.readings.ac_power()
+            judge.at_most("discharge power left", after.share_of(before), below=judge.limits.derated_below_pct)
 
 
 @pytest.mark.req("SAF-09")
@@ -29,11 +29,11 @@ def test_soc_divergence_blocks_v2g(bench, judge):
     with bench.at_power(-3000):
         with bench.inject(SocDivergence(by_pct=8)):
             judge.logged(r"0x09BD", within_s=10)
-            bench.granted()
-            with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+            bench.power.granted()
+            with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
                 judge.never_discharges("while the SoC diverges", trace)
-        bench.settle()  # asked in the same instant, a controller that is about to forget would still refuse
-        with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+        bench.power.settle()  # asked in the same instant, a controller that is about to forget would still refuse
+        with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
             judge.never_discharges("before it is calibrated", trace)
 
 
@@ -44,10 +44,10 @@ def test_calibration_charge_gives_v2g_back(bench, judge):
         judge.logged(r"0x09BD", within_s=10)
     reply = bench.controller.run("reset_soc_offset")
     judge.holds("the reset is refused before the calibration charge", reply.status != 0, reply.err or reply.out)
-    judge.holds("the calibration charge reaches 100 %", bench.charge_to_full())
+    judge.holds("the calibration charge reaches 100 %", bench.power.pack.charge_to_full())
     bench.controller.must("reset_soc_offset")
-    with bench.asking(-3000):
-        judge.flows("discharge after the calibration", bench.ac_power(), is_w=-3000)
+    with bench.power.asking(-3000):
+        judge.flows("discharge after the calibration", bench.readings.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("SAF-11")
@@ -59,18 +59,18 @@ def test_calibration_charge_gives_v2g_back(bench, judge):
 def test_emi_leaves_charge_only(bench, judge, noise):
     """Noise on the CAN line: 0x0B22 in the log, never a discharge afterwards, and charging still works."""
     if noise.flip_pct:
-        bench.needs_protected_frames()
+        bench.bus.needs_protected_frames()
     with bench.at_power(-3000):
         with bench.inject(noise):
             judge.logged(r"0x0B22", within_s=10)
-            bench.granted()
-            with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+            bench.power.granted()
+            with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
                 judge.never_discharges("under noise", trace)
-        bench.settle()  # asked in the same instant, a controller that is about to forget would still refuse
-        with bench.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+        bench.power.settle()  # asked in the same instant, a controller that is about to forget would still refuse
+        with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
             judge.never_discharges("after the noise", trace)
-        with bench.asking(2000):
-            judge.flows("charging still works", bench.ac_power(), is_w=2000)
+        with bench.power.asking(2000):
+            judge.flows("charging still works", bench.readings.ac_power(), is_w=2000)
 
 
 BELOW = {
@@ -84,10 +84,10 @@ BELOW = {
 @pytest.mark.parametrize("fault", BELOW)
 def test_no_fallback_below_its_threshold(bench, judge, fault):
     """One step below what counts as a fault: no code, no latch, and the discharge goes on as before."""
-    below = BELOW[fault](bench.rig.dut.thresholds)
+    below = BELOW[fault](bench.controller.dut.thresholds)
     with bench.at_power(-3000), bench.recording(rate_hz=5000, before_s=0.2, after_s=WATCHED_S) as trace:
         with bench.inject(below) as active:
             judge.at_least("least current", trace.least_share(since=active.on_bus), above=UNCHANGED_PCT)
             found = sorted(set(re.findall(CODES, bench.controller.log.since_mark())))
             judge.holds("no code in the log", not found, ", ".join(found))
-            judge.holds("nothing is latched", not bench.latched())
+            judge.holds("nothing is latched", not bench.controller.latched())

@@ -10,13 +10,15 @@ MANUAL_TRIGGER_C, OWN_TRIGGER_C = 32.0, 29.0
 
 def cools(bench, *, expected: bool) -> bool:
     """Whether the controller asks for cooling, watched for ANSWER_S if it should and for QUIET_S if it should not."""
-    return bench.wait_until(lambda: bool(bench.signal("cooling_request")), within_s=ANSWER_S if expected else QUIET_S)
+    return bench.wait_until(
+        lambda: bool(bench.bus.signal("cooling_request")), within_s=ANSWER_S if expected else QUIET_S
+    )
 
 
 @pytest.mark.req("THM-01")
 def test_cooling_starts_at_its_trigger(bench, judge):
     """One step below 32 °C no cooling is asked for; at 32 °C it is."""
-    bench.needs("cooling_request")
+    bench.bus.needs("cooling_request")
     below = OverTemperature(cell=17, to_c=MANUAL_TRIGGER_C - 0.5)
     with bench.inject(below):
         judge.holds("no cooling at 31.5 °C", not cools(bench, expected=False))
@@ -27,9 +29,9 @@ def test_cooling_starts_at_its_trigger(bench, judge):
 @pytest.mark.req("THM-02")
 def test_trigger_outlives_a_restart(bench, judge):
     """A trigger of 29 °C in thermal-policy.json acts after a restart as well."""
-    bench.needs("cooling_request")
-    with bench.operator.cooling_trigger(OWN_TRIGGER_C):
-        bench.operator.restart()
+    bench.bus.needs("cooling_request")
+    with bench.controller.operator.cooling_trigger(OWN_TRIGGER_C):
+        bench.controller.operator.restart()
         judge.holds("no cooling before", not cools(bench, expected=False))
         with bench.inject(OverTemperature(cell=17, to_c=OWN_TRIGGER_C)):
             judge.holds("cooling at 29 °C", cools(bench, expected=True))
@@ -38,8 +40,8 @@ def test_trigger_outlives_a_restart(bench, judge):
 @pytest.mark.req("THM-05")
 def test_pack_is_cooled_before_a_v2g_window(bench, judge):
     """Warm, but below the trigger: no cooling without a plan; with a V2G window ahead the pack is cooled before it."""
-    bench.needs("cooling_request")
+    bench.bus.needs("cooling_request")
     with bench.inject(PackTemperature(to_c=30.0)):
         judge.holds("no cooling without a plan", not cools(bench, expected=False))
-        with bench.operator.v2g_window(in_s=600.0, for_s=3600.0):
+        with bench.controller.operator.v2g_window(in_s=600.0, for_s=3600.0):
             judge.holds("cooling before the window", cools(bench, expected=True))

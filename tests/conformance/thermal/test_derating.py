@@ -14,14 +14,14 @@ UNCHANGED_PCT, SOME_PCT = 95, 5
 def test_hot_pack_derates(bench, judge):
     """At 34 °C the rated power is discharged as at 25 °C; at 42 °C less, and not nothing."""
     with bench.at_power(-RATED_W):
-        before = bench.pack_power()
+        before = bench.readings.pack_power()
         with bench.inject(PackTemperature(to_c=34.0)):
-            bench.settle()
-            judge.at_least("discharge at 34 °C", bench.pack_power().share_of(before), above=UNCHANGED_PCT)
+            bench.power.settle()
+            judge.at_least("discharge at 34 °C", bench.readings.pack_power().share_of(before), above=UNCHANGED_PCT)
         with bench.inject(PackTemperature(to_c=42.0)):
-            bench.settle()
-            share = bench.pack_power().share_of(before)
-            judge.at_most("discharge at 42 °C", share, below=bench.judging.derated_below_pct)
+            bench.power.settle()
+            share = bench.readings.pack_power().share_of(before)
+            judge.at_most("discharge at 42 °C", share, below=judge.limits.derated_below_pct)
             judge.at_least("and it is still discharged", share, above=SOME_PCT)
 
 
@@ -29,26 +29,26 @@ def test_hot_pack_derates(bench, judge):
 def test_cold_pack_is_charged_slowly(bench, judge):
     """At 22 °C the rated power is charged as at 25 °C; at 5 °C less."""
     with bench.at_power(RATED_W):
-        before = bench.pack_power()
+        before = bench.readings.pack_power()
         with bench.inject(PackTemperature(to_c=22.0)):
-            bench.settle()
-            judge.at_least("charging at 22 °C", bench.pack_power().share_of(before), above=UNCHANGED_PCT)
+            bench.power.settle()
+            judge.at_least("charging at 22 °C", bench.readings.pack_power().share_of(before), above=UNCHANGED_PCT)
         with bench.inject(PackTemperature(to_c=5.0)):
-            bench.settle()
-            share = bench.pack_power().share_of(before)
-            judge.at_most("charging at 5 °C", share, below=bench.judging.derated_below_pct)
+            bench.power.settle()
+            share = bench.readings.pack_power().share_of(before)
+            judge.at_most("charging at 5 °C", share, below=judge.limits.derated_below_pct)
 
 
 @pytest.mark.req("THM-06")
 def test_thermal_log_tells_of_derating(bench, judge):
     """The thermal monitor reports why the discharge is lower than requested, and reports nothing of a pack at 25 °C."""
-    told = re.compile(bench.rig.dut.derating_told)
+    told = re.compile(bench.controller.dut.derating_told)
     with bench.at_power(-RATED_W):
         cool = bench.controller.must("thermal").out
         judge.holds("no derating told at 25 °C", not told.search(cool), cool)
         with bench.inject(PackTemperature(to_c=42.0)):
-            bench.settle()
-            derated_w = -bench.rated_w * bench.judging.derated_below_pct / 100
-            bench.require(bench.inverter_power().value > derated_w, "the power is not held down at 42 °C")
+            bench.power.settle()
+            derated_w = -bench.power.allowed_w() * judge.limits.derated_below_pct / 100
+            judge.require(bench.readings.inverter_power().value > derated_w, "the power is not held down at 42 °C")
             hot = bench.controller.must("thermal").out
             judge.holds("derating told at 42 °C", bool(told.search(hot)), hot)

@@ -265,7 +265,7 @@ def test_the_pack_itself_is_watched_and_what_a_stimulus_shows_is_not(tmp_path):
         @pytest.mark.req("OWN-01")
         def test_hot(bench, judge):
             with bench.at_power(-3000):
-                bench._parts.plant.client.heat_cell(cell=17, power_w=1e6)
+                bench._parts.world.plant.client.heat_cell(cell=17, power_w=1e6)
                 bench.wait_until(lambda: False, 5.0)
             judge.holds("nobody noticed", True)
 
@@ -319,25 +319,25 @@ def test_an_instrument_or_an_inverter_that_is_lost_ends_its_test_with_the_cause_
         tmp_path,
         """
         def sick(bench, part, **defects):
-            bench._parts.plant.client.set_defects(part, **defects)
+            bench._parts.world.plant.client.set_defects(part, **defects)
 
         @pytest.mark.req("OWN-01")
         def test_meter(bench):
             with bench.at_power(-3000):
                 sick(bench, "meters.ac_power", hang=True)
-                bench.ac_power()
+                bench.readings.ac_power()
 
         @pytest.mark.req("OWN-01")
         def test_garbage(bench):
             with bench.at_power(-3000):
                 sick(bench, "inverter", faults=[{"kind": "garbage"}])
-                bench.inverter_power()
+                bench.readings.inverter_power()
 
         @pytest.mark.req("OWN-01")
         def test_silence(bench):
             with bench.at_power(-3000):
                 sick(bench, "inverter", faults=[{"kind": "silence"}])
-                bench.inverter_power()
+                bench.readings.inverter_power()
         """,
     )
     done = certify(tmp_path, truth_rig(tmp_path), [suite])

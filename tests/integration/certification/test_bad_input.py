@@ -226,27 +226,27 @@ def test_what_judges_nothing_or_dies_has_not_passed(tmp_path):
         """
         from v2g_bench.faults import OverTemperature
 
-        def kill(bench):
-            os.kill(bench.controller._process.pid, signal.SIGKILL)
-            bench.wait_until(lambda: not bench.controller.alive(), 5)
+        def kill(bench, open_rig):
+            os.kill(open_rig.dut.controller._process.pid, signal.SIGKILL)
+            bench.wait_until(lambda: not open_rig.dut.controller.alive(), 5)
 
         @pytest.mark.req("OWN-01")
         def test_nothing(bench):
             pass
 
         @pytest.mark.req("OWN-01")
-        def test_killed_on_the_way(bench, trials):
+        def test_killed_on_the_way(bench, open_rig, trials):
             for trial in trials:
                 with bench.at_power(-3000), bench.recording() as trace:
-                    kill(bench)
+                    kill(bench, open_rig)
                     with bench.inject(OverTemperature(cell=17, to_c=45.5)) as fault:
                         latency = trace.isolation(after=fault.on_bus)
                 trial.judge(latency, below_ms=50)
 
         @pytest.mark.req("OWN-01")
-        def test_dead_at_the_end(bench, judge):
-            judge.holds("it lives", bench.controller.alive())
-            kill(bench)
+        def test_dead_at_the_end(bench, open_rig, judge):
+            judge.holds("it lives", open_rig.dut.controller.alive())
+            kill(bench, open_rig)
         """,
     )
     done = certify(tmp_path, "virtual", [suite])

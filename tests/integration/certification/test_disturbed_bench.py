@@ -18,10 +18,10 @@ def test_a_stalled_bms_accuses_nobody(tmp_path):
         """
         def heard_all_the_time(bench, judge, held_s):
             with bench.at_power(-3000):
-                os.kill(bench._parts.plant.pid, signal.SIGSTOP)
+                os.kill(bench._parts.world.plant.pid, signal.SIGSTOP)
                 time.sleep(held_s)
-                os.kill(bench._parts.plant.pid, signal.SIGCONT)
-                bench.granted()
+                os.kill(bench._parts.world.plant.pid, signal.SIGCONT)
+                bench.power.granted()
                 judge.holds("the BMS is heard", not bench.controller.log.find("ERR_BMS_TIMEOUT"))
 
         @pytest.mark.req("OWN-01")
@@ -34,7 +34,7 @@ def test_a_stalled_bms_accuses_nobody(tmp_path):
 
         @pytest.mark.req("OWN-01")
         def test_failed_by_itself(bench, judge):
-            judge.holds("something is latched", bench.latched())
+            judge.holds("something is latched", bench.controller.latched())
         """,
     )
     done = certify(tmp_path, "virtual", [suite])

@@ -6,15 +6,16 @@ from v2g_bench.campaign.standing import play
 from v2g_bench.campaign.witness import Limits
 from v2g_bench.faults import BmsSilence, OverTemperature
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.sim.rig import SimRig
 
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory):
     with SimRig(load_rig("sim"), tmp_path_factory.mktemp("rig"), seed=1, note=lambda text: None) as parts:
-        bench = Bench(parts)
-        bench.prepare()
+        session = Session(parts)
+        session.prepare()
+        bench = session.bench
         yield parts, bench
 
 
@@ -26,7 +27,7 @@ def test_the_bare_world_and_the_rig_agree(rig, setup, told, faults):
     scenario = told(*faults, clear_s=0.3, end_s=0.36)
     bare, judge = play(setup, scenario), Judge(setup.db)
     whole, limits = play_on(*rig, scenario, Limits())
-    auditor = Judge(rig[0].db, limits)
+    auditor = Judge(rig[0].bus.db, limits)
     assert judge.judge(bare) == auditor.judge(whole) == []
     assert codes(bare) == codes(whole)
     assert whole.before_a == pytest.approx(bare.before_a, rel=0.01)

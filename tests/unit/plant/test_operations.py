@@ -12,7 +12,7 @@ from v2g_bench.sim.rig import SimRig
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     with SimRig(load_rig("sim"), tmp_path_factory.mktemp("world"), seed=1, note=lambda text: None) as parts:
-        yield parts.plant.client
+        yield parts.world.plant.client
 
 
 NUMBERS = [

@@ -1,7 +1,9 @@
 """The trigger's latency: found in records with a known edge, kept, and used for the right instrument alone."""
 
 import dataclasses
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from v2g_bench.errors import BenchError
 from v2g_bench.instruments.protocols import Identity
 from v2g_bench.instruments.trigger_timing import MeasuredTiming, read_timing
+from v2g_bench.qualification import trigger
 from v2g_bench.qualification.trigger import calibrate, timing_from
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.file.model import Sync
@@ -39,6 +42,17 @@ def test_the_latency_is_found_within_its_uncertainty(latency_s, applied_s):
     assert abs(found.offset_s - latency_s) <= found.expanded_s
     assert found.expanded_s < 10e-6
     assert found.pulses == 100
+
+
+@pytest.mark.parametrize("applied_s", [None, 25e-6])
+def test_a_second_calibration_counts_what_the_driver_takes_for_the_trigger_already(monkeypatch, tmp_path, applied_s):
+    digitizer = SimpleNamespace(identity=lambda: METER)
+    meters = SimpleNamespace(digitizer=digitizer, trigger_latency_s=lambda: applied_s)
+    seen = iter(pulses(40e-6, applied_s=applied_s or 0.0))
+    monkeypatch.setattr(trigger, "OpenRig", lambda *given, **how: nullcontext(SimpleNamespace(instruments=meters)))
+    monkeypatch.setattr(trigger, "_pulse", lambda parts: next(seen))
+    found = calibrate(load_rig("virtual"), 100, tmp_path, strict=False, now=NOW, note=print)
+    assert abs(found.offset_s - 40e-6) <= found.expanded_s
 
 
 def kept(**change):

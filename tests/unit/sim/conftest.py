@@ -20,5 +20,5 @@ def loop(timeline):
 @pytest.fixture
 def sim_rig(tmp_path):
     with SimRig(load_rig("sim"), tmp_path, seed=1, note=lambda text: None) as parts:
-        parts.pause(1.0)  # until the controller has heard the BMS
+        parts.clock.pause(1.0)  # until the controller has heard the BMS
         yield parts

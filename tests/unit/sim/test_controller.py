@@ -30,20 +30,20 @@ def rig_with_core(folder, core):
 
 
 def isolated_after_s(parts):
-    parts.pause(1.0)
-    assert parts.controller.run("set_power", power_w="-3000").status == 0
-    parts.pause(1.0)
+    parts.clock.pause(1.0)
+    assert parts.dut.controller.run("set_power", power_w="-3000").status == 0
+    parts.clock.pause(1.0)
     asked_s = parts.clock.now_s()
-    parts.plant.client.inject(OverTemperature(cell=17, to_c=45.5))
-    parts.pause(0.5)
-    isolated_s = parts.plant.client.truth_isolation(asked_s)
+    parts.world.plant.client.inject(OverTemperature(cell=17, to_c=45.5))
+    parts.clock.pause(0.5)
+    isolated_s = parts.world.plant.client.truth_isolation(asked_s)
     return None if isolated_s is None else isolated_s - asked_s
 
 
 def test_the_sound_core_isolates_in_time(sim_rig):
     assert isolated_after_s(sim_rig) < 0.04
-    assert sim_rig.controller.log.find(r"EMERGENCY_SHUTDOWN")
-    assert '"trip_latched": true' in sim_rig.controller.run("status").out
+    assert sim_rig.dut.controller.log.find(r"EMERGENCY_SHUTDOWN")
+    assert '"trip_latched": true' in sim_rig.dut.controller.run("status").out
 
 
 def test_a_late_core_is_late(tmp_path):
@@ -61,11 +61,11 @@ def test_a_core_that_raises_has_crashed_and_is_never_taken_for_alive(tmp_path):
     core.write_text(CRASHING, "utf-8")
     with rig_with_core(tmp_path, f"{core}:crashing") as parts:
         isolated_after_s(parts)
-        assert not parts.controller.alive()
+        assert not parts.dut.controller.alive()
         with pytest.raises(BenchError, match="too hot to think"):
-            parts.controller.require_alive()
-        assert parts.controller.run("status").status == 2
-        assert parts.controller.log.find("internal error, stopping: ZeroDivisionError")
+            parts.dut.controller.require_alive()
+        assert parts.dut.controller.run("status").status == 2
+        assert parts.dut.controller.log.find("internal error, stopping: ZeroDivisionError")
 
 
 def test_a_core_that_cannot_be_loaded(tmp_path):
@@ -74,40 +74,40 @@ def test_a_core_that_cannot_be_loaded(tmp_path):
 
 
 def test_a_refusal_has_a_status_and_a_reason(sim_rig):
-    sim_rig.plant.client.inject(OverTemperature(cell=17, to_c=45.5))
-    sim_rig.pause(0.1)
-    reply = sim_rig.controller.run("set_power", power_w="-3000")
+    sim_rig.world.plant.client.inject(OverTemperature(cell=17, to_c=45.5))
+    sim_rig.clock.pause(0.1)
+    reply = sim_rig.dut.controller.run("set_power", power_w="-3000")
     assert reply.status == 1
     assert "emergency shutdown is latched" in reply.err
 
 
 def test_a_latch_survives_a_restart_and_not_a_fresh_start(sim_rig):
-    number = sim_rig.plant.client.inject(OverTemperature(cell=17, to_c=45.5))
-    sim_rig.pause(0.1)
-    sim_rig.plant.client.clear(number)
-    sim_rig.controller.stop()
-    sim_rig.controller.start()
-    sim_rig.pause(1.0)
-    assert '"trip_latched": true' in sim_rig.controller.run("status").out
-    sim_rig.fresh_controller()
-    sim_rig.pause(1.0)
-    assert '"trip_latched": false' in sim_rig.controller.run("status").out
+    number = sim_rig.world.plant.client.inject(OverTemperature(cell=17, to_c=45.5))
+    sim_rig.clock.pause(0.1)
+    sim_rig.world.plant.client.clear(number)
+    sim_rig.dut.controller.stop()
+    sim_rig.dut.controller.start()
+    sim_rig.clock.pause(1.0)
+    assert '"trip_latched": true' in sim_rig.dut.controller.run("status").out
+    sim_rig.dut.fresh()
+    sim_rig.clock.pause(1.0)
+    assert '"trip_latched": false' in sim_rig.dut.controller.run("status").out
 
 
 def test_reload_health_and_an_unknown_command(sim_rig):
-    sim_rig.pause(1.0)
-    assert sim_rig.controller.run("reload").status == 0
-    assert "soh_pct" in sim_rig.controller.run("health").out
+    sim_rig.clock.pause(1.0)
+    assert sim_rig.dut.controller.run("reload").status == 0
+    assert "soh_pct" in sim_rig.dut.controller.run("health").out
     (sim_rig.folder / "limits.conf").write_text("MIN_SOC=nonsense\n", "utf-8")
-    assert sim_rig.controller.run("reload").status == 1
+    assert sim_rig.dut.controller.run("reload").status == 1
     with pytest.raises(BenchError, match="names no such command"):
-        sim_rig.controller.run("dance")
+        sim_rig.dut.controller.run("dance")
 
 
 def test_who_it_is_depends_on_the_core(sim_rig, tmp_path):
     with rig_with_core(tmp_path, f"{BROKEN}:hot_cell_in_70_ms") as parts:
-        assert parts.controller.program()[1] != sim_rig.controller.program()[1]
-    assert sim_rig.controller.version()
+        assert parts.dut.controller.program()[1] != sim_rig.dut.controller.program()[1]
+    assert sim_rig.dut.controller.version()
 
 
 @pytest.mark.parametrize(

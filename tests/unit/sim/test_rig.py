@@ -9,7 +9,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.open_rig import open_parts
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.file.model import Rig
-from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.rig.parts.protocol import emi_mark
 from v2g_bench.rig.parts.real import OpenRig
 from v2g_bench.sim.rig import MARK, SimRig
@@ -53,10 +53,11 @@ def test_a_strangers_database_in_a_simulation(tmp_path):
     data["bus"] = {"main": {"interface": "sim", "fd": False}}
     loaded = replace(load_rig("sim"), rig=Rig.model_validate(data))
     with SimRig(loaded, tmp_path, seed=1, note=lambda text: None) as parts:
-        bench = Bench(parts)
-        bench.prepare()
+        session = Session(parts)
+        session.prepare()
+        bench = session.bench
         with bench.at_power(3000):
-            assert bench.ac_power().value == pytest.approx(3000.0, abs=60.0)
+            assert bench.readings.ac_power().value == pytest.approx(3000.0, abs=60.0)
 
 
 def test_it_says_what_it_is(tmp_path):
@@ -74,12 +75,13 @@ def test_check_finds_every_part_in_order():
 
 
 def test_the_bench_reads_power_at_the_terminals(sim_rig):
-    bench = Bench(sim_rig)
-    bench.prepare()
+    session = Session(sim_rig)
+    session.prepare()
+    bench = session.bench
     with bench.at_power(-3000):
-        assert bench.ac_power().value == pytest.approx(-3000.0, abs=30.0)
-        assert bench.inverter_power().value == pytest.approx(-3000.0, abs=30.0)
-    assert not bench.tripped()
+        assert bench.readings.ac_power().value == pytest.approx(-3000.0, abs=30.0)
+        assert bench.readings.inverter_power().value == pytest.approx(-3000.0, abs=30.0)
+    assert not bench.controller.tripped()
 
 
 def test_the_same_calls_give_the_same_frames(tmp_path):
@@ -87,9 +89,9 @@ def test_the_same_calls_give_the_same_frames(tmp_path):
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
         with SimRig(load_rig("sim"), tmp_path / name, seed=2 if name == "c" else 1, note=lambda text: None) as parts:
-            parts.controller.run("set_power", power_w="3000")
-            parts.pause(2.0)
-            frames = parts.capture.frames()
+            parts.dut.controller.run("set_power", power_w="3000")
+            parts.clock.pause(2.0)
+            frames = parts.bus.capture.frames()
             logs.append((frames.stamp_s.tobytes(), frames.data.tobytes()))
     assert logs[0] == logs[1]
     assert logs[0] != logs[2]
@@ -112,15 +114,15 @@ def test_what_no_task_took_care_of_fails_the_run(tmp_path):
 
 def test_a_simulated_meter_has_no_calibration(sim_rig):
     with pytest.raises(BenchError, match="no calibration"):
-        sim_rig.calibration("dc_current")
+        sim_rig.instruments.calibration("dc_current")
 
 
 def test_what_the_controller_sent_before_it_was_started_anew_is_not_its_word(sim_rig):
-    assert "trip_latched" in sim_rig.latest_all()
-    sim_rig.fresh_controller()
-    assert "soc" in sim_rig.latest_all()
-    assert "trip_latched" not in sim_rig.latest_all()
+    assert "trip_latched" in sim_rig.bus.latest_all()
+    sim_rig.dut.fresh()
+    assert "soc" in sim_rig.bus.latest_all()
+    assert "trip_latched" not in sim_rig.bus.latest_all()
     with pytest.raises(BenchError, match="role trip_latched: no frame"):
-        sim_rig.latest("trip_latched")
-    sim_rig.pause(0.3)
-    assert sim_rig.latest("trip_latched") == 0.0
+        sim_rig.bus.latest("trip_latched")
+    sim_rig.clock.pause(0.3)
+    assert sim_rig.bus.latest("trip_latched") == 0.0

@@ -72,9 +72,9 @@ def test_a_node_that_has_left_hears_and_sends_nothing(bus, timeline):
 def test_the_same_seed_gives_the_same_log_and_another_one_another(tmp_path):
     def log(seed):
         with SimRig(load_rig("sim-wire"), tmp_path, seed, note=lambda text: None) as parts:
-            parts.plant.client.inject(WireBitErrors(1e-3))
-            parts.pause(0.5)
-            store = parts.capture.frames()
+            parts.world.plant.client.inject(WireBitErrors(1e-3))
+            parts.clock.pause(0.5)
+            store = parts.bus.capture.frames()
             return store.stamp_s.tobytes() + store.frame_id.tobytes() + store.data.tobytes()
 
     assert log(1) == log(1)

@@ -16,7 +16,8 @@ from v2g_bench.inverter.port import InverterReading
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.measuring.bench import RATED_W, Bench, NotAtPower
+from v2g_bench.rig.measuring.bench import RATED_W, NotAtPower
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED
 from v2g_bench.rig.parts.timing import Edge, Stamp
 
@@ -45,28 +46,47 @@ class FakeController:
             raise BenchError("controller", "is not running")
 
 
+class FakeClock(SimClock):
+    """Time passes as the parts let it."""
+
+    def __init__(self, parts):
+        super().__init__(100.0)
+        self.parts = parts
+
+    def pause(self, for_s):
+        self.parts.pause(for_s)
+
+
 class FakeParts:
     """One world: a power, and what each instrument makes of it."""
 
     def __init__(self):
-        self.loaded, self.clock = load_rig("virtual"), SimClock(100.0)
+        self.loaded, self.clock = load_rig("virtual"), FakeClock(self)
         self.power_w, self.obeys, self.refuses, self.dead = 0.0, 1.0, False, False
         self.slots_left_out = 7  # by the tests before
         self.true = {}  # what is true of the pack besides its current
         self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
-        self.controller, self.plant, self.armed = FakeController(self), None, 0
-        self.capture = SimpleNamespace(hold=nothing_held)
-        self.db = SimpleNamespace(
-            has=lambda role: role in ("trip_latched", "charge_only"), resolution=lambda role: 0.01
+        self.controller, self.armed = FakeController(self), 0
+        self.dut = SimpleNamespace(controller=self.controller, fresh=self.fresh)
+        self.world = SimpleNamespace(plant=None, physical=self.physical, omitted=lambda: self.slots_left_out)
+        db = SimpleNamespace(has=lambda role: role in ("trip_latched", "charge_only"), resolution=lambda role: 0.01)
+        self.bus = SimpleNamespace(
+            db=db,
+            capture=SimpleNamespace(hold=nothing_held),
+            latest=lambda role: self.latest_all()[role],
+            latest_all=lambda: self.latest_all(),  # noqa: PLW0108  (tests replace it)
         )
-        self.inverter, self.inverter_scale, self.meters = SimpleNamespace(reading=self.registers), 1.0, {}
-        self.sync = SimpleNamespace(pulse=self.pulse, marks=True)
+        self.inverter, self.inverter_scale = SimpleNamespace(reading=self.registers), 1.0
+        self.sync = sync = SimpleNamespace(pulse=self.pulse, marks=True)
         self.edges_s, self.time_base, self.late_s = [], 0.0, 0.0
         timing = DigitizerTiming(2e-5, 2e-5, 1e-6, 1e-4, 1e-4, 0.004, "a data sheet")
-        self.digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None, timing=lambda: timing)
-        self.analyzer = SimpleNamespace(
+        digitizer = SimpleNamespace(arm=self.arm, fetch=self.fetch, abort=lambda: None, timing=lambda: timing)
+        analyzer = SimpleNamespace(
             series=lambda count: (self.read(fresh=True) for _ in range(count)),
             power_accuracy=lambda power_w: (3.0, "a data sheet"),
+        )
+        self.instruments = SimpleNamespace(
+            meters={}, sync=sync, digitizer=digitizer, analyzer=analyzer, calibrated=lambda name: UNCALIBRATED
         )
 
     @property
@@ -103,17 +123,8 @@ class FakeParts:
     def physical(self):
         return {"pack_voltage": 350.0, "pack_current": self.pack_a} | self.true
 
-    def latest(self, role):
-        return self.latest_all()[role]
-
-    def fresh_controller(self):
+    def fresh(self):
         self.power_w = 0.0
-
-    def left_out(self):
-        return self.slots_left_out
-
-    def calibrated(self, name):
-        return UNCALIBRATED
 
     def pause(self, for_s):
         self.clock.advance(for_s + self.late_s)
@@ -125,8 +136,13 @@ def parts():
 
 
 @pytest.fixture
-def bench(parts):
-    return Bench(parts)
+def session(parts):
+    return Session(parts)
+
+
+@pytest.fixture
+def bench(session):
+    return session.bench
 
 
 def test_a_release_that_shows_on_the_bus_later_is_asked_for_once(bench, parts):
@@ -144,11 +160,11 @@ def test_a_release_that_shows_on_the_bus_later_is_asked_for_once(bench, parts):
         assert [ran[0] for ran in parts.controller.ran] == ["reset_trip", "set_power"]
 
 
-def test_frames_that_were_left_out_count_from_the_test_s_begin(bench, parts):
-    bench.prepare()
-    assert bench.left_out() == 0
+def test_frames_that_were_left_out_count_from_the_test_s_begin(session, parts):
+    session.prepare()
+    assert session.omitted() == 0
     parts.slots_left_out += 3
-    assert bench.left_out() == 3
+    assert session.omitted() == 3
 
 
 def test_the_power_is_there_inside_and_gone_after(bench, parts):
@@ -185,14 +201,14 @@ def test_beyond_the_rating_nothing_is_asked_for(bench, parts):
 def on_this_rig(parts, monkeypatch, **parts_of_the_rig):
     """A bench on a rig with other parts, whose injector only says what it was asked for."""
     parts.loaded = SimpleNamespace(rig=parts.loaded.rig.model_copy(update=parts_of_the_rig))
-    bench, injected = Bench(parts), []
+    bench, injected = Session(parts).bench, []
 
     @contextmanager
     def active(faults, phase_s, meanwhile):
         injected.extend(faults)
         yield None
 
-    monkeypatch.setattr(bench._injector, "active", active)
+    monkeypatch.setattr(bench._faults._injector, "active", active)
     return bench, injected
 
 
@@ -277,14 +293,14 @@ def test_witnesses_are_heard_once_a_test(bench, parts):
         with bench.at_power(-3000):
             pass
     assert parts.armed == 1
-    with Bench(parts).at_power(-3000):
+    with Session(parts).bench.at_power(-3000):
         pass
     assert parts.armed == 2
 
 
 def test_where_the_power_is_not_there_nobody_is_heard(bench, parts):
     parts.obeys = 0.0
-    with bench.asking(-3000):
+    with bench.power.asking(-3000):
         pass
     assert parts.armed == 0
 
@@ -295,12 +311,12 @@ def test_where_the_power_is_not_there_nobody_is_heard(bench, parts):
 def test_an_analyzer_that_shows_what_cannot_be_is_not_believed(bench, parts, scale, said):
     parts.ac_scale = scale
     with bench.at_power(-3000), pytest.raises(BenchError, match=said):
-        bench.ac_power()
+        bench.readings.ac_power()
 
 
 def test_the_analyzer_is_read_with_its_accuracy(bench):
     with bench.at_power(-3000):
-        reading = bench.ac_power()
+        reading = bench.readings.ac_power()
     assert reading.value == -3000
     assert reading.uncertainty.u == pytest.approx(3.0 / math.sqrt(3))
 
@@ -308,7 +324,7 @@ def test_the_analyzer_is_read_with_its_accuracy(bench):
 def test_a_silent_bms_bears_no_witness(bench, parts):
     with bench.at_power(-3000):
         parts.silent, parts.ac_scale = True, 0.5
-        assert bench.ac_power().value == -1500
+        assert bench.readings.ac_power().value == -1500
 
 
 def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_on(bench, parts, monkeypatch):
@@ -316,54 +332,54 @@ def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_
     def active(faults, phase_s, meanwhile):
         yield Stamp(100.0, 1e-4, "a stamp")
 
-    monkeypatch.setattr(bench._injector, "active", active)
+    monkeypatch.setattr(bench._faults._injector, "active", active)
     with bench.at_power(-3000):
         parts.ac_scale = 0.5
         with bench.inject(OverTemperature(cell=1, to_c=50)):
-            assert bench.ac_power().value == -1500
+            assert bench.readings.ac_power().value == -1500
         assert parts.controller.log.marks == 1
         with pytest.raises(BenchError, match="contradict"):
-            bench.ac_power()
+            bench.readings.ac_power()
 
 
-def test_a_welded_contactor_and_a_dead_controller_end_no_test_well(bench, parts):
-    bench.require_sound()
+def test_a_welded_contactor_and_a_dead_controller_end_no_test_well(session, parts):
+    session.require_good()
     parts.contactors = 3.0
     with pytest.raises(BenchError, match="welded"):
-        bench.require_sound()
+        session.require_good()
     parts.contactors, parts.dead = 0.0, True
     with pytest.raises(BenchError, match="is not running"):
-        bench.require_sound()
+        session.require_good()
 
 
-def test_a_controller_that_takes_no_command_is_not_ready(bench, parts):
+def test_a_controller_that_takes_no_command_is_not_ready(session, parts):
     parts.refuses = True
     with pytest.raises(BenchError, match="takes no power command within 10 s\n  no"):
-        bench.prepare()
+        session.prepare()
 
 
 @pytest.mark.parametrize("late", ["trip_latched", "charge_only"])
-def test_a_controller_of_which_a_latch_was_not_heard_yet_is_waited_for(bench, parts, late):
+def test_a_controller_of_which_a_latch_was_not_heard_yet_is_waited_for(session, parts, late):
     heard, heard_from_s = parts.latest_all, parts.clock.now_s() + 0.5
     parts.latest_all = lambda: {
         role: value for role, value in heard().items() if role != late or parts.clock.now_s() >= heard_from_s
     }
-    bench.prepare()
+    session.prepare()
     assert parts.clock.now_s() == pytest.approx(heard_from_s, abs=0.03)
     assert {words[0] for words in parts.controller.ran} == {"set_power"}
 
 
-def test_latches_are_released_before_a_test_begins(bench, parts):
+def test_latches_are_released_before_a_test_begins(session, parts):
     parts.latched = 1.0
     with pytest.raises(BenchError):
-        bench.prepare()
+        session.prepare()
     assert ("reset_trip",) in parts.controller.ran
     assert not [words for words in parts.controller.ran[:5] if words[0] == "set_power"]
 
 
 def test_a_power_that_must_not_come_is_watched_from_the_moment_it_is_asked_for(bench, parts):
     asked = []
-    with bench.watching(-3000, 1.0) as trace:
+    with bench.power.watching(-3000, 1.0) as trace:
         asked = [words for words in parts.controller.ran if words[0] == "set_power"]
         assert parts.armed == 1, "the record runs before anything is asked for"
     assert asked == [("set_power", "-3000")]
@@ -374,8 +390,8 @@ def test_a_power_that_must_not_come_is_watched_from_the_moment_it_is_asked_for(b
 
 def test_what_the_rig_grants_is_waited_for_and_no_longer(bench, parts):
     before_s = parts.clock.now_s()
-    bench.granted()
-    assert parts.clock.now_s() - before_s == pytest.approx(bench.judging.fallback_s)
+    bench.power.granted()
+    assert parts.clock.now_s() - before_s == pytest.approx(parts.loaded.rig.judging.fallback_s)
 
 
 def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monkeypatch):
@@ -383,12 +399,12 @@ def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monke
     def active(faults, phase_s, meanwhile):
         yield Stamp(100.0, 1e-4, "a stamp")
 
-    monkeypatch.setattr(bench._injector, "active", active)
+    monkeypatch.setattr(bench._faults._injector, "active", active)
     hot, silent = OverTemperature(cell=1, to_c=50), BmsSilence()
     first = bench.inject(hot)
     first.__enter__()
     with bench.inject(silent):
         first.__exit__(None, None, None)
-        assert bench._faults == [silent]
-        assert bench._witnesses.roles() == set(), "a silent BMS bears no witness"
-    assert bench._witnesses.roles() == {"pack_current", "pack_voltage", "soc"}
+        assert bench._faults.in_force == [silent]
+        assert bench.readings._witnesses.roles() == set(), "a silent BMS bears no witness"
+    assert bench.readings._witnesses.roles() == {"pack_current", "pack_voltage", "soc"}

@@ -17,8 +17,8 @@ from v2g_bench.faults import (
     StringVoltageDifference,
 )
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.measuring.bench import Bench
-from v2g_bench.rig.measuring.command_lines import NoStart, Operator, accepted
+from v2g_bench.rig.measuring.command_lines import Operator, accepted
+from v2g_bench.rig.measuring.session import Session
 from v2g_bench.sim.rig import SimRig
 
 
@@ -29,10 +29,15 @@ def parts(tmp_path_factory):
 
 
 @pytest.fixture
-def bench(parts):
-    bench = Bench(parts)
-    bench.prepare()
-    return bench
+def session(parts):
+    session = Session(parts)
+    session.prepare()
+    return session
+
+
+@pytest.fixture
+def bench(session):
+    return session.bench
 
 
 def limits(bench) -> str:
@@ -40,28 +45,31 @@ def limits(bench) -> str:
 
 
 def test_limits_are_in_force_and_taken_back(bench):
-    with bench.operator.limits(min_soc=40, max_soc=60):
+    with bench.controller.operator.limits(min_soc=40, max_soc=60):
         assert limits(bench) == '"limits": {"min_soc_pct": 40.0, "max_soc_pct": 60.0}'
     assert limits(bench) == '"limits": {"min_soc_pct": 25.0, "max_soc_pct": 75.0}'
 
 
 def test_limits_that_are_refused_are_an_error_and_taken_back(bench):
-    with pytest.raises(BenchError, match="is not below"), bench.operator.limits(min_soc=60, max_soc=40):
+    with pytest.raises(BenchError, match="is not below"), bench.controller.operator.limits(min_soc=60, max_soc=40):
         pass
     assert limits(bench) == '"limits": {"min_soc_pct": 25.0, "max_soc_pct": 75.0}'
 
 
-def test_a_file_that_the_rig_does_not_name_is_an_error(bench):
-    bench.controller.dut = bench.controller.dut.model_copy(update={"files": {}})
+def test_a_file_that_the_rig_does_not_name_is_an_error(bench, parts):
+    parts.dut.controller.dut = parts.loaded.rig.dut.model_copy(update={"files": {}})
     try:
-        with pytest.raises(BenchError, match="dut.files.limits"), bench.operator.limits(min_soc=40, max_soc=60):
+        with (
+            pytest.raises(BenchError, match="dut.files.limits"),
+            bench.controller.operator.limits(min_soc=40, max_soc=60),
+        ):
             pass
     finally:
-        bench.controller.dut = bench.rig.dut
+        parts.dut.controller.dut = parts.loaded.rig.dut
 
 
 def test_an_override_and_a_departure_end_with_their_blocks(bench):
-    with bench.operator.forced_limit("30"), bench.operator.departure(in_s=600, soc_pct=80):
+    with bench.controller.operator.forced_limit("30"), bench.controller.operator.departure(in_s=600, soc_pct=80):
         status = bench.controller.must("status").out
         assert '"forced_for_s": null' not in status
         assert '"departure": {' in status
@@ -71,14 +79,14 @@ def test_an_override_and_a_departure_end_with_their_blocks(bench):
 
 
 def test_a_plan_outlives_a_restart_and_a_window_ends_with_its_block(bench):
-    with bench.operator.v2g_window(in_s=600, for_s=60):
-        bench.operator.restart()
+    with bench.controller.operator.v2g_window(in_s=600, for_s=60):
+        bench.controller.operator.restart()
         assert '"v2g_window": "2000-01-01T' in bench.controller.must("status").out
     assert '"v2g_window": null' in bench.controller.must("status").out
 
 
 def test_overrides_are_recorded_and_the_record_verifies(bench):
-    with bench.operator.forced_limit("30"):
+    with bench.controller.operator.forced_limit("30"):
         pass
     reply = bench.controller.must("audit")
     assert "2 entries, whole" in reply.out
@@ -86,7 +94,7 @@ def test_overrides_are_recorded_and_the_record_verifies(bench):
 
 
 def test_refused_is_an_error_with_the_reason(bench):
-    with pytest.raises(BenchError, match="is not a window within"), bench.operator.forced_limit("99"):
+    with pytest.raises(BenchError, match="is not a window within"), bench.controller.operator.forced_limit("99"):
         pass
     with pytest.raises(BenchError, match="exit status 2"):
         accepted(bench.controller.run("set_power", power_w="much"))
@@ -97,7 +105,9 @@ def test_an_external_controller_is_restarted_by_its_own_command_or_not_at_all():
     dut = SimpleNamespace(kind="external", commands={"restart": ["x"]}, ready_s=5.0)
     silent = SimpleNamespace(has=lambda role: False)
     controller = SimpleNamespace(dut=dut, must=ran.append)
-    operator = Operator(SimpleNamespace(controller=controller, clock=SimClock(), db=silent))
+    operator = Operator(
+        SimpleNamespace(dut=SimpleNamespace(controller=controller), clock=SimClock(), bus=SimpleNamespace(db=silent))
+    )
     operator.restart()
     assert ran == ["restart"]
     dut.commands = {}
@@ -105,100 +115,100 @@ def test_an_external_controller_is_restarted_by_its_own_command_or_not_at_all():
         operator.restart()
 
 
-def test_a_controller_is_heard_again_after_its_restart(bench):
-    began_s = bench.clock.now_s()
-    bench.operator.restart()
-    frames = bench._parts.capture.frames(since_s=began_s)
-    said = {role for at in range(len(frames)) for role in bench._parts.db.decode(frames.frame(at).message())}
+def test_a_controller_is_heard_again_after_its_restart(bench, parts):
+    began_s = bench.bus.now_s()
+    bench.controller.operator.restart()
+    frames = parts.bus.capture.frames(since_s=began_s)
+    said = {role for at in range(len(frames)) for role in parts.bus.db.decode(frames.frame(at).message())}
     assert set(EMS_ROLES) <= said
 
 
-def test_a_restart_after_which_nothing_is_heard_is_an_error(bench, monkeypatch):
-    start = bench.controller.start
-    monkeypatch.setattr(bench.controller, "start", lambda: (start(), bench.controller.stop()))
-    began_s = bench.clock.now_s()
+def test_a_restart_after_which_nothing_is_heard_is_an_error(bench, monkeypatch, parts):
+    start = parts.dut.controller.start
+    monkeypatch.setattr(parts.dut.controller, "start", lambda: (start(), parts.dut.controller.stop()))
+    began_s = bench.bus.now_s()
     with pytest.raises(BenchError, match="controller v2g-daemon"):
-        bench.operator.restart()
-    assert bench.clock.now_s() - began_s < bench.rig.dut.ready_s + 1.0
+        bench.controller.operator.restart()
+    assert bench.bus.now_s() - began_s < bench.controller.dut.ready_s + 1.0
 
 
 def test_a_controller_that_starts_in_a_fault_knows_nothing_else(bench):
-    with bench.starting(StateOfCharge(to_pct=27.0)):
+    with bench.controller.starting(StateOfCharge(to_pct=27.0)):
         assert bench.wait_until(lambda: '"soc_own_pct": 27.0' in bench.controller.must("status").out, within_s=2)
-    assert bench.signal("soc") == pytest.approx(50.0, abs=0.2)
+    assert bench.bus.signal("soc") == pytest.approx(50.0, abs=0.2)
 
 
 def test_a_silent_inverter_is_offline_and_answers_again(bench):
-    with bench.silent_inverter():
+    with bench.power.silent_inverter():
         assert bench.wait_until(lambda: bench.controller.log.find("FAULT_INVERTER_OFFLINE"), within_s=3)
     assert bench.wait_until(lambda: '"online": true' in bench.controller.must("status").out, within_s=5)
 
 
-def test_two_faults_at_once_begin_together_and_both_are_proven(bench):
+def test_two_faults_at_once_begin_together_and_both_are_proven(bench, parts):
     both = (OverTemperature(cell=3, to_c=40.0), StringVoltageDifference(to_mv=250))
     done: list[str] = []
     with bench.inject(*both, meanwhile=lambda: done.append("meanwhile")) as active:
-        seen = bench._parts.latest_all()
+        seen = parts.bus.latest_all()
         assert seen["cell_temperature_max"] == pytest.approx(40.0, abs=0.1)
         assert seen["string_voltage_difference"] == pytest.approx(0.25, abs=0.001)
-        assert active.on_bus.time_s <= bench.clock.now_s()
+        assert active.on_bus.time_s <= bench.bus.now_s()
     assert done == ["meanwhile"]
 
 
 def test_after_a_silence_the_bms_is_back(bench):
     with bench.inject(BmsSilence()):
         pass
-    assert bench.signal("pack_voltage") > 300
+    assert bench.bus.signal("pack_voltage") > 300
 
 
 def test_a_trouble_code_is_read_over_the_bus(bench):
     with bench.inject(ImbalanceCode()):
         assert bench.wait_until(lambda: '"P0BBD"' in bench.controller.must("health").out, within_s=10)
-        assert not bench.signal("cell_imbalance")
+        assert not bench.bus.signal("cell_imbalance")
         refused = bench.controller.run("set_power", power_w="-3000")
     assert "Cell Imbalance" in refused.err
 
 
 def test_own_frames_are_looked_at(bench):
-    count, wrong = bench.unprotected_commands(over_s=0.5)
+    count, wrong = bench.bus.unprotected_commands(over_s=0.5)
     assert count > 40
     assert wrong == []
 
 
-def test_a_small_pack_is_as_large_as_asked_and_back_with_the_next_test(bench):
-    bench.small_pack(capacity_ah=1.0)
-    assert bench.wait_until(lambda: bench.signal("capacity") == pytest.approx(1.0, abs=0.02), within_s=2)
-    bench.prepare()
-    assert bench.wait_until(lambda: bench.signal("capacity") > 100, within_s=2)
+def test_a_small_pack_is_as_large_as_asked_and_back_with_the_next_test(session, bench):
+    bench.power.pack.small(capacity_ah=1.0)
+    assert bench.wait_until(lambda: bench.bus.signal("capacity") == pytest.approx(1.0, abs=0.02), within_s=2)
+    session.prepare()
+    assert bench.wait_until(lambda: bench.bus.signal("capacity") > 100, within_s=2)
 
 
 def test_power_at_the_pack_is_that_at_the_terminals_and_the_losses(bench):
     with bench.at_power(-3000):
-        reading = bench.pack_power()
+        reading = bench.readings.pack_power()
         assert reading.value == pytest.approx(-3000 / 0.97, abs=40)
         assert reading.uncertainty.expanded < 60
-        assert bench.bms_current().value == pytest.approx(reading.value / 354, abs=0.5)
+        assert bench.readings.bms_current().value == pytest.approx(reading.value / 354, abs=0.5)
 
 
-def test_a_charge_that_does_not_flow_is_given_up(bench):
-    began_s = bench.clock.now_s()
-    bench.controller.dut = bench.rig.dut.model_copy(update={"commands": {"set_power": ["v2g-ctrl", "--status"]}})
+def test_a_charge_that_does_not_flow_is_given_up(bench, parts):
+    began_s = bench.bus.now_s()
+    parts.dut.controller.dut = parts.loaded.rig.dut.model_copy(
+        update={"commands": {"set_power": ["v2g-ctrl", "--status"]}}
+    )
     try:
-        assert not bench.charge_to_full()
+        assert not bench.power.pack.charge_to_full()
     finally:
-        bench.controller.dut = bench.rig.dut
-    assert bench.clock.now_s() - began_s < 60
+        parts.dut.controller.dut = parts.loaded.rig.dut
+    assert bench.bus.now_s() - began_s < 60
 
 
 def test_what_a_test_stands_on_is_no_failure_of_the_controller(bench):
-    with pytest.raises(NoStart, match="the test cannot start: it rains"):
-        bench.require(False, "it rains")
     with pytest.raises(NotApplicable, match="has no signal for tyre_pressure"):
-        bench.needs("soc", "tyre_pressure")
+        bench.bus.needs("soc", "tyre_pressure")
 
 
 def test_asking_again_and_again_is_asking_again(bench):
     with bench.inject(EmiNoise(jitter_ms=5)):
         before = len(re.findall("set-power", bench.controller.log.since_mark()))
-        bench.insist(500, for_s=1.0)
+        bench.power.insist(500, for_s=1.0)
         assert len(re.findall("set-power", bench.controller.log.since_mark())) - before >= 5

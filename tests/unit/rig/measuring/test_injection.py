@@ -30,12 +30,33 @@ TICK_S = 0.01
 HOT = OverTemperature(cell=1, to_c=50)
 
 
+class WorldClock(SimClock):
+    """A pause is so many ticks of the world."""
+
+    def __init__(self, world):
+        super().__init__(100.0)
+        self.world = world
+
+    def pause(self, for_s):
+        self.world.pause(for_s)
+
+
 class World:
     """A bus that a BMS sends to, a plant that disturbs both as it is asked (or not), and a clock that brings them on."""
 
     def __init__(self):
-        self.clock, self.db, self.store, self.ticks = SimClock(100.0), DB, FrameStore(), 0
-        self.faults, self.capture = self, SimpleNamespace(frames=self.store_since, holding=self.holding)
+        self.clock, self.store, self.ticks = WorldClock(self), FrameStore(), 0
+        capture = SimpleNamespace(frames=self.store_since, holding=self.holding)
+        self.bus = SimpleNamespace(
+            db=DB,
+            capture=capture,
+            latest_all=self.latest_all,
+            wait_for=self.wait_for,
+            stamp=self.stamp,
+            require_good=lambda: None,
+        )
+        self.world = SimpleNamespace(plant=None, faults=self)
+        self.safety = SimpleNamespace(allow_silence=self.allow_silence)
         self.loaded = load_rig("virtual")
         self.healthy = {"cell_temperature_max": 25.0, "cell_temperature_min": 24.0, "soc": 60.0, "pack_voltage": 350.0}
         self.asked, self.cleared, self.in_force, self.counts = [], [], {}, 0.1
@@ -78,9 +99,6 @@ class World:
         frame = DB.encode(name, roles, self.ticks)
         if not lost:
             self.store.append(stamp_s, -1, frame.arbitration_id, 0, len(frame.data), bytes(frame.data))
-
-    def require_buses(self):
-        pass
 
     def store_since(self, since_s):
         return self.store.since(since_s)
@@ -306,7 +324,7 @@ def test_a_fault_that_is_gone_later_but_in_time_is_no_error(world, monkeypatch):
 
 
 def test_a_rig_without_anybody_to_inject_injects_nothing(world):
-    client, world.faults = world.faults, None
+    client, world.world.faults = world.world.faults, None
     with (
         pytest.raises(BenchError, match="fault over_temperature: .*no emulated BMS"),
         Injector(world).active([HOT], 0.0),

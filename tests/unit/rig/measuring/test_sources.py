@@ -69,7 +69,7 @@ class World:
         self.loaded, self.clock, self.done, self.drift_w = load_rig("virtual"), SimClock(10.0), [], 0.0
         self.sag_v = 0.0
         self.inverter = SimpleNamespace(reading=self.registers)
-        self.analyzer = SimpleNamespace(series=self.series, rms_accuracy=lambda v, a: (0.4, 0.03, "a data sheet"))
+        analyzer = SimpleNamespace(series=self.series, rms_accuracy=lambda v, a: (0.4, 0.03, "a data sheet"))
         self.meters = {
             "multimeter": SimpleNamespace(
                 ac_voltage=lambda: self.begun("volts", 230.0),
@@ -77,7 +77,8 @@ class World:
                 rms_accuracy=lambda v, a: (0.5, 0.1, "another data sheet"),
             )
         }
-        self.db = SimpleNamespace(resolution=lambda role: 0.01)
+        self.instruments = SimpleNamespace(meters=self.meters, analyzer=analyzer, calibrated=lambda name: UNCALIBRATED)
+        self.bus = SimpleNamespace(db=SimpleNamespace(resolution=lambda role: 0.01), latest_all=self.latest_all)
 
     def series(self, count):
         scale = self.scale["analyzer"]
@@ -100,9 +101,6 @@ class World:
 
     def latest_all(self):
         return {"pack_current": -8.8 * self.scale["bms"], "pack_voltage": 350.0, "soc": 50.0}
-
-    def calibrated(self, name):
-        return UNCALIBRATED
 
 
 @pytest.fixture
@@ -189,7 +187,7 @@ def test_the_multimeter_measures_while_the_analyzer_does_and_is_held_against_the
 
 def test_without_a_multimeter_the_analyzer_measures_alone(told):
     world = World()
-    world.meters = {}
+    world.meters.clear()
     found = of(world, told)
     readings, beside = found.measured(1)
     assert len(readings) == 1

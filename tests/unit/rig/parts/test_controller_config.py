@@ -41,7 +41,7 @@ def written(parts, folder, **values):
     path = folder / "ems.toml"
     known = {"interface": "v2g_userland", "channel": str(folder / "hub"), "inverter_host": "127.0.0.1"}
     known |= {"inverter_port": "1502", "log": str(folder / "v2g.log"), "socket": str(folder / "ems")}
-    write_reference_config(parts, path, known | values)
+    write_reference_config(parts.loaded, parts.runtime, path, known | values)
     return load_config(path)
 
 
@@ -106,8 +106,10 @@ def test_what_the_report_prints_as_thresholds_is_what_the_ems_judges_by(virtual,
 def test_an_inverted_signal_stays_inverted(virtual, tmp_path):
     signal = virtual.roles["pack_current"]
     signal = signal if isinstance(signal, str) else signal["signal"]
-    virtual.roles["pack_current"] = {"signal": signal, "invert": True}
-    assert written(virtual, tmp_path).bms.roles["pack_current"] == {"signal": signal, "invert": True}
+    roles = virtual.roles | {"pack_current": {"signal": signal, "invert": True}}
+    bms = virtual.loaded.rig.bms
+    inverted = with_rig(virtual, bms=type(bms).model_validate(bms.model_dump() | {"roles": roles}))
+    assert written(inverted, tmp_path).bms.roles["pack_current"] == {"signal": signal, "invert": True}
 
 
 def test_limits_and_policy_lie_beside_it_and_hold_the_manuals_example(virtual, tmp_path):

@@ -66,7 +66,7 @@ def test_a_meter_is_opened_as_the_rig_file_says_and_closed_with_the_rig(meters, 
     assert (driver, resource) == (wanted.driver, "TCPIP::here::INSTR")
     assert (options["shunt_ohm"], options["timeout_s"]) == (wanted.shunt_ohm, wanted.timeout_s)
     assert "trigger_latency_s" not in options
-    assert list(meters.opened) == ["dc_current"]
+    assert list(meters.meters) == ["dc_current"]
     assert closers[1:] == ["meters.dc_current"]
 
 

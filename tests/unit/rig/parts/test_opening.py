@@ -4,7 +4,7 @@ import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.parts.opening import NEEDED_ROLES, Opening, Step
+from v2g_bench.rig.parts.opening import NEEDED_ROLES, Opening, Step, open_database, opened, roles_of
 
 
 class Rig(Opening):
@@ -98,6 +98,13 @@ def test_a_part_that_cannot_be_opened_closes_those_before_it_and_none_after_it_i
 
 
 def test_the_database_has_the_roles_that_every_test_needs(rig):
-    assert "roles" in rig._open_database()
-    assert all(rig.db.has(role) for role in NEEDED_ROLES)
-    assert set(NEEDED_ROLES) <= set(rig.roles)
+    db, words = open_database(rig.loaded)
+    assert "roles" in words
+    assert all(db.has(role) for role in NEEDED_ROLES)
+    assert set(NEEDED_ROLES) <= set(roles_of(rig.loaded))
+
+
+def test_a_part_that_is_asked_for_before_its_step_says_so():
+    assert opened(0, "bus") == 0
+    with pytest.raises(BenchError, match="capture: is not open"):
+        opened(None, "capture")

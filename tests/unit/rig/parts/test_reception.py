@@ -1,6 +1,5 @@
 """What an open rig says of the bus: values, and why a time on it is not to be trusted."""
 
-import math
 from types import SimpleNamespace
 
 import pytest
@@ -9,8 +8,7 @@ from v2g_bench.can.columns import FrameStore
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.parts.real import OpenRig
-from v2g_bench.rig.parts.reception import STAMP_HALF_WIDTH_S, Hearing
+from v2g_bench.rig.parts.reception import STAMP_HALF_WIDTH_S, Node, Reception
 
 
 class Capture:
@@ -41,16 +39,25 @@ class Ears:
             raise BenchError("bus.main", "bus-off")
 
 
+class World:
+    """A reception with everything around it; `bus` is what is tested."""
+
+    def __init__(self):
+        self.clock, self.capture, self.reason = SimClock(90.0), Capture(), lambda from_s, to_s: ""
+        self.bus = Reception(load_rig("virtual"), self.clock, lambda: None)
+        self.clock.advance(10.0)
+        self.bus.open_database()
+        self.bus.buses = self.buses = Ears()
+        self.stamped("v2g_userland", "")
+
+    def stamped(self, interface, source):
+        monitor = SimpleNamespace(reason=lambda *span: self.reason(*span))  # noqa: PLW0108  (tests replace it)
+        self.bus._node = Node(SimpleNamespace(stamp_source=source), self.capture, monitor, {"interface": interface})
+
+
 @pytest.fixture
 def rig():
-    rig = Hearing(load_rig("virtual"))
-    rig._open_database()
-    rig.clock, rig.capture, rig.buses, rig.gateway = SimClock(100.0), Capture(), Ears(), None
-    rig.guard = SimpleNamespace(check=lambda: None)
-    rig.monitor = SimpleNamespace(reason=lambda from_s, to_s: "")
-    rig._bus_choice, rig._test_began_s, rig._lost = {"interface": "v2g_userland"}, 90.0, 0
-    rig._begun_s = -math.inf
-    return rig
+    return World()
 
 
 @pytest.fixture
@@ -58,7 +65,7 @@ def send(rig):
     """A sound frame with these roles."""
 
     def send(at_s, message_of, counter=0, **roles):
-        frame = rig.db.encode(rig.db.message_of(message_of).name, roles, counter)
+        frame = rig.bus.db.encode(rig.bus.db.message_of(message_of).name, roles, counter)
         rig.capture.store.append(at_s, -1, frame.arbitration_id, 0, frame.dlc, bytes(frame.data))
 
     return send
@@ -67,53 +74,40 @@ def send(rig):
 def test_the_newest_value_counts_and_one_of_a_second_ago_is_none(rig, send):
     send(99.5, "cell_temperature_max", cell_temperature_max=30.0)
     send(99.6, "cell_temperature_max", counter=1, cell_temperature_max=31.0)
-    assert rig.latest("cell_temperature_max") == pytest.approx(31.0)
+    assert rig.bus.latest("cell_temperature_max") == pytest.approx(31.0)
     rig.clock.advance(0.7)
     with pytest.raises(BenchError, match=r"role cell_temperature_max: no frame with it came during the last second"):
-        rig.latest("cell_temperature_max")
+        rig.bus.latest("cell_temperature_max")
 
 
 def test_what_the_controller_sent_before_it_was_started_anew_is_not_its_word(rig, send):
     send(99.5, "trip_latched", trip_latched=1.0)
     send(99.5, "cell_temperature_max", cell_temperature_max=30.0)
-    assert rig.latest("trip_latched") == 1.0
-    rig._begun_s = 99.6
-    assert rig.latest("cell_temperature_max") == pytest.approx(30.0)
+    assert rig.bus.latest("trip_latched") == 1.0
+    rig.bus.begin_controller()  # at 100.0
+    rig.clock.advance(0.4)
+    assert rig.bus.latest("cell_temperature_max") == pytest.approx(30.0)
     with pytest.raises(BenchError, match="role trip_latched: no frame"):
-        rig.latest("trip_latched")
-    send(99.9, "trip_latched", counter=1, trip_latched=0.0)
-    assert rig.latest("trip_latched") == 0.0
-
-
-@pytest.mark.parametrize(("restarts", "begun_s"), [(True, 100.3), (False, -math.inf)])
-def test_a_life_of_the_controller_begins_between_its_end_and_its_start(tmp_path, restarts, begun_s):
-    rig = OpenRig(load_rig("virtual"), tmp_path, 1, strict=False, note=print)
-    rig.clock, rig.runtime, rig._controllers = SimClock(100.0), tmp_path, 1
-    rig.controller = SimpleNamespace(
-        restarts=restarts,  # one that the bench cannot start goes on: what it said still stands
-        stop=lambda: rig.clock.advance(0.3),
-        start=lambda: rig.clock.advance(0.5),
-        dut=SimpleNamespace(commands={}),
-    )
-    rig.fresh_controller()
-    assert rig._begun_s == pytest.approx(begun_s)
+        rig.bus.latest("trip_latched")
+    send(100.3, "trip_latched", counter=1, trip_latched=0.0)
+    assert rig.bus.latest("trip_latched") == 0.0
 
 
 def test_a_role_that_no_database_has_is_no_silence(rig):
     with pytest.raises(BenchError, match="gearbox") as caught:
-        rig.latest("gearbox")
+        rig.bus.latest("gearbox")
     assert "no frame" not in str(caught.value)
 
 
 def test_waiting_finds_the_first_frame_that_is_accepted_and_none_is_no_error(rig, send):
     for number, temperature_c in enumerate((30.0, 46.0, 47.0)):
         send(99.1 + number / 10, "cell_temperature_max", counter=number, cell_temperature_max=temperature_c)
-    hot = rig.wait_for(lambda seen: seen["cell_temperature_max"] > 45.0, 99.0, 1.0)
+    hot = rig.bus.wait_for(lambda seen: seen["cell_temperature_max"] > 45.0, 99.0, 1.0)
     assert hot.stamp_s == pytest.approx(99.2)
-    assert rig.wait_for(lambda seen: seen["cell_temperature_max"] > 60.0, 99.0, 1.0) is None
+    assert rig.bus.wait_for(lambda seen: seen["cell_temperature_max"] > 60.0, 99.0, 1.0) is None
 
 
-@pytest.mark.parametrize("ask", [lambda rig: rig.latest_all(), lambda rig: rig.disturbed(95.0, 96.0)])
+@pytest.mark.parametrize("ask", [lambda rig: rig.bus.latest_all(), lambda rig: rig.bus.disturbed(95.0, 96.0)])
 def test_a_bus_that_was_sick_during_the_test_says_nothing(rig, ask):
     rig.buses.since_s = 80.0  # in an earlier test
     ask(rig)
@@ -123,34 +117,34 @@ def test_a_bus_that_was_sick_during_the_test_says_nothing(rig, ask):
 
 
 def test_nothing_disturbs_a_sound_bus(rig):
-    assert rig.disturbed(95.0, 96.0) == ""
+    assert rig.bus.disturbed(95.0, 96.0) == ""
 
 
 def test_a_wall_clock_that_was_set_disturbs(rig):
     rig.capture.step_s = -0.0125
-    assert "-12.500 ms" in rig.disturbed(95.0, 96.0)
+    assert "-12.500 ms" in rig.bus.disturbed(95.0, 96.0)
 
 
 def test_lost_frames_disturb_the_latency_after_them_and_not_the_next(rig):
     rig.capture.lost = 3
-    assert "lost 3 frames" in rig.disturbed(95.0, 96.0)
-    assert rig.disturbed(96.0, 97.0) == ""
+    assert "lost 3 frames" in rig.bus.disturbed(95.0, 96.0)
+    assert rig.bus.disturbed(96.0, 97.0) == ""
     rig.capture.lost = 4
-    assert "lost 1 frames" in rig.disturbed(97.0, 98.0)
+    assert "lost 1 frames" in rig.bus.disturbed(97.0, 98.0)
 
 
 def test_a_stall_disturbs(rig):
-    rig.monitor = SimpleNamespace(reason=lambda from_s, to_s: f"stalled between {from_s:g} and {to_s:g}")
-    assert rig.disturbed(95.0, 96.0) == "stalled between 95 and 96"
+    rig.reason = lambda from_s, to_s: f"stalled between {from_s:g} and {to_s:g}"
+    assert rig.bus.disturbed(95.0, 96.0) == "stalled between 95 and 96"
 
 
 def test_a_gateway_that_lost_frames_is_an_error(rig):
     def lossy():
         raise BenchError("gateway", "lost 2 frames")
 
-    rig.gateway = SimpleNamespace(require_alive=lambda: None, require_whole=lossy)
+    rig.bus.behind(SimpleNamespace(require_alive=lambda: None, require_whole=lossy))
     with pytest.raises(BenchError, match="lost 2 frames"):
-        rig.disturbed(95.0, 96.0)
+        rig.bus.disturbed(95.0, 96.0)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +156,7 @@ def test_a_gateway_that_lost_frames_is_an_error(rig):
     ],
 )
 def test_a_stamp_says_what_made_it(rig, interface, source, words):
-    rig._bus_choice, rig.bus = {"interface": interface}, SimpleNamespace(stamp_source=source)
-    stamp = rig.stamp(99.0)
+    rig.stamped(interface, source)
+    stamp = rig.bus.stamp(99.0)
     assert (stamp.time_s, stamp.half_width_s) == (99.0, STAMP_HALF_WIDTH_S)
     assert words in str(vars(stamp).values())

@@ -6,13 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from v2g_bench.can.roles import read_roles
+from v2g_bench.can.database import BusDatabase
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.parts import supervised
-from v2g_bench.rig.parts.supervised import Supervised
+from v2g_bench.rig.parts.opening import roles_of
+from v2g_bench.rig.parts.supervised import SupervisedClock, Supervision
+from v2g_bench.rig.safety.physical import physical_side
 
 
 class Guard:
@@ -33,11 +35,31 @@ class Guard:
         raise BenchError("supervisor", "has made the rig safe")
 
 
+class Line:
+    """The bench's own connection to the inverter."""
+
+    def __init__(self):
+        self.closed = False
+
+    def close(self):
+        self.closed = True
+
+
 @pytest.fixture
-def rig():
-    rig = Supervised(load_rig("virtual"))
-    rig.guard, rig.clock, rig._address = Guard(), SimClock(100.0), InverterAddress()
-    rig.inverter = SimpleNamespace(closed=False, close=lambda: setattr(rig.inverter, "closed", True))
+def line():
+    return Line()
+
+
+def supervision(loaded, tmp_path, note=print):
+    made = Supervision(loaded, tmp_path, SimClock(100.0), note=note, later=lambda name, close: None)
+    made.guard = Guard()
+    return made
+
+
+@pytest.fixture
+def rig(tmp_path, line):
+    rig = supervision(load_rig("virtual"), tmp_path)
+    rig.inverter_at(InverterAddress(), line.close)
     return rig
 
 
@@ -45,10 +67,10 @@ def safe(rig):
     return [values["full"] for what, values in rig.guard.told if what == "safe"]
 
 
-def test_the_controller_lives_on_where_stopping_the_inverter_is_enough(rig):
+def test_the_controller_lives_on_where_stopping_the_inverter_is_enough(rig, line):
     rig.make_safe("a breach")
     assert safe(rig) == [False]
-    assert not rig.inverter.closed
+    assert not line.closed
 
 
 def test_where_it_is_not_enough_the_contactors_open_as_well(rig):
@@ -63,16 +85,17 @@ def test_a_rig_that_cannot_be_made_safe_is_an_error(rig):
         rig.make_safe("a breach")
 
 
-def test_a_serial_line_is_left_to_the_supervisor(rig):
-    rig._address = InverterAddress(device="/dev/ttyUSB0")
+def test_a_serial_line_is_left_to_the_supervisor(rig, line):
+    rig.inverter_at(InverterAddress(device="/dev/ttyUSB0"), line.close)
     rig.make_safe("a breach")
-    assert rig.inverter.closed
+    assert line.closed
 
 
 @pytest.mark.parametrize(("kind", "full"), [("process", True), ("running", False)])
-def test_at_the_end_a_controller_of_somebody_else_keeps_its_contactors(rig, kind, full):
-    dut = rig.loaded.rig.dut.model_copy(update={"kind": kind})
-    rig.loaded = SimpleNamespace(rig=rig.loaded.rig.model_copy(update={"dut": dut}))
+def test_at_the_end_a_controller_of_somebody_else_keeps_its_contactors(tmp_path, kind, full):
+    loaded = load_rig("virtual")
+    dut = loaded.rig.dut.model_copy(update={"kind": kind})
+    rig = supervision(SimpleNamespace(rig=loaded.rig.model_copy(update={"dut": dut})), tmp_path)
     rig._safe_at_the_end()
     assert safe(rig) == [full]
     assert rig.guard.told[-1] == ("disarm", {"well": True})
@@ -90,7 +113,7 @@ def test_at_the_end_without_a_supervisor_the_inverter_is_stopped_at_least(rig, m
 
 def test_no_time_passes_on_a_rig_that_the_supervisor_has_ended(rig, monkeypatch):
     monkeypatch.setattr(supervised.time, "sleep", lambda for_s: pytest.fail("slept"))
-    for ask in (lambda: rig.pause(1.0), rig.require_supervised):
+    for ask in (lambda: SupervisedClock(rig.check).pause(1.0), rig.require):
         with pytest.raises(BenchError, match="has made the rig safe"):
             ask()
 
@@ -106,25 +129,22 @@ def test_the_supervisor_hears_when_a_test_must_have_ended_and_when_silence_is_wa
     ]
 
 
-def opened(name, roles_without=()):
-    """A rig with its database, and what it noted."""
-    rig, notes = Supervised(load_rig(name)), []
-    rig.guard, rig.clock, rig._note = Guard(), SimClock(100.0), notes.append
-    roles = rig.loaded.rig.bms.roles
-    table = read_roles(rig.loaded.resolve(roles, "bms.roles")) if isinstance(roles, str) else roles
-    bms = rig.loaded.rig.bms.model_copy(
-        update={"roles": {role: signal for role, signal in table.items() if role not in roles_without}}
-    )
-    safety = rig.loaded.rig.safety.model_copy(update={"max_cell_voltage_v": 4.2})
-    changed = rig.loaded.rig.model_copy(update={"bms": bms, "safety": safety})
-    rig.loaded = SimpleNamespace(rig=changed, resolve=rig.loaded.resolve)
-    rig._open_database()
+def watched(name, tmp_path, buses, roles_without=()):
+    """A supervision that watches a rig without some roles, and what it noted."""
+    loaded, notes = load_rig(name), []
+    roles = {role: signal for role, signal in roles_of(loaded).items() if role not in roles_without}
+    bms = type(loaded.rig.bms).model_validate(loaded.rig.bms.model_dump() | {"roles": roles})
+    safety = loaded.rig.safety.model_copy(update={"max_cell_voltage_v": 4.2})
+    changed = loaded.rig.model_copy(update={"bms": bms, "safety": safety})
+    loaded = SimpleNamespace(rig=changed, resolve=loaded.resolve)
+    rig = supervision(loaded, tmp_path, notes.append)
+    db = BusDatabase.load(loaded.resolve(changed.bms.dbc, "bms.dbc"), roles)
+    rig.watch(physical_side(changed, db), buses, Path("/run/plant"))
     return rig, notes
 
 
-def test_the_supervisor_is_told_what_to_watch_before_it_is_armed():
-    rig, notes = opened("virtual")
-    rig._watch_physical({"main": {"channel": "bus"}}, Path("/run/plant"))
+def test_the_supervisor_is_told_what_to_watch_before_it_is_armed(tmp_path):
+    rig, notes = watched("virtual", tmp_path, {"main": {"channel": "bus"}})
     assert [what for what, _ in rig.guard.told] == ["physical", "bus", "arm"]
     physical, bus = rig.guard.told[0][1], rig.guard.told[1][1]
     assert physical["truth"] == "/run/plant"
@@ -134,9 +154,9 @@ def test_the_supervisor_is_told_what_to_watch_before_it_is_armed():
     assert json.loads(json.dumps(physical)) == physical
 
 
-def test_a_limit_that_cannot_be_watched_is_noted_when_the_rig_is_opened():
-    rig, notes = opened("hardware-example", ["cell_voltage_max"])
-    rig._watch_physical({"bms": {"channel": "can0"}, "ems": {"channel": "can1"}}, Path("/run/plant"))
+def test_a_limit_that_cannot_be_watched_is_noted_when_the_rig_is_opened(tmp_path):
+    buses = {"bms": {"channel": "can0"}, "ems": {"channel": "can1"}}
+    rig, notes = watched("hardware-example", tmp_path, buses, ["cell_voltage_max"])
     assert rig.guard.told[0][1]["truth"] is None
     assert rig.guard.told[1][1]["bus"] == {"channel": "can0"}, "what the gateway writes is not the battery's word"
     (told,) = notes

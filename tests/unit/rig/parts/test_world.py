@@ -10,7 +10,7 @@ from v2g_bench.can.roles import read_roles
 from v2g_bench.clock import SimClock
 from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.parts.real import OpenRig
+from v2g_bench.rig.parts.world import RealWorld
 from v2g_bench.rig.safety.physical import physical_side
 
 DB = BusDatabase.load(dbc_path("v2g_bms_fd"), read_roles(roles_path("v2g_bms_fd")))
@@ -23,19 +23,25 @@ def capture(temperature_c):
     return SimpleNamespace(frames=store.since)
 
 
-@pytest.fixture
-def opened(tmp_path, monkeypatch):
-    """An open rig's ears: the controller's bus shows a stimulus."""
+class Bus:
+    """The controller's bus: it shows a stimulus."""
 
-    def opened(name, **parts):
-        rig = OpenRig(load_rig(name), tmp_path, 1, strict=False, note=print)
-        rig.db, rig.clock, rig.capture = DB, SimClock(100.0), capture(SHOWN_C)
-        rig.side = physical_side(rig.loaded.rig, DB)
-        monkeypatch.setattr(rig.guard, "check", lambda: None)
-        monkeypatch.setattr(rig, "require_buses", lambda: None)
-        for part, value in parts.items():
-            setattr(rig, part, value)
-        return rig
+    db = DB
+
+    def latest_all(self):
+        return {"cell_temperature_max": SHOWN_C}
+
+
+@pytest.fixture
+def opened():
+    """The world of an open rig."""
+
+    def opened(name, plant=None, gateway=None, bms_capture=None):
+        loaded = load_rig(name)
+        world = RealWorld(loaded, SimClock(100.0), Bus(), None, None)
+        world.plant, world.gateway, world._bms_capture = plant, gateway, bms_capture
+        world.watch(physical_side(loaded.rig, DB))
+        return world
 
     return opened
 
@@ -44,15 +50,13 @@ def opened(tmp_path, monkeypatch):
 def test_an_emulated_battery_is_as_its_world_says(opened, gateway):
     true = {"time_s": 99.99, "cell_temperature_max": TRUE_C, "pack_voltage": 350.0}
     plant = SimpleNamespace(client=SimpleNamespace(truth_pack=lambda: true))
-    rig = opened("virtual", plant=plant, gateway=gateway)
-    assert rig.latest_all()["cell_temperature_max"] == SHOWN_C
-    assert rig.physical() == {"cell_temperature_max": TRUE_C, "pack_voltage": 350.0}
+    world = opened("virtual", plant=plant, gateway=gateway)
+    assert world.physical() == {"cell_temperature_max": TRUE_C, "pack_voltage": 350.0}
 
 
 def test_a_battery_behind_the_gateway_is_as_its_own_bus_says(opened):
-    rig = opened("hardware-example", gateway=object(), bms_capture=capture(TRUE_C))
-    assert rig.latest_all()["cell_temperature_max"] == SHOWN_C
-    assert rig.physical()["cell_temperature_max"] == TRUE_C
+    world = opened("hardware-example", gateway=object(), bms_capture=capture(TRUE_C))
+    assert world.physical()["cell_temperature_max"] == TRUE_C
 
 
 def test_a_battery_on_the_controller_s_bus_is_as_that_says(opened):

@@ -1,0 +1,42 @@
+"""What is latched in the controller, by its frames or its status, and its release before a test."""
+
+from v2g_bench.rig.measuring.bus import Bus
+from v2g_bench.rig.measuring.waiting import wait_until
+from v2g_bench.rig.parts.protocol import Parts
+
+LATCHES = ("trip_latched", "charge_only")
+RELEASED_S = 0.3  # a release is on the bus so much later: a controller's status may be sent each 100 ms
+
+
+class Latches:
+    """The latches of the controller on an open rig."""
+
+    def __init__(self, parts: Parts, bus: Bus) -> None:
+        self._parts, self._bus = parts, bus
+
+    def tripped(self) -> bool:
+        """True while the controller reports a latched trip on the bus; by its status where the database has no signal."""
+        self._parts.dut.controller.require_alive()
+        if self._parts.bus.db.has("trip_latched"):
+            return bool(self._bus.signal("trip_latched"))
+        return '"trip_latched": true' in self._parts.dut.controller.must("status").out
+
+    def latched(self) -> bool:
+        """True while the controller reports a trip or a charge-only latch that an authorised reset releases."""
+        return self.tripped() or (self._parts.bus.db.has("charge_only") and bool(self._bus.signal("charge_only")))
+
+    def released(self) -> bool:
+        """Whether nothing is latched in the controller; if something is, its release is asked for, and waited for."""
+        if not self._parts.bus.latest_all().keys() >= set(filter(self._parts.bus.db.has, LATCHES)):
+            self._parts.dut.controller.require_alive()
+            return False  # it has just been started: its first frame is still to come
+        if not self.latched():
+            return True
+        # Refused while the pack is not safe yet: to be asked again.
+        return self._parts.dut.controller.run("reset_trip").status == 0 and wait_until(
+            self._parts, lambda: not self.latched(), RELEASED_S
+        )
+
+    def takes(self, power_w: float) -> bool:
+        """Whether the controller accepts this power, its latches released. A precondition, never what is tested."""
+        return self.released() and self._parts.dut.controller.run("set_power", power_w=f"{power_w:.0f}").status == 0

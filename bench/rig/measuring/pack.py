@@ -1,0 +1,70 @@
+"""`bench.power.pack`: the pack that a test wants, where the rig can have another one than its own."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from v2g_bench.rig.measuring.bus import Bus
+from v2g_bench.rig.measuring.command_lines import NoStart
+from v2g_bench.rig.measuring.waiting import wait_until
+from v2g_bench.rig.parts.protocol import Parts
+
+NEARLY_FULL_PCT = 99.949  # where an emulated pack begins its calibration charge: a second or two before it shows 100 %
+NEARLY_FULL_SHOWN_PCT = 99.0
+FULL_SHOWN_PCT = 99.95
+FULL_CHARGE_S = 12 * 3600.0
+CHARGE_PATIENCE_S = 10.0
+CHARGE_W = 2000.0
+
+
+class Charging(Protocol):
+    """What a charge is made with: `bench.power`."""
+
+    def asking(self, power_w: float, /) -> AbstractContextManager[str]: ...
+
+    def settle(self) -> None: ...
+
+
+class Pack:
+    """The battery behind the power."""
+
+    def __init__(self, parts: Parts, bus: Bus, power: Charging) -> None:
+        self._parts, self._bus, self._power = parts, bus, power
+
+    def small(self, capacity_ah: float, soc_pct: float | None = None) -> None:
+        """A pack of this capacity and state of charge (None: the rig's), and a controller that knows no other; NoStart
+        where the rig cannot emulate one."""
+        plant = self._parts.world.plant
+        if plant is None or self._parts.loaded.rig.bms.kind != "emulated":
+            self._parts.dut.controller.require_alive()
+            raise NoStart("the test cannot start: with this pack it takes hours")
+        plant.client.reset(capacity_ah=capacity_ah, soc_pct=soc_pct)
+        self._parts.dut.fresh(heal=False)
+
+    def nearly_full(self) -> None:
+        """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""
+        if self._parts.world.plant is not None:
+            self._parts.world.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+            self._parts.dut.fresh(heal=False)
+
+    def charge_to_full(self) -> bool:
+        """A calibration charge: charge until the BMS says 100 %; False where the controller lets nothing flow."""
+        signal, clock = self._bus.signal, self._parts.clock
+        if self._parts.world.plant is not None and signal("soc") < NEARLY_FULL_SHOWN_PCT:
+            self._parts.world.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+        none_w = self._parts.loaded.rig.judging.no_discharge_w
+        with self._power.asking(CHARGE_W):
+            flowed_s = clock.now_s()
+
+            def done() -> bool:
+                nonlocal flowed_s
+                now_s = clock.now_s()
+                if self._parts.inverter.reading().ac_power_w > none_w:
+                    flowed_s = now_s
+                return signal("soc") >= FULL_SHOWN_PCT or now_s - flowed_s > CHARGE_PATIENCE_S
+
+            wait_until(self._parts, done, FULL_CHARGE_S)
+            full = signal("soc") >= FULL_SHOWN_PCT
+            if full:
+                # A controller counts the charge as full when it has seen it, not in the same instant.
+                self._power.settle()
+        return full

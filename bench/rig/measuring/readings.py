@@ -1,0 +1,94 @@
+"""`bench.readings`: what meters, inverter and BMS measure, each with its uncertainty budget.
+
+bench.readings.ac_power()           by the analyzer
+bench.readings.inverter_power()     as the inverter itself reports it
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from v2g_bench.errors import BenchError
+from v2g_bench.evidence.reading import Reading
+from v2g_bench.evidence.record import mean_of, stated
+from v2g_bench.metrology.budget import Budget, Component, Term
+from v2g_bench.rig.measuring.bus import Bus
+from v2g_bench.rig.measuring.cross_check import Witnesses
+from v2g_bench.rig.measuring.recordings import Recordings
+from v2g_bench.rig.measuring.sources import Sources, by_bms, by_inverter
+from v2g_bench.rig.measuring.trace import Trace
+from v2g_bench.rig.parts.protocol import Parts
+
+AC_READINGS = 5
+BMS_VOLTAGE_SHARE = 0.005
+
+
+class Readings:
+    """Reads power and current."""
+
+    def __init__(self, parts: Parts, bus: Bus, sources: Sources, witnesses: Witnesses, recordings: Recordings) -> None:
+        self._parts, self._bus, self._sources = parts, bus, sources
+        self._witnesses, self._recordings = witnesses, recordings
+
+    def ac_power(self) -> Reading:
+        """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
+        before = self._parts.inverter.reading()
+        taken, beside = self._sources.measured(AC_READINGS)
+        readings = [one.power_w for one in taken]
+        after = self._parts.inverter.reading()
+        mean_w = float(np.mean(readings))
+        self._witnesses.weigh(mean_w)
+        limit_w, source = self._parts.instruments.analyzer.power_accuracy(mean_w)
+        parts = [
+            Component.of_samples(Term.REPEATABILITY, readings, source=f"{AC_READINGS} readings"),
+            Component.rectangular("accuracy", limit_w, source=source),
+            *self._parts.instruments.calibrated("ac_power").components(mean_w),
+        ]
+        budget = Budget("AC power", "W", parts)
+        power = Reading("AC power", mean_w, "W", budget, evidence=mean_of(readings, budget.components))
+        self._sources.at_the_terminals(replace(power, quantity="AC power by the analyzer"), before, after, beside)
+        if doubt := self._sources.doubt("AC power"):
+            budget = Budget("AC power", "W", [*parts, *doubt])
+            power = replace(power, budget=budget, evidence=mean_of(readings, budget.components))
+        return power
+
+    def pack_power(self, over_s: float = 0.1) -> Reading:
+        """DC power at the pack (W, charge positive): the digitizer's mean current at the voltage that the BMS reports."""
+        with self._recordings(before_s=over_s / 10, after_s=over_s) as trace:
+            current = trace.mean()
+        self._sources.standing(replace(current, quantity="DC current by the digitizer"), bms=self._witnesses.roles())
+        volts = self._bus.signal("pack_voltage")
+        spread_v = self._parts.bus.db.resolution("pack_voltage") / 2 + BMS_VOLTAGE_SHARE * volts
+        assert current.value is not None
+        assert current.uncertainty is not None
+        parts = [
+            Component("current", "normal", current.uncertainty.u, volts, source="digitizer", unit="A"),
+            *(replace(part, sensitivity=volts, unit="A") for part in self._sources.doubt("DC current")),
+            Component.rectangular(
+                "voltage", spread_v, current.value, f"BMS, taken as {100 * BMS_VOLTAGE_SHARE:g} % accurate", "V"
+            ),
+        ]
+        budget = Budget("DC power", "W", parts)
+        value_w = current.value * volts
+        return Reading("DC power", value_w, "W", budget, evidence=stated(value_w, budget.components))
+
+    def bms_current(self) -> Reading:
+        """The pack's current as the BMS reports it (A, charge positive)."""
+        value_a = self._bus.signal("pack_current")
+        return by_bms(self._parts.loaded.rig, "pack_current", value_a, self._parts.bus.db.resolution("pack_current"))
+
+    def inverter_power(self) -> Reading:
+        """AC power as the inverter itself reports it (W, charge positive)."""
+        reading = by_inverter(self._parts.loaded.rig, self._parts.inverter.reading(), "AC power")
+        if reading is None:
+            raise BenchError("inverter", "measures no power")
+        return reading
+
+    def compare(self, trace: Trace) -> None:
+        """Hold a trace against what the BMS said of the current meanwhile; not while a fault touches its frames."""
+        if "pack_current" in self._witnesses.roles():
+            self._sources.during(trace.waveform, trace.frames(), *trace.accuracy())
+
+    def no_discharge_limit_a(self) -> float:
+        """The DC current (A) of the power that is not yet a discharge."""
+        return self._parts.loaded.rig.judging.no_discharge_w / self._bus.signal("pack_voltage")

@@ -1,0 +1,78 @@
+"""One test on an open rig: how it begins, what must be in order at its end, and what its judge asks for.
+
+session = Session(parts)
+session.prepare()
+with session.bench.at_power(-3000): ...
+session.require_good()
+"""
+
+from v2g_bench.errors import BenchError
+from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.bus import Bus, SignalsRead
+from v2g_bench.rig.measuring.cross_check import Witnesses
+from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
+from v2g_bench.rig.measuring.latches import Latches
+from v2g_bench.rig.measuring.power import COMMAND_POLL_S, Power
+from v2g_bench.rig.measuring.readings import Readings
+from v2g_bench.rig.measuring.recordings import Recordings
+from v2g_bench.rig.measuring.sources import Sources
+from v2g_bench.rig.measuring.under_test import UnderTest
+from v2g_bench.rig.measuring.waiting import wait_until
+from v2g_bench.rig.parts.protocol import Parts
+from v2g_bench.rig.safety.envelope import Envelope
+
+PROBE_W = 200.0
+WELDED = 3  # role contactor_state
+
+
+class Session:
+    """Composes the bench of one test. sources: what compares the instruments; read: the signals that the test has read."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts, self.sources, self.read = parts, Sources(parts), SignalsRead()
+        envelope = Envelope(parts.loaded.rig.safety.model_dump())
+        bus, recordings = Bus(parts, self.read), Recordings(parts, self.sources)
+        faults = FaultsInForce(parts, envelope)
+        witnesses = Witnesses(parts, self.sources, faults.in_force, recordings)
+        self._latches = Latches(parts, bus)
+        self._omitted = 0
+        self.bench = Bench(
+            parts,
+            power=Power(parts, envelope, self._latches, witnesses, recordings, self.read),
+            readings=Readings(parts, bus, self.sources, witnesses, recordings),
+            bus=bus,
+            controller=UnderTest(parts, self._latches, faults),
+            recordings=recordings,
+            faults=faults,
+        )
+
+    def prepare(self) -> None:
+        """A quiet, healthy pack and a controller without history: how every test begins."""
+        parts, ready_s = self.parts, self.parts.loaded.rig.dut.ready_s
+        self._omitted = parts.world.omitted()
+        parts.dut.fresh()
+        if not wait_until(parts, lambda: self._latches.takes(PROBE_W), ready_s, COMMAND_POLL_S):
+            parts.dut.controller.require_alive()
+            reply = parts.dut.controller.run("set_power", power_w=f"{PROBE_W:.0f}")
+            said = " ".join((reply.err + reply.out).split())
+            where = f"controller {parts.loaded.rig.dut.name}"
+            raise BenchError(where, f"takes no power command within {ready_s:g} s", said)
+        parts.dut.controller.must("set_power", power_w="0")
+
+    def require_good(self) -> None:
+        """BenchError where the controller has died, or a part shows that it did not do its share."""
+        self.parts.dut.controller.require_alive()
+        if self.parts.bus.latest_all().get("contactor_state") == WELDED:
+            raise BenchError(
+                "bms", "reports a welded contactor", "replace it: the pack cannot be isolated by it any more"
+            )
+
+    def omitted(self) -> int:
+        """Frames that the emulated BMS has not sent since the test began, because the machine did not let it run: the
+        controller has received less of it than the test states.
+        """
+        return self.parts.world.omitted() - self._omitted
+
+    def disturbed(self, from_s: float, to_s: float) -> str:
+        """What the machine did to the bench between these times that could have moved a latency; "" for nothing."""
+        return self.parts.bus.disturbed(from_s, to_s)

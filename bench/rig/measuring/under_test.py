@@ -1,0 +1,55 @@
+"""`bench.controller`: the device under test, as a stranger sees it: its commands, its log, what it reports.
+
+reply = bench.controller.run("reset_trip")
+bench.controller.log.find("ERR_BMS_TIMEOUT")
+with bench.controller.operator.limits(min_soc=50, max_soc=75): ...
+"""
+
+from contextlib import AbstractContextManager
+
+from v2g_bench.faults import Fault
+from v2g_bench.rig.dut.controller import Reply
+from v2g_bench.rig.dut.controller_log import LogTail
+from v2g_bench.rig.file.model import Dut
+from v2g_bench.rig.measuring.command_lines import Operator
+from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
+from v2g_bench.rig.measuring.latches import Latches
+from v2g_bench.rig.parts.protocol import Parts
+
+
+class UnderTest:
+    """The controller, for a test. operator: what a person does at it, its files, restarts and plans."""
+
+    def __init__(self, parts: Parts, latches: Latches, faults: FaultsInForce) -> None:
+        self._parts, self._latches, self._faults = parts, latches, faults
+        self.operator = Operator(parts)
+
+    @property
+    def dut(self) -> Dut:
+        """What the rig file says of it: its commands, its thresholds, how long it may take to be ready."""
+        return self._parts.loaded.rig.dut
+
+    @property
+    def log(self) -> LogTail:
+        """Its log since the last mark: a test's begin, or a fault."""
+        return self._parts.dut.controller.log
+
+    def run(self, name: str, **values: str) -> Reply:
+        """Run one of [dut.commands]; what it answered, refusals included."""
+        return self._parts.dut.controller.run(name, **values)
+
+    def must(self, name: str, **values: str) -> Reply:
+        """The same; BenchError where it is refused."""
+        return self._parts.dut.controller.must(name, **values)
+
+    def tripped(self) -> bool:
+        """True while it reports a latched trip."""
+        return self._latches.tripped()
+
+    def latched(self) -> bool:
+        """True while it reports a trip or a charge-only latch that an authorised reset releases."""
+        return self._latches.latched()
+
+    def starting(self, *faults: Fault) -> AbstractContextManager[None]:
+        """It is started, without a past, while these faults are in force: it knows nothing else."""
+        return self._faults.starting(*faults)
