@@ -1,6 +1,6 @@
 """BLF files: written so that they can be read at any moment, and read piece by piece, whatever their size.
 
-A file that somebody stopped writing at any byte gives every frame up to its last whole `flush`.
+A file whose writer was stopped at any byte gives every frame up to its last whole `flush`.
 
     file = BlfFile(path); file.write(message); file.flush()
     for columns in read_blf(path): ...
@@ -134,7 +134,7 @@ def _slow(path: Path, skip: int) -> Iterator[NDArray[Any]]:
                 if store.end == CHUNK:
                     yield store.since(float("-inf")).records()
                     store = FrameStore()
-        except Exception as error:  # noqa: BLE001  told after what was read before it
+        except Exception as error:  # noqa: BLE001  raised after what was read before it
             broken = error
     yield store.since(float("-inf")).records()
     if broken is not None:

@@ -27,7 +27,7 @@ _WIRE = ((1, wire.FD), (2, wire.BRS), (4, wire.ESI))
 
 
 class OtherObjectError(Exception):
-    """There is an object that only `can.BLFReader` knows."""
+    """There is an object that only `can.BLFReader` can read."""
 
 
 def records_of(data: bytes, start_s: float) -> tuple[NDArray[np.void], int]:

@@ -1,4 +1,4 @@
-"""One way to open a bus, whatever carries it.
+"""One way to open a bus of any kind.
 
     v2g_userland   channel = path of a hub's socket (see `userland`)
     socketcan      channel = network interface, e.g. can0 or vcan0 (see `kernelbus`, and `socketcan_problem`)
@@ -37,7 +37,7 @@ def open_bus(
     """Open one node on a bus; BenchError names what is missing and how to fix it.
 
     own_echo: the own frames come back with their stamp, `is_rx` False. bitrate and data_bitrate (bit/s) are set by the
-    interfaces that can; for SocketCAN they are the administrator's, and stand in the mend. name: see `UserlandBus`.
+    interfaces that can; for SocketCAN they are the administrator's, and are part of the hint. name: see `UserlandBus`.
     """
     where = f"{interface}:{channel}"
     if interface == "v2g_userland":
@@ -66,7 +66,7 @@ def open_bus(
 
 
 def kernel_has_can() -> bool:
-    """True if this kernel (and this Python) knows raw CAN sockets."""
+    """True if this kernel (and this Python) supports raw CAN sockets."""
     if not hasattr(socket, "AF_CAN"):
         return False
     try:
@@ -89,7 +89,7 @@ def socketcan_problem(
 ) -> str | None:
     """What keeps a SocketCAN interface from being used, and on a second line how to fix it; None if nothing does.
 
-    sys_net, has_can and link stand for the kernel's own answers, and are given in tests.
+    sys_net, has_can and link replace the kernel's own answers in tests.
     """
     if not (kernel_has_can() if has_can is None else has_can):
         return (

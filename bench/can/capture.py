@@ -1,8 +1,8 @@
-"""Capture: everything that a bus carries, on disk as BLF while the run goes on, and its last minute in memory in columns.
+"""Capture: everything that a bus carries, on disk as BLF during the run, and its last minute in memory in columns.
 
 A reader thread takes the frames off the bus, converts their stamps to the bench clock and appends them; whoever waits
 for a frame is woken by it. The BLF file is flushed twice a second, so that a killed run leaves a readable file. Who
-needs frames for longer than the memory keeps them holds them (`hold`, `holding`); who asks too late is told so.
+needs frames for longer than the memory keeps them holds them (`hold`, `holding`); a question that comes too late is an error.
 
     new --start()--> reading --stop()--> stopped
                         +--(the bus fails _FAILURES times in a row)--> failed: every wait raises BenchError
@@ -31,7 +31,7 @@ _RECV_S = 0.05
 _FLUSH_S = 0.5  # a run that is killed loses less than a second, on a slow machine too
 _FAILURES = 3
 _JOIN_S = 10.0
-_AT_ONCE = 1024  # frames that a waiting caller looks at before it lets the reader go on
+_AT_ONCE = 1024  # frames that a waiting caller checks before it lets the reader continue
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Capture:
     path_blf: None for memory alone. keep_s: how much is kept in memory (inf: everything, 88 bytes a frame), see
     `FrameStore`; the file always holds everything. All methods may be called from any thread.
 
-    health: what the error frames said. interruptions: (bench clock in s, why) of the last KEPT_EVENTS failed reads, as of
+    health: the state by the error frames. interruptions: (bench clock in s, reason) of the last KEPT_EVENTS failed reads, as of
     an interface that went down. wall: the clock that the stamps are of, with its steps.
     """
 
@@ -117,7 +117,7 @@ class Capture:
 
     @property
     def lost(self) -> int:
-        """Frames that were on the bus and are missing here; says nothing unless `counters.loss_known`."""
+        """Frames that were on the bus and are missing here; meaningless unless `counters.loss_known`."""
         return int(getattr(self.bus, "lost", 0))
 
     def __len__(self) -> int:
@@ -211,7 +211,7 @@ class Capture:
 
     def _fail(self, error: Exception) -> None:
         if self._file is not None and isinstance(error, can.CanError):
-            with contextlib.suppress(OSError):  # the bus is the cause that is told
+            with contextlib.suppress(OSError):  # the bus is the cause that is reported
                 self._file.flush()
         with self._arrived:
             self._failure = error

@@ -57,7 +57,7 @@ class SignalCodec:
         """Whether a count can be a measured value: inside the signal's range, without a label, and no end of its bits.
 
         All bits set (for a signed signal: its lowest and its highest count) is what most senders put where they have no
-        value, whether their database says so or not; a signal below 8 bits has no counts to spare for that.
+        value, with or without an entry in their database; a signal below 8 bits has no counts to spare for that.
         """
         if not self.raw_min <= raw <= self.raw_max or raw in self.labelled:
             return False

@@ -1,4 +1,4 @@
-"""Captured frames in columns: cheap to append one by one, cheap to look at with numpy.
+"""Captured frames in columns: cheap to append one by one, cheap to evaluate with numpy.
 
 A frame is one record of `RECORD`, 88 bytes. Records are written once and never changed, so that a snapshot is a view
 wherever it lies in one block. A store may keep a window of time alone; whoever needs frames for longer holds them:
@@ -38,7 +38,7 @@ _PACK = struct.Struct("<dqIBB2x64s")
 _BLOCK = 65_536
 WINDOW_S = 60.0  # what a capture keeps; tests ask for the last seconds, and hold what they need for longer
 # 60 s of the shortest classic frames (47 bits) at 1 Mbit/s are 1.28 million: 20 blocks, with the one in use 121 MB. It
-# bounds the memory where stamps stand still, or were set back.
+# bounds the memory where timestamps do not advance, or were set back.
 MOST_FRAMES = 1_310_720
 
 
@@ -148,7 +148,7 @@ class Columns:
 
 
 class Held:
-    """The frames stamped from `since_s` to `until_s`, both included, for as long as somebody has this object."""
+    """The frames stamped from `since_s` to `until_s`, both included, for as long as this object is referenced."""
 
     def __init__(
         self, store: "FrameStore", since_s: float, until_s: float, lock: AbstractContextManager[object]
@@ -162,7 +162,7 @@ class Held:
             self._taken.append(mine)
 
     def frames(self) -> Columns:
-        """What has come of them so far, in order."""
+        """Those received so far, in order."""
         with self._lock:
             taken, kept = list(self._taken), self._store.kept()
         return Columns.joined([*taken, *(self._of(records, first) for first, records in kept)])

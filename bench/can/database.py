@@ -145,7 +145,7 @@ class BusDatabase:
     def senders(self, side: str) -> list[MessageSpec]:
         """The messages that one side sends, with those that are not cyclic (`cycle_s` 0).
 
-        side: a node of the database, or "BMS" or "EMS" for the nodes that send the roles of that side, whatever the
+        side: a node of the database, or "BMS" or "EMS" for the nodes that send the roles of that side, under any
         database calls them. BenchError if nothing is found.
         """
         nodes = {side}
@@ -166,7 +166,7 @@ class BusDatabase:
         """The roles that this frame carries, in canonical units.
 
         Empty for a frame that is not in the database or is too short, and for remote and error frames. A signal whose
-        sender says that it has no value is left out. Neither counter nor CRC is checked: see `e2e`.
+        sender marks as "no value" is omitted. Neither counter nor CRC is checked: see `e2e`.
         """
         frame = self._by_id.get((msg.arbitration_id, msg.is_extended_id))
         if frame is None or not frame.codecs or msg.is_error_frame or msg.is_remote_frame:
@@ -198,7 +198,7 @@ class BusDatabase:
         little = frame.empty if whole else frame.base
         for key, value in values.items():
             if (writer := writers.get(key)) is not None and -inf < value < inf:
-                # `SignalCodec.count`, written out; whatever cannot be sent is left to it to say
+                # `SignalCodec.count`, inlined; it raises the error for what cannot be sent
                 denominator, offset, numerator, low, high, mask, shift = writer
                 raw = floor((value * denominator - offset) / numerator + 0.5)
                 if low <= raw <= high:

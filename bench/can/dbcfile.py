@@ -1,7 +1,7 @@
 """Reading a DBC file: messages, their attributes and their signals, as the bench needs them. cantools parses.
 
 Attributes that are understood: VFrameFormat (FD, extended), GenMsgCycleTime, GenSigStartValue, CANFD_BRS or GenMsgBRS,
-E2EProfile and E2EDataId. A count whose value table entry says "SNA" (or "not available", "invalid") means: no value.
+E2EProfile and E2EDataId. A count whose value table entry reads "SNA" (or "not available", "invalid") means: no value.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ def _broken(where: str, text: str, error: Exception) -> BenchError:
     """The parser's error with the line that it stumbled over."""
     found = re.search(r"line (\d+), column (\d+)", str(error))
     if found is None:
-        return BenchError(where, f"is not a sound DBC: {error}", "signals must not overlap and must fit their message")
+        return BenchError(where, f"is not a valid DBC: {error}", "signals must not overlap and must fit their message")
     number = int(found[1])
     lines = text.splitlines()
     line = lines[number - 1].strip() if number <= len(lines) else ""
@@ -137,12 +137,12 @@ def _e2e(message: Any, where: str) -> E2E | None:
 
 
 def initial_count(signal: Any) -> int:
-    """The count that is sent while nobody gives a value."""
+    """The count that is sent while no value is given."""
     return int(signal.raw_initial or 0)
 
 
 def not_available_count(signal: Any) -> int | None:
-    """The count that says 'no value', if the value table names one."""
+    """The count for 'no value', if the value table names one."""
     for count, text in (signal.choices or {}).items():
         if _NO_VALUE.match(str(text).strip()):
             return int(count)

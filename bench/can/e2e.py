@@ -89,7 +89,7 @@ class E2EReceiver:
 
     hear() takes the frame's data and returns its status. The counter of a frame with a wrong CRC is ignored; that
     of a frame out of sequence is, so that a sender that restarted is found again with its next frame. `state` is the
-    windowed state; `lost` the number of frames that the counter says are missing.
+    windowed state; `lost` the number of missing frames by the counter.
     """
 
     def __init__(self, data_id: int, config: E2EConfig | None = None) -> None:

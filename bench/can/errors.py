@@ -76,7 +76,7 @@ class BusState(StrEnum):
 
 @dataclass(frozen=True)
 class ErrorEvent:
-    """One error frame. state: what the controller is in from now on, None if the frame does not say; tx_errors and
+    """One error frame. state: the controller's state from now on, None if the frame does not state it; tx_errors and
     rx_errors: its counters, None if not given. text: all of it in words.
     """
 
@@ -88,7 +88,7 @@ class ErrorEvent:
 
 
 def decode_error(error_class: int, data: bytes) -> ErrorEvent:
-    """The identifier (without its flags) and the bytes of an error frame -> what they say. Short data is filled with 0."""
+    """Decode the identifier (without its flags) and the bytes of an error frame. Short data is filled with 0."""
     data = bytes(data[:8]).ljust(8, b"\0")
     words = [name for bit, name in _CLASS_NAMES.items() if error_class & bit]
     if error_class & _CONTROLLER:

@@ -1,12 +1,12 @@
 """A run's captures in the forms that other tools read: MF4 (bus logging) and Parquet (decoded signals), after the run.
 
-BLF is what is written while the run goes on, and stays the evidence; these are made from it, at any time and as often as
+BLF is what is written during the run, and stays the evidence; these are made from it, at any time and as often as
 one likes: `v2g-bench export RUN`. Both need the packages of the extra `export`.
 
     main.mf4       every frame, with identifier, flags and stamp (wall clock), as asammdf, CANoe or python-can reads it
     main.parquet   one row for each value of a role: stamp_s (wall clock, s), role, value, unit, sound (checksum fits)
 
-A capture of any size goes through in parts, in bounded memory. What waits meanwhile lies on the disk of the run folder,
+A capture of any size is converted in parts, in bounded memory. Intermediate data is on the disk of the run folder,
 in WORK, and takes about as much as the two files and 80 bytes a frame.
 """
 
@@ -26,7 +26,7 @@ WORK = ".export"  # one export of a run at a time: the next one clears what a ki
 
 
 def export_run(folder: Path) -> list[Path]:
-    """Write MF4 and Parquet beside every BLF file of a run folder; their paths.
+    """Write MF4 and Parquet for every BLF file of a run folder, in the same folder; their paths.
 
     BenchError for a folder without capture, a capture that cannot be read, or where a package is missing.
     """
@@ -67,7 +67,7 @@ def _export(capture: Path, database: BusDatabase | None, work: Path) -> list[Pat
 
 @contextmanager
 def _work(folder: Path, capture: Path) -> Iterator[Path]:
-    """Room for what is not whole yet; half a file would look like a whole run. Every error becomes a BenchError."""
+    """A folder for unfinished files; half a file would look like a whole run. Every error becomes a BenchError."""
     work = folder / WORK
     try:
         shutil.rmtree(work, ignore_errors=True)

@@ -1,7 +1,7 @@
 """The hub process of the userland CAN bus, `python -m v2g_bench.can.hub PATH [WIRE]`, and `HubProcess` that runs it.
 
 The hub prints "ready" when nodes can come, and ends on SIGTERM or when its standard input is closed, which a parent's
-death does too. What it does with the frames stands in `switchboard`; with WIRE, a JSON object with the fields of
+death does too. What it does with the frames is described in `switchboard`; with WIRE, a JSON object with the fields of
 `WireSettings`, the bus has physics: see `wireboard`.
 
 >>> with HubProcess("/tmp/bench/bus") as hub:  # doctest: +SKIP
@@ -45,7 +45,7 @@ class WireSettings(Ranged):
 
 
 class HubProcess:
-    """A hub in a process of its own: started on entering, ended on leaving. It ends with this process, too.
+    """A hub in a separate process: started on entering, ended on leaving. It ends with this process, too.
 
     wire: the bus has physics.
     lifeline: the file descriptor whose end the hub ends with; by default a pipe from this process.
@@ -84,8 +84,8 @@ class HubProcess:
 
     def start(self) -> None:
         """Start the hub and wait until it listens; BenchError if it does not."""
-        # Here, and not in the hub: one whose bench was killed meanwhile would make a folder that nobody removes.
-        with contextlib.suppress(OSError):  # the hub says what is wrong
+        # Here, and not in the hub: one whose bench was killed meanwhile would make a folder that is never removed.
+        with contextlib.suppress(OSError):  # the hub reports what is wrong
             Path(self.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-m", "v2g_bench.can.hub", self.path]
@@ -122,7 +122,7 @@ class HubProcess:
         said = " ".join(self.notices[-3:])
         self._close()
         if ended_before or process.returncode != 0:
-            what = f"the hub ended by itself or had to be killed (status {process.returncode}): {said}"
+            what = f"the hub ended early or had to be killed (status {process.returncode}): {said}"
             raise BenchError(self.path, what)
 
     def _close(self) -> None:

@@ -89,7 +89,7 @@ def enlarge_receive_buffer(sock: socket.socket, wanted_bytes: int = RECEIVE_BUFF
 
 
 def read_drops(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    """Frames dropped so far for this socket; None if the kernel did not say."""
+    """Frames dropped so far for this socket; None if the kernel did not report it."""
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
             return int(_DROPS.unpack_from(data)[0])

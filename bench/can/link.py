@@ -1,4 +1,4 @@
-"""A SocketCAN interface as the kernel knows it: bit rates, error state, error counters, terminator. Asked by rtnetlink.
+"""A SocketCAN interface as the kernel reports it by rtnetlink: bit rates, error state, error counters, terminator.
 
 `ip -details link show can0` shows the same. A vcan has none of it.
 
@@ -24,7 +24,7 @@ _NESTED = 0x3FFF  # without the flags NLA_F_NESTED and NLA_F_NET_BYTEORDER
 
 @dataclass(frozen=True)
 class CanLink:
-    """One interface. None: the kernel does not say. termination_ohm: 0 is a terminator that is switched off."""
+    """One interface. None: not reported by the kernel. termination_ohm: 0 is a terminator that is switched off."""
 
     kind: str
     up: bool
@@ -106,7 +106,7 @@ def rate_problem(link: CanLink, *, fd: bool, bitrate: int, data_bitrate: int) ->
 
 
 def suspicions(channel: str, link: CanLink | None, error_frames: int, frames: int) -> list[str]:
-    """What is not wrong enough to stop, but points at the wiring; each with what to look at.
+    """What is no reason to stop, but points at the wiring; each with what to check.
 
     error_frames and frames: what was received meanwhile.
     """
@@ -121,7 +121,7 @@ def suspicions(channel: str, link: CanLink | None, error_frames: int, frames: in
         )
     if link.state in ("error warning", "error passive") or max(counters) > 0 or error_frames:
         seen = f"{link.state or 'unknown state'}, {counters[0]} transmit and {counters[1]} receive errors"
-        seen += f", {error_frames} error frames beside {frames} frames"
+        seen += f", {error_frames} error frames and {frames} frames"
         if frames:
             found.append(
                 f"{channel}: {seen}: frames arrive, and some are damaged; is a terminator missing? With the power off "

@@ -64,9 +64,7 @@ class Mf4File:
             for records in spool.parts(_PART):
                 self._write(Columns.from_records(records, 0), _RARE[kind])
         self._mdf.header.start_time = datetime.fromtimestamp(self._start_s or 0.0, UTC)
-        with redirect_stdout(
-            io.StringIO()
-        ):  # asammdf tells there how fast it is, where that takes more than ten seconds
+        with redirect_stdout(io.StringIO()):  # asammdf prints its speed there when it takes more than ten seconds
             self._mdf.save(path, overwrite=True, compression=2)
 
     def _write(self, frames: Columns, name: str, *, always: bool = False) -> None:

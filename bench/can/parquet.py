@@ -80,7 +80,7 @@ class ParquetFile:
             self._pa.set_memory_pool(before)
 
     def _same(self, text: str, rows: int) -> Any:
-        """A column that says the same in every row."""
+        """A column with the same value in every row."""
         return self._pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), self._pa.array([text]))
 
     def _values(self, name: str, codec: SignalCodec) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:

@@ -1,4 +1,4 @@
-"""Signal roles: what a signal means to the bench, whatever a battery maker calls it and in whatever unit it is sent.
+"""Signal roles: what a signal means to the bench, independent of a maker's name for it and of the unit on the bus.
 
 A *role* is a quantity with one canonical unit (`ROLES`). A *role table* maps each role to a DBC signal:
 

@@ -54,7 +54,7 @@ class Spool:
     def parts(self, count: int) -> Iterator[NDArray[Any]]:
         """All rows in order, in parts of at least `count` but for the last; as often as one likes.
 
-        A part is gone when the next one is asked for: they share their memory.
+        A part is invalid when the next one is requested: they share their memory.
         """
         groups: list[list[tuple[int, int]]] = [[]]
         for one in self._places:

@@ -54,7 +54,7 @@ def read_stamps(ancillary: list[tuple[int, int, bytes]]) -> Pair | None:
 class HardwareClock:
     """Joins a hardware clock to the monotonic clock by the least distance seen during the last second.
 
-    A distance that jumps by a second or more is a clock that was set or an interface that was restarted: begun anew, and
+    A distance that jumps by a second or more is a clock that was set or an interface that was restarted: it restarts, and
     counted in `steps`.
     """
 
@@ -79,7 +79,7 @@ class HardwareClock:
 class Stamper:
     """Chooses one stamp per frame: hardware as long as every frame has one, else the kernel's for the rest of the run.
 
-    `source` is "hardware" or "software", whatever the newest frame was given, "" before the first.
+    `source` is "hardware" or "software", as of the newest frame, "" before the first.
     """
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class Stamper:
 class WallClock:
     """CLOCK_REALTIME minus the monotonic clock, measured every RENEW_NS, and the steps of it.
 
-    A stamp on CLOCK_REALTIME that was taken between two measurements is only worth something if both agree; `steps` holds
+    A timestamp on CLOCK_REALTIME between two measurements is valid only if both agree; `steps` holds
     (from_ns, to_ns, step_ns) on the monotonic clock for every two that do not.
     """
 

@@ -9,8 +9,8 @@ What happens to a node that does not keep up:
     reading --(its socket is full)--> lagging: frames wait in a queue here
     lagging, queue above SOFT_FRAMES, took a frame within STALL_S  -> the senders wait: nothing is lost
     lagging, queue at HARD_FRAMES, took none within STALL_S        -> overrun: its frames are discarded and counted,
-                                                                     a line on stderr says so; nobody waits for it
-    overrun --(it reads again)--> reading; the next frame tells it how many it has lost
+                                                                     reported by a line on stderr; no node waits for it
+    overrun --(it reads again)--> reading; the next frame states how many it has lost
 
 A node that dies is removed; what it had sent before is still delivered.
 """
@@ -76,7 +76,7 @@ class Switchboard:
         self._epoll.register(self._wake, select.EPOLLIN)
 
     def stop(self) -> None:
-        """Leave `serve` after the current round; may be called by a signal handler, which alone wakes nobody."""
+        """Leave `serve` after the current round; may be called by a signal handler, which alone does not wake the loop."""
         self._running = False
         os.eventfd_write(self._wake, 1)
 
@@ -131,7 +131,7 @@ class Switchboard:
     def _accept(self) -> None:
         try:
             sock, _ = self._listener.accept()
-        except OSError as error:  # the peer is gone already, or no descriptor is left
+        except OSError as error:  # the peer has closed already, or no descriptor is left
             _notice(f"a node could not be accepted: {error}")
             return
         sock.setblocking(False)
@@ -304,7 +304,7 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove the socket that a killed hub left; BenchError if a living hub or something else is there."""
+    """Remove the socket that a killed hub left; BenchError if a running hub or something else is there."""
     if not path.is_socket():
         raise BenchError(str(path), "is there already and is no socket", "choose another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:

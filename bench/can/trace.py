@@ -80,7 +80,7 @@ def wait_for_value(
     since_s: float = ALWAYS,
     timeout_s: float = 1.0,
 ) -> Hit:
-    """Wait for the first sound frame whose value of `role` is accepted; TimeoutError if none comes in time."""
+    """Wait for the first good frame whose value of `role` is accepted; TimeoutError if none comes in time."""
     spec, codec = db.message_of(role), db.codec(role)
 
     def fits(frame: Frame) -> bool:
@@ -110,7 +110,7 @@ def raw_counts(codec: SignalCodec, data: NDArray[np.uint8], frame_bytes: int) ->
         # A signal of 57 bits or more may touch nine bytes: the first gives its upper bits alone.
         at = 8 * number - place
         accumulated |= byte << np.uint64(at) if at >= 0 else byte >> np.uint64(-at)
-    # To the top of the word and back again: an arithmetic shift brings the sign along.
+    # To the top of the word and back: an arithmetic shift extends the sign.
     unused = 64 - codec.length
     accumulated <<= np.uint64(unused)
     if codec.signed:

@@ -65,7 +65,7 @@ class UserlandBus(can.BusABC):
     def lost(self) -> int:
         """Frames that this node should have had and had not: discarded by the hub, or a gap in the sequence numbers.
 
-        A node without its echo does not see the numbers of its own frames, so there the hub's count stands alone.
+        A node without its echo does not see the numbers of its own frames, so there only the hub's count is used.
         """
         return max(self.discarded, self._gaps)
 
@@ -79,14 +79,14 @@ class UserlandBus(can.BusABC):
         raise NotImplementedError("the userland bus has no bus state that can be set")
 
     def fileno(self) -> int:
-        """The socket, readable when a frame is there."""
+        """The socket, readable when a frame has arrived."""
         return self._sock.fileno()
 
     def send(self, msg: can.Message, timeout: float | None = None) -> None:
         """Put a frame on the bus; waits while the hub is full, at most `timeout` seconds (None: as long as it takes).
 
         An FD length that does not exist is padded with zeros, as SocketCAN does it. ValueError for a frame that cannot
-        exist; CanOperationError if the hub is gone or the time is up.
+        exist; CanOperationError if the hub has ended or the time is up.
         """
         packet = _pack(msg, self._fd)
         deadline_s = None if timeout is None else time.monotonic() + timeout

@@ -1,4 +1,4 @@
-"""The newest sound values on a bus: what a node that checks every frame knows."""
+"""The newest good values on a bus, as a node that checks every frame has them."""
 
 import math
 
@@ -17,9 +17,9 @@ def sound(db: BusDatabase, frame: Frame) -> bool:
 
 
 def newest(db: BusDatabase, columns: Columns, begun_s: float = -math.inf) -> dict[str, float]:
-    """The newest sound value of every role in these frames; of the controller's, none from before it was started.
+    """The newest good value of every role in these frames; of the controller's, none from before it was started.
 
-    begun_s: when it was (bench clock). What it sent in the life before that is not its word any more.
+    begun_s: when that was (bench clock). What it sent before its start is not used.
     """
     values: dict[str, float] = {}
     for spec in db.messages.values():

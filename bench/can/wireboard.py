@@ -46,7 +46,7 @@ class WireSwitchboard(Switchboard):
         self._on_wire: dict[int, Node] = {}  # by descriptor
         self._nodes_of: dict[Node, _Node] = {}
         self._control: set[int] = set()
-        self._progress: dict[Node, tuple[int, float]] = {}  # frames sent, and since when it is so many
+        self._progress: dict[Node, tuple[int, float]] = {}  # frames sent, and since when the number has not changed
         self._past_s = 0.0
 
     def _now_s(self) -> float:
@@ -164,7 +164,7 @@ class WireSwitchboard(Switchboard):
                 return self._conditions.power(_POWER.real(request["power_w"]))
             case "status":
                 return self._conditions.status(self._now_s())
-        raise ValueError(f"a wire does not know how to {request['op']!r}")
+        raise ValueError(f"a wire has no operation {request['op']!r}")
 
     def _remove(self, node: _Node) -> None:
         self._control.discard(node.fd)

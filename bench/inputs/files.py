@@ -13,7 +13,7 @@ SETTINGS_MAX = 1_000_000  # bytes; what people write by hand is far below
 
 
 def present(path: Path) -> bool:
-    """Whether something is there, whatever it is; what cannot be looked at counts as there, so that reading says why."""
+    """Whether anything exists there; what cannot be examined counts as existing, so that reading reports the reason."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -44,7 +44,7 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
 
 
 def require_regular(path: Path) -> None:
-    """Raises: OSError when nothing is there, or no regular file."""
+    """Raises: OSError when nothing exists there, or no regular file."""
     _require_regular(path, path.stat())
 
 

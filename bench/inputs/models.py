@@ -1,7 +1,7 @@
 """The base of every pydantic model of the bench: unknown keys forbidden, numbers finite and in a stated range.
 
 A number's range is part of its type (`within`); `tests/unit/inputs/test_models.py` walks all models and fails for a number that
-has none, so none can be forgotten. `validated` makes one sentence of whatever does not fit: file, key, what was found, what
+has none, so none can be forgotten. `validated` makes one sentence of each error: file, key, what was found, what
 is allowed.
 
 >>> from v2g_bench.inputs.ranges import BitRate
@@ -25,7 +25,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import shown
 
 Model = TypeVar("Model", bound=BaseModel)
-_MOST = 10  # problems that are told at once
+_MOST = 10  # problems that are reported at once
 
 
 class Checked(BaseModel):
@@ -69,7 +69,7 @@ def _said(item: Any) -> str:
 
 
 def _close_key(location: list[str], model: Any) -> str:
-    """ ", did you mean X?" for a misspelt key, from the model that the key stands in."""
+    """ ", did you mean X?" for a misspelt key, from the model that the key belongs to."""
     known: dict[str, Any] = {}
     for step in location[:-1]:
         field = model.model_fields.get(step) if isinstance(model, type) and issubclass(model, BaseModel) else None
@@ -91,7 +91,7 @@ def _model_in(annotation: Any) -> Any:
 
 
 def checked_arguments(function: Callable[..., Any], given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The keyword arguments of an operation that somebody outside calls, checked by its annotations. BenchError."""
+    """The keyword arguments of an operation that is called from outside, checked by its annotations. BenchError."""
     adapters = _adapters(getattr(function, "__func__", function))
     checked = {}
     for name, value in given.items():

@@ -1,6 +1,6 @@
 """What a number that comes from outside may be: finite, inside a stated range, and a number at all.
 
-A field is annotated with its range, and whatever reads it (a pydantic model, a dataclass below `Ranged`, an operation of a
+A field is annotated with its range, and each reader of it (a pydantic model, a dataclass below `Ranged`, an operation of a
 control socket, a command line) refuses everything else with one sentence:
 
 >>> Within(1, 65_535).whole(70_000)
@@ -58,7 +58,7 @@ class Within:
     under: bool = False
 
     def __str__(self) -> str:
-        """As a message says it."""
+        """The text for a message."""
         if (self.low, self.high) == (-math.inf, math.inf):
             return "of any size"
         low, high = _figure(self.low), _figure(self.high)
@@ -73,7 +73,7 @@ class Within:
         return low and (value < self.high if self.under else value <= self.high)
 
     def real(self, value: object) -> float:
-        """The value as a float. ValueError that says what was found and what is allowed."""
+        """The value as a float. ValueError with what was found and what is allowed."""
         if value not in self:
             raise ValueError(f"{shown(value)} is not a number {self}")
         try:
@@ -92,7 +92,7 @@ class Within:
         return self.whole(value) if kind is int else self.real(value)
 
     def real_text(self, text: str) -> float:
-        """The `type` of an option on a command line: argparse and pytest print its ArgumentTypeError as it stands."""
+        """The `type` of an option on a command line: argparse and pytest print its ArgumentTypeError unchanged."""
         return self._text(float, text)
 
     def whole_text(self, text: str) -> int:
@@ -190,7 +190,7 @@ Count = Annotated[int, Within(0, 2**63 - 1)]
 
 @cache
 def ranges_of(kind: Hashable) -> dict[str, tuple[Any, Within]]:
-    """Field -> (int or float, its range) of a dataclass, for the fields that have one; None may stand for "not given"."""
+    """Field -> (int or float, its range) of a dataclass, for the fields that have one; None may mean "not given"."""
     hints = typing.get_type_hints(kind, include_extras=True)
     found = ((field.name, ranged(hints[field.name])) for field in dataclasses.fields(typing.cast(Any, kind)))
     return {name: pair for name, pair in found if pair is not None}

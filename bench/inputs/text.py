@@ -1,7 +1,7 @@
-"""TOML and JSON from outside, read whole: whatever is wrong with the text is a BenchError that names the file.
+"""TOML and JSON from outside, read whole: any defect of the text is a BenchError that names the file.
 
 Both parsers have more ways to fail than their own exceptions: text that is not UTF-8, an integer of more than 4300 digits, and
-nesting as deep as Python's stack. JSON's NaN and Infinity, which its standard does not know, are refused here as well.
+nesting as deep as Python's stack. JSON's NaN and Infinity, which its standard does not have, are refused here as well.
 
 >>> toml_of("port = 502", "rig.toml")
 {'port': 502}
@@ -22,7 +22,7 @@ LARGEST = 64_000_000  # bytes; results of some thousand tests
 
 
 def read_toml(path: Path, mend: str = "", *, unreadable: str = "") -> dict[str, Any]:
-    """The tables of a TOML file. mend, unreadable: what to do where it is not TOML, or cannot be read."""
+    """The tables of a TOML file. mend, unreadable: the hints where it is not TOML, or cannot be read."""
     return toml_of(read_text(path, unreadable or mend), str(path), mend)
 
 

@@ -1,4 +1,4 @@
-"""What an answer may look like, and how long it may be: decided byte by byte, without a wire, a clock or a thread.
+"""The form that an answer may have, and how long it may be: decided byte by byte, without a wire, a clock or a thread.
 
     waiting --bytes, none too many--> complete
       `--too many, or the wrong ones--> AnswerError
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 LINE_BYTES = 4096  # an identity has at most 72 (IEEE 488.2, 10.14.3), an error text 255 (SCPI-99, 21.8)
 NUMBER_BYTES = 64  # one number as text, with what a maker puts around it
-BLOCK_BYTES = 64 << 20  # where nobody said how many numbers are due; 1 million readings with time stamps have 16 MB
+BLOCK_BYTES = 64 << 20  # where it is not stated how many numbers are due; 1 million readings with timestamps have 16 MB
 LINE_END_BYTES = 2  # "\r\n"
 HEADER_BYTES = 11  # "#9" and nine digits
 SHOWN_BYTES = 48
@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([Ee][+-]?\d+)?", re.ASCII)  # NR1,
 
 
 class AnswerError(ValueError):
-    """What came cannot be the answer; the text says why, and shows the beginning of it."""
+    """What was received cannot be the answer; the text gives the reason, and shows its beginning."""
 
 
 def shown(data: bytes) -> str:
@@ -105,7 +105,7 @@ class Line:
 class Block:
     """A block of at most `most_bytes` data bytes. size: of its data, for a block of indefinite length (#0) on a stream.
 
-    Its header says what is to come, and is refused at once where that is more than is due.
+    Its header states what follows, and is refused at once where that is more than is due.
     """
 
     def __init__(self, most_bytes: int = BLOCK_BYTES, size: int | None = None) -> None:
@@ -114,7 +114,7 @@ class Block:
         self.complete = False
         self.came = bytearray()
         self._start: int | None = None  # of the data
-        self._stop: int | None = None  # behind the last data byte; None until the header says it
+        self._stop: int | None = None  # behind the last data byte; None until the header states it
 
     @property
     def data(self) -> bytes:
@@ -129,7 +129,7 @@ class Block:
             digits = self.came[1:2]
             return 2 - len(self.came) if len(self.came) < 2 else 2 + int(digits) - len(self.came)
         if self._size is None:
-            raise AnswerError("it is a block of indefinite length (#0), and how many numbers are due was not said")
+            raise AnswerError("it is a block of indefinite length (#0), and it is not stated how many numbers are due")
         return max(self._start + self._size - len(self.came), 1)
 
     @property
@@ -224,7 +224,7 @@ def numbers(text: str, count: int, *, finite: bool = True) -> list[float]:
 
 
 def block_bytes(kind: str, count: int | None) -> tuple[int, int | None]:
-    """(at most so many data bytes, exactly so many or None) of a block of `count` numbers of this kind."""
+    """(most data bytes, exact data bytes or None) of a block of `count` numbers of this kind."""
     if count is None:
         return BLOCK_BYTES, None
     size = count * (NUMBER_BYTES + 1 if kind == "ascii" else int(kind[1]))

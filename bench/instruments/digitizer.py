@@ -6,7 +6,7 @@ the time axis are here, so that no driver can forget a check.
     idle --arm: _configure, _start--> WAITING --the edge--> RUNNING --the last sample--> DONE --fetch: _read--> idle
 
 `max_sample_rate_hz`, `accuracy`, `source` and `time_base_rel` are of the instrument; a record that is short, overloaded,
-stuck or the last one once more is a BenchError, never a waveform.
+stuck, or that repeats the last one, is a BenchError, never a waveform.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from v2g_bench.metrology.waveform import Waveform
 
 SETTLING_S = 0.01  # from the start to the first sample, generously
 POLL_S = 0.002
-EDGE_DOUBT_S = 0.01  # an edge is told with a half-width of its own: the told time may lie a little ahead of the clock
+EDGE_DOUBT_S = 0.01  # the time of an edge has a half-width: it may be a little ahead of the clock
 SYNC_MEND = "is the sync line connected to the external trigger input?"
 
 
@@ -93,7 +93,7 @@ class ShuntDigitizer:
     # What a driver adds
 
     def _configure(self, wanted: Plan) -> Plan:
-        """Set everything and read back what the record's time axis and scale depend on; the plan as it was taken."""
+        """Set everything and read back what the record's time axis and scale depend on; the accepted plan."""
         raise NotImplementedError
 
     def _start(self) -> None:
@@ -151,7 +151,7 @@ class ShuntDigitizer:
     def fetch(self, trigger_s: float) -> Waveform:
         """The record in amperes around the edge at `trigger_s`; waits for its end. BenchError: anything less."""
         if self._armed_s is None:
-            raise self._session.error("fetch without arm", "each record needs an arm of its own")
+            raise self._session.error("fetch without arm", "arm before each record")
         if not self._armed_s <= trigger_s <= self._session.clock.now_s() + EDGE_DOUBT_S:
             raise self._session.error(f"no edge can have been at {trigger_s} s: armed at {self._armed_s} s")
         self._await_end(trigger_s)

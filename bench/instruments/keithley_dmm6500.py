@@ -48,7 +48,7 @@ class KeithleyDMM6500(ShuntDigitizer):
 
     def _configure(self, wanted: Plan) -> Plan:
         percent, count = buffer_of(wanted.pre, wanted.count - wanted.pre)
-        # The buffer of the record before goes; where it is not sure that there is one, a reset takes all there is.
+        # Deletes the buffer of the record before; where it is not known whether there is one, a reset clears everything.
         for command in ('TRIG:LOAD "EMPTY"', f"TRAC:DEL {BUFFER}" if self._made else "*RST"):
             self._session.write(command)
         self._made = False

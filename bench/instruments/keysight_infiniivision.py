@@ -1,9 +1,9 @@
 """Driver of Keysight's InfiniiVision oscilloscopes (DSOX and MSOX 1000 to 6000) as a digitizer of the DC current.
 
-Channel 1 looks at a shunt, or at a current probe: `shunt_ohm` is then the probe's V/A. The edge of the rig's sync line
+Channel 1 measures a shunt, or a current probe: `shunt_ohm` is then the probe's V/A. The edge of the rig's sync line
 comes to EXT TRIG. A scope has few bits and much speed: it records in high-resolution mode as fast as its memory allows,
 and this driver averages its points down to the rate that was asked for, so that nothing is aliased. Time zero of its
-record is the trigger; its preamble says where each point lies.
+record is the trigger; its preamble gives the time of each point.
 """
 
 import math

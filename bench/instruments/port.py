@@ -1,11 +1,11 @@
 """One TCP connection to an instrument, on which nothing lasts longer than its deadline.
 
     port = Port(connected_socket, RealClock())
-    port.deadline_s = clock.now_s() + 2.0    # for all that is sent and received until it is set anew
+    port.deadline_s = clock.now_s() + 2.0    # for all that is sent and received until it is set again
     port.sendall(b"*IDN?\\n")
     port.receive(4096)
 
-It has what pyvisa-py asks of a socket, and can stand in the place of one inside of it: so the deadline holds for each byte
+It has what pyvisa-py needs of a socket, and can replace one inside of it: so the deadline holds for each byte
 that pyvisa-py moves, too. A peer that has left is ConnectionResetError, at once and never an endless loop.
 """
 
@@ -17,9 +17,9 @@ from typing import Any
 from v2g_bench.clock import Clock
 
 CHUNK_BYTES = 1 << 18
-LEFT_OVER_BYTES = 4096  # of what stands on a connection unasked, so much is looked at
+LEFT_OVER_BYTES = 4096  # of unrequested bytes on a connection, this many are read
 
-Wait = Callable[[Any, bool, float], None]  # (connection, for room to send?, at most so many s)
+Wait = Callable[[Any, bool, float], None]  # (connection, whether for room to send, at most this many s)
 
 
 def wait_for(connection: socket.socket, sending: bool, timeout_s: float) -> None:

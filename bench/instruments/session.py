@@ -4,16 +4,16 @@
       |  `--timeout, out of step or I/O error--> stale --next call: device clear, and a new connection--> open
       `--close--> closed
 
-What this adds to PyVISA, each because its absence has cost somebody a measurement: a dead port is an error within the
+What this adds to PyVISA, each because its absence has cost a measurement: a dead port is an error within the
 timeout; a lock, because two threads on one session get each other's answers; one deadline and one size for a whole
 answer, from its first byte to its last; the wire is empty before each question, and behind each answer; after a timeout
 the late answer can never be given to the next question; the instrument's error queue is read to its end.
 
 What cannot be seen when it happens: a line that nothing asked for, and that comes after the question and before its
-answer. It is taken for the answer where it looks like one, and from then on each answer is that to the question before:
+answer. It is read as the answer where it has the form of one, and from then on each answer is that to the question before:
 this ends where a question finds the real answer on the wire, or gets one that is not what was asked for. So a reading is
 proven by a question behind it whose answer is like no reading, `check_errors`, and a driver gives nothing away before.
-What is never seen: an instrument that says one line too many and one too few.
+What is never detected: an instrument that sends one line too many and one too few.
 
     session = ScpiSession("TCPIP::127.0.0.1::5025::SOCKET")
     session.identify("FLUKE,8846A")
@@ -48,7 +48,7 @@ ExchangeLog = Callable[[float, str, str], None]
 
 MOST_ERRORS = 30  # an error queue that is longer than this never ends
 ERROR_BYTES = 512  # of one error; its text has at most 255 (SCPI-99, 21.8)
-OUT_OF_STEP = "was a key pressed at the instrument, or does another program talk to it? the connection is made anew"
+OUT_OF_STEP = "was a key pressed at the instrument, or does another program talk to it? the connection is reopened"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +113,9 @@ class ScpiSession:
             return self.answer(self.ask(text, most_bytes), timeout_s)
 
     def ask(self, text: str, most_bytes: int = LINE_BYTES) -> Question:
-        """Send a question whose `answer` is taken later; whatever else is sent before drops it.
+        """Send a question whose `answer` is read later; anything else that is sent before drops it.
 
-        BenchError, and nothing is sent, where something stands on the wire that nobody asked for.
+        BenchError, and nothing is sent, where unrequested bytes are on the wire.
         """
         with self._lock:
             self._put(text)
@@ -123,12 +123,12 @@ class ScpiSession:
             return question
 
     def answer(self, question: Question, timeout_s: float | None = None) -> str:
-        """The answer to this question; see `query`. BenchError also where something else was sent since, or it was taken."""
+        """The answer to this question; see `query`. BenchError also where something was sent since, or it was read before."""
         with self._lock:
             if self._link is None:
                 raise self.error("the session is closed")
             if question is not self._pending:
-                raise self.error(f"the answer to {question.text!r} is lost, or was taken before")
+                raise self.error(f"the answer to {question.text!r} is lost, or was read before")
             self._pending = None
             line = Line(question.most_bytes)
             self._take(self._link, line, f"no answer to {question.text!r}", timeout_s)
@@ -166,7 +166,7 @@ class ScpiSession:
 
         kind: f8, f4, u2 (big-endian, as FORM:BORD NORM), or ascii (numbers with commas). count: how many are due, the
         bound of what is read (without it: BLOCK_BYTES); needed for blocks of indefinite length (#0), whose end a stream
-        does not show. A block that is shorter than it says, holds another number of values, or is none, is an error.
+        does not show. A block that is shorter than its header states, holds another number of values, or is none, is an error.
         """
         with self._lock:
             link = self._put(text)
@@ -212,7 +212,7 @@ class ScpiSession:
         return Identity(*fields)
 
     def clear(self) -> None:
-        """Device clear: what the instrument is doing and has to say is dropped."""
+        """Device clear: the instrument's current action and its output are dropped."""
         with self._lock:
             self._stale = True
             self._ready()
@@ -227,7 +227,7 @@ class ScpiSession:
         return BenchError(self.where, named + what, mend)
 
     def doubt(self, what: str, mend: str = OUT_OF_STEP) -> BenchError:
-        """The error where an answer may be that to another question: the connection is made anew before the next call."""
+        """The error where an answer may be that to another question: the connection is reopened before the next call."""
         self.mark_stale(what)
         return self.error(what, mend)
 
@@ -249,7 +249,7 @@ class ScpiSession:
         self._stale = False
 
     def _ready(self) -> VisaLink:
-        """The link, after whatever an earlier failure has left on it is gone."""
+        """The link, cleared of what an earlier failure has left on it."""
         if self._link is None:
             raise self.error("the session is closed")
         self._pending = None
@@ -267,7 +267,7 @@ class ScpiSession:
             left = link.left_over(self.timeout_s)
         if left:
             raise self.doubt(
-                f"out of step: {left} stands there before {text!r} is asked, and nothing asked for it", OUT_OF_STEP
+                f"out of step: {left} is on the wire before {text!r} is asked, and nothing asked for it", OUT_OF_STEP
             )
         self._send(text, link)
         self._stale = True
@@ -293,7 +293,7 @@ class ScpiSession:
             self._log(self.clock.now_s(), direction, text)
 
     def mark_stale(self, what: str) -> None:
-        """An exchange broke off: its answer may still come, so the connection is made anew before the next one."""
+        """An exchange broke off: its answer may still come, so the connection is reopened before the next one."""
         with self._lock:
             self._stale = True
             if self._link:

@@ -1,4 +1,4 @@
-"""How a failed exchange is told: what PyVISA, a socket or an answer raise becomes a BenchError of the session."""
+"""How a failed exchange is reported: what PyVISA, a socket or an answer raise becomes a BenchError of the session."""
 
 from types import TracebackType
 from typing import Protocol
@@ -7,7 +7,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.instruments.answers import AnswerError, Due, shown
 from v2g_bench.instruments.visa import LOST_CONNECTION, io_errors
 
-WRONG_ANSWER = "is this the instrument that the driver is for? the connection is made anew"
+WRONG_ANSWER = "is this the instrument that the driver is for? the connection is reopened"
 SWITCHED_OFF = "was the instrument switched off?"
 HUNG = "is the instrument busy, or hung? a device clear or its power switch helps"
 
@@ -21,9 +21,9 @@ class Session(Protocol):
 
 
 class Trouble:
-    """Around one step of an exchange: the session is stale if it fails, whatever the reason, and a BenchError says why.
+    """Around one step of an exchange: the session is stale if it fails for any reason, and a BenchError states why.
 
-    bound_s: the time that an answer had, told where it was not enough, with what came of `answer`.
+    bound_s: the time that an answer had, reported where it was not enough, with what was received of `answer`.
     """
 
     def __init__(self, session: Session, what: str, bound_s: float | None = None, answer: Due | None = None) -> None:

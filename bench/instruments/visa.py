@@ -1,9 +1,9 @@
 """One PyVISA resource, with what pyvisa-py 0.8.1 lacks; session.py gives it its meaning.
 
 The workarounds, each for a behaviour that was measured: TCP_NODELAY on raw sockets (write, then query, took 44 ms);
-opening bounded in time (a HiSLIP port that accepts and says nothing takes 5 s, a closed raw port opens without error);
+opening bounded in time (a HiSLIP port that accepts and sends nothing takes 5 s, a closed raw port opens without error);
 the end of a stream seen at once (reading spins until the timeout); an answer read by its bytes (pyvisa-py's timeouts hold
-from byte to byte, and its buffer grows without a bound); a new connection after whatever went wrong (clearing a raw
+from byte to byte, and its buffer grows without a bound); a new connection after any failure (clearing a raw
 socket leaves the late answer that is still on its way).
 """
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from pyvisa import ResourceManager
     from pyvisa.resources import MessageBasedResource
 
-LOST_CONNECTION = (ConnectionError, RuntimeError)  # RuntimeError: pyvisa-py's word for a peer that is gone
+LOST_CONNECTION = (ConnectionError, RuntimeError)  # RuntimeError: raised by pyvisa-py for a peer that has closed
 
 _managers: "dict[str, ResourceManager]" = {}
 _managers_lock = threading.Lock()
 
 
 def io_errors() -> tuple[type[BaseException], ...]:
-    """What PyVISA and its backends raise when an exchange fails; a broken HiSLIP header is an assertion there."""
+    """What PyVISA and its backends raise when an exchange fails; an invalid HiSLIP header is an assertion there."""
     import pyvisa
 
     return (pyvisa.errors.Error, OSError, EOFError, RuntimeError, AssertionError, struct.error, ValueError)
@@ -87,15 +87,15 @@ class VisaLink:
         self._opened().read(answer, self._clock.now_s() + timeout_s)
 
     def left_over(self, timeout_s: float) -> str:
-        """What stands on the wire before a question, "" for nothing; what cannot be seen is written in wires.py."""
+        """What is on the wire before a question, "" for nothing; wires.py states what cannot be seen."""
         return self._opened().left_over(self._clock.now_s() + timeout_s)
 
     def surplus(self) -> str:
-        """What stands on the wire behind an answer, "" for nothing; costs no exchange."""
+        """What is on the wire behind an answer, "" for nothing; costs no exchange."""
         return self._wire.surplus() if self._wire else ""
 
     def clear(self, timeout_s: float) -> None:
-        """Device clear, where there is one and it works. The connection has to be made anew in any case."""
+        """Device clear, where there is one and it works. The connection must be reopened in any case."""
         with contextlib.suppress(*io_errors()):
             self._opened().clear(self._clock.now_s() + timeout_s)
 
@@ -119,7 +119,7 @@ class VisaLink:
                 visa.read_termination = "\n"
             connected = getattr(_py_session_of(visa), "interface", None)
             if isinstance(connected, socket.socket):
-                connected.getpeername()  # pyvisa-py does not look whether the connection was refused
+                connected.getpeername()  # pyvisa-py does not check whether the connection was refused
                 connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except BaseException:
             visa.close()

@@ -1,12 +1,12 @@
-"""The ways to an instrument behind an open PyVISA resource, each with a bound in time and size on whatever comes.
+"""The ways to an instrument behind an open PyVISA resource, each with a bound in time and size on what is received.
 
-| wire | for | what stands there unasked is seen by |
+| wire | for | unrequested bytes are seen by |
 | --- | --- | --- |
 | StreamWire | pyvisa-py, raw socket | a look at the socket: every byte |
 | HislipWire | pyvisa-py, HiSLIP | a look at the socket; the message id that each answer carries |
 | VisaWire | VXI-11, USB, GPIB, serial, other backends | the status byte (MAV); on a stream, a read without waiting |
 
-A VisaWire cannot see what an instrument says unasked where neither a status byte nor a stream is offered. Where a library
+A VisaWire cannot see what an instrument sends unasked where neither a status byte nor a stream is offered. Where a library
 does not keep to a timeout, its thread is left behind and its resource closed: see `within`.
 """
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pyvisa.resources import MessageBasedResource
 
 MESSAGE_AVAILABLE = 16  # bit MAV of the status byte (IEEE 488.2, 11.2.1.2)
-ANY_MESSAGE = 0xFFFF_FFFF  # the id of a HiSLIP message that belongs to whatever was asked last (IVI-6.1, 3.1.2)
-GRACE_S = 0.25  # for a library to come back by itself after its timeout
+ANY_MESSAGE = 0xFFFF_FFFF  # the id of a HiSLIP message that belongs to the latest question (IVI-6.1, 3.1.2)
+GRACE_S = 0.25  # for a library to return after its own timeout
 
 T = TypeVar("T")
 
@@ -41,11 +41,11 @@ class Wire(Protocol):
         ...
 
     def left_over(self, deadline_s: float) -> str:
-        """What stands there before anything is asked; "" for nothing."""
+        """What is on the wire before anything is asked; "" for nothing."""
         ...
 
     def surplus(self) -> str:
-        """What stands there behind an answer, as far as that is seen without asking the instrument."""
+        """What is on the wire behind an answer, as far as that is seen without asking the instrument."""
         ...
 
     def clear(self, deadline_s: float) -> bool:
@@ -56,7 +56,7 @@ class Wire(Protocol):
 def within(timeout_s: float, work: Callable[[], T], too_late: Callable[[T], object] = lambda _: None) -> T:
     """What `work` returns or raises, by a thread that is left behind, with TimeoutError, if it takes longer.
 
-    too_late: called with the result that nobody waits for any more.
+    too_late: called with a result that came after the wait had ended.
     """
     result: Future[T] = Future()
     result.set_running_or_notify_cancel()
@@ -100,7 +100,7 @@ class StreamWire:
     def surplus(self) -> str:
         try:
             return self.left_over(0.0)
-        except OSError:  # it has left: that is told by the next exchange, this one has its answer
+        except OSError:  # it has closed: the next exchange reports that, this one has its answer
             return ""
 
     def clear(self, deadline_s: float) -> bool:
@@ -111,7 +111,7 @@ class HislipWire(StreamWire):
     """HiSLIP, synchronized mode, through pyvisa-py's `Instrument`, whose two sockets are Ports.
 
     An answer to another message than the last one is no answer, and neither is one that nothing was asked for. Messages
-    without an id (0xFFFF_FFFF) are taken, as the standard wants it.
+    without an id (0xFFFF_FFFF) are accepted, as the standard requires.
     """
 
     def __init__(self, instrument: Any, synchronous: Port, asynchronous: Port) -> None:
@@ -134,7 +134,7 @@ class HislipWire(StreamWire):
                 answer.feed(bytes(receive_exact(self._port, header.payload_length)))
             if header.msg_type == "DataEnd":
                 answer.end()
-        self._instrument._rmt = 1  # told with the next message: the answer was read to its end
+        self._instrument._rmt = 1  # sent with the next message: the answer was read to its end
 
     def clear(self, deadline_s: float) -> bool:
         self._port.deadline_s = self._asynchronous.deadline_s = deadline_s
@@ -223,7 +223,7 @@ class VisaWire:
                 raise
             self._has_status = False
             return ""
-        return "an answer that its status byte tells of (MAV)" if waits else ""
+        return "an answer that its status byte announces (MAV)" if waits else ""
 
     def _stray(self) -> str:
         from pyvisa.constants import StatusCode

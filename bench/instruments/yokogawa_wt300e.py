@@ -1,6 +1,6 @@
 """Driver of the Yokogawa WT300E family (WT310E, WT332E, WT333E) as an AC power analyzer, first element.
 
-Its values are means over its update interval (100 ms at least): they say how much power flows, never when it stopped.
+Its values are means over its update interval (100 ms at least): they show how much power flows, never when it stopped.
 A fresh reading waits for the end of two updates, so that its whole window lies after the call.
 """
 
@@ -57,7 +57,7 @@ class YokogawaWT300E:
         return self._identity
 
     def read(self, *, fresh: bool = True) -> PowerReading:
-        """The four quantities. fresh: their window began after this call; else the last update, whatever its age.
+        """The four quantities. fresh: their window began after this call; else the last update, of any age.
 
         BenchError: no update came, an input is beyond its range, or the answer is not what was asked for.
         """

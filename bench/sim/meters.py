@@ -57,7 +57,7 @@ class DirectSession(ScpiSession):
         if self._instrument is None:
             raise self.error("the session is closed")
         if self._asked is None or self._asked[0] is not question:
-            raise self.error(f"the answer to {question.text!r} is lost, or was taken before")
+            raise self.error(f"the answer to {question.text!r} is lost, or was read before")
         (_, exchange, done), self._asked = self._asked, None
         line = Line(question.most_bytes)
         response = self._answer_of(exchange, question.text, timeout_s, done=done)

@@ -125,7 +125,7 @@ def test_an_unasked_line_is_an_error_that_shows_it_and_shifts_nothing(liar, back
     with ScpiSession(liar(counting(after_the_first)), backend=backend, where="meters.ac", timeout_s=2.0) as session:
         first, error, *later = readings(session)
     assert (first, later) == (1.0, [2.0, 3.0, 4.0])
-    assert r"out of step: b'-99.0\n' stands there before 'READ?'" in error
+    assert r"out of step: b'-99.0\n' is on the wire before 'READ?'" in error
     assert error.startswith("meters.ac: TCPIP::127.0.0.1::")
 
 

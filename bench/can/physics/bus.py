@@ -6,8 +6,8 @@
     for event in bus.advance(until_s=1.0): ...          # Delivered and Trouble, in order of their times
 
 Between two frames the wire is idle. When it is, all nodes with a frame begin together and the lowest arbitration field
-wins; the others wait for the end. A frame that meets no hit costs a table look-up; one that does is judged on its true
-bits (`outcome`). A frame is delivered at the end of its EOF. Times are seconds on whatever clock the caller has.
+wins; the others wait for the end. A frame without a hit costs a table look-up; one with a hit is judged on its true
+bits (`outcome`). A frame is delivered at the end of its EOF. Times are seconds on the caller's clock.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from v2g_bench.can.physics.outcome import FLAG, Outcome, encoded, judge
 from v2g_bench.can.physics.timing import BitTiming
 
 DELIMITER = 8  # of an error frame
-MOST_FLAGS = 32  # hits inside one error frame; after so many it ends all the same
+MOST_FLAGS = 32  # hits inside one error frame; after this many it ends all the same
 
 
 _NOTHING: dict[Node, WireFrame | None] = {}
@@ -46,7 +46,7 @@ class Wire(Health):
     # Nodes and their frames
 
     def join(self, name: str) -> Node:
-        """A new node; its name is numbered if it is taken."""
+        """A new node; its name is numbered if it is in use."""
         names = {node.name for node in self.nodes}
         number, free = 1, name
         while free in names:
@@ -66,7 +66,7 @@ class Wire(Health):
         return node.put(Item(frame, at_s, token))
 
     def babble(self, node: Node, frame: WireFrame, period_s: float, at_s: float) -> None:
-        """From now on the node wants to begin this frame once in every period, whatever the others do."""
+        """From now on the node tries to begin this frame once in every period, independently of the others."""
         node.period_s, node.source = period_s, frame
         node.put(Item(frame, at_s, None))
 
@@ -96,7 +96,7 @@ class Wire(Health):
         node.next_at(at_s)
 
     def make_sick(self, node: Node, share: float) -> None:
-        """That share of its own frames has a wrong bit that it sends itself; 0: it is sound."""
+        """The share of its own frames in which it sends a wrong bit; 0: it has no defect."""
         node.sick_share = share
         self._sick = sum(known.sick_share > 0 for known in self.nodes)
 
@@ -104,7 +104,7 @@ class Wire(Health):
 
     @property
     def next_s(self) -> float:
-        """When `advance` has something to do or to tell again; inf if nothing will happen."""
+        """When `advance` next has something to do or to report; inf if nothing will happen."""
         if self._now:
             return self._now[0].at_s
         return min(self._start_s(), self._recovery_s())
@@ -179,7 +179,7 @@ class Wire(Health):
         winner = winners[0]
         clash: dict[Node, list[int]] = {}
         if len(set(frames)) > 1:
-            # The first bit in which two differ is dominant on the wire: whoever sent it recessive knows.
+            # The first bit in which two differ is dominant on the wire: the sender of the recessive one detects it.
             winner = winners[frames.index(min(frames))]
             clash = {
                 node: [next(at for at, (mine, wire) in enumerate(zip(bits, min(frames), strict=False)) if mine != wire)]
@@ -297,7 +297,7 @@ class Wire(Health):
         return over_s
 
     def _lonely(self, begin_s: float) -> bool:
-        """The attempt of a node that is cut off: nobody acknowledges. False if none of them begins now."""
+        """The attempt of a node that is cut off: no node acknowledges. False if none of them begins now."""
         for node in self.nodes:
             if node.attached or max(node.ready_s, node.free_s) > begin_s:
                 continue
@@ -312,7 +312,7 @@ class Wire(Health):
         return False
 
     def _hold_dominant(self, at_s: float) -> None:
-        """What a line that stays dominant does to the counters: a sender in mid-frame goes off, the others get passive."""
+        """What a line that stays dominant does to the counters: a sender in mid-frame goes bus off, the others get passive."""
         cut_off = [event for event in self._now if isinstance(event, Delivered) and event.at_s > at_s]
         for event in cut_off:
             self._now.remove(event)

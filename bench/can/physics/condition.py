@@ -1,7 +1,7 @@
 """What is wrong with a wire, as data, and the hand that makes a `Wire` so.
 
 A `Condition` is one thing that is wrong; several hold at once. `Conditions` applies the list as a whole: what is no longer
-in it is taken back.
+in it is removed.
 
 >>> Condition(terminators=1, length_m=30).to_dict()
 {'terminators': 1, 'length_m': 30}
@@ -56,7 +56,7 @@ class Condition(Ranged):
     load_length: Annotated[int, Within(0, 64)] = 64
 
     def to_dict(self) -> dict[str, Any]:
-        """What differs from a sound wire, JSON-ready."""
+        """What differs from a wire without defects, JSON-ready."""
         return {key: value for key, value in asdict(self).items() if value != _SOUND[key]}
 
     @classmethod
@@ -64,7 +64,7 @@ class Condition(Ranged):
         """The condition of `to_dict`; ValueError for an unknown key."""
         unknown = sorted(set(data) - set(_SOUND))
         if unknown:
-            raise ValueError(f"a wire knows no {', '.join(unknown)}")
+            raise ValueError(f"a wire has no {', '.join(unknown)}")
         return cls(**data)
 
     def source(self, seed: int) -> Source | None:
@@ -89,7 +89,7 @@ class WireControl(Protocol):
         ...
 
     def power(self, power_w: float) -> None:
-        """What the inverter beside the wire does now."""
+        """What the inverter near the wire does now."""
         ...
 
     def status(self) -> dict[str, Any]:

@@ -55,5 +55,5 @@ CRC21 = Crc(21, 0x102899, 1 << 20)
 
 
 def crc_of_length(length: int) -> Crc:
-    """The checksum of an FD frame with so many data bytes."""
+    """The checksum of an FD frame with this many data bytes."""
     return CRC17 if length <= 16 else CRC21

@@ -1,4 +1,4 @@
-"""What a receiver makes of the bits on the wire: a frame, or an error and the bit at which it knows.
+"""What a receiver decodes from the bits on the wire: a frame, or an error and the bit at which it is detected.
 
     stuff   a sixth equal bit where a stuff bit was due        known at that bit
     form    a delimiter, EOF or fixed stuff bit is wrong       known at that bit
@@ -81,7 +81,7 @@ class _Reader:
 def decode(bits: str) -> Reception:
     """The frame at the beginning of `bits` (SOF first).
 
-    Bits that end too early raise IndexError; whoever watches a broken frame appends what follows on the wire.
+    Bits that end too early raise IndexError; the observer of a broken frame appends what follows on the wire.
     """
     reader = _Reader(bits)
     try:

@@ -54,7 +54,7 @@ def encode(frame: WireFrame, *, acknowledged: bool = True) -> Encoded:
 
 
 def stuffed(bits: str, *, last: bool) -> tuple[str, list[int]]:
-    """The bits with stuff bits, and where those stand. last: five equal bits at the very end are followed by one too.
+    """The bits with stuff bits, and the places of those. last: five equal bits at the very end are followed by one too.
 
     >>> stuffed("1000001111", last=True)
     ('100000111110', [6, 11])
@@ -87,7 +87,7 @@ def _checksum_field(front: str, stuff_bits: int, length: int) -> str:
 
 
 def _moved(place: int, stuff_places: list[int]) -> int:
-    """Where the bit of the unstuffed index `place` stands after stuffing."""
+    """The index after stuffing of the bit with the unstuffed index `place`."""
     for at in stuff_places:
         if at > place:
             break

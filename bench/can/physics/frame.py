@@ -28,7 +28,7 @@ class WireFrame(NamedTuple):
     def of(cls, message: can.Message) -> "WireFrame":
         """The frame of a python-can message; ValueError for an error frame or a length that does not exist."""
         if message.is_error_frame:
-            raise ValueError("an error frame is made by the bus, nobody sends it")
+            raise ValueError("an error frame is made by the bus, no node sends it")
         frame = cls(
             message.arbitration_id,
             bytes(message.data),

@@ -1,4 +1,4 @@
-"""The health of the nodes on one bus: what frames and errors do to their counters, who goes off, and who comes back when.
+"""The health of the nodes on one bus: what frames and errors do to their counters, who goes bus off, and when it returns.
 
 The rules of each node's own counters are in `confinement`; here is what happens on the bus that they answer to, and the
 reports of it.
@@ -28,7 +28,7 @@ class Health:
         self.nodes: list[Node] = []
         self._free_s = float("-inf")
         self._begin_s = float("-inf")  # of the last frame
-        self._idle_from_s = float("-inf")  # where the counting of 11 recessive bits goes on
+        self._idle_from_s = float("-inf")  # where the counting of 11 recessive bits continues
         self._short_since_s: float | None = None
         self._now: deque[Event] = deque()
         self._troubled = False  # a counter is not zero, or a node is off

@@ -1,7 +1,7 @@
 """Which bits of a frame are wrong: the line's margins and all sources of noise, bit by bit, at no cost while all is quiet.
 
 Candidates are drawn at the highest chance that any bit can have now (the distances between them are geometric), and each
-is then taken with its own chance over that highest one: exact, whatever the chances do meanwhile ("thinning").
+is then accepted with its own chance over that highest one: exact, also while the chances change ("thinning").
 
 A hit is seen by all nodes alike with the probability 1 - `LOCAL_SHARE`, otherwise by one of them alone: the pair is
 common, thresholds and sample points are not. The share, `LOCAL_SHARE`, is an assumption.
@@ -64,7 +64,7 @@ class Interference:
         return found
 
     def next_wrong(self, begin_s: float, bits: int, dominant: bool) -> int | None:
-        """The first wrong one of so many equal bits at the nominal rate (an error flag or delimiter); None if all pass."""
+        """The first wrong one of this many equal bits at the nominal rate (an error flag or delimiter); None if all pass."""
         at = self._gap
         while at < bits:
             volts, rate = self._at(begin_s + at * self._timing.bit_s)

@@ -59,7 +59,7 @@ def frame_bits(frame: WireFrame) -> FrameBits:
         if fast:
             return FrameBits(nominal.bits, fast.bits + stuff, nominal.stuff + fast.stuff + stuff)
         return FrameBits(nominal.bits + stuff, 0, nominal.stuff + stuff)
-    # The sixteenth bit stands for the CRC delimiter: before it the stuff bit after five equal ones is counted.
+    # The sixteenth bit represents the CRC delimiter: before it the stuff bit after five equal ones is counted.
     last = CRC15.of_bytes(data, register) << 1
     _, count = row[last if sys.byteorder == "big" else (last & 0xFF) << 8 | last >> 8]
     stuff += count

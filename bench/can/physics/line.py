@@ -36,7 +36,7 @@ DELAY_S_PER_M, SHORTENED_S = 5e-9, 100e-9
 
 @dataclass(frozen=True)
 class Line:
-    """length_m: between the ends; terminators: of 120 ohm, 2 on a sound line; nodes: connected transceivers."""
+    """length_m: between the ends; terminators: of 120 ohm, 2 on a good line; nodes: connected transceivers."""
 
     length_m: float = 5.0
     terminators: int = 2
@@ -44,7 +44,7 @@ class Line:
 
     @cached_property
     def resistance_ohm(self) -> float:
-        """Between the wires: 60 ohm on a sound line."""
+        """Between the wires: 60 ohm on a good line."""
         return 1.0 / (self.terminators / IMPEDANCE_OHM + self.nodes / NODE_OHM)
 
     @cached_property
@@ -58,14 +58,14 @@ class Line:
         return self.resistance_ohm / (1.0 / (2 / IMPEDANCE_OHM + self.nodes / NODE_OHM))
 
     def left_v(self, after_s: float, *, round_trip: bool = False) -> float:
-        """What is left of a dominant level so long after the edge to recessive; round_trip: at the nominal rate."""
+        """What is left of a dominant level at this time after the edge to recessive; round_trip: at the nominal rate."""
         passed_s = after_s - SHORTENED_S - (2 * self.length_m * DELAY_S_PER_M if round_trip else 0.0)
         return DOMINANT_V if passed_s <= 0 else DOMINANT_V * math.exp(-passed_s / self.tau_s)
 
     def error_probability(
         self, noise_v: float, *, dominant: bool, after_dominant: bool, sample_s: float, round_trip: bool = False
     ) -> float:
-        """Chance that a bit is taken for the other one. noise_v: on a terminated line; sample_s: after its edge."""
+        """Chance that a bit is read as the other one. noise_v: on a terminated line; sample_s: after its edge."""
         if dominant:
             margin_v = DOMINANT_V - THRESHOLD_V
         else:

@@ -19,7 +19,7 @@ class Load:
         self.total_s = 0.0
 
     def busy(self, begin_s: float, for_s: float) -> None:
-        """Somebody sent from then on for so long, intermission included; times do not go backwards."""
+        """A node sent from then on for this long, intermission included; times do not go backwards."""
         self.total_s += for_s
         number = _slice(begin_s)
         if not self._slices or self._slices[-1][0] != number:

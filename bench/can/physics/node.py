@@ -12,7 +12,7 @@ BACKLOG_S = 0.05
 
 
 class Item(NamedTuple):
-    """A frame that waits. token: whatever its owner wants to see again with it."""
+    """A frame that waits. token: any object that its owner gets back with it."""
 
     frame: WireFrame
     ready_s: float
@@ -22,7 +22,7 @@ class Item(NamedTuple):
 class Node:
     """One controller with its transceiver. Its frames leave in the order in which they came (as from SocketCAN's queue).
 
-    attached: its wires are whole; otherwise it is alone with itself. sick_share: of its own frames, those in which
+    attached: its wires are whole; otherwise it is alone. sick_share: of its own frames, those in which
     its transceiver sends a wrong bit. ready_s: when its first frame may begin, `NEVER_S` if there is none.
     period_s: a node that makes its own frames (a babbling one, or traffic) begins `source` so often; 0 for all others.
     """
@@ -36,7 +36,7 @@ class Node:
         self.period_s = 0.0
         self.source: WireFrame | None = None
         self.ready_s = NEVER_S
-        self.free_s = 0.0  # the wire as it looks to a node that is alone
+        self.free_s = 0.0  # the wire as a node that is alone sees it
         self.sent = self.errors = self.attempts = self.lost_arbitration = self.dropped = 0
 
     def __repr__(self) -> str:
@@ -84,7 +84,7 @@ class Node:
         self.next_at(earliest_s)
 
     def forget(self) -> None:
-        """Nothing waits any more: it has gone off, or its wires were changed."""
+        """Nothing waits any more: it has gone bus off, or its wires were changed."""
         self.dropped += len(self.queue)
         self.queue.clear()
         self.ready_s = NEVER_S

@@ -1,4 +1,4 @@
-"""What becomes of one frame whose bits were hit: who sees what, at which bit each knows, and how long it takes.
+"""The outcome of one frame whose bits were hit: what each node sees, at which bit it detects it, and how long it takes.
 
 A hit that all nodes see is found by the transmitter at that very bit. One that a single node sees is found when that
 node's decoder finds it (stuff, form, CRC), by the true rules and on the true bits; then its error flag destroys the frame
@@ -91,7 +91,7 @@ def _own_troubles(
     receivers: Sequence[Node],
     local: Mapping[Node, Sequence[int]],
 ) -> tuple[dict[Node, tuple[int, str]], dict[Node, WireFrame]]:
-    """What each node that saw bits of its own would find if nobody else did anything."""
+    """What each node that saw different bits would detect if no other node did anything."""
     found: dict[Node, tuple[int, str]] = {}
     accepted: dict[Node, WireFrame] = {}
     for node, places in local.items():

@@ -1,4 +1,4 @@
-"""The hand on a wire that runs in a hub's process: a connection of its own, one JSON packet there and one back."""
+"""Controls a wire that runs in a hub's process: a separate connection, one JSON packet there and one back."""
 
 import json
 import os

@@ -39,7 +39,7 @@ class BitTiming:
         return 1.0 / self.data_bitrate
 
     def duration_s(self, nominal_bits: int, data_bits: int) -> float:
-        """How long so many bits last, of which two are the switching ones, one counted at each rate."""
+        """How long this many bits last, of which two are the switching ones, one counted at each rate."""
         return nominal_bits / self.bitrate + data_bits / self.data_bitrate
 
     def end_s(self, encoded: Encoded, at: int) -> float:

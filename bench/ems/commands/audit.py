@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
 
 
 def findings(path: Path, *, as_json: bool = False) -> tuple[int, str, str]:
-    """Exit status, and what stands on standard output and standard error."""
+    """Exit status, and the text for standard output and for standard error."""
     try:
         entries, problems = verify_file(path)
     except OSError as error:

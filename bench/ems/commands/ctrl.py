@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """What v2g-ctrl understands, without `audit`."""
-    # A width of its own: to ask the terminal for one, with each argument, takes a twentieth of the command's time.
+    # A fixed width: asking the terminal for one, with each argument, takes a twentieth of the command's time.
     fixed = partial(argparse.HelpFormatter, width=100)
     parser = argparse.ArgumentParser(
         "v2g-ctrl", description="Control the V2G energy management system.", formatter_class=fixed

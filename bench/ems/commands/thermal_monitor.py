@@ -60,7 +60,7 @@ def _watch(client: ControlClient, interval_s: float, once: bool, ended: threadin
 
 
 def thermal_line(status: dict[str, Any]) -> str:
-    """What the status says about heat; temperatures in whole °C, so that a line means a change."""
+    """The thermal part of the status; temperatures in whole °C, so that a new line means a change."""
     bms = status["bms"]
     derated = [reason for reason in status["limited_by"] if "derating" in reason or "0x01A2" in reason]
     return " ".join(

@@ -40,7 +40,7 @@ class Commanded(Protocol):
         ...
 
     def settle(self, now_s: float) -> list[Action]:
-        """Decide anew; the actions that follow from it."""
+        """Decide with what is known now; the actions that follow."""
         ...
 
     def shut_down(self) -> None:
@@ -121,7 +121,7 @@ def _reset_trip(ems: Commanded, now_s: float) -> Reply:
     parts = ems.parts
     refusal = parts.trip.unsafe() or parts.signal.still_noisy()
     if not parts.watchdog.alive:
-        refusal = "the BMS is silent, so nobody knows whether the pack is safe"
+        refusal = "the BMS is silent, so it is not known whether the pack is safe"
     if refusal is None:
         parts.trip.reset()
         parts.signal.reset()

@@ -5,8 +5,8 @@
     any --(hot cell | diverging strings)--> tripped --(authorised reset)--> standby
     any --(BMS silent | inverter offline | shutdown)--> standby, contactors open
 
-The stop that a dangerous frame causes stands in the very list that `hear` returns for it, ahead of everything else. A
-frame that moves nothing that is decided by waits for the next tick, at most `_DECIDE_EVERY_S` later: a BMS sends 350
+The stop that a dangerous frame causes is in the list that `hear` returns for that frame, ahead of everything else. A
+frame that changes no input of the decision waits for the next tick, at most `_DECIDE_EVERY_S` later: a BMS sends 350
 frames a second, most of them with the values of the one before.
 Every part can be replaced through `EmsParts`.
 """
@@ -37,8 +37,8 @@ from v2g_bench.ems.model.setpoint import Setpoint
 from v2g_bench.ems.protection.window import charging_pace
 
 _STEP_W = 1.0  # smaller changes of the setpoint are not worth a write
-_RISE_EVERY_S = 0.1  # a setpoint that climbs in small steps is written so often,
-_RISE_SHARE = 0.05  # unless the step is a larger share of the rating than this: then somebody asked for it
+_RISE_EVERY_S = 0.1  # a setpoint that rises in small steps is written at this period,
+_RISE_SHARE = 0.05  # unless a step is a larger share of the rating than this: then it was requested
 _CLOSED = 2
 _DECIDE_EVERY_S, _EARLY_S = 0.02, 0.001
 
@@ -58,15 +58,15 @@ class Ems:
         self._issued_w: float | None = None
         self._issued_s = self._decided_s = float("-inf")
         self._decided_on: tuple[object, ...] = ()
-        self._stopped = False  # whether the inverter has been told to stop since the last power
+        self._stopped = False  # whether a stop has been sent to the inverter since the last power
         self._linger_until_s = float("-inf")
         self._shut_down = False
         self._latches = self.parts.latches()
 
-    # What comes in
+    # Inputs
 
     def hear(self, frame: Frame, now_s: float) -> list[Action]:
-        """One frame of the BMS. A dangerous one puts the stop into this very list."""
+        """One frame of the BMS. For a dangerous one the stop is in this list."""
         parts = self.parts
         parts.signal.hear(frame.message, frame.quality, now_s)
         if frame.quality is Quality.GOOD:
@@ -75,7 +75,7 @@ class Ems:
                 self.request_w = 0.0
             values = parts.believable.settle(heard, now_s)
             self.pack.update(values, now_s)
-            if values is heard:  # a message that lacks a value which can be believed has not come
+            if values is heard:  # a message without a plausible value counts as not received
                 parts.watchdog.hear(frame.message, now_s)
             parts.thermal.hear(self.pack, now_s)
             if "soc" in values or "pack_current" in values:
@@ -88,7 +88,7 @@ class Ems:
         return self.settle(now_s) if self._inputs() != self._decided_on else []
 
     def _inputs(self) -> tuple[object, ...]:
-        """All that a decision is made of, but for the time and what operators and the inverter say."""
+        """All inputs of a decision except the time, the operators' commands and the inverter's readings."""
         parts, pack = self.parts, self.pack
         get = pack.get
         return (
@@ -159,7 +159,7 @@ class Ems:
         return min(self.cyclic.next_due_s(now_s), self.parts.watchdog.deadline_s() + 1e-4, now_s + _DECIDE_EVERY_S)
 
     def command(self, command: Command, now_s: float) -> Reply:
-        """Carry out an operator's command or say why not."""
+        """Carry out an operator's command, or refuse it with the reason."""
         return carry_out(self, command, now_s)
 
     def shut_down(self) -> None:
@@ -171,14 +171,14 @@ class Ems:
         self.parts.restore(latches)
         self._latches = self.parts.latches()
 
-    # What is decided
+    # Decisions
 
     def decide(self, now_s: float) -> Decision:
         """The decision for what is known now."""
         parts, pack = self.parts, self.pack
         pace = charging_pace(pack, self.thresholds.rated_power_w) if parts.floating.departure else None
         parts.window.in_force = parts.floating.at(parts.window.limits, now_s, pace)
-        # Nothing can be taken from zero.
+        # A request of zero needs no ceiling.
         held_down = ceilings(parts, pack, self.thresholds, self.request_w, now_s) if self.request_w else ()
         setpoint = parts.arbiter.settle(self.request_w, held_down)
         if self.request_w != 0:
@@ -221,10 +221,10 @@ class Ems:
         soh_pct, limit_pct = self.pack.get("soh"), self.thresholds.soh_review_pct
         return f"SoH {soh_pct:g} %, threshold {limit_pct:g} %" if soh_pct is not None and soh_pct < limit_pct else None
 
-    # What goes out
+    # Outputs
 
     def settle(self, now_s: float) -> list[Action]:
-        """Decide anew and return what has to change: first the inverter, then the contactors, then the book-keeping."""
+        """Decide with what is known now; the changes: first the inverter, then the contactors, then the records."""
         before, decision = self.decision, self.decide(now_s)
         self.decision, self._decided_s = decision, now_s
         actions: list[Action] = []
@@ -249,7 +249,7 @@ class Ems:
         return actions
 
     def _worth_a_write(self, power_w: float, now_s: float) -> bool:
-        """Anything that lowers the power or turns it round is, at once; a step up is when it is large or the time has come."""
+        """True for anything that lowers or reverses the power; for a rise when it is large, or when its period has passed."""
         issued_w = self._issued_w
         if issued_w is None:
             return True

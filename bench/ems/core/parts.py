@@ -28,7 +28,7 @@ from v2g_bench.ems.protection.window import FloatingWindow
 
 @dataclass(frozen=True)
 class EmsSettings:
-    """What the core needs to know before it starts."""
+    """The settings of the core."""
 
     plan: BusPlan
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -119,7 +119,7 @@ class EmsParts:
         return self.peers.blocked()
 
     def conditions(self) -> dict[events.Event, str]:
-        """What has to be reported now, with its detail."""
+        """The conditions to report now, each with its detail."""
         found = (
             (events.EMERGENCY_SHUTDOWN, self.trip.cause),
             (events.BMS_TIMEOUT, self.watchdog.silent or self.meters.disagree),

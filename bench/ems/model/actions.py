@@ -1,7 +1,7 @@
-"""What goes into the controller's core and what comes out of it: plain data.
+"""Inputs and outputs of the controller's core: plain data.
 
 In: `Frame` (one frame of the BMS, already decoded and checked), `InverterReading`. Out: the actions, in the order in
-which the shell must carry them out; a stop always stands first.
+which the shell must carry them out; a stop always comes first.
 """
 
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from typing import Any
 
 
 class Quality(Enum):
-    """What end-to-end protection said about a frame (frames without protection are GOOD when they can be decoded)."""
+    """The result of a frame's end-to-end check (frames without protection are GOOD when they can be decoded)."""
 
     GOOD = "good"
     REPEATED = "repeated"  # the same counter again: neither news nor an error
-    BAD = "bad"  # wrong CRC, wrong sequence, wrong length: its content must not be believed
+    BAD = "bad"  # wrong CRC, wrong sequence, wrong length: its content must not be used
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame of the BMS. `values`: role -> value in the role's canonical unit; to be believed only when GOOD."""
+    """One frame of the BMS. `values`: role -> value in the role's canonical unit; to be used only when GOOD."""
 
     message: str
     values: Mapping[str, float] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class InverterReading:
-    """What the inverter last answered. `ac_power_w` is positive into the battery; None: it does not say."""
+    """The inverter's last answer. `ac_power_w` is positive into the battery; None: it reports none."""
 
     ac_power_w: float | None = None
     state: int | None = None  # SunSpec 701 InvSt

@@ -1,4 +1,4 @@
-"""Which messages the controller expects, watches and sends, taken from the database."""
+"""Which messages the controller expects, watches and sends, read from the database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -47,7 +47,7 @@ class BmsConfig(Checked):
 
 
 class InverterConfig(Checked):
-    """Modbus TCP, SunSpec. revert_s: the inverter falls back to zero power when it has not heard from us this long."""
+    """Modbus TCP, SunSpec. revert_s: the inverter falls back to zero power when it has received nothing for this long."""
 
     host: str
     port: Port = 502
@@ -64,7 +64,7 @@ class FilesConfig(Checked):
     thermal_policy: Path = Path("/etc/v2g/thermal-policy.json")
     log: Path = Path("/var/log/v2g-main.log")
     state: Path | None = None
-    audit: Path | None = None  # without it: audit.jsonl beside the state
+    audit: Path | None = None  # without it: audit.jsonl in the folder of the state file
     log_max_bytes: Annotated[int, Within(4096, 2**40)] = 10_000_000
     log_keep: Annotated[int, Within(1, 99)] = 5
 
@@ -83,7 +83,7 @@ class ControlConfig(Checked):
 class DiagnosisConfig(Checked):
     """Trouble codes (DTCs) by UDS, or by OBD mode 03 where the BMS has no UDS.
 
-    fd: None as the bus. Each read-out takes a process of its own for a second, so the period should be minutes.
+    fd: None as the bus. Each readout runs a process for about a second, so the period should be minutes.
     """
 
     enabled: bool = True
@@ -154,8 +154,8 @@ class EmsConfig(Checked):
 
 
 def load_config(path: Path) -> EmsConfig:
-    """Read ems.toml. Raises: BenchError naming file, key and mend."""
-    raw = read_toml(path, "the line above says where", unreadable="give the file with --config")
+    """Read ems.toml. Raises: BenchError with file, key and a hint."""
+    raw = read_toml(path, "the line above names the place", unreadable="give the file with --config")
     return _anchored(validated(EmsConfig, raw, str(path), "correct it in the file"), path.resolve().parent)
 
 

@@ -17,7 +17,7 @@ from v2g_bench.ems.model.actions import Level, LogLine
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A condition. `code` as it stands in the log; `number` the error code on CAN, 0 where the manual gives none."""
+    """A condition. `code` as written to the log; `number` the error code on CAN, 0 where the manual gives none."""
 
     code: str
     title: str

@@ -5,7 +5,7 @@ The file is KEY=VALUE lines; # begins a comment:
     MIN_SOC=25
     MAX_SOC=75
 
-A broken file is refused as a whole; the limits in force stay in force.
+An invalid file is refused as a whole; the limits in force stay in force.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def parse_limits(text: str, where: str) -> SocLimits:
         if key not in _KEYS:
             raise BenchError(at, f"unknown key {shown(key)}", f"known keys: {', '.join(_KEYS)}")
         if key in found:
-            raise BenchError(at, f"{key} stands here a second time", "keep one of the two lines")
+            raise BenchError(at, f"{key} is here a second time", "keep one of the two lines")
         found[key] = _percent(value, at, key)
     for key in _KEYS:
         if key not in found:
@@ -94,7 +94,7 @@ class SocWindow:
     """No discharge at or below MIN_SOC, no charge at or above MAX_SOC.
 
     Once stopped, a direction returns only when the SoC has come back by `hysteresis_pct`, so that the cells' recovery
-    after the load is gone cannot make it chatter. While calibrating, charging goes on to 100 %.
+    after the load has ended cannot make it chatter. While calibrating, charging continues to 100 %.
     """
 
     def __init__(self, limits: SocLimits, hysteresis_pct: float = 0.5) -> None:

@@ -1,4 +1,4 @@
-"""What the BMS last said about the pack, in canonical units."""
+"""The BMS's latest values of the pack, in canonical units."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _EXPIRE_EVERY_S = 0.25
 class PackState:
     """The newest value of each role, and the extremes over all temperatures and cell voltages that the BMS sends.
 
-    Extremes are None until the first value. A value that is not finite is not taken over. A temperature or cell voltage
+    Extremes are None until the first value. A value that is not finite is ignored. A temperature or cell voltage
     that has not come for `expiry_s` no longer counts among the extremes.
     """
 

@@ -7,7 +7,7 @@ from v2g_bench.ems.model.limits import SocLimits
 
 @dataclass(frozen=True, slots=True)
 class V2gWindow:
-    """A planned time of grid service, in bench-clock seconds; label: the wall times, as they are told to people."""
+    """A planned time of grid service, in bench-clock seconds; label: the wall times, for people."""
 
     start_s: float
     end_s: float
@@ -16,7 +16,7 @@ class V2gWindow:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """at_s: bench clock; soc_pct: wanted then; label: the wall time, as it is told to people."""
+    """at_s: bench clock; soc_pct: wanted then; label: the wall time, for people."""
 
     at_s: float
     soc_pct: float

@@ -75,7 +75,7 @@ class CellVoltageGuard:
 
 
 class OverCurrentHold:
-    """Takes the power away when the BMS flags over-current, until the flag is gone and a new power is asked for."""
+    """Holds the power at zero when the BMS flags over-current, until the flag is clear and a new power is requested."""
 
     def __init__(self) -> None:
         self.held = False
@@ -85,5 +85,5 @@ class OverCurrentHold:
         self.held = self.held or flag
 
     def new_request(self, flag: bool) -> None:
-        """Somebody asked for power anew; that ends the hold unless the flag still stands."""
+        """A new power was requested; that ends the hold unless the flag is still set."""
         self.held = flag

@@ -1,6 +1,6 @@
-"""Work that may take any time (files, names, terminals) is done beside the loop in which the trip runs.
+"""Work that may take any time (files, names, terminals) runs outside the loop in which the trip runs.
 
-A disk that hangs holds up a thread that nobody waits for: not the loop, not the end of the process. Whoever needs the
+A disk that hangs blocks a thread on which nothing waits: not the loop, not the end of the process. What needs the
 result waits for it in the loop, and not for ever:
 
     limits = await Worker("limits").run(partial(load_limits, path), timeout_s=2.0)   TimeoutError: it has not ended
@@ -26,7 +26,7 @@ class Aside(Protocol):
     """Where work is done that the loop must not wait for; `Worker` is it."""
 
     def give(self, work: Work) -> bool:
-        """To be done after what was given before, its errors are nobody's; False when too much waits already."""
+        """Queue work after that queued before; its errors are dropped. False when the queue is full."""
 
     async def run(self, work: Callable[[], Result], timeout_s: float) -> Result:
         """Its result, or what it raises. Raises: TimeoutError when it has not ended by then; it may still do so later."""
@@ -64,11 +64,13 @@ class Worker:
         if not self.give(partial(_settle, future, work)):
             raise TimeoutError(f"{self._most_waiting} others wait for the same")
         waiting = asyncio.wrap_future(future)
-        waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # also when nobody waits any more
+        waiting.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # also when nothing waits for it any more
         try:
             await asyncio.wait({waiting}, timeout=timeout_s)
         finally:
-            # What has not begun does not begin, and what ends later is nobody's.
+            # Work that has not begun is dropped, and the result of work that ends later is ignored.
             given_up = waiting.cancel()
             future.cancel()
         if given_up:

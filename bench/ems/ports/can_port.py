@@ -1,6 +1,6 @@
 """The CAN face of the controller: frames are checked, decoded and handed to the core the moment they are readable.
 
-closed --(opened)--> open --(interface or hub gone)--> closed (again after a growing pause)
+closed --(opened)--> open --(interface or hub lost)--> closed (retried after a growing pause)
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _BACKOFF_MIN_S, _BACKOFF_MAX_S = 0.1, 5.0
 
 
 class CanPort:
-    """heard: called with each frame of the BMS, must not raise; lost: with the reason when the bus is gone; said: for the
+    """heard: called with each frame of the BMS, must not raise; lost: with the reason when the bus is lost; said: for the
     log.
     """
 
@@ -50,7 +50,7 @@ class CanPort:
         self._failing_since_s: float | None = None
 
     def open(self) -> None:
-        """Open the bus; on failure say so once and try again later, beside the loop: a driver may read files, or hang."""
+        """Open the bus; on failure report it once and retry later, outside the loop: a driver may read files, or hang."""
         self._take_up(self._attempt())
 
     def _open_again(self) -> None:
@@ -73,7 +73,7 @@ class CanPort:
                 data_bitrate=config.data_bitrate,
                 own_echo=False,
             )
-        except Exception as error:  # noqa: BLE001  (whatever a driver raises, it is tried again)
+        except Exception as error:  # noqa: BLE001  (any exception of a driver leads to a retry)
             return error
 
     def _take_up(self, found: can.BusABC | Exception) -> None:

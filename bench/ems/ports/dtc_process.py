@@ -1,4 +1,4 @@
-"""Reads the BMS's trouble codes in a process of its own, see `dtc`.
+"""Reads the BMS's trouble codes in a separate process, see `dtc`.
 
     python -m v2g_bench.ems.ports.dtc_process \
         '{"interface": "socketcan", "channel": "can0", "request_id": 2020, "response_id": 2028}'
@@ -7,8 +7,8 @@ prints one line of JSON: {"source": "uds" | "obd" | null, "problem": "", "codes"
 "stored": true, "active": true}]}. The ISO-TP and UDS libraries work with threads, and the controller's stop must not wait
 for an interpreter that they hold.
 
-Whoever reads codes is never more urgent than the controller, and steps back by itself as soon as it runs: a controller that
-starts a process stands still until that one's program is loaded (vfork), so one that began at a lower priority would hold
+The reader of codes is never more urgent than the controller, and lowers its own priority as soon as it runs: a controller that
+starts a process is blocked until that one's program is loaded (vfork), so one that began at a lower priority would hold
 it up for as long as a busy machine lets it wait (seen: 250 ms). `diagnosis.reader` lets a smaller program do it before,
 where there is one.
 """

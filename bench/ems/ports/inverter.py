@@ -2,12 +2,12 @@
 
 Two connections: one works (discovery, power, polls), the other is kept free for the stop and is proven alive by the
 heartbeat that it carries once a second. A stop is written on both in the very call: on the free one so that it waits
-for nothing, on the working one so that it comes after whatever is still under way there.
+for nothing, on the working one so that it follows requests that are still under way there.
 
-    offline --(connected, discovered, told to stop)--> online --(an error)--> offline (again after a growing pause)
+    offline --(connected, discovered, stop sent)--> online --(an error)--> offline (retried after a growing pause)
 
 Whatever an inverter answers, neither connection's task ends: what cannot be understood is one line in the log and a lost
-connection, and it is tried again. The pause and the log begin anew when the inverter has served for `_SETTLED_S`.
+connection, which is opened again. The pause and the log are reset when the inverter has served for `_SETTLED_S`.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from v2g_bench.ems.ports.modbus import ModbusError, ModbusLink, ModbusRefusal, w
 _HEARTBEAT_S = 1.0
 _BACKOFF_MIN_S, _BACKOFF_MAX_S = 0.05, 2.0
 _SETTLED_S = 1.0
-_REPORT_EVERY_S = 10.0  # a problem that looks different each time is not a line each time
+_REPORT_EVERY_S = 10.0  # a problem whose text differs each time is not logged each time
 
 
 class InverterPort:
     """What the controller wants of the inverter (`stop`, `set_power`), and the two connections that see to it.
 
-    heard: called with each reading, must not raise; said: called with what belongs in the log.
+    heard: called with each reading, must not raise; said: called with each log line.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class InverterPort:
         self._heartbeat = 0
         self._problem = ""
         self._reported_s = self._opened_s = float("-inf")
-        self._notes: set[str] = set()  # what was said since the inverter last settled
+        self._notes: set[str] = set()  # notes logged since the inverter last worked steadily
         self.tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -131,7 +131,7 @@ class InverterPort:
         if await sunspec.is_local(link, map_):
             self._note("the inverter is switched to local control (715.LocRemCtl)")
         if not await sunspec.arm_reversion(link, map_, config.revert_s):
-            self._note("the inverter cannot fall back to zero power by itself (704.WSetRvrtTms)")
+            self._note("the inverter has no automatic fallback to zero power (704.WSetRvrtTms)")
 
     async def _serve(self) -> None:
         link, map_ = self._main, self._map
@@ -161,7 +161,7 @@ class InverterPort:
                 self._problem = ""
                 self._say(Level.INFO, "the inverter answers again")
         if self._wanted_w is None and reading.state in sunspec.RUNNING_STATES:
-            self._done = -1  # somebody else started it, or it restarted by itself
+            self._done = -1  # another client started it, or it restarted on its own
         self._heard(reading)
 
     async def _carry_out(self, link: ModbusLink, map_: sunspec.InverterMap) -> None:
@@ -175,7 +175,7 @@ class InverterPort:
                     self._stop_done.set()
             else:
                 if abs(wanted_w) > map_.most_w:
-                    self._note(f"the inverter is told {map_.most_w:g} W at most, that is all 704.WSet can say")
+                    self._note(f"the setpoint is limited to {map_.most_w:g} W, the largest value of 704.WSet")
                 # The setpoint is also what restarts the inverter's reversion timer, so it is repeated every second.
                 await link.write(map_.set_address, sunspec.set_power_registers(wanted_w, map_.set_scale))
                 if order == self._order and not self._running and map_.operation_address is not None:
@@ -216,14 +216,14 @@ class InverterPort:
             await self._spare.write(self._map.heartbeat_address, beat)
 
     def _report(self, problem: str) -> None:
-        """Say a problem once, until it is over; another one in its place now and then."""
+        """Log a problem once until it is over; a different one at most every `_REPORT_EVERY_S`."""
         now_s = asyncio.get_running_loop().time()
         if problem != self._problem and (not self._problem or now_s - self._reported_s >= _REPORT_EVERY_S):
             self._problem, self._reported_s = problem, now_s
             self._say(Level.WARNING, f"inverter {self._config.host}:{self._config.port}: {problem}")
 
     def _note(self, text: str) -> None:
-        """Say what holds while it serves, once."""
+        """Log a lasting condition once."""
         if text not in self._notes:
             self._notes.add(text)
             self._say(Level.WARNING, text)

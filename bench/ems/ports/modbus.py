@@ -4,7 +4,7 @@
 
 A request is on its way when `send` returns, also while others wait for their replies; a reply belongs to the request
 with its transaction id. After a timeout the connection is closed: what comes late on it could only confuse. So is one
-on which a reply comes that nobody asked for: the inverter is out of step, and whatever it sends without end costs the
+on which an unrequested reply comes: the inverter is out of step, and endless data from it cost the
 controller one frame, not its time.
 Source: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, MODBUS Application Protocol V1.1b3.
 """
@@ -66,7 +66,7 @@ class ModbusLink(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, host: str, port: int, unit_id: int, timeout_s: float) -> "ModbusLink":
-        """Raises: ModbusError when nobody accepts within the timeout."""
+        """Raises: ModbusError when the connection is not accepted within the timeout."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_s):
@@ -79,7 +79,7 @@ class ModbusLink(asyncio.Protocol):
         """Write the request now; the future is its checked reply or a ModbusError. Never raises itself."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bytes] = loop.create_future()
-        # A stop is sent without anybody waiting for it: its error is then told by the next request.
+        # Nothing waits for the reply to a stop: its error is raised by the next request.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         if self._transport is None or not self.opened:
             future.set_exception(ModbusError("the connection is closed"))
@@ -107,12 +107,12 @@ class ModbusLink(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The TCP connection stands."""
+        """The TCP connection is open."""
         self._transport = cast(asyncio.Transport, transport)
         self.opened = True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The TCP connection is gone."""
+        """The TCP connection is lost."""
         self._fail(f"the connection was lost: {exc or 'closed by the inverter'}")
 
     def data_received(self, data: bytes) -> None:
@@ -131,7 +131,7 @@ class ModbusLink(asyncio.Protocol):
             pdu = bytes(self._received[_HEADER.size : end])
             del self._received[:end]
             if unit != self._unit_id or transaction not in self._waiting:
-                self._fail(f"a reply came that nobody asked for (transaction {transaction}, unit {unit})")
+                self._fail(f"an unrequested reply (transaction {transaction}, unit {unit})")
                 return
             self._answer(transaction, pdu)
 

@@ -52,7 +52,7 @@ class InverterMap:
 
     @property
     def most_w(self) -> float:
-        """The largest power in W that 704.WSet can say with its scale."""
+        """The largest power in W that 704.WSet can express with its scale."""
         return float(_SET_MAX * 10.0**self.set_scale)
 
     @property
@@ -98,7 +98,7 @@ async def _models(link: ModbusLink) -> dict[int, int]:
         if (model, length) == (_END, 0):
             return models
         end = address + 2 + length
-        # A wrong length leads into a model; "not implemented" there looks like the end model, but for its length.
+        # A wrong length leads into a model; "not implemented" there equals the end model's id, but not its length.
         if model in (0, _END) or not length or length < _LENGTHS_MIN.get(model, 1) or end > _REGISTERS - 2:
             raise ModbusError(f"the SunSpec model {model} at {address} cannot be {length} registers long")
         models.setdefault(model, address)
@@ -116,7 +116,7 @@ async def _header(link: ModbusLink, address: int) -> tuple[int, ...]:
 
 
 async def arm_reversion(link: ModbusLink, map_: InverterMap, revert_s: int) -> bool:
-    """Zero power by itself when nothing has been written for `revert_s`; False if the inverter does not offer it."""
+    """Automatic zero power when nothing has been written for `revert_s`; False if the inverter does not offer it."""
     try:
         await link.write(map_.control + _WSET_RVRT, [0, 0])
         await link.write(map_.control + _WSET_ENA_RVRT, [_ENABLED, revert_s >> 16, revert_s & 0xFFFF])
@@ -131,7 +131,7 @@ async def is_local(link: ModbusLink, map_: InverterMap) -> bool:
 
 
 async def read_state(link: ModbusLink, map_: InverterMap) -> InverterReading:
-    """State and power. Without model 701 the reading only says that the inverter answers."""
+    """State and power. Without model 701 the reading proves only that the inverter answers."""
     if map_.measurement is None:
         await link.read(map_.control, 1)
         return InverterReading()
@@ -144,14 +144,14 @@ async def read_state(link: ModbusLink, map_: InverterMap) -> InverterReading:
 def set_power_registers(power_w: float, scale: int) -> list[int]:
     """704 from WSetEna on, for AC power in W positive into the battery.
 
-    Rounded towards zero, and no further from it than an i32 goes: what does not fit never turns round.
+    Rounded towards zero and clamped to the range of an i32, so that an overflow never reverses the sign.
     """
     raw = max(-_SET_MAX, min(_SET_MAX, int(-power_w / 10.0**scale))) & 0xFFFFFFFF
     return [_ENABLED, _WATTS, raw >> 16, raw & 0xFFFF]
 
 
 def _scale(raw: int, name: str) -> int:
-    """The power of ten. Raises: ModbusError when it is none that SunSpec knows."""
+    """The power of ten. Raises: ModbusError when SunSpec does not define it."""
     scale = 0 if raw == 0x8000 else _signed(raw, 16)
     if abs(scale) > _SCALE_MAX:
         raise ModbusError(f"{name} is {scale}, which is no SunSpec scale factor (-{_SCALE_MAX} to {_SCALE_MAX})")

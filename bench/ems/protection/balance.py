@@ -1,8 +1,8 @@
-"""Cell imbalance: no V2G from the BMS's flag or trouble code until a balancing charge to 100 % is complete and both are gone.
+"""Cell imbalance: no V2G from the BMS's flag or trouble code until a balancing charge to 100 % is complete and both are clear.
 
 balanced --(flag | trouble code)--> imbalanced --(full, no flag, no active code)--> balanced
 
-A trouble code (DTC) can stay in the BMS's memory after its cause is gone. So only one that is still active blocks the
+A trouble code (DTC) can stay in the BMS's memory after its cause has ended. So only one that is still active blocks the
 release, and one that is merely stored does not latch again before it has been cleared once.
 """
 

@@ -2,7 +2,7 @@
 
 agreed --(they differ beyond what losses explain, for hold_s)--> disagreed (latched) --(authorised reset)--> agreed
 
-While they disagree one of them is wrong and nobody knows which: the pack's current counts as missing, and nothing flows.
+While they disagree it is unknown which one is wrong: the pack's current counts as missing, and nothing flows.
 It is a latch because at zero power any two meters agree.
 """
 
@@ -38,5 +38,5 @@ class PowerAgreement:
             self.disagree = f"BMS and inverter disagree: {dc_w:.0f} W at the pack, {ac_power_w:.0f} W at the terminals"
 
     def reset(self) -> None:
-        """Authorised release; the comparison begins anew."""
+        """Authorised release; the comparison restarts."""
         self.disagree, self._since_s = None, None

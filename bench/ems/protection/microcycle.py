@@ -1,4 +1,4 @@
-"""Micro-cycles: the depth of discharge of one cycle stays small, whatever the grid asks for.
+"""Micro-cycles: the depth of discharge of one cycle stays small for any request of the grid.
 
 resting --(the pack is discharged)--> descending --(depth >= limit)--> held --(half of it charged back)--> descending
 

@@ -1,4 +1,4 @@
-"""Values of frames that carry no end-to-end protection, beside frames that do.
+"""Values of frames without end-to-end protection, in a database that protects others.
 
 Corruption that the CAN controller does not see goes unnoticed in such a frame. So a value of it counts as the median of
 its last five: one or two spoiled frames change nothing, a true change arrives two frames later. What must act at once
@@ -22,7 +22,7 @@ class MedianOfFive:
         self._last: dict[str, list[float]] = {}
 
     def settle(self, message: str, values: Mapping[str, float]) -> Mapping[str, float]:
-        """The values to go on with. The first frame is taken as it is."""
+        """The filtered values. The first frame passes unchanged."""
         if message not in self._messages:
             return values
         return {role: self._median(role, value) for role, value in values.items()}

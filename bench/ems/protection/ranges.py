@@ -1,8 +1,8 @@
 """What a role's value can be at all, and how fast it can change; what is outside counts as not sent.
 
 A value outside its range is left out. A value that jumps further than physics allows is left out, too, until three
-frames in a row have said the same: one spoiled frame changes nothing, a true step arrives two frames late. The emergency
-trip does not wait for this: it hears every good frame as it is, so a dangerous jump acts at once.
+frames in a row carried the same: one corrupted frame changes nothing, a true step arrives two frames late. The emergency
+trip does not wait for this: it receives every good frame unfiltered, so a dangerous jump acts at once.
 
 >>> ranges = Believable()
 >>> [ranges.settle({"soc": soc}, at) for at, soc in enumerate((50.0, 400.0, 70.0, 50.1))]
@@ -32,7 +32,7 @@ _TEMPERATURE = Range(-50.0, 150.0, jump=5.0, per_s=5.0)
 _CELL_VOLTAGE = Range(0.5, 5.5, jump=0.5)
 _POWER_LIMIT = Range(0.0, 2e6)
 _FLAG = Range(0.0, 1.0)
-# In the roles' canonical units. Wider than any vehicle: this finds broken sensors and broken frames, it is no limit.
+# In the roles' canonical units. Wider than any vehicle: this detects faulty sensors and corrupted frames, it is no limit.
 RANGES: Mapping[str, Range] = {
     "cell_temperature_max": _TEMPERATURE,
     "cell_temperature_min": _TEMPERATURE,
@@ -66,11 +66,11 @@ class Believable:
         self._ranges = ranges
         self._of_key: dict[str, Range | None] = {}
         self._last: dict[str, tuple[float, float]] = {}  # role -> value, time
-        self._jumped: dict[str, tuple[float, int]] = {}  # role -> new value, frames that said it
+        self._jumped: dict[str, tuple[float, int]] = {}  # role -> new value, number of frames that carried it
         self.doubts: dict[str, str] = {}
 
     def settle(self, values: Mapping[str, float], now_s: float) -> Mapping[str, float]:
-        """The values that can be believed; the very object given when that is all of them."""
+        """The plausible values; the same object when all of them are."""
         left_out = None
         for role, value in values.items():
             try:
@@ -79,7 +79,7 @@ class Believable:
                 range_ = self._of_key[role] = self._ranges.get(role.partition("[")[0])
             if range_ is None:
                 continue
-            # Most values are within a range that knows no jump, and nothing is in doubt.
+            # Most values are within a range without a jump limit, and nothing is in doubt.
             if range_.jump == inf and range_.low <= value <= range_.high and not self.doubts:
                 continue
             if self._believe(role, value, range_, now_s):

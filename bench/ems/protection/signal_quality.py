@@ -4,7 +4,7 @@ good --(more than 10 % of a message's frames missing or corrupt)--> noisy --(aut
 
 Each cyclic message of the BMS is judged by its cycle time over its own sliding window: `window_s`, but at least
 `_FRAMES_MIN` cycles, so that one lost frame of a slow message is never a percentage to speak of. A frame with a wrong
-CRC or sequence is a frame that did not arrive. Silence is not noise: while the whole line is dead, the windows stand
+CRC or sequence is a frame that did not arrive. Silence is not noise: while the whole line is dead, the windows pause
 still (the BMS watchdog speaks then).
 """
 
@@ -34,13 +34,13 @@ class SignalQuality:
         self._messages = {
             name: _MessageWindow(cycle_s, max(window_s, _FRAMES_MIN * cycle_s)) for name, cycle_s in cycles_s.items()
         }
-        self._line_s = 0.0  # time on a clock that stands still while the line is dead
+        self._line_s = 0.0  # time on a clock that is stopped while the line is dead
         self._heard_s: float | None = None
         self._judged_s = 0.0
         self.noisy: str | None = None
 
     def hear(self, message: str, quality: Quality, now_s: float) -> None:
-        """Count one frame of the BMS, whatever its quality."""
+        """Count one frame of the BMS, of any quality."""
         if self._heard_s is not None:
             self._line_s += min(max(0.0, now_s - self._heard_s), self._silence_s)
         self._heard_s = now_s
@@ -64,7 +64,7 @@ class SignalQuality:
         return f"{loss_pct:.0f} % of {name} lost or corrupt, limit {self._limit_pct:g} %; charge-only"
 
     def reset(self) -> str | None:
-        """Authorised release, and all windows begin anew; the reason if it is refused because of `still_noisy`."""
+        """Authorised release, and all windows restart; the reason if it is refused because of `still_noisy`."""
         refusal = self.still_noisy()
         if refusal is None:
             self.noisy = None
@@ -102,7 +102,7 @@ class _MessageWindow:
         self._arrivals.append(line_s)
 
     def loss_pct(self, line_s: float) -> float:
-        """Missing frames in percent of a full window, so that the first cycles after a start cannot look like noise."""
+        """Missing frames in percent of a full window, so that the first cycles after a start do not count as noise."""
         if self._first_s is None:
             return 0.0
         while self._arrivals and self._arrivals[0] <= line_s - self._window_s:
@@ -116,7 +116,7 @@ class _MessageWindow:
         return self._loss_pct(line_s, window_s, sum(at > line_s - window_s for at in self._arrivals))
 
     def restart(self) -> None:
-        """Begin anew, as before the first frame."""
+        """Restart, as before the first frame."""
         self._first_s = None
         self._arrivals.clear()
 

@@ -15,7 +15,7 @@ class ThermalGuard:
     cooling:  off --(hottest >= trigger)--> on --(hottest <= trigger - hysteresis)--> off
     gradient: ok --(hottest - coldest > limit for hold_s)--> high --(difference < limit - hysteresis)--> ok
 
-    Heat does not jump: a difference that comes and goes within `hold_s` is a sensor, not a gradient.
+    Heat does not jump: a difference that begins and ends within `hold_s` is a sensor fault, not a gradient.
     """
 
     def __init__(

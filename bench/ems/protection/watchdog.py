@@ -1,6 +1,6 @@
 """Heartbeats: of the BMS (every watched message has its own patience) and of the inverter.
 
-waiting --(everything heard once)--> alive --(a message missing too long)--> silent
+waiting --(everything received once)--> alive --(a message missing too long)--> silent
 silent --(everything fresh for recover_s)--> alive
 waiting --(startup_s passed)--> silent
 """
@@ -25,7 +25,7 @@ class BmsWatchdog:
         self._fresh_since_s: float | None = None
         self._ever = False
         self.alive = False
-        self.silent: str | None = None  # why, once it has to be reported
+        self.silent: str | None = None  # the reason, once it is to be reported
 
     def hear(self, message: str, now_s: float) -> None:
         """A good frame of this message has arrived."""

@@ -9,8 +9,8 @@ Narrowing, for a departure at D with the SoC T wanted: MIN_SOC rises to the high
 - T minus what can still be charged until D at `margin` times the present charging power. This one bites before the two
   hours when the pack is large or the charger small: otherwise the departure could not be kept.
 
-Once narrowed, MAX_SOC is at least T, so that there is room to charge to it. Nothing charges by itself: the window only
-says what a request may do.
+Once narrowed, MAX_SOC is at least T, so that there is room to charge to it. No charge is started by it: the window only
+limits what a request may do.
 
 >>> floating = FloatingWindow()
 >>> floating.departure = Departure(at_s=7200.0, soc_pct=80.0)
@@ -22,7 +22,7 @@ from v2g_bench.ems.model.limits import InForce, SocLimits
 from v2g_bench.ems.model.pack_state import PackState
 from v2g_bench.ems.model.plans import Departure, Override
 
-_GRACE_S = 1800.0  # a vehicle leaves late: the plan holds so long after the departure
+_GRACE_S = 1800.0  # a vehicle may leave late: the plan holds this long after the departure
 _ROOM_PCT = 0.5  # MIN_SOC stays this far below MAX_SOC
 
 
@@ -82,7 +82,7 @@ def parse_override(text: str, limits: SocLimits) -> tuple[float | None, float | 
 
 
 def charging_pace(pack: PackState, rated_w: float) -> float | None:
-    """SoC in percent per second at the most power that rating and BMS allow; None while the pack does not say."""
+    """SoC in percent per second at the most power that rating and BMS allow; None while the pack's values are missing."""
     capacity_ah, pack_v, limit_w = pack.get("capacity"), pack.get("pack_voltage"), pack.get("charge_power_limit")
     if not capacity_ah or not pack_v or limit_w is None:
         return None

@@ -2,7 +2,7 @@
 
     {"cmd": "set_power", "power_w": -3000}  ->  {"ok": true, "text": "accepted …", "effective_w": -3000.0, …}
 
-Who may open the socket is authorised; its mode is 0660. The kernel tells who it is (SO_PEERCRED), for the audit trail.
+A user who may open the socket is authorised; its mode is 0660. The kernel names the user (SO_PEERCRED), for the audit trail.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class ControlServer:
             raise BenchError(where, f"cannot listen: {error}", "may this user write to the folder?") from error
 
     def _make_room(self, where: str) -> None:
-        """Remove the socket of a controller that is gone; never that of one that lives."""
+        """Remove the socket of a controller that has ended; never that of a running one."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

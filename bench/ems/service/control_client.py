@@ -33,7 +33,9 @@ class ControlClient:
         except TimeoutError as error:
             raise ControlError(f"{self._path}: the daemon has not answered within {self._timeout_s:g} s") from error
         except BlockingIOError as error:
-            raise ControlError(f"{self._path}: the daemon accepts nobody: it hangs, or too many ask at once") from error
+            raise ControlError(
+                f"{self._path}: the daemon accepts no connection: it hangs, or has too many clients"
+            ) from error
         except OSError as error:
             raise ControlError(
                 f"{self._path}: no daemon here: {error.strerror or error}\n"

@@ -1,9 +1,9 @@
 """v2g-daemon: the controller as a process.
 
-    v2g-daemon --config ems.toml            runs until SIGTERM; SIGHUP reads limits.conf and thermal-policy.json anew
+    v2g-daemon --config ems.toml            runs until SIGTERM; SIGHUP reloads limits.conf and thermal-policy.json
     v2g-daemon --config ems.toml --reload   asks the running one to do that
 
-Exit status: 0 done, 1 refused, 2 configuration or usage (one message: file, key, mend), 70 internal error.
+Exit status: 0 done, 1 refused, 2 configuration or usage (one message: file, key, hint), 70 internal error.
 `--core MODULE:FACTORY` is a test hook for seeded defects: FACTORY(EmsSettings) -> Ems replaces the controller's core;
 MODULE is a dotted name or the path of a .py file.
 """
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("v2g-daemon", description="Reference energy management system for V2G.")
     parser.add_argument("--version", action="version", version=f"v2g-daemon {__version__}")
     parser.add_argument("--config", type=Path, default=Path("/etc/v2g/ems.toml"), help="default: %(default)s")
-    parser.add_argument("--reload", action="store_true", help="let the running daemon read its limits anew")
+    parser.add_argument("--reload", action="store_true", help="let the running daemon reload its limits")
     parser.add_argument("--socket", help="control socket for --reload; else V2G_SOCKET, else from the configuration")
     parser.add_argument("--core", metavar="MODULE:FACTORY", help="test hook: a core with a seeded defect")
     return parser
@@ -72,8 +72,8 @@ def _socket_of(config: Path) -> str:
 
 
 def _run(path: Path, core: str | None) -> int:
-    # Next to nothing that is made from here on goes away again, and looking for it is an eighth of the start:
-    # `Service.run` lets it go on. A controller that is started anew guards nothing until it is up.
+    # Almost nothing that is allocated from here on is freed again, and collecting takes an eighth of the start:
+    # `Service.run` enables it. A controller that is restarted protects nothing until it runs.
     gc.disable()
 
     # Here, because --reload and --help should not wait for numpy and the CAN libraries.

@@ -2,7 +2,7 @@
 
 They are read `first_s` after the BMS is alive, at once if it counts any or flags an imbalance by then, each `period_s`,
 when it counts another number of codes, when its imbalance flag comes, and when a balancing charge reaches 100 %. No answer
-changes nothing: the flag on CAN still stands.
+changes nothing: the flag on CAN is still set.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _PATIENCE_S = 20.0  # for the process as a whole
 
 
 class Diagnosis:
-    """Looks twice a second whether a read-out is due. act: carries out actions; said: for the log."""
+    """Checks twice a second whether a readout is due. act: carries out actions; said: for the log."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Diagnosis:
         self._read_s: float | None = None
         self._reason: tuple[object, ...] | None = None
         self._told: str | None = None
-        self._reader = reader()  # now, because it looks for a program on the disk
+        self._reader = reader()  # now, because it searches for a program on the disk
 
     async def run(self) -> None:
         """For good; does nothing when it is switched off."""
@@ -82,7 +82,7 @@ class Diagnosis:
         return self.latest
 
     def options(self) -> dict[str, Any]:
-        """What the reading process is told."""
+        """The options of the reading process."""
         config, bus = self._config, self._bus
         return {
             **bus.model_dump(include={"interface", "channel", "bitrate", "data_bitrate"}),
@@ -131,8 +131,8 @@ def _sound(answer: Any) -> dict[str, Any]:
 def reader() -> list[str]:
     """The process that reads, which begins as urgent as the controller: see `dtc_process`.
 
-    It steps back by itself once its interpreter runs: until then a controller at real-time priority with one processor
-    stands still, for 21 ms. With `chrt` (util-linux) in between, where there is one, for 3 ms.
+    It lowers its own priority once its interpreter runs: until then a controller at real-time priority with one processor
+    is blocked, for 21 ms. With `chrt` (util-linux) in between, where there is one, for 3 ms.
     """
     chrt = shutil.which("chrt")
     first = [chrt, "--other", "0"] if chrt else []

@@ -3,9 +3,9 @@
     2026-11-22T22:14:07.123456+00:00 12345.678901 WARNING 0x01A2 High Thermal Gradient: …
 
 Columns: wall time, seconds on the monotonic clock, level, code ("-" without), text. The file is rotated by size. Under
-systemd each line also goes to the journal, with its priority. A log that cannot be written is said on stderr once, the
-lines go there instead, and the controller goes on; each line tries anew, and the first that succeeds says how many are
-missing. All of that is done beside the controller's loop (`Log`): a disk that hangs costs lines, which are counted, and
+systemd each line also goes to the journal, with its priority. A log that cannot be written is reported on stderr once, the
+lines go there instead, and the controller continues; each line is tried, and the first that succeeds states how many are
+missing. All of that is done outside the controller's loop (`Log`): a disk that hangs costs lines, which are counted, and
 no time.
 """
 
@@ -22,16 +22,16 @@ from v2g_bench.ems.model.actions import Level, LogLine
 from v2g_bench.ems.ports.aside import Worker
 
 _STDERR = 2
-_PIPE_ATOMIC = 4096  # PIPE_BUF of Linux: so much goes in at once when the pipe is writable at all
+_PIPE_ATOMIC = 4096  # PIPE_BUF of Linux: this much is written at once when the pipe is writable at all
 _STUCK_S = 2.0
 _PRIORITY = {Level.INFO: 6, Level.WARNING: 4, Level.ERROR: 3}  # sd-daemon(3)
 
 
 class MainLog:
-    """Appends to one file. It is opened anew after an error, or when it has been moved away by somebody else.
+    """Appends to one file. It is reopened after an error, or when another process has moved it.
 
     max_bytes: rotated before a line would make it longer; keep: so many old files, path.1 the youngest. environ: where
-    systemd says that stderr is the journal.
+    systemd states that stderr is the journal.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class MainLog:
                 _tell(data)
 
     def lose(self, lines: int) -> None:
-        """So many lines have not even come here; the next one says so."""
+        """Count lines that never reached this file; the next line states the number."""
         self._missing += lines
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class MainLog:
         self._size = os.fstat(self._fd).st_size
 
     def _rotate(self) -> None:
-        """path.4 becomes path.5 and so on; what was path.5 is gone."""
+        """path.4 becomes path.5 and so on; the former path.5 is removed."""
         self.close()
         for number in range(self._keep - 1, 0, -1):
             with contextlib.suppress(FileNotFoundError):
@@ -113,7 +113,7 @@ class MainLog:
 
 
 class Log:
-    """The main log, written beside the loop. terminal: where stderr is written."""
+    """The main log, written outside the loop. terminal: writes to stderr."""
 
     def __init__(self, main: MainLog, terminal: Worker, most_waiting: int = 1000) -> None:
         self._main, self._terminal = main, terminal
@@ -127,7 +127,7 @@ class Log:
         stuck = self._worker.busy_s > _STUCK_S
         if stuck:
             if not self._told:
-                self.tell("v2g-daemon: the log hangs; going on without, what is logged stands here as well\n")
+                self.tell("v2g-daemon: the log hangs; continuing without it, log lines are also written here\n")
             self.tell(partial(_line, line, now_s, wall))
         self._told = stuck
         if self._lost and self._worker.give(partial(self._main.lose, self._lost)):
@@ -136,7 +136,7 @@ class Log:
             self._lost += 1
 
     def tell(self, text: str | Callable[[], bytes]) -> None:
-        """Say this on stderr; what takes files to say (a traceback) is made there."""
+        """Write this to stderr; a text that needs files (a traceback) is made there."""
         self._terminal.give(partial(_tell_all, text))
 
     async def close(self, timeout_s: float = 1.0) -> None:
@@ -148,7 +148,7 @@ class Log:
 
 
 class LibraryLog(logging.Handler):
-    """What libraries and Python itself have to say goes to stderr beside the loop, too."""
+    """Messages of libraries and of Python itself also go to stderr, outside the loop."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(logging.WARNING)
@@ -187,10 +187,10 @@ def _is_journal(stream: str) -> bool:
 
 
 def _tell(data: bytes) -> None:
-    """Write to stderr unless that would wait: a pipe that nobody reads must not hold up the controller."""
+    """Write to stderr unless that would block: a pipe without a reader must not hold up the controller."""
     waiting = select.poll()
     waiting.register(_STDERR, select.POLLOUT)
-    # Without the log and without stderr there is nobody left to tell.
+    # Without the log and without stderr there is no place left to report to.
     with contextlib.suppress(OSError):
         if waiting.poll(0):
             os.write(_STDERR, data[:_PIPE_ATOMIC])

@@ -1,7 +1,7 @@
-"""What systemd is told of the daemon (sd_notify): ready, still alive, stopping. Without systemd, nothing.
+"""Notifications to systemd (sd_notify): ready, still alive, stopping. Without systemd, nothing.
 
 With WatchdogSec in the unit, a daemon whose loop hangs is killed and started again; the inverter's reversion timer has
-taken the power away by then.
+stopped the power by then.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class Notifier:
         self._due_s = -inf
 
     def ready(self) -> None:
-        """All is open and the first decision was taken."""
+        """All is open and the first decision was made."""
         self._say(b"READY=1")
 
     def alive(self, now_s: float) -> None:

@@ -4,7 +4,7 @@
      "pid": 812}, "what": "force-limit 10", "outcome": "…", "before": {…}, "after": {…}, "prev": "…", "hash": "…"}
 
 `hash` is the SHA-256 of the line without itself, so of `prev`, the hash of the line before, too. The last number and
-hash also stand in a file of their own, the head (`audit.jsonl.head`), and in the main log: an edited, deleted, inserted
+hash are also in a separate file, the head (`audit.jsonl.head`), and in the main log: an edited, deleted, inserted
 or reordered line breaks the chain, a cut tail contradicts the head. Who may write all three files can still forge the
 whole; keep the main log elsewhere as well (the journal forwards it).
 
@@ -60,7 +60,7 @@ def verify(lines: Iterable[str], head: Head | None = None) -> list[str]:
 
 def _break(found: int, before: int, seen: set[int]) -> str:
     if found in seen:
-        return f"entry {found} stands here a second time"
+        return f"entry {found} is here a second time"
     if found > before + 1:
         return f"entry {found} follows entry {before}: {found - before - 1} missing or moved"
     if found <= before:
@@ -72,7 +72,7 @@ def _against_head(number: int, head: Head) -> str:
     if number < head[0]:
         return f"the end is missing: {head[0]} entries were written, the last one here is {number}"
     if number > head[0]:
-        return f"{number - head[0]} entries more than the head knows of ({head[0]})"
+        return f"{number - head[0]} entries more than the head states ({head[0]})"
     return f"the last line is not the one that was written as entry {number}"
 
 

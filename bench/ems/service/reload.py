@@ -1,4 +1,4 @@
-"""limits.conf and thermal-policy.json: read at the start, and anew when an operator asks for it, both or none."""
+"""limits.conf and thermal-policy.json: read at the start, and again when an operator asks for it, both or none."""
 
 from functools import partial
 from pathlib import Path
@@ -21,11 +21,11 @@ def load_files(config: EmsConfig) -> Settings:
 
 
 def _load(files: FilesConfig, before: tuple[Path, ...] = ()) -> tuple[Settings, tuple[Path, ...]]:
-    """What both files say, and which of them are there. before: those that must be."""
+    """The settings of both files, and which of them exist. before: those that must exist."""
     there = tuple(path for path in (files.limits, files.thermal_policy) if present(path))
     for path in before:
         if path not in there:
-            # A file that was read and is gone is a mistake, not the wish for the defaults.
+            # A file that was read and is missing now is a mistake, not the wish for the defaults.
             raise BenchError(
                 str(path), "is not there any more", "put it back; to go by the defaults, restart the daemon"
             )
@@ -35,14 +35,14 @@ def _load(files: FilesConfig, before: tuple[Path, ...] = ()) -> tuple[Settings, 
 
 
 class Reloader:
-    """Reads both files anew, beside the loop and with bounded patience."""
+    """Reloads both files, outside the loop and within a bounded time."""
 
     def __init__(self, config: EmsConfig, aside: Aside) -> None:
         self._files, self._aside = config.files, aside
         self._there = tuple(path for path in (self._files.limits, self._files.thermal_policy) if present(path))
 
     async def read(self) -> Settings:
-        """What both files say now. Raises: BenchError; then what is in force stays in force."""
+        """The settings of both files now. Raises: BenchError; then those in force stay in force."""
         files = self._files
         where = f"{files.limits}, {files.thermal_policy}"
         try:

@@ -1,7 +1,7 @@
 """What comes over the control socket, turned into commands; the authorised ones go into the audit trail.
 
-An override that cannot be recorded is not carried out. A reset or a reload is: a full disk must not keep a mended
-controller from working, and the main log says that the record is missing. Files are read and written beside the loop;
+An override that cannot be recorded is not carried out. A reset or a reload is: a full disk must not keep a repaired
+controller from working, and the main log states that the record is missing. Files are read and written outside the loop;
 an answer waits for them, `_RECORD_S` and `reload.READ_S` at most.
 """
 
@@ -72,14 +72,14 @@ class Requests:
         aside: Callable[[str], Aside] = Worker,
     ) -> None:
         self._wall = wall
-        wall()  # the first look at it reads the time zone's file
+        wall()  # the first use reads the time zone's file
         self._config, self._ems, self._clock, self._keeper = config, ems, clock, keeper
         self._carry_out, self._said = carry_out, said
         path = config.files.audit_trail
         self.trail = AuditTrail(path) if path else None
         self._recorder = aside("audit")
         self._files = Reloader(config, aside("limits"))
-        self.codes: Callable[[], dict[str, Any]] = dict  # what the last readout of trouble codes said
+        self.codes: Callable[[], dict[str, Any]] = dict  # the last readout of trouble codes
         self.plans: dict[str, Any] = {}
 
     async def answer(self, request: Request, who: Who) -> Request:
@@ -120,7 +120,7 @@ class Requests:
         return {"ok": reply.ok, "text": reply.text, **reply.data}
 
     async def reload(self, who: Who) -> dict[str, Any]:
-        """Both files or none: a broken one leaves everything as it was."""
+        """Both files or none: an invalid one leaves everything as it was."""
         try:
             limits, policy = await self._files.read()
         except BenchError as error:
@@ -150,7 +150,7 @@ class Requests:
             before = audited(self._ems)
             undone = self.command(ForceLimit())
             if self.trail is not None:
-                # The record may still come, when the disk goes on: then what follows must stand there, too.
+                # The record may still be written, when the disk works again: then what follows must be recorded, too.
                 entry = self._entry(f"{what} taken back: its record came late or not at all", who, undone, before)
                 self._recorder.give(partial(self.trail.append, entry))
             return {"ok": False, "text": "not carried out: the audit trail cannot be written"}

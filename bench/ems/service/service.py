@@ -1,14 +1,14 @@
 """The process around the core: sockets, timer, signals, files. It decides nothing.
 
-One turn: what is readable goes to the core, what comes back is carried out in order (a stop is on the wire before
+One turn: what is readable goes to the core, the actions are carried out in order (a stop is on the wire before
 anything is logged), and a timer calls `tick` at the time the core asked for. No file is read or written in that loop:
 see `aside`.
 
     running --(SIGTERM)--> closing --> ended, 0
-    running --(an error that nobody foresaw, anywhere)--> failed --> closing --> ended, 70
+    running --(an unforeseen error, anywhere)--> failed --> closing --> ended, 70
 
 A core that has failed is not asked any more: the power is stopped and the contactors are asked open without it, again and
-again until the process has ended. Each step of the end is taken, whatever became of the one before.
+again until the process has ended. Each step of the end is done, also when the one before has failed.
 """
 
 import asyncio
@@ -91,8 +91,8 @@ class Service:
         logging.captureWarnings(True)
         await self._control.start()
         self._greet()
-        # What lives now lives for good: no collection looks at it again, so they stay short. Some 700 objects of it are
-        # garbage; to find them takes 22 ms, and until it is up a controller guards nothing.
+        # What exists now stays for good: no collection visits it again, so they stay short. Some 700 objects of it are
+        # garbage; to find them takes 22 ms, and a controller protects nothing until it runs.
         gc.freeze()
         gc.set_threshold(_GARBAGE)
         gc.enable()
@@ -111,7 +111,7 @@ class Service:
         return _EXIT_SOFTWARE if self._failed else 0
 
     def _greet(self) -> None:
-        """What the run before left behind."""
+        """Report what the run before has left."""
         run = self._keeper.run
         if run["after_crash"]:
             text = f"the run before ended by a crash or a power cut, {run['crashes']} so far; its latches still hold"
@@ -212,15 +212,15 @@ class Service:
     def _say(self, line: LogLine) -> None:
         self._log.write(line, self._clock.now_s())
 
-    # What must not happen
+    # Unforeseen errors
 
     def _guarded(self, work: Callable[[], Iterable[Action]]) -> None:
-        """What the core makes of something, carried out. Whatever it raises is the end of this controller."""
+        """Carry out the actions of the core. Any exception ends this controller."""
         if self._failed:
             return
         try:
             self._act(work())
-        except Exception as error:  # noqa: BLE001  (nobody knows what state it is in)
+        except Exception as error:  # noqa: BLE001  (its state is unknown)
             self._fail("the core", error)
 
     def _task_ended(self, task: asyncio.Task[Any]) -> None:
@@ -231,7 +231,7 @@ class Service:
         self._fail(str(context.get("message")), context.get("exception"))
 
     def _fail(self, what: str, error: BaseException | None) -> None:
-        """Stopped and open at once; the process ends when the inverter has heard it."""
+        """Inverter stopped and contactors open at once; the process ends when the inverter has acknowledged it."""
         first, self._failed = not self._failed, True
         self._make_safe()
         self._ended.set()
@@ -240,7 +240,7 @@ class Service:
         if first:
             self._log.tell(f"v2g-daemon: {text}\n")
         if first and error is not None:
-            # Made beside the loop: a traceback reads the sources.
+            # Made outside the loop: a traceback reads the sources.
             self._log.tell(lambda: "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
 
     def _make_safe(self) -> None:
@@ -248,7 +248,7 @@ class Service:
         for step in (self._inverter.stop, self._open_contactors):
             try:
                 step()
-            except Exception as error:  # noqa: BLE001  (the other one must be taken, too)
+            except Exception as error:  # noqa: BLE001  (the other step must be done, too)
                 self._say(LogLine(Level.ERROR, "-", f"the safe state could not be asked for: {error!r}"))
 
     def _open_contactors(self) -> None:

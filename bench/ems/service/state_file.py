@@ -12,7 +12,7 @@ from v2g_bench.inputs.text import json_of
 
 STARTS = Within(0, 2**53)
 
-_MEND = "look into the log for what was latched, then remove the file"
+_MEND = "see the log for what was latched, then remove the file"
 
 
 def save_state(path: Path, latches: Mapping[str, Any]) -> None:
@@ -36,5 +36,5 @@ def load_state(path: Path) -> dict[str, Any]:
     run = latches.get("run") or {}
     for key in ("starts", "crashes"):
         if not isinstance(run, dict) or run.get(key, 0) not in STARTS:
-            raise BenchError(f"{path}: run.{key}", f"{shown(run)} says no number {STARTS}", _MEND)
+            raise BenchError(f"{path}: run.{key}", f"{shown(run)} has no number {STARTS}", _MEND)
     return latches

@@ -17,7 +17,7 @@ from v2g_bench.ems.ports.aside import Worker
 from v2g_bench.ems.service.state_file import save_state
 
 _RETRY_S = 2.0
-_SAVE_S = 5.0  # a disk that has not taken it by then is said to hang
+_SAVE_S = 5.0  # a disk that has not written it by then is reported as hanging
 
 
 class Keeper:

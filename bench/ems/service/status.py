@@ -1,4 +1,4 @@
-"""What v2g-ctrl --status and v2g-health --status are told: plain JSON values."""
+"""The answers to v2g-ctrl --status and v2g-health --status: plain JSON values."""
 
 from typing import Any
 

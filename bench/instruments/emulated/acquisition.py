@@ -32,7 +32,7 @@ class Acquisition:
     def trigger(self, time_s: float) -> None:
         """The edge; ignored before the start and after the first one.
 
-        An edge before `pre` samples were taken leaves a record with fewer of them.
+        An edge before `pre` samples were recorded leaves a record with fewer of them.
         """
         if self.first_post is None and time_s >= self.start_s:
             self.first_post = math.ceil((time_s - self.start_s) / self.dt_s - 1e-9)
@@ -55,7 +55,7 @@ class Acquisition:
         return self.start_s + (self.first_post + self.count - self.pre - 1) * self.dt_s + self.aperture_s
 
     def complete(self, now_s: float) -> bool:
-        """Is the last sample taken?"""
+        """Whether the last sample has been recorded."""
         return now_s >= self.end_s()
 
     def points(self, now_s: float) -> int:

@@ -1,6 +1,6 @@
 """What all emulated digitizers have in common: one record of the voltage over a shunt, with errors of the instrument's own.
 
-A subclass defines its commands; here are the record (when which sample is taken), the edge at the trigger input, and
+A subclass defines its commands; here are the record (the time of each sample), the edge at the trigger input, and
 the samples: mean over the aperture, gain, offset and time base drawn once from the seed (evenly within ± the half-width),
 Gaussian noise, and the converter's steps.
 """
@@ -15,7 +15,7 @@ from v2g_bench.instruments.emulated.acquisition import Acquisition
 from v2g_bench.instruments.emulated.meter import HEALTHY, EmulatedMeter, MeterDefects, Probe, Samples
 from v2g_bench.instruments.emulated.syntax import ScpiError
 
-SUB_SAMPLES = 4  # points of the signal that stand for one aperture
+SUB_SAMPLES = 4  # points of the signal that represent one aperture
 CHUNK = 4096  # readings that are computed in one go, so that others of the same loop are not held up
 SETTLING_S = 1e-3  # from the start to the first reading
 TRIGGER_LATENCY_S = 1e-6
@@ -85,7 +85,7 @@ class EmulatedDigitizer(EmulatedMeter):
         raise NotImplementedError
 
     def sample(self, opens_s: Samples) -> Samples:
-        """Readings (V) whose apertures open at these times; a subclass says what stands for an overflow."""
+        """Readings (V) whose apertures open at these times; a subclass defines the value for an overflow."""
         range_v, aperture_s = self.input_range()
         if self.defects.stuck:
             return np.full(len(opens_s), 0.25 * range_v)
@@ -102,5 +102,5 @@ class EmulatedDigitizer(EmulatedMeter):
         return volts
 
     def overflow_v(self) -> float:
-        """What stands for a reading beyond the range."""
+        """The value that marks a reading beyond the range."""
         return 9.9e37

@@ -68,7 +68,7 @@ class Message:
     payload: bytes = b""
 
     def encode(self) -> bytes:
-        """As it goes over the wire."""
+        """The bytes on the wire."""
         return HEADER.pack(b"HS", self.kind, self.control, self.parameter, len(self.payload)) + self.payload
 
 

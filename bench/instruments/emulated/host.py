@@ -1,4 +1,4 @@
-"""Puts an emulated instrument on the network, in an asyncio loop of the caller's or in a thread of its own.
+"""Serves an emulated instrument on the network, in an asyncio loop of the caller's or in a separate thread.
 
 host = InstrumentHost(meter)                 with HostThread() as hosts:
 port = await host.start_hislip()                 resource = hosts.hislip(meter)
@@ -42,11 +42,11 @@ class InstrumentHost:
         self._servers: list[InstrumentServer] = []
 
     async def start_hislip(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Serve HiSLIP; the port. OSError if it is taken."""
+        """Serve HiSLIP; the port. OSError if it is in use."""
         return await self._start(HislipServer(self.instrument, self._clock), host, port)
 
     async def start_socket(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Serve a raw socket; the port. OSError if it is taken."""
+        """Serve a raw socket; the port. OSError if it is in use."""
         return await self._start(RawSocketServer(self.instrument, self._clock), host, port)
 
     async def stop(self) -> None:

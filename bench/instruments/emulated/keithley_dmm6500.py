@@ -3,8 +3,8 @@
 What it does as the real one: 1 kS/s to 1 MS/s with an aperture of at most the interval; a trigger model that loops until
 the edge and keeps a whole percentage of the buffer before it; relative time stamps; binary data as one block of
 indefinite length (#0) that ends with a line feed, with no other elements than READ, REL and EXTR; its own form of the
-error queue; a second buffer of a name that is taken is an error, and only *RST or TRAC:DEL takes it away. In its other
-command set (TSP) it knows *IDN? and *LANG?, and takes all other SCPI for a program with a syntax error.
+error queue; a second buffer of a name in use is an error, and only *RST or TRAC:DEL removes it. In its other
+command set (TSP) it answers *IDN? and *LANG?, and treats all other SCPI as a program with a syntax error.
 
 Its own errors, drawn once from the seed: gain and offset (of the range) 0.02 %, time base 50 ppm; noise of 0.01 % of the
 range at 1 µs, 16 bits. Assumptions of the emulator in the order of magnitude of the maker's data. Taken from manuals of

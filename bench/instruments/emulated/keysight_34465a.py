@@ -1,7 +1,7 @@
 """An emulated Keysight 34465A that digitizes the voltage over a shunt in the DC circuit.
 
 What it does as the real one: SAMP:TIM from 20 µs (50 kS/s) and not below the aperture; 50 000 readings of memory; the
-pre-trigger count is part of SAMP:COUN; a trigger before the pre-trigger readings are taken leaves fewer readings;
+pre-trigger count is part of SAMP:COUN; a trigger before the pre-trigger readings are complete leaves fewer readings;
 no time stamps; readings above 120 % of the range are 9.9E37; a trigger delay that is not set to 0 is a second.
 
 Its own errors, drawn once from the seed (evenly within ±): gain 50 ppm, offset 35 ppm of the range, time base 25 ppm;
@@ -170,12 +170,12 @@ class Keysight34465A(EmulatedDigitizer):
         return block
 
     def gathered(self, now_s: float) -> bool:
-        """Also looks at the input for a level trigger."""
+        """Also checks the input for a level trigger."""
         self._watch_level(now_s)
         return super().gathered(now_s)
 
     def _watch_level(self, now_s: float) -> None:
-        """Internal trigger: look for the edge in what passed since the last look, a second of signal at most."""
+        """Internal trigger: search for the edge in the signal since the last search, a second at most."""
         line = self.record
         if not line or self.source != "INT" or line.triggered:
             return

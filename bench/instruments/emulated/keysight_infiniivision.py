@@ -1,9 +1,9 @@
 """An emulated Keysight DSO-X 2024A: channel 1 on a shunt or a current probe, the sync line on EXT TRIG.
 
 What it does as the real one: the sample rate follows from the time on the screen and the memory; *RST sets a 10:1 probe,
-which scales the range; a single acquisition waits until the pre-trigger half is taken and then for the edge; reading :TER?
+which scales the range; a single acquisition waits until the pre-trigger half is recorded and then for the edge; reading :TER?
 clears it; data are words (or bytes) with a preamble of ten numbers that turn them into seconds from the trigger and volts,
-the least significant byte last unless told otherwise; the screen's thousand points are what it gives unless it is told
+the least significant byte last unless set otherwise; it returns the screen's thousand points unless it is set to
 :WAV:POIN MAX and then :WAV:POIN:MODE RAW, in that order; what is beyond the screen is the outermost word.
 
 Its own errors, drawn once from the seed: gain 2 %, offset 0.25 % of the screen, time base 25 ppm; noise of 0.1 % of the
@@ -30,7 +30,7 @@ SCREEN_POINTS = 1000
 RUNNING = 8
 FORMATS = {"BYTE": 0, "WORD": 1}
 TYPES = {"NORM": 0, "HRES": 3}
-BEYOND_V = 1e9  # what a reading beyond the screen is, before it becomes the outermost word
+BEYOND_V = 1e9  # the value of a reading beyond the screen, before it becomes the outermost word
 
 
 @emulated("keysight-infiniivision")
@@ -96,7 +96,7 @@ class KeysightInfiniiVision(EmulatedDigitizer):
         return BEYOND_V
 
     def external_trigger(self, time_s: float) -> None:
-        """An edge of 5 V at EXT TRIG; held off until the part before the trigger is taken."""
+        """An edge of 5 V at EXT TRIG; held off until the part before the trigger is recorded."""
         line = self.record
         seen = self.source == "EXT" and self.slope == "POS" and 0 < self.level_v < 5
         if line is None or line.triggered or not seen or time_s < line.start_s + line.pre * line.dt_s:

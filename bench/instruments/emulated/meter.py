@@ -1,4 +1,4 @@
-"""What every emulated meter has: a probe into the plant, a clock, seeded errors of its own, and defects for tests."""
+"""Common parts of every emulated meter: a probe into the plant, a clock, seeded errors of its own, and defects for tests."""
 
 from dataclasses import dataclass
 from typing import Annotated, Protocol
@@ -107,7 +107,7 @@ class EmulatedMeter(Instrument):
 
 
 class _Defective:
-    """An exchange that goes wrong as the meter's defects say; without defects, exactly the exchange."""
+    """An exchange that fails as the meter's defects define; without defects, exactly the exchange."""
 
     def __init__(self, run: Exchange, meter: EmulatedMeter) -> None:
         self.due_s = run.due_s

@@ -1,6 +1,6 @@
 """A raw TCP socket server for an emulated instrument: messages end with a line feed, one response line per message.
 
-Each connection is served on its own; the messages of one connection are carried out in order. A message that has to
+Each connection is served separately; the messages of one connection are carried out in order. A message that has to
 wait (FETC? before the end of a record) holds up its own connection alone, and is dropped when the peer leaves, with
 all that came behind it.
 """
@@ -19,7 +19,7 @@ class RawSocketServer(InstrumentServer):
     """Any number of connections, each with its own messages."""
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read messages while a worker of its own answers them, so that the end of the stream is seen at once."""
+        """Read messages while a separate task answers them, so that the end of the stream is seen at once."""
         messages: asyncio.Queue[str | None] = asyncio.Queue(maxsize=1000)
         waits = asyncio.Event()
         worker = asyncio.create_task(self._answer(messages, writer, waits))

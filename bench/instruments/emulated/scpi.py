@@ -3,7 +3,7 @@
 An instrument is a subclass with settings and commands; time comes in as an argument, and nothing here waits: a command
 that cannot be answered yet returns a `Later`, and the server (rawsocket, hislip) comes back when it is due.
 
-    hear a message --execute--> Run --advance(now_s)--> True: run.response is there (or None, if nothing was asked)
+    receive a message --execute--> Run --advance(now_s)--> True: run.response is set (or None, if nothing was asked)
                                         `--> False: come back at run.due_s, or abandon the run (device clear)
 
 >>> class Lamp(Instrument):
@@ -70,7 +70,7 @@ class Instrument:
         self.status.push(error)
 
     def tick(self, now_s: float) -> None:
-        """What happened since the last look; an *OPC that waits is completed here."""
+        """Advance to now; an *OPC that waits is completed here."""
         if self._completion_asked and not self.busy(now_s):
             self._completion_asked = False
             self.status.event_status |= OPERATION_COMPLETE
@@ -88,7 +88,7 @@ class Instrument:
         self.values = {name: setting.default for name, setting in _settings(type(self)).items()}
 
     def trigger(self, now_s: float) -> None:
-        """*TRG, or a bus trigger; an instrument that waits for none says so."""
+        """*TRG, or a bus trigger; an instrument that waits for none reports an error."""
         self.fail(ScpiError(-211))
 
     def operation_condition(self, now_s: float) -> int:

@@ -1,4 +1,4 @@
-"""What serves an emulated instrument on TCP, whatever the protocol: it accepts connections, and closes all at the end."""
+"""Serves an emulated instrument on TCP with any protocol: accepts connections, and closes all at the end."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ class InstrumentServer:
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen; the port (chosen by the system for 0). OSError if it is taken."""
+        """Listen; the port (chosen by the system for 0). OSError if it is in use."""
         self._server = await asyncio.start_server(self._connected, host, port)
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -47,7 +47,7 @@ class InstrumentServer:
         try:
             await self._serve(reader, writer)
         except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
-            pass  # stopped, or the peer is gone: either way this connection ends
+            pass  # stopped, or the peer has closed: either way this connection ends
         finally:
             self._connections.discard(task)
             writer.close()

@@ -28,7 +28,7 @@ class Setting:
         instance.values[self.name] = value
 
     def parse(self, text: str) -> Any:
-        """The value that the parameter `text` stands for; ScpiError if it stands for none."""
+        """The value of the parameter `text`; ScpiError if it has none."""
         raise NotImplementedError
 
     def answer(self, value: Any, args: list[str]) -> str:

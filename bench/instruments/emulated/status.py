@@ -44,7 +44,7 @@ class Status:
             self._errors.append(error)
 
     def next_error(self) -> str:
-        """The oldest error, taken out of the queue."""
+        """The oldest error, removed from the queue."""
         return str(self._errors.popleft()) if self._errors else '+0,"No error"'
 
     def clear(self) -> None:

@@ -1,7 +1,7 @@
 """The words of IEEE 488.2 and SCPI: program messages, parameters, blocks, and the numbers of the errors.
 
 Everything that arrives from a wire is handled as latin-1 text, so that one character is one byte. What is wrong with a
-message is raised as `ScpiError`; nothing else is ever raised, whatever bytes arrive.
+message is raised as `ScpiError`; nothing else is ever raised, for any bytes.
 
 >>> split_message("TRIG:SOUR EXT;SLOP POS")
 ['TRIG:SOUR EXT', 'SLOP POS']
@@ -65,7 +65,7 @@ def definite_block(data: bytes) -> bytes:
 
 
 def block_end(text: str, start: int) -> int | None:
-    """Where the block that starts with the '#' at `start` ends; None if it is no block or not all of it is there.
+    """Where the block that starts with the '#' at `start` ends; None if it is no block or is incomplete.
 
     An indefinite block (#0) reaches to the end of the text.
     """
@@ -82,7 +82,7 @@ def block_end(text: str, start: int) -> int | None:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Cut at `separator` where it stands outside of strings, brackets and blocks. ScpiError -151: open string."""
+    """Split at `separator` outside of strings, brackets and blocks. ScpiError -151: open string."""
     pieces, begin, at, depth, quote = [], 0, 0, 0, ""
     while at < len(text):
         char = text[at]

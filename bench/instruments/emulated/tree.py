@@ -24,7 +24,7 @@ _NODE = re.compile(r"(\[)?:?(\*?[A-Za-z]+)(#)?:?(\])?")
 
 @dataclass
 class Node(Generic[Target]):
-    """One mnemonic; `targets` holds what stands here, under '' (command) and '?' (query)."""
+    """One mnemonic; `targets` holds its functions, under '' (command) and '?' (query)."""
 
     pattern: str
     suffixed: bool = False
@@ -33,7 +33,7 @@ class Node(Generic[Target]):
     targets: dict[str, Target] = field(default_factory=dict)
 
     def suffix_of(self, word: str) -> int | None:
-        """The numeric suffix that `word` gives this node (1 if none), None if it is another word."""
+        """The numeric suffix of `word` for this node (1 if none), None if it is another word."""
         if matches(word, self.pattern):
             return 1
         name = word.rstrip("0123456789")

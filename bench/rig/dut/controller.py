@@ -47,7 +47,7 @@ class Controller:
     """Starts, stops, commands one controller and reads its log. Placeholders of its command lines come as `values`.
 
     favour: the controller shares this machine with an emulated world and is favoured over ordinary work (`priority`).
-    guard: ends it when the bench is gone.
+    guard: ends it when the bench has ended.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Controller:
 
     @property
     def restarts(self) -> bool:
-        """Whether `start` begins a new life of it; one that runs already and has no `start` command goes on."""
+        """Whether `start` starts it afresh; one that runs already and has no `start` command keeps running."""
         return self._runs or "start" in self.dut.commands
 
     def start(self) -> None:
@@ -91,7 +91,7 @@ class Controller:
                 self.stop()
                 raise self._error(
                     f"no line in its log {self._fill(self.dut.log)} within {self.dut.ready_s:g} s",
-                    f"is dut.log the file it writes? {self._last_words() or 'it said nothing'}",
+                    f"is dut.log the file it writes? {self._last_words() or 'it printed nothing'}",
                 )
             time.sleep(0.01)
 
@@ -122,7 +122,7 @@ class Controller:
         return Path(self._fill(self.dut.files[name]))
 
     def alive(self) -> bool:
-        """True while the controller runs; one that the bench does not run is taken to."""
+        """True while the controller runs; one that the bench does not run is assumed to."""
         return not self._runs or (self._process is not None and self._process.poll() is None)
 
     def require_alive(self) -> None:
@@ -155,7 +155,7 @@ class Controller:
         return reply
 
     def stop(self) -> None:
-        """SIGTERM, SIGKILL after 5 s, and the same to whatever it left behind; BenchError if it had to be killed.
+        """SIGTERM, SIGKILL after 5 s, and the same to processes it left behind; BenchError if it had to be killed.
 
         One that the bench does not run gets its `stop` command, if it has one and was started.
         """
@@ -168,10 +168,10 @@ class Controller:
         killed = not far.end(FAR_STOP_S) if far else _killed(process)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
-        if process.poll() is None:  # the supervisor goes on watching over it
+        if process.poll() is None:  # the supervisor keeps watching it
             raise self._error(
                 f"process {process.pid} has not ended {STOP_S:g} s after SIGKILL",
-                "it hangs in the kernel, in a driver most likely: look at its device, or restart this machine",
+                "it hangs in the kernel, in a driver most likely: check its device, or restart this machine",
             )
         if self._guard is not None:
             self._guard.forget(process.pid)

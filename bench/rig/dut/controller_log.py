@@ -21,7 +21,7 @@ from v2g_bench.rig.dut.host import Host, Launched, launch
 JOURNAL = "journal:"
 LAST_BYTES = 256
 OPEN_S, CLOSE_S = 10.0, 8.0
-LAG_S = 0.5  # journald tells who follows it of new lines each 250 ms, `tail` looks each 100 ms
+LAG_S = 0.5  # journald passes new lines to a follower each 250 ms, `tail` checks each 100 ms
 READY = b"v2g-bench follows"
 
 # What is in the file already is left out; from "follows" on nothing is missed, also if it is only created then.
@@ -50,13 +50,13 @@ class LogTail:
         self.mark()
 
     def open(self) -> None:
-        """A file is there, or will be."""
+        """A file that exists, or will."""
 
     def close(self) -> None:
         """Nothing is open between two readings."""
 
     def mark(self) -> None:
-        """Forget what stands in the file until now; BenchError if it cannot be looked at."""
+        """Skip the file's content until now; BenchError if it cannot be read."""
         self._start, self._before = 0, b""
         with self._readable(), self.path.open("rb") as file:
             self._start = file.seek(0, os.SEEK_END)
@@ -74,7 +74,7 @@ class LogTail:
 
     @staticmethod
     def _end_of(file: BinaryIO, place: int) -> bytes:
-        """The last of what stands before a place in the file: by it a rotated or truncated file is told."""
+        """The bytes before a place in the file: they show whether the file was rotated or truncated."""
         file.seek(max(0, place - LAST_BYTES))
         return file.read(min(place, LAST_BYTES))
 
@@ -127,7 +127,7 @@ class CopiedLog(LogTail):
         return super().since_mark()
 
     def close(self) -> None:
-        """End the copy, when what was said last has come."""
+        """End the copy, when the last lines have arrived."""
         following, self._following = self._following, None
         if following is not None:
             if following.process.poll() is None:
@@ -143,7 +143,7 @@ class CopiedLog(LogTail):
         said = self._words.read_text("utf-8", "replace").replace(READY.decode(), "").strip().splitlines()
         there = f" on {self._host.name}" if self._host.name else ""
         return BenchError(
-            "dut.log", f"the copy of {self._source}{there} {what}: {' / '.join(said[-3:]) or 'it said nothing'}"
+            "dut.log", f"the copy of {self._source}{there} {what}: {' / '.join(said[-3:]) or 'it printed nothing'}"
         )
 
 

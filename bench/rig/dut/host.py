@@ -18,9 +18,9 @@ from v2g_bench.errors import BenchError
 ALIVE_S, ALIVE_COUNT = 2, 3  # a connection that is silent for that long is lost
 CONNECT_S = 5
 SSH_FAILED = 255
-KILLED = 128 + 9  # what the shell says of a program that SIGKILL ended
+KILLED = 128 + 9  # a shell's status for a program that SIGKILL ended
 
-# Runs "$@" in a session of its own until it ends or standard input does; then SIGTERM, and SIGKILL after 5 s.
+# Runs "$@" in a new session until it ends or standard input does; then SIGTERM, and SIGKILL after 5 s.
 WATCHED = """
 exec 3<&0
 setsid "$@" </dev/null 3<&- &
@@ -52,7 +52,7 @@ class Host(Protocol):
 
 
 class ThisMachine:
-    """Here. A program is found on PATH, else beside the Python that runs the bench."""
+    """This machine. A program is found on PATH, else in the folder of the Python that runs the bench."""
 
     name = ""
 
@@ -87,12 +87,12 @@ class SshHost:
     def failed(self, said: str) -> BenchError:
         """The error that ssh's own exit status means."""
         mend = f"try: ssh -o BatchMode=yes {shlex.join([*self._options, self.name])} true"
-        words = " / ".join(said.strip().splitlines()[:3]) or "it said nothing"
+        words = " / ".join(said.strip().splitlines()[:3]) or "it printed nothing"
         return BenchError("dut.host", f"ssh to {self.name} failed: {words}", mend)
 
 
 def launch(host: Host, words: Sequence[str], out: IO[bytes], err: IO[bytes], key: str = "dut.command") -> "Launched":
-    """Start what runs until its `end`, in a process group of its own."""
+    """Start what runs until its `end`, in a new process group."""
     command = host.argv(["sh", "-c", WATCHED, "v2g-bench", *words], key)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=err, start_new_session=True)
     return Launched(process)
@@ -113,6 +113,6 @@ class Launched:
             return self.process.wait(within_s) != KILLED
         except subprocess.TimeoutExpired:
             self.process.kill()
-            with contextlib.suppress(subprocess.TimeoutExpired):  # hangs in the kernel: its `poll` says so
+            with contextlib.suppress(subprocess.TimeoutExpired):  # hangs in the kernel: its `poll` shows it
                 self.process.wait(within_s)
             return False

@@ -5,7 +5,7 @@ from v2g_bench.rig.file.load import LoadedRig
 
 
 def inverter_address(loaded: LoadedRig, emulated: tuple[str, int] | None = None, service: str = "") -> InverterAddress:
-    """After the rig file; emulated: host and port of an emulated one, which the file does not know, and service: the
+    """By the rig file; emulated: host and port of an emulated one, which are not in the file, and service: the
     serial line of its service port.
 
     BenchError if its register map is not there.

@@ -24,7 +24,7 @@ class LoadedRig:
     text: str
 
     def resolve(self, name: str, key: str) -> Path:
-        """The file that `key` of the rig names: beside the rig file, below its project, here, or shipped with the bench.
+        """The file that `key` of the rig names: in the rig file's folder, below its project, here, or shipped with the bench.
 
         BenchError if there is none.
         """

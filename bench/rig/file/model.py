@@ -1,4 +1,4 @@
-"""What a rig file may say: checked models, unknown keys forbidden.
+"""What a rig file may contain: checked models, unknown keys forbidden.
 
 A rig file is TOML; `load.py` reads it. Everything that a run judges by (limits, tolerances, thresholds that the manual
 leaves open, the decision rule) is stated here before the run and printed in the report; nothing of it changes after.
@@ -97,7 +97,7 @@ class BmsAccuracy(Checked):
 
 
 class InverterAccuracy(Checked):
-    """How far what the inverter says of itself may be off, by its data sheet.
+    """The accuracy of the inverter's own measurements, by its data sheet.
 
     power_pct: of its rating, on both sides (the default: IEEE 1547-2018, table 3); voltage_pct: of the reading.
     """
@@ -150,7 +150,7 @@ class Inverter(Checked):
                 'service = "modbus-rtu" and map, or neither'
             )
         if self.kind != "emulated" and self.service != "none":
-            raise ValueError("service is for an emulated inverter; of a real one, kind says how the bench reaches it")
+            raise ValueError("service is for an emulated inverter; of a real one, kind states how the bench reaches it")
         return self
 
 
@@ -194,7 +194,7 @@ class Meters(Checked):
 
 
 class Sync(Checked):
-    """Two wires that the bench raises at a time it knows: `trigger` starts the digitizer, `mark` shows in its samples.
+    """Two wires that the bench raises at a known time: `trigger` starts the digitizer, `mark` shows in its samples.
 
     gpio: pins of this machine by number, behind `device`, for instance "/dev/gpiochip0". serial: its handshake lines,
     "rts" and "dtr". Without a mark the digitizer's time base is not checked, nor its trigger calibrated, nor the rig
@@ -303,7 +303,7 @@ class Dut(Checked):
         "audit": ["v2g-ctrl", "audit", "--verify", "--socket", "{socket}"],
         "thermal": ["v2g-thermal-monitor", "--once", "--socket", "{socket}"],
     }
-    derating_told: str = r"derated='"  # a regular expression: how `thermal` says that the power is held down
+    derating_told: str = r"derated='"  # a regular expression: how `thermal` reports that the power is derated
     review_told: str = r'"review": true'  # and how `health` asks for a review
     supports: dict[str, bool | str] = {
         "bidirectional": True,
@@ -348,10 +348,10 @@ class Source(Checked):
 
 
 class Safety(Checked):
-    """Never exceeded, whatever a test asks: checked before a power is set and a fault injected, and watched by the supervisor.
+    """Never exceeded by any test: checked before a power is set and a fault injected, and watched by the supervisor.
 
     They are about the battery itself (see `physical`), not about what a stimulus shows the controller. A limit that is left
-    out is not stated. bus_silent_s: for how long the BMS, and each quantity that a limit needs, may not be heard (of a slow
+    out is not stated. bus_silent_s: for how long the BMS, and each quantity that a limit needs, may be missing (of a slow
     message: five of its cycles); heartbeat_s: for how long the bench may be silent.
     safe_within_s: the current is zero at the latest this long after the supervisor had a reason.
     """
@@ -369,7 +369,7 @@ class Safety(Checked):
 
 
 class Judging(Checked):
-    """How a measurement becomes a verdict. Stated before the run, printed beside every verdict."""
+    """How a measurement becomes a verdict. Stated before the run, printed with every verdict."""
 
     rule: Literal["guarded", "non-binary", "simple"] = "non-binary"
     isolation_fraction: Annotated[float, Within(0, 0.5, over=True, under=True)] = 0.05
@@ -440,7 +440,7 @@ class Rig(Checked):
 
     @model_validator(mode="after")
     def _simulated_throughout(self) -> "Rig":
-        """A simulation is one from end to end, and says so."""
+        """A simulation is one from end to end, and states it."""
         told = {
             'evidence = "simulated"': self.evidence == "simulated",
             '[bus.main] interface = "sim"': any(bus.interface == "sim" for bus in self.bus.values()),
@@ -457,7 +457,7 @@ class Rig(Checked):
 
     @property
     def has_gateway(self) -> bool:
-        """The BMS is on a bus of its own and the bench forwards its frames; faults are injected on the way."""
+        """The BMS is on a separate bus and the bench forwards its frames; faults are injected on the way."""
         return "main" not in self.bus
 
     @property

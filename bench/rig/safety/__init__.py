@@ -1,4 +1,4 @@
-"""What keeps a rig safe whatever becomes of the bench: supervisor, envelope, safe state, lock.
+"""What keeps a rig safe when the bench fails: supervisor, envelope, safe state, lock.
 
 Public names:
 

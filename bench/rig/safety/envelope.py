@@ -1,15 +1,15 @@
 """The rig's safety envelope, and the watch over it: what decides that the rig must go to its safe state.
 
 Cores without I/O or clock. `Envelope` judges values by the limits of the rig file's [safety]; `Watch` is given what the
-supervisor hears and the time, and says once why the rig may not go on:
+supervisor receives and the time, and reports once why the rig must stop:
 
     waiting --arm--> watching --`due` gives a reason--> tripped (for good)
 
-What it is given is the physical side of the rig (see `physical`). Every quantity that a limit needs has an age of its own:
+Its input is the physical side of the rig (see `physical`). Every quantity that a limit needs has its own age:
 
     expected --a credible value--> young --its timeout--> a reason        expected --START_GRACE_S without one--> a reason
 
-Absent, not a number, not available and impossible are the same: not heard.
+Absent, not a number, not available and impossible are the same: not received.
 
 >>> Envelope({"max_cell_temperature_c": 60.0}).breach({"cell_temperature_max": 61.5})
 'cell temperature 61.5 °C is beyond the rig\\'s 60 °C ([safety] max_cell_temperature_c)'
@@ -25,15 +25,15 @@ from v2g_bench.inputs.ranges import ANY, shown
 
 # Current that is none: above a pack's own consumption and a sensor's noise, far below anything that a test asks for.
 REST_A = 1.0
-# A test asks for AC power and the BMS tells DC power: what lies between is the converter's loss, and ripple.
+# A test requests AC power and the BMS reports DC power: the difference is the converter's loss, and ripple.
 POWER_MARGIN = 1.1
 IN_A_ROW = 2  # frames that must agree: no single frame ends a run on a bus without checksums
-OWN_STALL_S = 0.5  # a watch that was itself kept from looking for longer holds that time against nobody
-# From `arm` until every quantity must have come. A BMS that has just started says "not available" first, and until then
+OWN_STALL_S = 0.5  # after a longer pause of the watch itself, that time is not counted as a silence
+# From `arm` until every quantity must have come. A BMS that has just started sends "not available" first, and until then
 # no controller runs that could ask for power.
 START_GRACE_S = 5.0
 
-FRAMES = "frames"  # among the quantities: a sound frame of the BMS, whatever it says
+FRAMES = "frames"  # among the quantities: a good frame of the BMS with any content
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ LIMITS = (
     Limit("max_current_a", "pack_current", "pack current", "A", side="size"),
     Limit("max_power_w", "power", "power", "W", side="size", margin=POWER_MARGIN),
 )
-_PARTS = {"power": ("pack_current", "pack_voltage")}  # what a quantity is made of that nobody sends
+_PARTS = {"power": ("pack_current", "pack_voltage")}  # the sources of a quantity that is not sent itself
 NAMES = {limit.role: limit.name for limit in LIMITS} | {FRAMES: "sound frame of the BMS"}
 
-# What no pack shows, in the role's unit: such a value says that its sender is broken, not how the pack is. Wide: a cell
+# Impossible for any pack, in the role's unit: such a value shows a faulty sender, not the pack's state. Wide: a cell
 # that burns (about 1000 °C) and one that is driven into reversal are inside.
 _POSSIBLE = {
     "cell_temperature_max": (-100.0, 2000.0),
@@ -82,7 +82,7 @@ _PAIRS = (("cell_temperature_min", "cell_temperature_max"), ("cell_voltage_min",
 
 
 def needed(safety: Mapping[str, float | None]) -> dict[str, list[str]]:
-    """The role of each quantity that must be heard -> the keys of [safety] that cannot be watched without it."""
+    """The role of each quantity that must be received -> the keys of [safety] that cannot be watched without it."""
     found: dict[str, list[str]] = {}
     for limit in LIMITS:
         if safety.get(limit.key) is not None:
@@ -135,16 +135,16 @@ class Envelope:
 
 
 class Watch:
-    """Collects what the supervisor hears; `due` is asked regularly. Times are bench-clock seconds.
+    """Collects what the supervisor receives; `due` is called regularly. Times are bench-clock seconds.
 
     safety: the rig's [safety] as a mapping; BenchError for a limit that is no finite number.
-    The heartbeat is watched from the first beat on, everything else from `arm`. Until `expect` says otherwise, each
+    The heartbeat is watched from the first one on, everything else from `arm`. Until `expect` changes it, each
     quantity that a limit needs may be [safety] bus_silent_s old.
     """
 
     def __init__(self, safety: Mapping[str, float | None], now_s: float) -> None:
         for key, limit in safety.items():
-            if limit is not None and limit not in ANY:  # nothing is beyond nan: once more where it begins to count
+            if limit is not None and limit not in ANY:  # no value is beyond nan: checked again where it begins to count
                 raise BenchError(f"[safety] {key}", f"{shown(limit)} is not a number {ANY}")
         self.envelope = Envelope(safety)
         self._heartbeat_s = safety["heartbeat_s"] or math.inf
@@ -161,11 +161,11 @@ class Watch:
         self._breach = ""
 
     def expect(self, timeouts_s: Mapping[str, float]) -> None:
-        """The quantities that are to be heard (roles, and `FRAMES`), each with how old its last value may be (s)."""
+        """The quantities that must be received (roles, and `FRAMES`), each with how old its last value may be (s)."""
         self._ages = Ages(timeouts_s)
 
     def arm(self, now_s: float) -> None:
-        """The BMS is heard: from now on its silence and its values count."""
+        """The BMS is received: from now on its silence and its values count."""
         self._look(now_s)
         self._armed = True
         self._ages.begin(now_s)
@@ -186,12 +186,12 @@ class Watch:
         self._deadline_s = math.inf if at_s is None else at_s
 
     def hear_frame(self, now_s: float) -> None:
-        """A sound frame of the BMS has come, whatever it says."""
+        """A good frame of the BMS was received, with any content."""
         self._look(now_s)
         self._ages.hear([FRAMES], now_s)
 
     def hear(self, values: Mapping[str, Any], now_s: float) -> None:
-        """Role values of the physical side; what is not credible among them was not heard."""
+        """Role values of the physical side; those that are not credible count as not received."""
         self._look(now_s)
         seen = credible(values)
         self._ages.hear(seen, now_s)
@@ -224,7 +224,7 @@ class Watch:
         return ""
 
     def _look(self, now_s: float) -> None:
-        """The watch is awake. What others missed while it was not is held against nobody."""
+        """The watch runs. What was missed while it did not run is not counted as a silence."""
         own_stall_s, self._looked_s = now_s - self._looked_s, now_s
         if own_stall_s > OWN_STALL_S:
             self._ages.forgive(own_stall_s)
@@ -232,7 +232,7 @@ class Watch:
 
 
 class Ages:
-    """How long ago each quantity was heard. timeouts_s: how old each may become."""
+    """How long ago each quantity was received. timeouts_s: how old each may become."""
 
     def __init__(self, timeouts_s: Mapping[str, float]) -> None:
         self._timeouts_s = dict(timeouts_s)
@@ -248,7 +248,7 @@ class Ages:
         self._heard_s |= dict.fromkeys(roles, now_s)
 
     def forgive(self, for_s: float) -> None:
-        """As if this time had not gone by."""
+        """As if this time had not passed."""
         self._begun_s += for_s
         self._heard_s = {role: heard_s + for_s for role, heard_s in self._heard_s.items()}
 

@@ -2,20 +2,20 @@
 
 What is locked is not the rig's name but its real resources: SocketCAN interfaces, VISA resources, inverters, the log of a
 controller that is always there. A rig that is emulated throughout shares nothing and is never locked, and two rig files that
-name one instrument exclude each other. All are taken or none.
+name one instrument exclude each other. All are acquired or none.
 
     free --take--> held --release--> free          by the run and by its supervisor, which outlives it
-    held --both processes have ended--> stale --take--> held by another, who is told whom it was taken from
-    held --its record is gone, exchanged or changed--> lost: the supervisor makes the rig safe, and the run fails
+    held --both processes have ended--> stale --take--> held by another, with a note from whom it was taken over
+    held --its record is missing, exchanged or changed--> lost: the supervisor makes the rig safe, and the run fails
 
     $V2G_LOCKS, /run/lock/v2g-bench or /tmp/v2g-bench    `lockfolder`: 1777, so that users exclude each other
       guard                        flock while a lock is taken, at most GUARD_S
-      <hash of the resource>.json  `lockrecord`: proven by a lock of the kernel, not by what it says
+      <hash of the resource>.json  `lockrecord`: proven by a lock of the kernel, not by its content
 
 What holds against every other user of the machine, who may run what he likes but is not root, in a folder of root:
 
 - Two runs never use one resource. A record cannot be removed, changed, forged as ended, or made to look free; each run writes
-  its own before it looks for others, so that also without the guard at most one of two that begin together goes on.
+  its own before it checks for others, so that also without the guard at most one of two that begin together continues.
 - No file or folder outside is opened, read, or given another mode: no link is followed, and only what is an ordinary file is
   opened. Inside, the bench changes the mode of its own files alone, and adds the sticky bit to a folder of the former version.
 - Nothing in the folder makes a run hang, crash, or read without end.
@@ -62,7 +62,7 @@ def shared(rig: Rig) -> list[str]:
     """What of this rig another run could use as well, in order; empty for a rig that is emulated throughout."""
     found = []
     for bus in rig.bus.values():
-        # Without the interface the bus is the bench's own, which nobody shares.
+        # Without the interface the bus is the bench's own, which is not shared.
         if bus.interface == "socketcan" and Path("/sys/class/net", bus.channel).exists():
             found.append(f"SocketCAN {bus.channel} (boot {_boot_id()[:8]})")
     found += [f"VISA {meter.resource.upper()}" for meter in rig.meters.named().values() if not meter.emulated]
@@ -125,7 +125,7 @@ class Holding:
             raise BenchError("lock", next(filter(None, troubles)), "who has removed or changed it?")
 
     def _release(self, held: _Held) -> str:
-        """What went wrong; the lock itself is gone in any case."""
+        """What went wrong; the lock itself is released in any case."""
         try:
             with LockFolder.seen(held.path.parent) as locks:
                 if self._byte == KEEPER or not lockrecord.held_elsewhere(held.handle):
@@ -138,9 +138,9 @@ class Holding:
 
 
 def take(resources: Sequence[str], rig: str, keeper: int, place: Path | None = None) -> tuple[Holding, list[str]]:
-    """Lock all resources, or BenchError that says who holds one and since when.
+    """Lock all resources, or BenchError that states who holds one and since when.
 
-    The notes tell of stale locks that were taken over, and of a folder that is not safe from its owner.
+    The notes name stale locks that were taken over, and a folder that is not safe from its owner.
     keeper: the process that `keep`s them after this one has ended.
     """
     holding = Holding(secrets.token_hex(8), BENCH)
@@ -154,7 +154,7 @@ def take(resources: Sequence[str], rig: str, keeper: int, place: Path | None = N
                 names = [f"{_key(resource)}.json", f"{_key(resource)}.{holding.token}.json"]
                 name, handle, raw = lockrecord.publish(locks, names, _entry(resource, rig, keeper, holding.token))
                 holding.add(place / name, handle, raw)
-            for resource in resources:  # whoever looks after writing sees the other: two never both go on
+            for resource in resources:  # a run that checks after writing sees the other: two never both continue
                 _left(locks, resource, but=[path.name for path in holding.paths])
         except BaseException:
             holding.release()
@@ -179,7 +179,7 @@ def keep(paths: Sequence[Path], token: str) -> Holding:
 
 
 def require_free(resources: Sequence[str], place: Path | None = None) -> None:
-    """BenchError if somebody holds one of them now, or if the folder of the locks is not safe to use."""
+    """BenchError if another run holds one of them now, or if the folder of the locks is not safe to use."""
     if not resources:
         return
     place = (place or folder()).absolute()
@@ -213,7 +213,7 @@ def _take_over(locks: LockFolder, resource: str) -> list[str]:
 
 
 def _difference(held: _Held) -> str:
-    """How what stands under the record's name differs from what was written there; "" if it does not."""
+    """How the file under the record's name differs from what was written there; "" if it does not."""
     try:
         with LockFolder.seen(held.path.parent) as locks:
             found = locks.look(held.path.name)
@@ -225,7 +225,7 @@ def _difference(held: _Held) -> str:
 
 
 def _entry(resource: str, rig: str, keeper: int, token: str) -> dict[str, Any]:
-    """A record. `boot`, the times of the processes and `until` are for a run of the former version, which goes by them."""
+    """A record. `boot`, the times of the processes and `until` are for a run of the former version, which depends on them."""
     return {
         "version": VERSION,
         "resource": _line(resource),

@@ -1,4 +1,4 @@
-"""The folder of the locks: shared by users who need not trust each other, so nothing in it is followed or believed.
+"""The folder of the locks: shared by users who need not trust each other, so nothing in it is followed or trusted.
 
 It is reached from / step by step without following a link; it belongs to root or to who made it, and where others may write
 into it only the owner of a file may remove that file (the sticky bit, 1777). The former version made it 0777: its owner or
@@ -31,7 +31,7 @@ _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a symbolic link", stat.S_IFIF
 
 
 class LockFolder:
-    """An open, checked folder of locks; a context manager. doubts: what its users have to know of it."""
+    """An open, checked folder of locks; a context manager. doubts: what its users must know of it."""
 
     def __init__(self, path: Path, handle: int, doubts: list[str]) -> None:
         self.path, self.handle, self.doubts = path, handle, doubts
@@ -58,21 +58,21 @@ class LockFolder:
 
     @classmethod
     def seen(cls, path: Path) -> Self:
-        """The folder that has this path now, whatever its mode; FileNotFoundError where there is none."""
+        """The folder that has this path now, of any mode; FileNotFoundError where there is none."""
         return cls(path, _walk(path, create=False)[0], [])
 
     def names(self, begin: str) -> list[str]:
-        """What is in it and begins with this, in order; BenchError if somebody has flooded it."""
+        """The entries that begin with this, in order; BenchError if there are too many."""
         with os.scandir(self.handle) as entries:
             names = [entry.name for entry in itertools.islice(entries, MOST_ENTRIES + 1)]
         if len(names) > MOST_ENTRIES:
             owner = user(self.look(names[-1]).st_uid)
-            what = f"somebody has flooded it: more than {MOST_ENTRIES} entries, {names[-1]!r} is of {owner}"
+            what = f"it is flooded: more than {MOST_ENTRIES} entries, {names[-1]!r} is of {owner}"
             raise BenchError(str(self.path), what, f"remove them, or set {PLACE} to another folder")
         return sorted(name for name in names if name.startswith(begin))
 
     def look(self, name: str) -> os.stat_result:
-        """What stands under a name itself, never what it points to."""
+        """The status of a name itself, never of what it points to."""
         return os.stat(name, dir_fd=self.handle, follow_symlinks=False)
 
     def open_plain(self, name: str, flags: int = os.O_RDONLY) -> int:
@@ -92,7 +92,7 @@ class LockFolder:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """No other run takes a lock meanwhile; BenchError that says who has kept the guard for GUARD_S.
+        """No other run acquires a lock meanwhile; BenchError that names who has held the guard for GUARD_S.
 
         It spares two runs that begin together that both give way. That never both go on does not depend on it (`lock`).
         """
@@ -115,7 +115,7 @@ class LockFolder:
             except FileNotFoundError:
                 with contextlib.suppress(FileExistsError):
                     handle = self.make(GUARD, 0o644)
-                    os.fchmod(handle, 0o644)  # whatever the umask says: who can read it can lock it
+                    os.fchmod(handle, 0o644)  # with any umask: who can read it can lock it
                     return handle
             except OSError as error:
                 owner = user(self.look(GUARD).st_uid)
@@ -182,7 +182,7 @@ def _into(parent: int, name: str, path: Path, *, create: bool, last: bool) -> in
 
 
 def _make_safe(path: Path, handle: int, *, root_above: bool) -> None:
-    """Take a folder of the former version over, or BenchError. Rights are only ever taken away."""
+    """Take over a folder of the former version, or BenchError. Rights are only ever removed."""
     found, me = os.fstat(handle), os.geteuid()
     mode = stat.S_IMODE(found.st_mode)
     unsafe = bool(mode & 0o022) and not mode & stat.S_ISVTX

@@ -1,14 +1,14 @@
-"""One lock: a record in the folder of the locks, and how it is told from what anybody else may have put in its place.
+"""One lock: a record in the folder of the locks, and how it is distinguished from what others may have put in its place.
 
 A record is a JSON file that its taker has made (mode 0644, so only the taker can write it). Its proof of life is the kernel's:
 a write lock (fcntl(2), open file description lock) on byte BENCH by the run, on byte KEEPER by its supervisor. Only who may
-write a file can have one, it cannot be forged, outlive its process, or be taken away, and a process in another container that
-shares the folder is seen as well. No time and no process id is believed.
+write a file can have one, it cannot be forged, outlive its process, or be removed, and a process in another container that
+shares the folder is seen as well. No time and no process id is trusted.
 
     locked --both processes have ended--> stale
     not locked, and no such record --EXPIRY_S after the kernel's time of its last change--> stale
 
-The second line is for records of the former version, which were refreshed every 10 s, and for whatever else has the name of a
+The second line is for records of the former version, which were refreshed every 10 s, and for anything else with the name of a
 lock (a forged or broken record, a link, a FIFO, a folder): never free at once, never for ever, never opened unless a file.
 """
 
@@ -51,7 +51,7 @@ class Process(Checked):
 
 
 class Record(Checked):
-    """What a record says of itself. Those of the former version have no version."""
+    """The content of a record. Those of the former version have no version."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
     version: Annotated[int, Within(1, VERSION)] = 1
@@ -64,7 +64,7 @@ class Record(Checked):
 
 @dataclass(frozen=True)
 class Found:
-    """What stands under the name of a lock. owner: by the kernel; age_s: since its last change, by the kernel's time."""
+    """The file under the name of a lock. owner: by the kernel; age_s: since its last change, by the kernel's time."""
 
     path: str
     owner: str
@@ -90,19 +90,19 @@ class Found:
         return f"held by {self.owner} (process {said.process.pid}, rig {said.rig}) since {said.since}"
 
     def refusal(self, resource: str) -> BenchError:
-        """What who wants this resource as well is told."""
+        """The text for another run that needs this resource."""
         mend = f"one rig, one user: wait for its end, it is free as soon as its processes have ended ({self.path})"
         if not self.locked:
             left_s = EXPIRY_S - self.age_s
             mend = (
                 f"no run of this version; if none of a former version either, {or_root(self.owner)}: rm -r {self.path}; "
-                f"it counts for {left_s:.0f} s more unless somebody goes on changing it"
+                f"it counts for {left_s:.0f} s more unless it is changed again"
             )
         return BenchError(resource, f"is in use, {self.by}", mend)
 
 
 def look(folder: LockFolder, name: str, now_s: float) -> Found | None:
-    """What stands under this name; None for nothing. now_s: the wall clock, as the kernel stamps files."""
+    """The file under this name; None for nothing. now_s: the wall clock, as the kernel stamps files."""
     try:
         found = folder.look(name)
     except FileNotFoundError:
@@ -111,7 +111,7 @@ def look(folder: LockFolder, name: str, now_s: float) -> Found | None:
     if stat.S_ISREG(found.st_mode):
         try:
             handle = folder.open_plain(name)
-        except OSError:  # gone or exchanged meanwhile, or not ours to read: by its age alone
+        except OSError:  # removed or exchanged meanwhile, or not readable for us: by its age alone
             handle = -1
         if handle >= 0:
             try:
@@ -141,7 +141,7 @@ def publish(folder: LockFolder, names: list[str], entry: dict[str, Any]) -> tupl
     """A new record under the first of these names that is free, locked before anybody else can open it."""
     for name in names:
         try:
-            handle = folder.make(name, 0o600)  # nobody else can open it yet
+            handle = folder.make(name, 0o600)  # no other user can open it yet
         except FileExistsError:
             continue
         raw = json.dumps(entry, indent=1).encode()
@@ -156,7 +156,7 @@ def publish(folder: LockFolder, names: list[str], entry: dict[str, Any]) -> tupl
             os.close(handle)
             raise
         return name, handle, raw
-    raise BenchError(str(folder.path / names[-1]), "is taken: a name that nobody could know", "is the folder full?")
+    raise BenchError(str(folder.path / names[-1]), "exists: a name that could not be guessed", "is the folder full?")
 
 
 def remove(folder: LockFolder, name: str, handle: int) -> None:
@@ -169,7 +169,7 @@ def remove(folder: LockFolder, name: str, handle: int) -> None:
 
 
 def clear(folder: LockFolder, name: str) -> bool:
-    """Remove what a run has left, and whether that was allowed: if not it stays, and harms nobody. Never what is held."""
+    """Remove what a run has left, and whether that was allowed: if not it stays, which is harmless. Never what is held."""
     try:
         handle = folder.open_plain(name, os.O_RDWR)
     except OSError:
@@ -197,7 +197,7 @@ def hold(handle: int, byte: int, length: int = 1) -> bool:
 
 def held_elsewhere(handle: int) -> bool:
     """Whether a run or its supervisor has locked this file, through another descriptor."""
-    # Asked as if to read: so the lock of somebody who may only read the file, and is no run, does not count.
+    # Asked as if to read: so the lock of a user who may only read the file, and is no run, does not count.
     asked = struct.pack(_STRUCT, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
     answer = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, asked)
     return bool(struct.unpack(_STRUCT, answer)[0] != fcntl.F_UNLCK)

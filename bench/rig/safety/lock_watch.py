@@ -1,4 +1,4 @@
-"""Whether a rig's locks are still held: looked at beside the supervisor's loop, which waits for no file system."""
+"""Whether a rig's locks are still held: checked outside the supervisor's loop, which waits for no file system."""
 
 import contextlib
 import threading
@@ -8,11 +8,11 @@ from v2g_bench.errors import BenchError
 from v2g_bench.rig.safety.lock import Holding
 
 REFRESH_S = 1.0
-HUNG_S = 30.0  # a file system that has not answered for so long: whether the locks are held cannot be known
+HUNG_S = 30.0  # a file system that has not answered for this long: whether the locks are held cannot be known
 
 
 class LockWatch(threading.Thread):
-    """Looks every REFRESH_S until a lock is lost; `problem` says so. Started by its user, ended by `release`."""
+    """Checks every REFRESH_S until a lock is lost, which `problem` states. Started by its user, ended by `release`."""
 
     def __init__(self, holding: Holding) -> None:
         super().__init__(name="lock watch", daemon=True)
@@ -36,5 +36,5 @@ class LockWatch(threading.Thread):
         self._over.set()
         self.join(REFRESH_S)
         if not self.is_alive():
-            with contextlib.suppress(BenchError):  # that it was lost has been said
+            with contextlib.suppress(BenchError):  # whether the loss has been reported
                 self._holding.release()

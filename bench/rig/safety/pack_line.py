@@ -1,10 +1,10 @@
-"""The supervisor's own node on the BMS's bus: hears what the BMS says, and asks the contactors to open.
+"""The supervisor's own node on the BMS's bus: receives the BMS's values, and asks the contactors to open.
 
-What it takes for a value is strict: a sound frame that is not the one before again (where a counter can tell), a count
-that can be a measured value (`SignalCodec.credible`). Everything else is left out, as if nobody had said it.
+It accepts as a value only: a good frame that does not repeat the one before (where a counter shows it), a count
+that can be a measured value (`SignalCodec.credible`). Everything else counts as not sent.
 
 The request goes out in the controller's own command frame, by the role `contactor_request`, every cycle until the BMS
-says that they are open; its counter goes on from the last one that was heard, so that an end-to-end check takes it.
+reports that they are open; its counter continues from the last one received, so that an end-to-end check accepts it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,9 +48,9 @@ class PackLine:
         return int(self._bus.fileno())
 
     def heard(self) -> list[dict[str, float]]:
-        """The roles of HEARD in every sound frame of the BMS that has come, in order; can.CanError where the bus is lost.
+        """The roles of HEARD in every good frame received from the BMS, in order; can.CanError where the bus is lost.
 
-        An entry is empty where the frame says none of them, or says that it has no value.
+        An entry is empty where the frame has none of them, or marks them as "no value".
         """
         found = []
         for _ in range(AT_ONCE):
@@ -74,14 +74,14 @@ class PackLine:
         return found
 
     def _is_new(self, spec: MessageSpec, data: bytes) -> bool:
-        """False for the frame before again: a BMS whose controller hangs, and whose CAN peripheral goes on."""
+        """False for a repeated frame: a BMS whose controller hangs, and whose CAN peripheral keeps sending."""
         if spec.e2e is None:
             return True
         last, self._last[spec.name] = self._last.get(spec.name), data[COUNTER_BYTE]
         return last != data[COUNTER_BYTE]
 
     def ask_open(self, now_s: float) -> None:
-        """Ask the contactors to open, if a cycle has gone by since the last time; can.CanError where nobody takes it."""
+        """Ask the contactors to open, if a cycle has passed since the last time; can.CanError where no node acknowledges it."""
         command = self._command
         if command is None or now_s - self._sent_s < (command.cycle_s or CYCLE_S):
             return

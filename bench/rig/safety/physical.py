@@ -19,14 +19,14 @@ from v2g_bench.rig.safety.envelope import FRAMES, NAMES, needed
 from v2g_bench.rig.safety.pack_line import HEARD
 from v2g_bench.rig.safety.truth_line import EVERY_S
 
-PERIODS = 5  # a cyclic value is missed at the earliest after so many of its own
+PERIODS = 5  # a cyclic value is missed at the earliest after this many of its cycles
 # A real inverter's current does not flow through an emulated pack, whose contactors part nothing.
 _OF_THE_CIRCUIT = ("pack_current", "contactor_state")
 
 
 @dataclass(frozen=True)
 class Physical:
-    """source: who says what is true. roles: which of its values count. timeouts_s: see `Watch.expect`.
+    """source: where the true values come from. roles: which of its values count. timeouts_s: see `Watch.expect`.
 
     blind: for each limit of [safety] that cannot be watched on this rig, which and why.
     """
@@ -38,7 +38,7 @@ class Physical:
 
 
 def stimulates(rig: Rig) -> bool:
-    """Whether what the controller hears of the battery is made by the bench: then no fault heats or loads a real cell."""
+    """Whether what the controller receives of the battery is made by the bench: then no fault heats or loads a real cell."""
     return rig.bms.kind == "emulated" or rig.has_gateway
 
 

@@ -1,13 +1,13 @@
 """The way to the safe state: inverter to zero and stopped, sources off, controller ended, contactors open.
 
-What talks to an inverter or a source may hang, so each does so in a thread of its own and is tried again until it
-succeeds or the time is over; meanwhile the physical side is heard (the BMS on its own bus, or the emulated world itself:
-see `physical`), and it alone (or, where it is silent, the inverter) says that the current is zero. The contactors are
+What talks to an inverter or a supply may hang, so each does so in a separate thread and is retried until it
+succeeds or the time is over; meanwhile the physical side is received (the BMS on its own bus, or the emulated world itself:
+see `physical`), and it alone (or, where it is silent, the inverter) shows that the current is zero. The contactors are
 asked to open as soon as the inverter and the sources have stopped, or after STOP_FIRST_S without that: they open without
 current if they can, and under current if they must.
 
     begin --all stopped, or STOP_FIRST_S--> contactors asked to open, every cycle
-    --current zero, contactors open, nothing left to wait for--> safe        --GIVE_UP_S--> not safe, and that is said
+    --current zero, contactors open, nothing left to wait for--> safe        --GIVE_UP_S--> not safe, and reported
 """
 
 import os
@@ -38,7 +38,7 @@ POWER_ONLY_S = 1.0  # then the controllers are ended and the contactors opened
 POLL_S = 0.005
 ANSWER_S = 0.5
 LOOK_S = 0.05
-REST_W = 50.0  # where only the inverter can tell: no more than its own supply
+REST_W = 50.0  # where only the inverter reports it: no more than its own supply
 OPEN = 0  # role contactor_state
 
 Say = Callable[..., None]
@@ -57,12 +57,12 @@ class SourceOff:
 
 @dataclass
 class Reach:
-    """What the safe state has to reach: whatever of the rig is known by now."""
+    """What the safe state must reach: the parts of the rig that are known by now."""
 
     inverter: InverterAddress | None = None
     sources: list[SourceOff] = field(default_factory=list)
     line: PackLine | None = None
-    truth: TruthLine | None = None  # the emulated world's own word: where there is one, the BMS's is not asked
+    truth: TruthLine | None = None  # the emulated world's truth: where there is one, the BMS is not asked
     groups: set[int] = field(default_factory=set)  # process groups of controllers
     world: int | None = None  # pidfd of the emulated world: without it no current flows
 
@@ -77,7 +77,7 @@ class Outcome:
 
 
 class _Act(threading.Thread):
-    """Something that may hang, tried until it succeeds or is told to leave off."""
+    """Something that may hang, tried until it succeeds or is cancelled."""
 
     def __init__(self, name: str, act: Callable[[], str]) -> None:
         super().__init__(name=name, daemon=True)
@@ -91,7 +91,7 @@ class _Act(threading.Thread):
                 self.said = self._act()
                 self.done = True
                 return
-            except Exception as error:  # noqa: BLE001  (whatever it was, the next try may succeed)
+            except Exception as error:  # noqa: BLE001  (after any error the next try may succeed)
                 self.said = " ".join(str(error).split()) or type(error).__name__
             self.leave_off.wait(AGAIN_S)
 
@@ -157,7 +157,7 @@ class SafeState:
         line = self._reach.line
         if line is None or self._bus_problem:
             return
-        with suppress(can.CanError, OSError, ValueError):  # nobody may be there to take it: asked again in a cycle
+        with suppress(can.CanError, OSError, ValueError):  # there may be no node to receive it: asked again in a cycle
             line.ask_open(self._clock.now_s())
 
     def _end_controllers(self) -> None:
@@ -174,7 +174,7 @@ class SafeState:
         return self._reach.world is not None and ended(self._reach.world)
 
     def _open(self) -> bool:
-        """Whether the contactors are open, or nobody could open them or tell."""
+        """Whether the contactors are open, or cannot be opened or observed."""
         line = self._reach.line
         return self._contactors == OPEN or line is None or not line.can_ask or self._contactors is None
 
@@ -187,7 +187,7 @@ class SafeState:
         return self._at_rest() and (not self._full or self._open())
 
     def _at_rest(self) -> bool:
-        """By the physical side; where it cannot be heard, by the inverter that has said that it stopped."""
+        """By the physical side; where it is not received, by the inverter that has reported its stop."""
         if self._current_a is not None:
             return self._rest_s is not None
         silent = self._reach.line is None or bool(self._bus_problem) or self._since_s() > 2 * STOP_FIRST_S
@@ -238,7 +238,7 @@ def switch_off(source: SourceOff) -> str:
     with ScpiSession(source.resource, timeout_s=ANSWER_S, where=f"sources.{source.name}") as session:
         for command in source.off:
             session.write(command)
-        for _ in range(2):  # an unasked line can look like one answer: the second finds what it pushed aside
+        for _ in range(2):  # an unrequested line can pass for one answer: the second query finds the displaced one
             answer = session.query(source.query)
             if answer != source.is_off:
                 raise session.error(f"answers {answer!r} to {source.query!r} after {'; '.join(source.off)}")

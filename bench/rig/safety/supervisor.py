@@ -1,16 +1,16 @@
-"""The supervisor: a process beside the bench that owns the safe state, `python -m v2g_bench.rig.safety.supervisor`.
+"""The supervisor: a separate process that owns the safe state, `python -m v2g_bench.rig.safety.supervisor`.
 
-It ends a rig safe whatever becomes of the bench: it acts at the end of its standard input (the bench has ended, or was
+It makes a rig safe when the bench fails: it acts at the end of its standard input (the bench has ended, or was
 killed), when the bench's heartbeat stays away, when the running test outlives its time, when the bus is lost or the BMS
 falls silent, when a quantity of the physical side (`physical`) is beyond the rig's envelope, or any that a limit needs has
-not been heard for its time (`envelope`), and when the rig's lock is lost (`lockwatch`). What it does stands in `safestate`.
+not been received in time (`envelope`), and when the rig's lock is lost (`lock_watch`). What it does then: `safe_state`.
 
-    bench --one JSON line per word--> supervisor     {"do": "watch", "group": 4711}
+    bench --one JSON line per command--> supervisor     {"do": "watch", "group": 4711}
     supervisor --JSON lines--> bench                 {"safe": true, ...}, {"tripped": "..."}, {"alive": true}
 
 It is in a session of its own, and holds the life line of the emulated world, whose other end is the world's standard
 input: so the world outlives the bench for as long as it takes to bring its current to zero, and then ends. At last it
-removes the run's temporary folders and gives the rig back (`lock`). `guard` is the bench's end.
+removes the run's temporary folders and releases the rig (`lock`). `supervisor_client` is the bench's end.
 """
 
 import contextlib
@@ -40,14 +40,14 @@ from v2g_bench.rig.safety.pack_line import PackLine
 from v2g_bench.rig.safety.safe_state import GIVE_UP_S, POWER_ONLY_S, Outcome, Reach, SafeState, SourceOff, ended
 from v2g_bench.rig.safety.truth_line import TruthLine
 
-TICK_S = 0.01  # the bus is looked at so often, and not at every frame: the machine is a controller's as well
+TICK_S = 0.01  # the bus is read at this period, and not at every frame: the machine also runs a controller
 ALIVE_S = 1.0
 WORLD_END_S = 5.0
 FOLDER_GONE_S = 5.0
 
 
 class Supervisor:
-    """The process's one object: what it was told, and what it does about it. lifeline: file descriptor, -1 for none."""
+    """The process's one object: its commands and its actions. lifeline: file descriptor, -1 for none."""
 
     def __init__(self, lifeline: int) -> None:
         self._clock = RealClock()
@@ -87,7 +87,7 @@ class Supervisor:
         self._live = self._ended_well = False  # live: current may have flowed
 
     def serve(self) -> int:
-        """Until the bench is gone; the exit status: 0, or 1 where the rig could not be shown to be safe."""
+        """Run until the bench has ended; the exit status: 0, or 1 where the rig could not be shown to be safe."""
         waiting = select.poll()
         waiting.register(0, select.POLLIN | select.POLLHUP)
         while not waiting.poll(TICK_S * 1000) or self._read():
@@ -95,10 +95,10 @@ class Supervisor:
             self._tick()
         return self._after_the_bench()
 
-    # What the bench says
+    # Commands of the bench
 
     def _read(self) -> bool:
-        """Take what stands on standard input; False at its end."""
+        """Read standard input; False at its end."""
         part = os.read(0, 1 << 16)
         *lines, self._pending = (self._pending + part).split(b"\n")
         for line in lines:
@@ -117,7 +117,7 @@ class Supervisor:
         self._watch = Watch(safety, self._clock.now_s())
 
     def _physical(self, timeouts_s: dict[str, float], truth: str | None, roles: list[str]) -> None:
-        """What is to be heard, and how often; truth: the emulated world's control socket, None: the BMS says it."""
+        """What must be received, and how often; truth: the emulated world's control socket, None: the BMS sends it."""
         if self._watch is not None:
             self._watch.expect(timeouts_s)
         self._reach.truth = None if truth is None else TruthLine(truth, roles)
@@ -131,7 +131,7 @@ class Supervisor:
             self._watch.arm(self._clock.now_s())
 
     def _disarm(self, well: bool) -> None:
-        """The rig is being taken down, and nothing that happens now is a reason; well: it is safe."""
+        """The rig is being closed, and nothing that happens now is a reason to act; well: it is safe."""
         self._watch, self._ended_well = None, well
         if well:
             self._leave_bus()
@@ -220,17 +220,17 @@ class Supervisor:
             self._stop_forwarding()
 
     def _stop_forwarding(self) -> None:
-        """The kernel's jobs outlive the process that has begun them: whatever it has left is removed."""
+        """The kernel's jobs outlive the process that has started them: those that are left are removed."""
         if self._kernel_jobs:
             channels, self._kernel_jobs, self._gateway_pid = self._kernel_jobs, [], None
             try:
                 if left := remove_ours(*channels):
                     self._keep(why="the gateway has ended", text=f"{left} jobs removed from the kernel's CAN gateway")
             except OSError as error:
-                self._keep(why="the gateway has ended", text=f"the kernel's CAN gateway: {error}; look at: cangw -L")
+                self._keep(why="the gateway has ended", text=f"the kernel's CAN gateway: {error}; check: cangw -L")
 
     def _trip(self, reason: str) -> None:
-        """The rig may not go on. Once: the bench is told, and ends the run."""
+        """The rig must stop. Once: reported to the bench, which ends the run."""
         if self._tripped or self._watch is None:
             return
         self._tripped, self._watch = reason, None
@@ -254,7 +254,7 @@ class Supervisor:
         return outcome
 
     def _after_the_bench(self) -> int:
-        """The bench is gone: rig safe, world ended, folders removed, rig given back."""
+        """The bench has ended: rig made safe, world ended, folders removed, rig released."""
         safe = True
         if self._live and not self._ended_well:
             safe = self._go("the bench has ended without closing the rig", full=True).safe
@@ -270,7 +270,7 @@ class Supervisor:
         return 0 if safe else 1
 
     def _remove(self, folder: Path) -> None:
-        """Until it is gone: a part that was being started when the bench was killed may still put a socket into it."""
+        """Until it is removed: a part that was being started when the bench was killed may still put a socket into it."""
         until_s = self._clock.now_s() + FOLDER_GONE_S
         while folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -301,7 +301,7 @@ class Supervisor:
             file.write(json.dumps(values) + "\n")
 
     def _say(self, **values: Any) -> None:
-        """One line to the bench; a bench that is gone, or has stopped reading, is not waited for."""
+        """One line to the bench; a bench that has ended, or has stopped reading, is not waited for."""
         with contextlib.suppress(OSError):
             os.write(1, json.dumps(values).encode() + b"\n")
 

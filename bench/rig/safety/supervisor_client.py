@@ -1,4 +1,4 @@
-"""The bench's end of the supervisor: started with the rig, told what is opened, asked for the safe state, closed last.
+"""The bench's end of the supervisor: started with the rig, informed of what is opened, asked for the safe state, closed last.
 
     guard = Guard(record=folder / "supervisor.jsonl")
     guard.start()
@@ -6,7 +6,7 @@
     guard.make_safe("the run is over")
     guard.close()
 
-The supervisor (see `supervisor`) acts by itself as soon as this process is gone, however it went.
+The supervisor (see `supervisor`) acts as soon as this process has ended, for any reason.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.rig.safety.safe_state import GIVE_UP_S
 
 BEAT_S = 0.5
-SILENT_S = 20.0  # a supervisor that has said nothing for so long would not act either
+SILENT_S = 20.0  # a supervisor that has sent nothing for this long would not act either
 TELL_S = 5.0
 START_S = 30.0
 STOP_S = 20.0
@@ -58,7 +58,7 @@ class Guard:
         return self._process.pid
 
     def start(self) -> None:
-        """Start the process. What is told meanwhile waits in the pipe, also if this process is killed in the next moment."""
+        """Start the process. Commands meanwhile wait in the pipe, also if this process is killed in the next moment."""
         self.lifeline, self._line_end = os.pipe()
         command = [sys.executable, "-m", "v2g_bench.rig.safety.supervisor", str(self._line_end)]
         self._process = process = subprocess.Popen(
@@ -77,10 +77,10 @@ class Guard:
             threading.Thread(target=target, name=f"guard{target.__name__}", daemon=True).start()
 
     def tell(self, do: str, **values: Any) -> None:
-        """One word to the supervisor; BenchError if it does not listen."""
+        """One command to the supervisor; BenchError if it does not read."""
         process = self._process
         if process is None or process.stdin is None or self._gone:
-            return  # `check` says so
+            return  # `check` reports it
         left = memoryview(json.dumps({"do": do, **values}).encode() + b"\n")
         until_s = time.monotonic() + TELL_S
         waiting = select.poll()
@@ -105,7 +105,7 @@ class Guard:
         self.tell("forget", group=group)
 
     def check(self) -> None:
-        """BenchError if the supervisor has made the rig safe by itself, or is gone and could not."""
+        """BenchError if the supervisor has made the rig safe on its own, or has ended and cannot."""
         if self._tripped is not None:
             raise BenchError("supervisor", self.tripped, "see supervisor.jsonl in the run folder")
         if self._gone:
@@ -173,7 +173,7 @@ class Guard:
             raise BenchError("safe state", "NOT reached at the end", "switch the rig off by hand")
 
     def _hear(self) -> None:
-        """Take what the supervisor says until it ends."""
+        """Read the supervisor's output until it ends."""
         assert self._process is not None
         assert self._process.stdout is not None
         with self._process.stdout as lines:

@@ -1,10 +1,10 @@
 """The supervisor's own line to the emulated world: asks it what is true of its pack, and never waits for the answer.
 
-    unconnected --a socket is there--> idle --EVERY_S--> asked --a line, whatever it holds--> idle
+    unconnected --a socket exists--> idle --EVERY_S--> asked --any line--> idle
     asked --AGAIN_S without one, or the line is lost--> unconnected
 
 A line that cannot be read, an error, a time that does not move on or is long past: none of them is a value. Nothing here
-raises; a world that is stuck or gone is known by the age of what it said last (`envelope.Watch`).
+raises; a world that hangs or has ended is detected by the age of its last values (`envelope.Watch`).
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from v2g_bench.rig.safety.envelope import credible
 
 EVERY_S = 0.05
 AGAIN_S = 0.5
-LATE_S = 0.5  # what the world says was true longer ago than this is not news any more
+LATE_S = 0.5  # values that the world states as older than this do not count
 MOST_BYTES = 1 << 16  # an answer has some 300
 
 
@@ -35,11 +35,11 @@ class TruthLine:
         self._true_s = -math.inf
 
     def fileno(self) -> int:
-        """Readable when an answer is there; -1 while there is no connection."""
+        """Readable when an answer has arrived; -1 while there is no connection."""
         return -1 if self._socket is None else self._socket.fileno()
 
     def heard(self, now_s: float) -> list[dict[str, float]]:
-        """The true values of the roles in every answer that has come, in order; and ask anew when it is time."""
+        """The true values of the roles in every answer received, in order; asks again when it is time."""
         found = []
         for line in self._lines():
             self._asked = False
@@ -69,7 +69,7 @@ class TruthLine:
         return lines
 
     def _values(self, line: bytes, now_s: float) -> dict[str, float]:
-        """What one line says; empty where it is not the answer to the last question, or not of now."""
+        """The values of one line; empty where it is not the answer to the last question, or not current."""
         try:
             said = json.loads(line)
         except (ValueError, RecursionError):

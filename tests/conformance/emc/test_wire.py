@@ -64,7 +64,7 @@ def test_rising_emi_leaves_charge_only(wire, bench, judge):
 
 @pytest.mark.req("EMC-02")
 def test_bus_off_of_the_bms_stops_the_transfer(wire, bench, trials, judge):
-    """The BMS's transceiver destroys its own frames until it is off: the current is gone within the rig's time."""
+    """The BMS's transceiver destroys its own frames until it is bus off: the current ends within the rig's time."""
     limit_ms = judge.limits.silence_limit_ms
     for trial in trials:
         with bench.at_power(-3000), bench.recording(after_s=0.3 + limit_ms / 1000) as trace:
@@ -96,7 +96,7 @@ def test_babbling_node_stops_the_transfer(wire, bench, trials, judge):
 
 @pytest.mark.req("EMC-04")
 def test_a_missing_terminator_and_the_corrective_action(wire, bench, judge):
-    """Bridge noise that a sound line bears; without one 120-ohm resistor V2G ends, with it installed again it is back."""
+    """Bridge noise that a good line tolerates; without one 120-ohm resistor V2G ends, with it installed again it is back."""
     with bench.at_power(-3000), bench.inject(SwitchingNoise(volts=0.6)):
         bench.power.settle()
         judge.power("discharge under noise on a sound line", bench.readings.ac_power(), is_w=-3000)

@@ -95,7 +95,7 @@ def test_reload_puts_new_limits_into_force(bench, judge):
 
 @pytest.mark.req("LIM-03")
 def test_broken_limits_are_refused(bench, judge):
-    """A broken file is refused, and what was in force before goes on: here a MIN_SOC above the pack's SoC."""
+    """An invalid file is refused, and what was in force before stays in force: here a MIN_SOC above the pack's SoC."""
     soc_pct = bench.bus.signal("soc")
     with bench.controller.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
         for broken in ("MIN_SOC=25\nMAX_SOC=\n", "MIN_SOC=75\nMAX_SOC=25\n"):

@@ -40,7 +40,7 @@ def test_no_code_without_a_fault(bench, judge):
     ids=["0x01A2", "0x09BD", "0x0B22"],
 )
 def test_code_stands_beside_its_description(bench, judge, fault, line):
-    """A little above its threshold: the line with the code describes it in words, and no other code is there."""
+    """A little above its threshold: the line with the code describes it in words, and no other code is logged."""
     bench.power.granted()  # until the controller knows the healthy pack
     with bench.inject(ABOVE[fault](bench.controller.dut.thresholds)):
         judge.logged(line, within_s=10)

@@ -12,7 +12,7 @@ WATCHED_S = 1.5
 
 @pytest.mark.req("SAF-07")
 def test_nothing_flows_before_the_bms_is_heard(bench, judge):
-    """A controller that has never received a frame of the BMS moves no power, whatever is requested."""
+    """A controller that has never received a frame of the BMS moves no power for any request."""
     with bench.controller.starting(BmsSilence()), bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
         for power_w in (3000, -3000):
             bench.power.insist(power_w, for_s=(WATCHED_S - 0.3) / 2)
@@ -110,7 +110,7 @@ def test_own_commands_are_protected(bench, judge):
 
 @pytest.mark.req("SAF-06")
 def test_silent_inverter_stops_the_transfer(bench, judge):
-    """The inverter answers nobody: FAULT_INVERTER_OFFLINE in the log, and the current is gone within the rig's time."""
+    """The inverter stops answering: FAULT_INVERTER_OFFLINE in the log, and the current ends within the rig's time."""
     limit_ms = judge.limits.offline_limit_ms
     with bench.at_power(-3000), bench.recording(rate_hz=5000, after_s=limit_ms / 1000 + 0.5) as trace:
         with bench.power.silent_inverter() as since:

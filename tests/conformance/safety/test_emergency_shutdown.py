@@ -62,7 +62,7 @@ def test_no_trip_at_the_limit(bench, judge, fault, power_w):
 @pytest.mark.req("SAF-05")
 @pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
 def test_bms_silence_stops_the_transfer(bench, trials, judge, power_w):
-    """The BMS falls silent: ERR_BMS_TIMEOUT in the log, and the current is gone within the rig's time."""
+    """The BMS falls silent: ERR_BMS_TIMEOUT in the log, and the current ends within the rig's time."""
     limit_ms = judge.limits.silence_limit_ms
     for trial in trials:
         with bench.at_power(power_w), bench.recording(after_s=0.3 + limit_ms / 1000) as trace:

@@ -25,7 +25,7 @@ def test_thermal_gradient_derates(bench, judge):
 
 @pytest.mark.req("SAF-09")
 def test_soc_divergence_blocks_v2g(bench, judge):
-    """SoC reported wrong: 0x09BD in the log, then no discharge whatever is asked, also when the SoC is back."""
+    """SoC reported wrong: 0x09BD in the log, then no discharge for any request, also when the SoC is correct again."""
     with bench.at_power(-3000):
         with bench.inject(SocDivergence(by_pct=8)):
             judge.logged(r"0x09BD", within_s=10)
@@ -83,7 +83,7 @@ BELOW = {
 @pytest.mark.req("SAF-19")
 @pytest.mark.parametrize("fault", BELOW)
 def test_no_fallback_below_its_threshold(bench, judge, fault):
-    """One step below what counts as a fault: no code, no latch, and the discharge goes on as before."""
+    """One step below what counts as a fault: no code, no latch, and the discharge continues as before."""
     below = BELOW[fault](bench.controller.dut.thresholds)
     with bench.at_power(-3000), bench.recording(rate_hz=5000, before_s=0.2, after_s=WATCHED_S) as trace:
         with bench.inject(below) as active:

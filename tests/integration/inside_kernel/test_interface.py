@@ -113,7 +113,7 @@ def test_damaged_frames_among_sound_ones_point_at_the_terminator(adapter, listen
     adapter.error("s")
     wait_until(lambda: len(capture) == 2)
     (hint,) = hints(capture, CAN0)
-    assert "1 error frames beside 1 frames: frames arrive, and some are damaged; is a terminator missing?" in hint
+    assert "1 error frames and 1 frames: frames arrive, and some are damaged; is a terminator missing?" in hint
 
 
 def test_error_frames_alone_point_at_the_bit_rate(adapter, listening):

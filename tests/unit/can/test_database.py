@@ -239,7 +239,7 @@ def test_wrong_roles(small, roles, says):
     ("old", "new", "says"),
     [
         ("BO_ 512 Muxed: 8 A", "BO_ 512 Muxed 8 A", "small.dbc:7"),
-        ("0|12@1+", "60|12@1+", "not a sound DBC"),
+        ("0|12@1+", "60|12@1+", "not a valid DBC"),
         ("BO_ 256 Mixed: 8 A", "BO_ 256 Mixed: 9 A", None),
         ("BO_ 256 Mixed: 8 A", "BO_ 256 Mixed: 13 A", "use 16"),
         (

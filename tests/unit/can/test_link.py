@@ -76,7 +76,7 @@ def test_the_data_rate_is_nothing_to_a_classic_rig():
         (CanLink("can", True, state="error active", tx_errors=0, rx_errors=0, termination_ohm=120), (0, 5), []),
         (CanLink("can", True, state="error active", termination_ohm=0), (0, 5), ["can termination 120"]),
         (CanLink("can", True, state="error active", tx_errors=0, rx_errors=9), (0, 5), ["is a terminator missing"]),
-        (CanLink("can", True, state="error active"), (7, 5), ["7 error frames beside 5 frames"]),
+        (CanLink("can", True, state="error active"), (7, 5), ["7 error frames and 5 frames"]),
         (CanLink("can", True, state="error passive", tx_errors=128), (3, 0), ["is another node on"]),
         (CanLink("can", True, listen_only=True), (0, 5), ["listen-only off"]),
     ],

@@ -109,7 +109,7 @@ def test_what_nobody_asked_for_is_an_error_before_the_question_is_sent(session, 
         BenchError, match=r"rig.toml: meters.dc: DIRECT: out of step: .*-99\.0.* before 'ANY\?'"
     ) as caught:
         session.query_float("ANY?")
-    assert "the connection is made anew" in caught.value.mend
+    assert "the connection is reopened" in caught.value.mend
     assert asked == []
     assert session.query_float("ANY?") == 1.0
     assert session._link.opened == 2
@@ -175,7 +175,7 @@ def test_an_answer_may_be_taken_later_and_only_once(session, box):
     question = session.ask("ANY?")
     box.answer = "2"  # of the next question
     assert session.answer(question) == "1"
-    with pytest.raises(BenchError, match="the answer to 'ANY\\?' is lost, or was taken before"):
+    with pytest.raises(BenchError, match="the answer to 'ANY\\?' is lost, or was read before"):
         session.answer(question)
     assert session.query("ANY?") == "2"
 

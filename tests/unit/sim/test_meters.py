@@ -103,7 +103,7 @@ def test_the_answer_to_another_question_is_no_answer(timeline):
     with pytest.raises(BenchError, match="the answer to '\\*IDN\\?' is lost"):
         session.answer(first)
     session.answer(second)
-    with pytest.raises(BenchError, match="was taken before"):
+    with pytest.raises(BenchError, match="was read before"):
         session.answer(second)
     instrument.defects = type(instrument.defects)(answers_another=True)
     assert session.answer(session.ask(":RATE?")).startswith("YOKOGAWA"), "the defect is the instrument's, and shows"

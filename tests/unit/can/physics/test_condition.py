@@ -98,5 +98,5 @@ def test_the_status_is_data_for_a_socket(wire):
 
 
 def test_an_unknown_condition_is_refused():
-    with pytest.raises(ValueError, match="a wire knows no humidity"):
+    with pytest.raises(ValueError, match="a wire has no humidity"):
         Condition.from_dict({"humidity": 1})

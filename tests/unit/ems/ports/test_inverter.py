@@ -270,7 +270,7 @@ def test_without_reversion_it_goes_on_and_says_so() -> None:
     def refuse(server: _Server) -> None:
         server.refused = {server.start[704] + 26}
 
-    assert any("cannot fall back" in line.text for line in _play(play, refuse).lines)
+    assert any("no automatic fallback" in line.text for line in _play(play, refuse).lines)
 
 
 def test_refused_setpoint_is_said_and_tried_again() -> None:

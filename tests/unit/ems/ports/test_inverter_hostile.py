@@ -307,5 +307,5 @@ def test_power_that_the_register_cannot_hold_is_said() -> None:
     with scene.loop.entered():
         scene.port.set_power(-3000.0)
     scene.timeline.pause(1.0)
-    assert "the inverter is told 2147.48 W at most, that is all 704.WSet can say" in [line.text for line in scene.lines]
+    assert "the setpoint is limited to 2147.48 W, the largest value of 704.WSet" in [line.text for line in scene.lines]
     scene.close()

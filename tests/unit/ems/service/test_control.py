@@ -175,7 +175,7 @@ def test_daemon_that_accepts_nobody(tmp_path: Path) -> None:
                 one = waiting.enter_context(socket.socket(socket.AF_UNIX))
                 one.setblocking(False)
                 one.connect(str(path))
-        with pytest.raises(ControlError, match="accepts nobody"):
+        with pytest.raises(ControlError, match="accepts no connection"):
             ControlClient(str(path), timeout_s=0.2).ask({"cmd": "status"})
 
 

@@ -38,7 +38,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Lines], Lines], str]] = {
         lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
         "line 3: entry 2 follows entry 3: the order",
     ),
-    "doubled": (lambda lines: [*lines[:2], *lines[1:]], "line 3: entry 2 stands here a second time"),
+    "doubled": (lambda lines: [*lines[:2], *lines[1:]], "line 3: entry 2 is here a second time"),
     "cut": (lambda lines: lines[:3], "the end is missing: 5 entries were written, the last one here is 3"),
     "emptied": (lambda lines: [], "the end is missing: 5 entries"),
     "inserted": (lambda lines: [*lines[:2], "{}", *lines[2:]], "line 3: is not a line of an audit trail"),

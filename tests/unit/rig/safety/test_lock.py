@@ -429,4 +429,4 @@ def test_a_flood_of_names_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(lockfolder, "MOST_ENTRIES", 20)
     for number in range(21):
         (tmp_path / f"{number}").touch()
-    require_refused(tmp_path, "somebody has flooded it: more than 20 entries")
+    require_refused(tmp_path, "it is flooded: more than 20 entries")

@@ -1,0 +1,159 @@
+"""The pages say what the tree has: links, commands, rooms, layers, the path of one fault, the fixtures' names."""
+
+import ast
+import configparser
+import inspect
+import re
+import shlex
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from v2g_bench.commands.main import _parser
+from v2g_bench.fixtures.judge import Judge
+from v2g_bench.qualification.defects.catalogue import CATALOGUE
+from v2g_bench.rig.measuring.bench import Bench
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("*.md", "bench/**/*.md", "fixtures/*.md", "reports/*.md", "rigs/**/*.md")
+PAGES = sorted(page for pattern in FOLDERS for page in ROOT.glob(pattern))
+ARCHITECTURE = (ROOT / "bench" / "README.md").read_text()
+TESTS_PAGE = (ROOT / "fixtures" / "README.md").read_text()
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_link_leads_somewhere(page):
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    for link in links:
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every line of the pages' code blocks that begins with v2g-bench, without what explains it."""
+    found: list[tuple[str, str]] = []
+    for page in PAGES:
+        for line in re.findall(r"^    (?:\.venv/bin/)?(v2g-bench .+)$", page.read_text(), re.MULTILINE):
+            found.append((str(page.relative_to(ROOT)), re.split(r"  +| #|(?<=toml) (?=measures)", line)[0]))
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), commands())
+def test_each_command_is_one(page, line, capsys):
+    words = [word.replace("…", "").strip() for word in shlex.split(line)[1:]]
+    _parser().parse_args([{"N": "1"}.get(word, word) for word in words])
+
+
+def test_the_first_two_commands_of_readme_stay():
+    blocks = re.findall(r"^    (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert (
+        blocks[0] == "./install && .venv/bin/v2g-bench qualify --rig=vcan0 --trials=2 && .venv/bin/pytest --rig=vcan0"
+    )
+    assert blocks[1] == "./install && .venv/bin/pytest tests/unit tests/integration"
+
+
+def test_the_number_of_seeded_defects_is_the_catalogues():
+    (number,) = re.findall(r"(\d+) broken controllers, parts and benches", (ROOT / "rigs" / "README.md").read_text())
+    assert int(number) == len(CATALOGUE)
+
+
+def test_each_rig_has_a_row():
+    rows = re.findall(
+        r"^\| (`.+?) \|", (ROOT / "rigs" / "README.md").read_text().split("## A rig file")[0], re.MULTILINE
+    )
+    named = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+    assert named == {path.stem for path in (ROOT / "rigs").glob("*.toml")}
+
+
+# The architecture page
+
+
+def test_each_room_has_a_row():
+    table = ARCHITECTURE.split("## Rooms")[1].split("| beside")[0]
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == {init.parent.name for init in (ROOT / "bench").glob("*/__init__.py")}
+
+
+def test_the_layers_are_those_of_the_contract():
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    drawn = re.findall(
+        r"^    (?!\w+   )(\w+(?: \| \w+)*)$", ARCHITECTURE.split("## Which room")[1].split("## Core")[0], re.M
+    )
+    assert drawn == contracts["importlinter:contract:rooms"]["layers"].split("\n")[1:]
+    for room, contract in (("rig", "rig"), ("ems", "controller"), ("reports", "reports")):
+        (line,) = re.findall(rf"^    {room}   +(\w+ .+)$", ARCHITECTURE, re.MULTILINE)
+        assert line.split(" > ") == contracts[f"importlinter:contract:{contract}"]["layers"].split("\n")[1:]
+
+
+def stops() -> list[tuple[int, str, str]]:
+    """(number, process, file:function) of each stop of the path of one fault."""
+    found, process = [], ""
+    for line in ARCHITECTURE.split("## The path of one fault")[1].split("## What you may")[0].splitlines():
+        if heading := re.match(r"\*\*.+\*\* \(process: (\w+)\)", line):
+            process = heading[1]
+        if row := re.match(r"\| (\d+) \| `([^`]+)` \|", line):
+            found.append((int(row[1]), process, row[2]))
+    return found
+
+
+def defined(path: Path) -> set[str]:
+    """The functions and methods of a module, as Class.method."""
+    names = set()
+    for item in ast.parse(path.read_text()).body:
+        if isinstance(item, ast.FunctionDef):
+            names.add(item.name)
+        if isinstance(item, ast.ClassDef):
+            inside = (ast.FunctionDef, ast.AsyncFunctionDef)
+            names |= {f"{item.name}.{one.name}" for one in item.body if isinstance(one, inside)}
+    return names
+
+
+@pytest.mark.parametrize("place", sorted({place for _, _, place in stops()}))
+def test_each_stop_of_a_fault_is_there(place):
+    name, _, function = place.partition(":")
+    assert function in defined(ROOT / name)
+
+
+def test_the_stops_are_counted():
+    found = stops()
+    assert [number for number, _, _ in found] == list(range(1, len(found) + 1))
+    count = {
+        process: sum(one == process for _, one, _ in found) for process in ("pytest", "plant", "controller", "hub")
+    }
+    legs = [process for process, _ in groupby(process for _, process, _ in found)]
+    said = " ".join(ARCHITECTURE.split("## The path of one fault")[1].split("**")[0].split())
+    assert (
+        f"{len(found)} stops in {len(count)} processes, {count['pytest']} of them in pytest, {count['plant']} in the plant, "
+        f"{count['controller']} in the controller and {count['hub']} in the hub; a process boundary is crossed "
+        f"{len(legs) - 1} times"
+    ) in said
+
+
+# The page of tests
+
+
+@pytest.mark.parametrize(("fixture", "kind"), [("bench", Bench), ("judge", Judge)])
+def test_each_name_of_a_fixture_is_on_the_page_and_there(fixture, kind):
+    own = {*vars(kind), *re.findall(r"self\.(\w+)(?:: [^=\n]+)? = ", inspect.getsource(kind))}
+    named = set(re.findall(rf"(?<![\w-]){fixture}\.(\w+)", TESTS_PAGE))
+    assert named == {name for name in own if not name.startswith("_")}
+
+
+def test_each_option_is_on_the_page(pytestconfig):
+    (group,) = [one for one in pytestconfig._parser._groups if one.name == "v2g-bench"]
+    named = set(re.findall(r"^\| `(--[\w-]+)", TESTS_PAGE, re.MULTILINE))
+    assert named == {option for one in group.options for option in one.names()}
