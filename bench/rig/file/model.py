@@ -25,6 +25,7 @@ from v2g_bench.inputs.ranges import (
     LongTimeS,
     Port,
     PowerW,
+    Share,
     SharePct,
     ShuntOhm,
     TimeMs,
@@ -136,6 +137,7 @@ class Inverter(Checked):
     map: str | None = None
     rated_power_w: PowerW = 11_000.0
     ripple_hz: FrequencyHz | None = None  # its switching frequency, where it is known
+    efficiency: Share = 0.95  # between its DC and its AC side, at the least: what the controller is configured to
     accuracy: InverterAccuracy = InverterAccuracy()
 
     @model_validator(mode="after")
@@ -436,6 +438,27 @@ class Rig(Checked):
             raise ValueError("[gateway] is for a rig with [bus.bms] and [bus.ems]")
         if self.gateway.path == "kernel" and self.controller_bus.interface != "socketcan":
             raise ValueError('gateway.path = "kernel" needs both buses with interface = "socketcan"')
+        return self
+
+    @model_validator(mode="after")
+    def _plant_is_this_inverter(self) -> "Rig":
+        """What [inverter] states of the emulated one as well is not something else in [plant]."""
+        own, told = self.plant, self.plant.model_fields_set
+        if "rated_power_w" in told and own.rated_power_w != self.inverter.rated_power_w:
+            raise ValueError(
+                f"[plant] rated_power_w = {own.rated_power_w:g} and [inverter] rated_power_w = "
+                f"{self.inverter.rated_power_w:g}: state it once, in [inverter]"
+            )
+        if "ripple_hz" in told and self.inverter.ripple_hz not in (None, own.ripple_hz):
+            raise ValueError(
+                f"[plant] ripple_hz = {own.ripple_hz:g} and [inverter] ripple_hz = {self.inverter.ripple_hz:g}: "
+                "state it once, in [inverter]"
+            )
+        if self.inverter.kind == "emulated" and own.efficiency < self.inverter.efficiency:
+            raise ValueError(
+                f"[plant] efficiency = {own.efficiency:g} is below [inverter] efficiency = {self.inverter.efficiency:g}, "
+                "which the controller is configured to, as the least: lower it too"
+            )
         return self
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ from v2g_bench.rig.measuring.command_lines import NoStart, Operator
 from v2g_bench.rig.measuring.cross_check import Witnesses
 from v2g_bench.rig.measuring.injection import Active, Injector
 from v2g_bench.rig.measuring.reading import Reading
-from v2g_bench.rig.measuring.sources import Sources, by_bms, by_inverter
+from v2g_bench.rig.measuring.sources import Sources, bms_accuracy, by_bms, by_inverter
 from v2g_bench.rig.measuring.trace import RATE_HZ, Trace
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.timing import Stamp
@@ -51,7 +51,6 @@ NEARLY_FULL_SHOWN_PCT = 99.0
 FULL_CHARGE_S = 12 * 3600.0
 CHARGE_PATIENCE_S = 10.0
 AC_READINGS = 5
-BMS_VOLTAGE_SHARE = 0.005
 
 WELDED = 3  # role contactor_state
 LATCHES = ("trip_latched", "charge_only")
@@ -257,15 +256,14 @@ class Bench:
             current = trace.mean()
         self.sources.standing(replace(current, quantity="DC current by the digitizer"), bms=self._witnesses.roles())
         volts = self.signal("pack_voltage")
-        spread_v = self._parts.db.resolution("pack_voltage") / 2 + BMS_VOLTAGE_SHARE * volts
+        limit_v, source = bms_accuracy(self.rig, "pack_voltage", volts, self._parts.db.resolution("pack_voltage"))
         assert current.value is not None
         assert current.uncertainty is not None
         parts = [
             Component("current", "normal", current.uncertainty.u, volts, source="digitizer", unit="A"),
             *(replace(part, sensitivity=volts, unit="A") for part in self.sources.doubt("DC current")),
-            Component.rectangular(
-                "voltage", spread_v, current.value, f"BMS, taken as {100 * BMS_VOLTAGE_SHARE:g} % accurate", "V"
-            ),
+            Component.rectangular("voltage", limit_v, current.value, source, "V"),
+            *(replace(part, sensitivity=current.value, unit="V") for part in self.sources.doubt("DC voltage")),
         ]
         budget = Budget("DC power", "W", parts)
         value_w = current.value * volts

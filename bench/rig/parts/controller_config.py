@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from v2g_bench.rig.file.derived import reference_thresholds
+
 if TYPE_CHECKING:
     from v2g_bench.rig.parts.opening import Opening
 
@@ -39,7 +41,7 @@ def write_reference_config(parts: "Opening", path: Path, values: dict[str, str])
             "state": str(parts.runtime / "state" / "ems.json"),
         },
         "control": {"socket": values["socket"]},
-        "thresholds": rig.dut.thresholds.model_dump() | {"rated_power_w": rig.inverter.rated_power_w},
+        "thresholds": reference_thresholds(rig),
     }
     lines = []
     for section, entries in sections.items():

@@ -1,7 +1,7 @@
 """The bench in a test's hand, on a rig of fakes: power that comes or does not, instruments that fit or do not."""
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +16,7 @@ from v2g_bench.inverter.port import InverterReading
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.file.model import BmsAccuracy
 from v2g_bench.rig.measuring.bench import RATED_W, Bench, NotAtPower
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED
 from v2g_bench.rig.parts.timing import Edge, Stamp
@@ -303,6 +304,53 @@ def test_the_analyzer_is_read_with_its_accuracy(bench):
         reading = bench.ac_power()
     assert reading.value == -3000
     assert reading.uncertainty.u == pytest.approx(3.0 / math.sqrt(3))
+
+
+def accurate(parts, **stated):
+    """The same rig, whose file states other accuracies of the BMS."""
+    bms = load_rig("virtual").rig.bms
+    rig = load_rig("virtual").rig.model_copy(update={"bms": bms.model_copy(update={"accuracy": BmsAccuracy(**stated)})})
+    parts.loaded = SimpleNamespace(rig=rig)
+    return Bench(parts)
+
+
+def test_the_dc_power_is_as_uncertain_as_the_rig_file_states_of_the_voltage(parts):
+    """-3000 W are 8.8 A at 350 V: half a percent of 350 V, and half a count of 0.01 V, as a rectangle."""
+    found = {}
+    for pct in (0.5, 20.0):
+        bench = accurate(parts, voltage_pct=pct)
+        with bench.at_power(-3000):
+            power = bench.pack_power()
+        (line,) = [part for part in power.budget.components if part.name == "voltage"]
+        assert line.u == pytest.approx((pct / 100 * 350.0 + 0.005) / math.sqrt(3))
+        assert line.source == "rig file: bms.accuracy"
+        found[pct] = power.uncertainty.expanded
+    assert found[20.0] > 30 * found[0.5]
+
+
+def test_what_the_rig_file_does_not_state_is_called_an_assumption(parts):
+    bench = accurate(parts, current_pct=1.0)
+    with bench.at_power(-3000):
+        power = bench.pack_power()
+    (line,) = [part for part in power.budget.components if part.name == "voltage"]
+    assert line.source == "assumed, not in the rig file: bms.accuracy voltage_pct = 0.5"
+
+
+@pytest.mark.parametrize(("current_pct", "starts"), [(1.0, False), (5.0, True)])
+def test_what_contradicts_the_bms_is_a_matter_of_its_accuracy_by_the_rig_file(parts, current_pct, starts):
+    parts.dc_scale = 1.2
+    bench = accurate(parts, current_pct=current_pct, current_a=0.1)
+    with nullcontext() if starts else pytest.raises(BenchError, match="contradict each other"), bench.at_power(-3000):
+        assert starts
+
+
+@pytest.mark.parametrize(("stated", "fits"), [({"current_pct": 1.0}, False), ({"current_pct": 20.0}, True)])
+def test_what_comes_out_of_the_converter_is_a_matter_of_the_bms_s_accuracy(parts, stated, fits):
+    """3390 W out of 3093 W cannot be, where the 3093 W are known to 2 %; where they are known to 20 %, they can."""
+    parts.ac_scale = 1.13
+    bench = accurate(parts, **stated)
+    with bench.at_power(-3000), nullcontext() if fits else pytest.raises(BenchError, match="more comes out"):
+        assert bench.ac_power().value == pytest.approx(-3390)
 
 
 def test_a_silent_bms_bears_no_witness(bench, parts):
