@@ -1,6 +1,6 @@
 """What the BMS senses: a `PackReading`, and the `SensorOverrides` that change what it senses and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
@@ -149,6 +149,18 @@ class SensorOverrides:
         """Let `name` be sensed again; clearing what is not set is no error. BenchError for an unknown name."""
         if self._values.pop(self._key(name, index), None) is not None:
             self.version += 1
+
+    def each(self, wanted: Mapping[tuple[str, int | None], float]) -> dict[tuple[str, int | None], float]:
+        """These overrides with one for each cell or module of this pack where the index of such a one is None.
+
+        BenchError: unknown name, or a cell or module that this pack does not have.
+        """
+        found: dict[tuple[str, int | None], float] = {}
+        for (name, index), value in wanted.items():
+            count = self._counts.get(name, 0) if index is None else 0
+            places = range(1, count + 1) if count else (index,)
+            found |= {self._key(name, place): value for place in places}
+        return found
 
     def clear_all(self) -> None:
         """Let everything be sensed again."""

@@ -140,8 +140,8 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         ({"cell": 1}, "unknown kind None"),
         ({"kind": "over_temperature", "cell": 1, "to_degc": 50}, "to_c"),
         ({"kind": "over_temperature", "cell": 1}, "'to_c' is missing"),
-        ({"kind": "over_temperature", "cell": 0, "to_c": 50}, "number from 1 to 96"),
-        ({"kind": "over_temperature", "cell": 97, "to_c": 50}, "number from 1 to 96"),
+        ({"kind": "over_temperature", "cell": 0, "to_c": 50}, "number from 1 to 1000"),
+        ({"kind": "over_temperature", "cell": 1001, "to_c": 50}, "number from 1 to 1000"),
         ({"kind": "over_temperature", "cell": 1.5, "to_c": 50}, "not a whole number"),
         ({"kind": "over_temperature", "cell": 1, "to_c": "hot"}, "is not a number from -40 to 150"),
         ({"kind": "over_temperature", "cell": 1, "to_c": float("nan")}, "is not a number from -40 to 150"),
@@ -152,7 +152,7 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         ({"kind": "emi_noise"}, "disturbs nothing"),
         ({"kind": "soc_divergence", "by_pct": 120}, "number from -100 to 100"),
         ({"kind": "string_voltage_difference", "to_mv": -1}, "number from 0 to 20000"),
-        ({"kind": "thermal_gradient", "to_k": 8, "module": 13}, "number from 1 to 12"),
+        ({"kind": "thermal_gradient", "to_k": 8, "module": 1001}, "number from 1 to 1000"),
     ],
 )
 def test_wrong_data_is_named_with_what_would_be_right(data, said):
