@@ -10,6 +10,11 @@ from v2g_bench.faults.base import Fault
 from v2g_bench.faults.expectation import BusExpectation
 
 
+def above(limit_pct: float, times: float) -> float:
+    """A loss of so many times the limit (%), where that is more than all frames halfway from the limit to all of them."""
+    return min(times * limit_pct, (limit_pct + 100.0) / 2)
+
+
 @dataclass(frozen=True)
 class EmiNoise(Fault):
     """Frames of the BMS are lost, damaged, late or doubled; see `DisturbanceSettings` for the fields."""

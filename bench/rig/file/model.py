@@ -37,6 +37,7 @@ from v2g_bench.inputs.ranges import (
 )
 from v2g_bench.plant.config import PlantConfig
 
+MIN_SOC_PCT, MAX_SOC_PCT = 25.0, 75.0  # of limits.conf in every test that writes no other: V2G manual, Step 2
 Pin = Annotated[int, Within(0, 65_535)]  # of a GPIO chip
 
 
@@ -251,6 +252,11 @@ class Thresholds(Checked):
     noise_window_s: TimeS = 1.0
     micro_cycle_pct: SharePct = 10.0
 
+    @property
+    def noticed_within_s(self) -> float:
+        """How long a test waits for the code of a fault above its threshold: ten windows, and 10 s at the least."""
+        return 10.0 * max(1.0, self.noise_window_s)
+
 
 CommandName = Literal[
     "set_power",
@@ -381,7 +387,8 @@ class Judging(Checked):
     offline_limit_ms: TimeMs = 3000.0  # the same for an inverter that does not answer
     derated_below_pct: SharePct = 90.0  # a derated discharge is at most this share of the power before
     no_discharge_w: PowerW = 50.0  # less than this is a controller's own consumption, not V2G
-    low_soc_pct: SharePct = 27.0  # where "the SoC is too low" for full power; above MIN_SOC
+    # where "the SoC is too low" for full power
+    low_soc_pct: Annotated[float, Within(MIN_SOC_PCT, MAX_SOC_PCT, over=True, under=True)] = 27.0
     fallback_s: TimeS = 0.5  # from the log line to the fallback being in force
     trials: Trials = 5
     max_voids: Count = 20

@@ -1,7 +1,7 @@
 """The bench as a test uses it: power, faults, recordings and readings, the same on every rig.
 
     with bench.at_power(-3000), bench.recording() as trace:
-        with bench.inject(OverTemperature(cell=17, to_c=45.5)) as fault:
+        with bench.inject(OverTemperature(cell=1, to_c=45.5)) as fault:
             isolation = trace.isolation(after=fault.on_bus)
 
 Whatever a block changed is put back when the block is left, also when it is left by an error.
@@ -44,18 +44,30 @@ STEADY_S = 1.0  # and how long anywhere else: longer than precharge and the clos
 START_S = 3.0  # and how long at nothing, where something was asked for and promised: a busy machine begins late
 POWER_WAIT_S = 8.0
 COMMAND_POLL_S, INSIST_POLL_S = 0.02, 0.1
-TOLD_S = 0.3  # a release stands on the bus so much later: a controller's status may be sent each 100 ms
+TOLD_CYCLES = 3  # of the controller's status: within so many a release stands on the bus
 PROBE_W = 200.0
-NEARLY_FULL_PCT = 99.949  # where an emulated pack begins its calibration charge: a second or two before it shows 100 %
+FULL_PCT = 99.95  # shown
+NEARLY_PCT = 0.001  # short of it an emulated pack begins its calibration charge: a second or two before it shows 100 %
 NEARLY_FULL_SHOWN_PCT = 99.0
 FULL_CHARGE_S = 12 * 3600.0
 CHARGE_PATIENCE_S = 10.0
 AC_READINGS = 5
 
+STATUS_CYCLE_S = 0.1  # of the controller's latches, where the database states none
 WELDED = 3  # role contactor_state
 LATCHES = ("trip_latched", "charge_only")
 
 T = TypeVar("T")
+
+
+def nearly_full_pct(step_pct: float) -> float:
+    """The state of charge a moment before a signal of this resolution shows a full pack.
+
+    >>> nearly_full_pct(0.1), nearly_full_pct(0.5)
+    (99.949, 99.749)
+    """
+    shown_pct = math.ceil(round(FULL_PCT / step_pct, 6)) * step_pct
+    return round(shown_pct - step_pct / 2 - NEARLY_PCT, 6)
 
 
 class NotAtPower(NoStart):
@@ -312,6 +324,13 @@ class Bench:
         return self._parts.db.resolution(role)
 
     @property
+    def told_s(self) -> float:
+        """Within this time what the controller says of its latches stands on the bus, by the cycle in the database."""
+        db = self._parts.db
+        cycles_s = [db.message_of(role).cycle_s or STATUS_CYCLE_S for role in LATCHES if db.has(role)]
+        return round(TOLD_CYCLES * max(cycles_s, default=STATUS_CYCLE_S), 6)
+
+    @property
     def rated_w(self) -> float:
         """The most power that this rig allows (W): what RATED_W stands for."""
         return self._within_rating(math.inf)
@@ -372,13 +391,13 @@ class Bench:
     def nearly_full(self) -> None:
         """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""
         if self._parts.plant is not None:
-            self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+            self._parts.plant.client.reset(soc_pct=nearly_full_pct(self.resolution("soc")))
             self._parts.fresh_controller(heal=False)
 
     def charge_to_full(self) -> bool:
         """A calibration charge: charge until the BMS says 100 %; False where the controller lets nothing flow."""
         if self._parts.plant is not None and self.signal("soc") < NEARLY_FULL_SHOWN_PCT:
-            self._parts.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+            self._parts.plant.client.reset(soc_pct=nearly_full_pct(self.resolution("soc")))
         with self.asking(2000):
             flowed_s = self.clock.now_s()
 
@@ -387,10 +406,10 @@ class Bench:
                 now_s = self.clock.now_s()
                 if self._parts.inverter.reading().ac_power_w > self.judging.no_discharge_w:
                     flowed_s = now_s
-                return self.signal("soc") >= 99.95 or now_s - flowed_s > CHARGE_PATIENCE_S
+                return self.signal("soc") >= FULL_PCT or now_s - flowed_s > CHARGE_PATIENCE_S
 
             self.wait_until(done, FULL_CHARGE_S)
-            full = self.signal("soc") >= 99.95
+            full = self.signal("soc") >= FULL_PCT
             if full:
                 # A controller counts the charge as full when it has seen it, not in the same instant.
                 self.settle()
@@ -462,7 +481,9 @@ class Bench:
         if not self.latched():
             return True
         # Refused while the pack is not safe yet: to be asked again.
-        return self.controller.run("reset_trip").status == 0 and self.wait_until(lambda: not self.latched(), TOLD_S)
+        return self.controller.run("reset_trip").status == 0 and self.wait_until(
+            lambda: not self.latched(), self.told_s
+        )
 
     def _wait_for_power(self, target_w: float | None = None) -> None:
         """Until the inverter's power stands at the target for AT_TARGET_S, or still anywhere for STEADY_S; bounded."""

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from v2g_bench.rig.file.derived import reference_thresholds
+from v2g_bench.rig.file.model import MAX_SOC_PCT, MIN_SOC_PCT
 
 if TYPE_CHECKING:
     from v2g_bench.rig.parts.opening import Opening
 
-LIMITS = "MIN_SOC=25\nMAX_SOC=75\n"
+LIMITS = f"MIN_SOC={MIN_SOC_PCT:g}\nMAX_SOC={MAX_SOC_PCT:g}\n"
 POLICY = '{"ACTIVE_COOLING_TRIGGER": "32C"}\n'
 
 

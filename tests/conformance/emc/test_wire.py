@@ -116,7 +116,7 @@ def test_shutdown_on_a_full_bus(wire, bench, trials, judge, frame_id):
     for trial in trials:
         with bench.inject(BabblingNode(load_pct=88, frame_id=frame_id, length=64)):
             with bench.at_power(-3000), bench.recording() as trace:
-                with bench.inject(OverTemperature(cell=17, to_c=45.5), phase_s=trial.phase_s) as fault:
+                with bench.inject(OverTemperature(cell=1, to_c=45.5), phase_s=trial.phase_s) as fault:
                     isolation = trace.isolation(after=fault.on_bus)
                     load_pct = bench.wire()["load_pct"]
         trial.judge(isolation.latency, below_ms=50)

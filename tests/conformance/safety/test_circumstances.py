@@ -3,8 +3,9 @@
 import pytest
 
 from v2g_bench.faults import BmsSilence, CellImbalance, EmiNoise, OverTemperature, StringVoltageDifference
+from v2g_bench.faults.emi_noise import above
 
-HOT = OverTemperature(cell=17, to_c=45.5)
+HOT = OverTemperature(cell=1, to_c=45.5)
 PULSE_S = 0.055  # one poll of 50 ms and a little
 QUIET_PCT = 90
 WATCHED_S = 1.5
@@ -54,8 +55,9 @@ def test_hot_cell_isolates_in_charge_only_mode(bench, trials):
 @pytest.mark.req("SAF-13")
 def test_hot_cell_isolates_under_noise(bench, judge):
     """A fourth of the frames is lost and V2G is off for it: a hot cell in a frame that comes isolates as fast as ever."""
-    with bench.inject(EmiNoise(loss_pct=25)):
-        noticed = bench.wait_until(lambda: bench.controller.log.find("0x0B22"), within_s=10)
+    thresholds = bench.rig.dut.thresholds
+    with bench.inject(EmiNoise(loss_pct=above(thresholds.packet_loss_pct, 2.5))):
+        noticed = bench.wait_until(lambda: bench.controller.log.find("0x0B22"), thresholds.noticed_within_s)
         bench.require(noticed, "the noise is not noticed")
         with bench.asking(3000), bench.recording() as trace, bench.inject(HOT) as fault:
             judge.latency("time to isolation", trace.isolation(after=fault.on_bus).latency, below_ms=50)

@@ -20,7 +20,7 @@ def test_hot_cell_isolates(bench, trials, power_w):
     """One cell above 45 °C: the current at the meter ends within 50 ms of the frame that reports it."""
     for trial in trials:
         with bench.at_power(power_w), bench.recording() as trace:
-            with bench.inject(OverTemperature(cell=17, to_c=45.5), phase_s=trial.phase_s) as fault:
+            with bench.inject(OverTemperature(cell=1, to_c=45.5), phase_s=trial.phase_s) as fault:
                 isolation = trace.isolation(after=fault.on_bus)
         trial.judge(isolation.latency, below_ms=50)
 
@@ -41,8 +41,8 @@ def test_diverging_strings_isolate(bench, trials, power_w):
 @pytest.mark.parametrize(
     "fault",
     [
-        OverTemperature(cell=17, to_c=44.9),
-        OverTemperature(cell=17, to_c=45.0),
+        OverTemperature(cell=1, to_c=44.9),
+        OverTemperature(cell=1, to_c=45.0),
         StringVoltageDifference(to_mv=299),
         StringVoltageDifference(to_mv=300),
     ],

@@ -7,8 +7,7 @@ import pytest
 from v2g_bench.faults import BmsSilence, CellImbalance, ImbalanceCode, OverTemperature, StringVoltageDifference
 
 NO_FLOW_S = 1.2
-STATUS_S = 0.3  # some cycles of the frame in which the controller reports its latches
-HOT = OverTemperature(cell=17, to_c=45.5)
+HOT = OverTemperature(cell=1, to_c=45.5)
 
 
 @pytest.mark.req("SAF-04")
@@ -16,8 +15,8 @@ def test_trip_latches_until_an_authorised_reset(bench, judge):
     """A tripped controller moves nothing though the pack is safe again; the reset is refused before, and works after."""
     with bench.at_power(-3000):
         with bench.inject(HOT):
-            bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
-            bench.insist(-3000, for_s=STATUS_S)
+            bench.require(bench.wait_until(bench.tripped, 1 + bench.told_s), "no trip is reported")
+            bench.insist(-3000, for_s=bench.told_s)
             reply = bench.controller.run("reset_trip")
             judge.holds("the reset is refused while the cell is hot", reply.status != 0, reply.out + reply.err)
         with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
@@ -34,10 +33,10 @@ def test_reset_is_refused_while_another_danger_stands(bench, judge):
     """The hot cell that tripped is over, but the strings diverge meanwhile: the reset is refused, the trip remains."""
     with bench.at_power(-3000), ExitStack() as hot:
         hot.enter_context(bench.inject(HOT))
-        bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
+        bench.require(bench.wait_until(bench.tripped, 1 + bench.told_s), "no trip is reported")
         with bench.inject(StringVoltageDifference(to_mv=320)):
             hot.close()
-            bench.insist(-3000, for_s=STATUS_S)
+            bench.insist(-3000, for_s=bench.told_s)
             reply = bench.controller.run("reset_trip")
             judge.holds("the reset is refused while the strings diverge", reply.status != 0, reply.out + reply.err)
             judge.holds("the trip stands", bench.tripped())
@@ -48,10 +47,11 @@ def test_trip_outlives_another_fault(bench, judge):
     """The pack is safe again after a trip, the BMS falls silent and comes back: the trip still holds."""
     with bench.at_power(-3000):
         with bench.inject(HOT):
-            bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
-            bench.insist(-3000, for_s=STATUS_S)
+            bench.require(bench.wait_until(bench.tripped, 1 + bench.told_s), "no trip is reported")
+            bench.insist(-3000, for_s=bench.told_s)
+        limit_s = bench.judging.silence_limit_ms / 1000
         with bench.inject(BmsSilence()):
-            noticed = bench.wait_until(lambda: bench.controller.log.find("ERR_BMS_TIMEOUT"), within_s=2)
+            noticed = bench.wait_until(lambda: bench.controller.log.find("ERR_BMS_TIMEOUT"), limit_s + 1.5)
             bench.require(noticed, "the silence is not noticed")
     with bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:
         bench.insist(-3000, for_s=NO_FLOW_S - 0.3)
@@ -64,9 +64,9 @@ def test_trip_outlives_another_fault(bench, judge):
 def test_trip_outlives(bench, judge, again):
     """Neither a restart nor a reload releases a trip, though the pack is safe meanwhile."""
     with bench.at_power(-3000), bench.inject(HOT):
-        bench.require(bench.wait_until(bench.tripped, within_s=1), "no trip is reported")
-        bench.insist(-3000, for_s=STATUS_S)
-    bench.require(not bench.wait_until(lambda: not bench.tripped(), within_s=STATUS_S), "the trip releases itself")
+        bench.require(bench.wait_until(bench.tripped, 1 + bench.told_s), "no trip is reported")
+        bench.insist(-3000, for_s=bench.told_s)
+    bench.require(not bench.wait_until(lambda: not bench.tripped(), within_s=bench.told_s), "the trip releases itself")
     if again == "restart":
         bench.operator.restart()
         bench.wait_until(lambda: bench.controller.run("set_power", power_w="0").status == 0, bench.rig.dut.ready_s)
@@ -83,7 +83,7 @@ def test_charge_only_outlives_a_restart(bench, judge):
     """A restart does not release the charge-only mode: the pack is not discharged, and it can be charged."""
     with bench.at_power(-3000), bench.inject(CellImbalance()):
         bench.settle()
-    released = bench.wait_until(lambda: not bench.latched(), within_s=STATUS_S)
+    released = bench.wait_until(lambda: not bench.latched(), within_s=bench.told_s)
     bench.require(not released, "nothing keeps V2G off")
     bench.operator.restart()
     with bench.asking(2000, within_s=bench.rig.dut.ready_s):

@@ -39,6 +39,7 @@ from v2g_bench.faults import (
     WrongSamplePoint,
     from_dict,
 )
+from v2g_bench.faults.emi_noise import above
 
 NODE = {"state": "active", "tec": 0, "errors": 0, "attempts": 0, "restarts": 0}
 UNTOUCHED = {
@@ -177,3 +178,9 @@ def test_ramps_start_at_what_was_seen_and_end_at_the_full_value():
 def test_relative_faults_follow_what_is_seen():
     assert ThermalGradient(to_k=9).signals({"cell_temperature_min": 20.0})["cell_temperature_max"] == 29.0
     assert SocDivergence(by_pct=30).signals({"soc": 90.0}) == {"soc": 100.0}
+
+
+@pytest.mark.parametrize(("limit_pct", "times", "loss_pct"), [(10.0, 2.5, 25.0), (28.0, 2.5, 64.0), (90.0, 1.0, 90.0)])
+def test_a_noise_above_any_limit_can_be(limit_pct, times, loss_pct):
+    assert above(limit_pct, times) == loss_pct
+    assert EmiNoise(loss_pct=above(99.0, 2.5)).loss_pct == 99.5

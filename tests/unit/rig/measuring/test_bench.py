@@ -17,7 +17,7 @@ from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.file.model import BmsAccuracy
-from v2g_bench.rig.measuring.bench import RATED_W, Bench, NotAtPower
+from v2g_bench.rig.measuring.bench import FULL_PCT, RATED_W, Bench, NotAtPower, nearly_full_pct
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED
 from v2g_bench.rig.parts.timing import Edge, Stamp
 
@@ -53,12 +53,15 @@ class FakeParts:
         self.loaded, self.clock = load_rig("virtual"), SimClock(100.0)
         self.power_w, self.obeys, self.refuses, self.dead = 0.0, 1.0, False, False
         self.slots_left_out = 7  # by the tests before
+        self.status_s = 0.1  # the cycle of what the controller says of its latches
         self.true = {}  # what is true of the pack besides its current
         self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
         self.controller, self.plant, self.armed = FakeController(self), None, 0
         self.capture = SimpleNamespace(hold=nothing_held)
         self.db = SimpleNamespace(
-            has=lambda role: role in ("trip_latched", "charge_only"), resolution=lambda role: 0.01
+            has=lambda role: role in ("trip_latched", "charge_only"),
+            resolution=lambda role: 0.01,
+            message_of=lambda role: SimpleNamespace(cycle_s=self.status_s),
         )
         self.inverter, self.inverter_scale, self.meters = SimpleNamespace(reading=self.registers), 1.0, {}
         self.sync = SimpleNamespace(pulse=self.pulse, marks=True)
@@ -143,6 +146,22 @@ def test_a_release_that_shows_on_the_bus_later_is_asked_for_once(bench, parts):
     parts.pause = lambda for_s: (pause(for_s), parts.clock.now_s() > min(released_s) and setattr(parts, "latched", 0.0))
     with bench.at_power(-3000):
         assert [ran[0] for ran in parts.controller.ran] == ["reset_trip", "set_power"]
+
+
+@pytest.mark.parametrize(("status_s", "told_s"), [(0.1, 0.3), (0.5, 1.5), (0.0, 0.3)])
+def test_a_release_is_waited_for_as_long_as_the_database_sends_it(bench, parts, status_s, told_s):
+    parts.status_s, parts.latched = status_s, 1.0
+    assert bench.told_s == told_s
+    before_s = parts.clock.now_s()
+    assert not bench._unlatched()
+    assert parts.clock.now_s() - before_s == pytest.approx(told_s, abs=0.03)
+
+
+@pytest.mark.parametrize("step_pct", [0.01, 0.1, 0.25, 0.4, 0.5, 1.0])
+def test_a_nearly_full_pack_is_not_shown_as_full_and_soon_will_be(step_pct):
+    nearly_pct = nearly_full_pct(step_pct)
+    shown = [round(soc_pct / step_pct) * step_pct for soc_pct in (nearly_pct, nearly_pct + 0.002)]
+    assert shown[0] < FULL_PCT <= round(shown[1], 6)
 
 
 def test_frames_that_were_left_out_count_from_the_test_s_begin(bench, parts):
