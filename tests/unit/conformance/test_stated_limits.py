@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from v2g_bench.campaign.witness import TRIP_C, TRIP_STRINGS_V
+from v2g_bench.ems.model.config import Thresholds as EmsThresholds
 from v2g_bench.fixtures.requirements import read_requirements
+from v2g_bench.qualification.responder_config import DANGEROUS_C
+from v2g_bench.qualification.responder_line import PLANT_A
 from v2g_bench.qualification.score import LIMIT_MS
 from v2g_bench.rig.file.model import MAX_SOC_PCT, MIN_SOC_PCT, Judging, Thresholds
+from v2g_bench.rig.parts.sync import SEEN_A
 
 FOLDER = Path(__file__).parents[2] / "conformance"
 REQUIREMENTS = read_requirements(FOLDER)
@@ -138,6 +143,19 @@ def test_the_window_of_the_limits_file_is_the_manual_s():
 
 def test_a_bench_is_qualified_for_the_limit_that_it_judges_by():
     assert REQUIREMENTS["SAF-01"].limit == f"{LIMIT_MS:g} ms"
+
+
+def test_what_is_dangerous_is_the_same_to_whoever_judges_it():
+    """The tests, the campaigns' judge, the qualification's responder, and what the reference controller is built to."""
+    reference = EmsThresholds()
+    assert REQUIREMENTS["SAF-03"].limit == f"{TRIP_C:g} °C and {1000 * TRIP_STRINGS_V:g} mV are not above the limit"
+    assert {TRIP_C, 1000 * TRIP_STRINGS_V} <= CLAIMS["SAF-03"].numbers
+    assert (reference.trip_temperature_c, reference.trip_string_difference_v) == (TRIP_C, TRIP_STRINGS_V)
+    assert DANGEROUS_C == TRIP_C
+
+
+def test_the_responder_s_mark_is_as_high_as_the_bench_s():
+    assert PLANT_A == SEEN_A
 
 
 @pytest.mark.parametrize("name", ["EMC-02", "EMC-03", "SAF-01", "SAF-02", "SAF-05", "SAF-06"])
