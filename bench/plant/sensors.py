@@ -314,10 +314,12 @@ class PackSensors:
             by_module[index] += kelvin
         for index, kelvin in self.overrides.indexed("module_temperature_spread"):
             # Module sensors and cells each have their own errors: both show the spread, each against its own coldest.
-            others, other_cells = np.delete(modules_c, index), np.delete(by_module, index, axis=0)
+            others, hot, cool = np.delete(modules_c, index), by_module[index], np.delete(by_module, index, axis=0)
+            if not cool.size:  # a pack of one module is hot in one half of it
+                hot, cool = hot[: max(1, hot.size // 2)], hot[max(1, hot.size // 2) :]
             to_c = (float(others.min()) if others.size else float(modules_c[index])) + kelvin
-            coldest_c = float(other_cells.min()) if other_cells.size else float(by_module[index].max())
-            by_module[index] += coldest_c + kelvin - by_module[index].max()
+            coldest_c = float(cool.min()) if cool.size else float(hot.max())
+            hot += coldest_c + kelvin - hot.max()
             modules_c[index] = to_c
         for index, value in self.overrides.indexed("cell_temperature"):
             cells_c[index] = value

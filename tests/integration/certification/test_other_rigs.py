@@ -23,7 +23,10 @@ THRESHOLDS = {"gradient_k": 13.0, "soc_divergence_pct": 9.0, "packet_loss_pct": 
 OTHERS = {
     "48 cells": ({"plant.cells": 48, "plant.modules": 8}, CELLS),
     "108 cells": ({"plant.cells": 108, "plant.modules": 27}, CELLS),
-    "16 cells in one module": ({"plant.cells": 16, "plant.modules": 1}, CELLS),
+    "16 cells in one module": (
+        {"plant.cells": 16, "plant.modules": 1, "meters.dc_current.shunt_ohm": 0.0001},  # of 190 A
+        [*CELLS, f"{LIMITS}test_soc_window.py", LOG, f"{SAFETY}test_fallbacks.py"],
+    ),
     "other thresholds": ({f"dut.thresholds.{key}": value for key, value in THRESHOLDS.items()}, FALLBACKS),
     "a lossy inverter": (
         {"plant.efficiency": 0.82, "inverter.efficiency": 0.8},

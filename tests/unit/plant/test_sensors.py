@@ -146,6 +146,7 @@ def test_a_small_pack_of_one_string_and_one_module():
     assert reading.string_voltage_difference_v == 0.4
     assert reading.string_voltages_v.sum() == pytest.approx(8 * 3.694, abs=0.05)
     assert reading.module_temps_c[0] == pytest.approx(30.0, abs=0.7)
+    assert reading.cell_temperature_max_c - reading.cell_temperature_min_c == pytest.approx(5.0)
 
 
 def test_a_cell_may_be_named_by_a_whole_float():
