@@ -9,7 +9,6 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault
 from v2g_bench.faults.expectation import BusExpectation
 
-
 CLEAR_PCT = 15.0  # of the frames: a loss by chance in one window is not that far from its mean
 
 

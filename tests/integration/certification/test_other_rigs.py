@@ -29,8 +29,8 @@ OTHERS = {
     ),
     "other thresholds": ({f"dut.thresholds.{key}": value for key, value in THRESHOLDS.items()}, FALLBACKS),
     "a lossy inverter": (
-        {"plant.efficiency": 0.82, "inverter.efficiency": 0.8},
-        [f"{LIMITS}test_power.py", f"{LIMITS}test_battery_limits.py", f"{THERMAL}test_derating.py"],
+        {"plant.efficiency": 0.9, "inverter.efficiency": 0.88},
+        [f"{LIMITS}test_power.py", RATING, f"{THERMAL}test_derating.py"],
     ),
 }
 
