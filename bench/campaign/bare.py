@@ -15,6 +15,7 @@ import can
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_bench.campaign.limits import Limits
 from v2g_bench.campaign.scenario import Scenario, Stand
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.ems.core.controller import Ems
@@ -91,21 +92,23 @@ class Setup:
     bitrate: int
     data_bitrate: int
     factory: Factory
+    limits: Limits
 
     @classmethod
     def of_rig(cls, rig: str | Path = "sim", core: str = "") -> "Setup":
         """As the rig file states; `core` FILE:FACTORY takes the place of the reference controller."""
+        from v2g_bench.rig.file.derived import plant_ratings, reference_thresholds
         from v2g_bench.rig.file.load import load_rig
 
         loaded = load_rig(str(rig))
         if not loaded.rig.simulated:
             raise BenchError(f"rig {loaded.rig.name}", "is no simulation", "campaigns run on a rig like sim")
         db = BusDatabase.load(loaded.resolve(loaded.rig.bms.dbc, "bms.dbc"), _roles(loaded))
-        rated_w = loaded.rig.inverter.rated_power_w
-        plant = PlantConfig.model_validate(loaded.rig.plant.model_dump() | {"rated_power_w": rated_w})
-        thresholds = Thresholds(**loaded.rig.dut.thresholds.model_dump(), rated_power_w=rated_w)
-        bus = loaded.rig.bus["main"]
-        return cls(db, plant, thresholds, bus.bitrate, bus.data_bitrate, core_factory(core) if core else Ems)
+        plant = PlantConfig.model_validate(plant_ratings(loaded.rig))
+        thresholds = Thresholds(**reference_thresholds(loaded.rig))
+        bus, limits = loaded.rig.bus["main"], Limits.of_rig(loaded.rig)
+        factory = core_factory(core) if core else Ems
+        return cls(db, plant, thresholds, bus.bitrate, bus.data_bitrate, factory, limits)
 
 
 def _roles(loaded: Any) -> dict[str, Any]:

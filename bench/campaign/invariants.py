@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from v2g_bench.campaign.bare import Floats, Played
-from v2g_bench.campaign.witness import Limits, Seen, Witness
+from v2g_bench.campaign.limits import Limits
+from v2g_bench.campaign.witness import Seen, Witness
 from v2g_bench.can.database import BusDatabase
 
 SAME_S = 1e-4  # a log's timestamps are rounded
@@ -169,7 +170,7 @@ def _forbidden(played: Played, seen: Seen, limits: Limits) -> Iterator[tuple[flo
 
 
 def _no_discharge(played: Played, seen: Seen, limits: Limits) -> Found:
-    allowed_a = limits.no_discharge_w / 330.0 + limits.slack_a  # 96 cells never show less than 3.4 V at rest here
+    allowed_a = limits.no_discharge_w / limits.pack_v + limits.slack_a
     for from_s, to_s, why in _forbidden(played, seen, limits):
         inside = (played.times_s >= from_s + limits.slack_ms / 1e3) & (played.times_s <= to_s)
         if inside.any() and float(played.current_a[inside].min()) < -allowed_a:

@@ -13,8 +13,8 @@ import numpy as np
 
 from v2g_bench.campaign.bare import Floats, Played
 from v2g_bench.campaign.invariants import BLOCKING, TIMEOUT_CODE, TRIP_CODE
+from v2g_bench.campaign.limits import Limits
 from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario
-from v2g_bench.campaign.witness import Limits
 from v2g_bench.errors import BenchError
 from v2g_bench.metrology.extremes import SMOOTHING_S as SMOOTH_S
 from v2g_bench.metrology.waveform import Waveform

@@ -17,13 +17,13 @@
     hold_s = [0.1, 0.16]                # from the full fault until it is taken back
     tail_s = 0.06                       # and from then to the end
 
-    [limits]                            # see `witness.Limits`
+    [limits]                            # see `limits.Limits`; what is left out is the rig file's
     isolation_ms = 50
 
     [[fault]]
     kind = "over_temperature"
     weight = 3
-    cell = [1, 96, 1]
+    cell = "any"                        # of the rig's pack; modules too
     to_c = [43.0, 60.0, 0.1]
     ramp_k_per_s = [100, 5000]          # a ramp: half of the scenarios are a step all the same
 
@@ -31,6 +31,7 @@ Scenario i of a file with the same trials and seed is always the same one, whoev
 """
 
 import dataclasses
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -40,19 +41,22 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 from scipy.stats import qmc
 
+from v2g_bench.campaign.limits import Limits
 from v2g_bench.campaign.scenario import LONGEST_S, Scenario, Stand, Timed
 from v2g_bench.campaign.span import Span, SpanWithin
-from v2g_bench.campaign.witness import Limits
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import KINDS, from_dict
 from v2g_bench.inputs.models import Checked, validated
 from v2g_bench.inputs.ranges import ANY, Seed, Within
 from v2g_bench.inputs.text import toml_of
+from v2g_bench.plant.config import PlantConfig
 
 SHIPPED = Path(__file__).parent / "campaigns"
 FIELDS = 6  # the most fields that a fault can vary
 Scenarios = Annotated[int, Within(1, 10_000_000)]
 RESERVED = ("kind", "weight", "hold_s")
+ANY_PART = "any"
+COUNTED = ("cell", "module")
 
 
 class StandSpans(Checked):
@@ -77,15 +81,17 @@ class FaultSpans(Checked):
     """One kind of fault; all other keys are fields of it, each a span."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Annotated[Span, SpanWithin(-1e9, 1e9)]]  # the fault itself knows its ranges
+    # the fault itself knows its ranges
+    __pydantic_extra__: dict[str, Literal["any"] | Annotated[Span, SpanWithin(-1e9, 1e9)]]
 
     kind: Literal[tuple(sorted(KINDS))]  # type: ignore[valid-type]
     weight: Annotated[float, Within(0, 1e6, over=True)] = 1.0
     hold_s: Annotated[Span, SpanWithin(0, LONGEST_S)] | None = None
 
-    def spans(self) -> dict[str, Any]:
-        """The fields that vary, in order."""
-        return dict(self.model_extra or {})
+    def spans(self, parts: Mapping[str, int]) -> dict[str, Any]:
+        """The fields that vary, in order. parts: how many of each the pack has, for those that are ANY_PART."""
+        given = self.model_extra or {}
+        return {key: [1, parts[key], 1] if span == ANY_PART else span for key, span in given.items()}
 
 
 class CampaignFile(Checked):
@@ -97,7 +103,7 @@ class CampaignFile(Checked):
     per_stand: Scenarios = 100
     stand: StandSpans = StandSpans()
     time: TimeSpans = TimeSpans()
-    limits: dict[str, Annotated[float, ANY]] = {}  # in the ranges of `witness.Limits`
+    limits: dict[str, Annotated[float, ANY]] = {}  # in the ranges of `limits.Limits`
     fault: Annotated[list[FaultSpans], Field(min_length=1)]
 
 
@@ -125,7 +131,10 @@ def parse_campaign(text: str, where: str) -> CampaignFile:
     except BenchError as error:
         raise BenchError(f"{where}: {error.where}", error.what) from None
     for place, fault in enumerate(found.fault):
-        spans = fault.spans()
+        for key, span in (fault.model_extra or {}).items():
+            if span == ANY_PART and key not in COUNTED:
+                raise BenchError(f"{where}: fault[{place}].{key}", f'"{ANY_PART}" is for {" and ".join(COUNTED)}')
+        spans = fault.spans(dict.fromkeys(COUNTED, 1))
         if len(spans) > FIELDS:
             raise BenchError(f"{where}: fault[{place}]", f"has more than {FIELDS} fields")
         for share in (0.0, 1.0):
@@ -139,12 +148,18 @@ def parse_campaign(text: str, where: str) -> CampaignFile:
 class Plan:
     """The scenarios of a campaign, by index. `stands`: the number of operating points."""
 
-    def __init__(self, campaign: CampaignFile, trials: int | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        campaign: CampaignFile,
+        trials: int | None = None,
+        seed: int | None = None,
+        pack: PlantConfig = PlantConfig(),  # noqa: B008  frozen
+    ) -> None:
         self.campaign = campaign
+        self._parts = {"cell": pack.cells, "module": pack.modules}
         self.trials = campaign.trials if trials is None else trials
         self.seed = campaign.seed if seed is None else seed
         self.stands = -(-self.trials // campaign.per_stand)
-        self.limits = Limits(**campaign.limits)
         self._weights = np.cumsum([fault.weight for fault in campaign.fault])
         self._last: tuple[int, Stand] | None = None
 
@@ -186,7 +201,9 @@ class Plan:
     def _drawn(self, row: NDArray[np.float64], at_s: float) -> tuple[Timed, FaultSpans]:
         weights = self._weights
         spans = self.campaign.fault[int(np.searchsorted(weights, row[1] * weights[-1], "right"))]
-        fields = {key: _at(span, row[2 + place], key) for place, (key, span) in enumerate(spans.spans().items())}
+        fields = {
+            key: _at(span, row[2 + place], key) for place, (key, span) in enumerate(spans.spans(self._parts).items())
+        }
         return Timed(at_s, from_dict({"kind": spans.kind} | fields)), spans
 
     @cached_property

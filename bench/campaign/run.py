@@ -12,7 +12,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from time import process_time
@@ -78,9 +78,9 @@ class Stood:
 @lru_cache(maxsize=4)
 def opened(job: Job) -> tuple[Plan, Setup, Judge]:
     """Plan, world and judge of a job; made once in each process."""
-    plan = Plan(parse_campaign(job.text, "campaign"), job.trials, job.seed)
     setup = Setup.of_rig(job.rig, job.core)
-    return plan, setup, Judge(setup.db, plan.limits)
+    plan = Plan(parse_campaign(job.text, "campaign"), job.trials, job.seed, setup.plant)
+    return plan, setup, Judge(setup.db, replace(setup.limits, **plan.campaign.limits))
 
 
 def run_stand(job: Job, place: int) -> Stood:

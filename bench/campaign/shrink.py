@@ -7,6 +7,7 @@ and all are tried again until none helps.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from v2g_bench.campaign.plan import COUNTED
 from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario, Timed
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import from_dict
@@ -77,7 +78,9 @@ def _plain(scenario: Scenario, place: int, key: str) -> Scenario | None:
     if key not in data:
         return None
     try:
-        fault = from_dict(data | {key: PLAIN.get(key, 0.0)})
+        plain = PLAIN.get(key, 0.0)
+        # A cell that is named is one of the pack; of how many is not known here.
+        fault = from_dict(data | {key: min(plain, data[key]) if key in COUNTED else plain})
     except BenchError:
         return None  # such a fault cannot be
     return _changed(scenario, place, replace(scenario.faults[place], fault=fault))

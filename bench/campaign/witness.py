@@ -6,37 +6,18 @@ unexpected counter carries may be acted on, and need not be.
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated
 
 import can
 
 from v2g_bench.campaign.bare import Played
+from v2g_bench.campaign.limits import Limits
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import COUNTER_BYTE, check
-from v2g_bench.inputs.ranges import CurrentFromZeroA, Percent, PowerW, Ranged, SharePct, TimeMs, Within
 
 TRIP_C, TRIP_STRINGS_V = 45.0, 0.3  # V2G manual, Admin Desk, emergency shutdown
 ROUNDING = 1e-6
 MOST_LOST = 3
 TEMPERATURES = ("cell_temperature", "module_temperature")
-
-
-@dataclass(frozen=True)
-class Limits(Ranged):
-    """What the invariants are judged by. slack_ms, slack_a: of the record of the current (0 for the plant's own)."""
-
-    WHERE = "limits"
-
-    isolation_ms: TimeMs = 50.0
-    isolation_fraction: Annotated[float, Within(0, 0.5, over=True, under=True)] = 0.05
-    silence_ms: TimeMs = 200.0
-    fallback_ms: TimeMs = 500.0
-    no_discharge_w: PowerW = 50.0
-    flows_pct: Percent = 10.0
-    soc_step_pct: SharePct = 5.0
-    bms_timeout_ms: TimeMs = 100.0
-    slack_ms: Annotated[float, Within(0, 86_400_000)] = 0.0
-    slack_a: CurrentFromZeroA = 0.0
 
 
 @dataclass

@@ -10,18 +10,18 @@ from v2g_bench.can.physics.condition import Condition
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.expectation import BusExpectation, Expectation
-from v2g_bench.inputs.ranges import Within
+from v2g_bench.inputs.ranges import MOST_PARTS, Within
 
 if TYPE_CHECKING:
     from v2g_bench.faults.expectation import WireExpectation
 
-CELLS = 96
-MODULES = 12
-
 Seen = Mapping[str, float]
 """Roles as decoded from the bus, canonical units."""
 Overrides = dict[tuple[str, int | None], float]
-"""(name, index from 1 or None) -> value; the names are those of `v2g_bench.plant.sensors.SensorOverrides`."""
+"""(name, index from 1 or None) -> value; the names are those of `v2g_bench.plant.sensors.SensorOverrides`.
+
+None where there is nothing to count, and for every cell or module: how many there are the pack alone knows.
+"""
 
 HEALTHY: Seen = MappingProxyType({"cell_temperature_max": 25.0, "cell_temperature_min": 25.0, "soc": 50.0})
 """What a quiet pack shows, for a fault that is described before any frame was seen."""
@@ -87,6 +87,10 @@ class Fault:
     def settle_s(self, seen: Seen = HEALTHY) -> float:
         """How long after the injection the fault is at its full value (ramps); 0 for a step."""
         return 0.0
+
+    def _check_index(self, field: str) -> None:
+        """BenchError unless the field counts a part; whether this pack has it is known where the fault is injected."""
+        self._check(field, 1, MOST_PARTS, whole=True)
 
     def _check(self, field: str, low: float, high: float, *, whole: bool = False) -> None:
         """BenchError unless the field is a number within low..high (and whole, if asked for)."""

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import CELLS, HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 
 @dataclass(frozen=True)
 class CellVoltage(Fault):
-    """Cell `cell` (1 to 96) reads `to_v` volts."""
+    """Cell `cell` (from 1) reads `to_v` volts."""
 
     cell: int
     to_v: float
@@ -17,7 +17,7 @@ class CellVoltage(Fault):
     kind: ClassVar[str] = "cell_voltage"
 
     def __post_init__(self) -> None:
-        self._check("cell", 1, CELLS, whole=True)
+        self._check_index("cell")
         self._check("to_v", 0, 6)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import CELLS, HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 
@@ -20,7 +20,7 @@ class CellVoltages(Fault):
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The voltage, for each cell."""
-        return {("cell_voltage", cell): self.to_v for cell in range(1, CELLS + 1)}
+        return {("cell_voltage", None): self.to_v}
 
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
         """Both extremes."""

@@ -9,6 +9,13 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault
 from v2g_bench.faults.expectation import BusExpectation
 
+CLEAR_PCT = 15.0  # of the frames: a loss by chance in one window is not that far from its mean
+
+
+def above(limit_pct: float, times: float) -> float:
+    """A loss of so many times the limit (%), but no more beyond it than a BMS that is still heard."""
+    return min(times * limit_pct, limit_pct + CLEAR_PCT, (limit_pct + 100.0) / 2)
+
 
 @dataclass(frozen=True)
 class EmiNoise(Fault):

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import CELLS, HEALTHY, Fault, Overrides, Seen, ramp_s, ramped
+from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen, ramp_s, ramped
 from v2g_bench.faults.expectation import Expectation
 
 
 @dataclass(frozen=True)
 class OverTemperature(Fault):
-    """Cell `cell` (1 to 96) reads `to_c` °C; with ramp_k_per_s it moves there from the hottest cell's temperature."""
+    """Cell `cell` (from 1) reads `to_c` °C; with ramp_k_per_s it moves there from the hottest cell's temperature."""
 
     cell: int
     to_c: float
@@ -18,7 +18,7 @@ class OverTemperature(Fault):
     kind: ClassVar[str] = "over_temperature"
 
     def __post_init__(self) -> None:
-        self._check("cell", 1, CELLS, whole=True)
+        self._check_index("cell")
         self._check("to_c", -40, 150)
         self._check("ramp_k_per_s", 0, 1e6)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, MODULES, Fault, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 SPREAD_K = 0.4  # sensor noise and the pack's own spread stay
@@ -24,8 +24,7 @@ class PackTemperature(Fault):
         """The same offset on every module and its cells."""
         hottest_c = seen.get("cell_temperature_max", self.to_c)
         middle_c = (hottest_c + seen.get("cell_temperature_min", hottest_c)) / 2
-        offset_k = self.to_c - middle_c
-        return {("module_temperature_offset", module): offset_k for module in range(1, MODULES + 1)}
+        return {("module_temperature_offset", None): self.to_c - middle_c}
 
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
         """Highest and lowest cell temperature."""

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, MODULES, Fault, Overrides, Seen, ramp_s, ramped
+from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen, ramp_s, ramped
 from v2g_bench.faults.expectation import Expectation
 
 
 @dataclass(frozen=True)
 class ThermalGradient(Fault):
-    """Module `module` (1 to 12) is `to_k` kelvin above the coldest; with ramp_k_per_s it gets there from 0."""
+    """Module `module` (from 1) is `to_k` kelvin above the coldest; with ramp_k_per_s it gets there from 0."""
 
     to_k: float
     module: int = 1
@@ -19,7 +19,7 @@ class ThermalGradient(Fault):
 
     def __post_init__(self) -> None:
         self._check("to_k", 0, 100)
-        self._check("module", 1, MODULES, whole=True)
+        self._check_index("module")
         self._check("ramp_k_per_s", 0, 1e6)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:

@@ -185,6 +185,7 @@ WORKERS = Within(1, 10_000)
 """Processes, of one machine or of many."""
 Seed = Annotated[int, SEED]
 Trials = Annotated[int, TRIALS]
+MOST_PARTS = 1000  # cells, modules or strings of one pack
 Count = Annotated[int, Within(0, 2**63 - 1)]
 
 

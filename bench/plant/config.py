@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from v2g_bench.inputs.models import Checked
 from v2g_bench.inputs.ranges import (
+    MOST_PARTS,
     CapacityAh,
     CurrentFromZeroA,
     FrequencyHz,
@@ -30,7 +31,7 @@ NOMINAL_CELL_V = 3.69
 Factor = Annotated[float, Within(-100, 100)]  # what a part that is sick makes of a number; also the other sign
 
 
-Parts = Annotated[int, Within(1, 1000)]
+Parts = Annotated[int, Within(1, MOST_PARTS)]
 
 
 @dataclass(slots=True)

@@ -30,6 +30,9 @@ class Overridable(Protocol):
     def clear(self, name: str, index: int | None = None) -> None:
         """Let it be sensed again."""
 
+    def each(self, wanted: Overrides, /) -> Overrides:
+        """The same with an entry for every cell or module where one stands for all; BenchError for what is not there."""
+
 
 class Path(Protocol):
     """What the frames go through; `v2g_bench.bms.disturbance.Disturbance`."""
@@ -79,9 +82,10 @@ class Injector:
             raise BenchError(
                 f"fault {fault.kind}", "this bus has no wire that could be disturbed", "use a rig with physics = true"
             )
-        for name, index in fault.senses(0.0, {}):
-            if (name, index) not in self._applied:
-                self._overrides.clear(name, index)  # raises for a sensor that this pack does not have
+        try:
+            self._overrides.each(fault.senses(0.0, {}))
+        except BenchError as error:
+            raise BenchError(f"fault {fault.kind}: {error.where}", error.what, error.mend) from None
         self._numbers += 1
         self._injections[self._numbers] = Injection(self._numbers, fault, at_s)
         self.next_due_s = min(self.next_due_s, at_s)
@@ -123,7 +127,7 @@ class Injector:
         active = [one for one in self._injections.values() if one.active]
         wanted: Overrides = {}
         for one in active:
-            wanted |= one.fault.senses(now_s - one.at_s, one.seen)
+            wanted |= self._overrides.each(one.fault.senses(now_s - one.at_s, one.seen))
         for name, index in self._applied.keys() - wanted.keys():
             self._overrides.clear(name, index)
         for (name, index), value in wanted.items():

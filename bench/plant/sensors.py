@@ -1,6 +1,6 @@
 """What the BMS senses: a `PackReading`, and the `SensorOverrides` that change what it senses and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
@@ -149,6 +149,18 @@ class SensorOverrides:
         """Let `name` be sensed again; clearing what is not set is no error. BenchError for an unknown name."""
         if self._values.pop(self._key(name, index), None) is not None:
             self.version += 1
+
+    def each(self, wanted: Mapping[tuple[str, int | None], float]) -> dict[tuple[str, int | None], float]:
+        """These overrides with one for each cell or module of this pack where the index of such a one is None.
+
+        BenchError: unknown name, or a cell or module that this pack does not have.
+        """
+        found: dict[tuple[str, int | None], float] = {}
+        for (name, index), value in wanted.items():
+            count = self._counts.get(name, 0) if index is None else 0
+            places = range(1, count + 1) if count else (index,)
+            found |= {self._key(name, place): value for place in places}
+        return found
 
     def clear_all(self) -> None:
         """Let everything be sensed again."""
@@ -302,10 +314,12 @@ class PackSensors:
             by_module[index] += kelvin
         for index, kelvin in self.overrides.indexed("module_temperature_spread"):
             # Module sensors and cells each have their own errors: both show the spread, each against its own coldest.
-            others, other_cells = np.delete(modules_c, index), np.delete(by_module, index, axis=0)
+            others, hot, cool = np.delete(modules_c, index), by_module[index], np.delete(by_module, index, axis=0)
+            if not cool.size:  # a pack of one module is hot in one half of it
+                hot, cool = hot[: max(1, hot.size // 2)], hot[max(1, hot.size // 2) :]
             to_c = (float(others.min()) if others.size else float(modules_c[index])) + kelvin
-            coldest_c = float(other_cells.min()) if other_cells.size else float(by_module[index].max())
-            by_module[index] += coldest_c + kelvin - by_module[index].max()
+            coldest_c = float(cool.min()) if cool.size else float(hot.max())
+            hot += coldest_c + kelvin - hot.max()
             modules_c[index] = to_c
         for index, value in self.overrides.indexed("cell_temperature"):
             cells_c[index] = value

@@ -22,7 +22,7 @@ from v2g_bench.qualification.truth import Truth
 from v2g_bench.rig.measuring.session import Session
 from v2g_bench.rig.parts.real import OpenRig
 
-INJECTED_C, CELL = 45.5, 17
+INJECTED_C, CELL = 45.5, 1
 AT_POWER_S = 5.0
 LINK_S = 5.0
 STOPPED_S = 0.1  # from an inverter's answer to a stop until its current must be gone

@@ -102,7 +102,7 @@ def breaks(monkeypatch, part, defects):
     enter = Stand.__enter__
 
     def broken(stand):
-        stand.parts.plant.client.set_defects(part, **defects)
+        stand.parts.world.plant.client.set_defects(part, **defects)
         return enter(stand)
 
     monkeypatch.setattr(Stand, "__enter__", broken)

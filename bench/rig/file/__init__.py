@@ -4,6 +4,6 @@ Public names:
 
     connect       inverter_address
     load          LoadedRig, load_rig, shipped_rigs
-    model         Bus, Dut, Judging, Rig, Sync
+    model         Bus, Dut, Judging, MAX_SOC_PCT, MIN_SOC_PCT, Rig, Sync
     state_folder  state_folder
 """

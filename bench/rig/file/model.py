@@ -25,6 +25,7 @@ from v2g_bench.inputs.ranges import (
     LongTimeS,
     Port,
     PowerW,
+    Share,
     SharePct,
     ShuntOhm,
     TimeMs,
@@ -36,6 +37,7 @@ from v2g_bench.inputs.ranges import (
 )
 from v2g_bench.plant.config import PlantConfig
 
+MIN_SOC_PCT, MAX_SOC_PCT = 25.0, 75.0  # of limits.conf in every test that writes no other: V2G manual, Step 2
 Pin = Annotated[int, Within(0, 65_535)]  # of a GPIO chip
 
 
@@ -136,6 +138,7 @@ class Inverter(Checked):
     map: str | None = None
     rated_power_w: PowerW = 11_000.0
     ripple_hz: FrequencyHz | None = None  # its switching frequency, where it is known
+    efficiency: Share = 0.95  # between its DC and its AC side, at the least: what the controller is configured to
     accuracy: InverterAccuracy = InverterAccuracy()
 
     @model_validator(mode="after")
@@ -248,6 +251,11 @@ class Thresholds(Checked):
     packet_loss_pct: SharePct = 10.0
     noise_window_s: TimeS = 1.0
     micro_cycle_pct: SharePct = 10.0
+
+    @property
+    def noticed_within_s(self) -> float:
+        """How long a test waits for the code of a fault above its threshold: ten windows, and 10 s at the least."""
+        return 10.0 * max(1.0, self.noise_window_s)
 
 
 CommandName = Literal[
@@ -379,7 +387,8 @@ class Judging(Checked):
     offline_limit_ms: TimeMs = 3000.0  # the same for an inverter that does not answer
     derated_below_pct: SharePct = 90.0  # a derated discharge is at most this share of the power before
     no_discharge_w: PowerW = 50.0  # less than this is a controller's own consumption, not V2G
-    low_soc_pct: SharePct = 27.0  # where "the SoC is too low" for full power; above MIN_SOC
+    # where "the SoC is too low" for full power
+    low_soc_pct: Annotated[float, Within(MIN_SOC_PCT, MAX_SOC_PCT, over=True, under=True)] = 27.0
     fallback_s: TimeS = 0.5  # from the log line to the fallback being in force
     trials: Trials = 5
     max_voids: Count = 20
@@ -436,6 +445,27 @@ class Rig(Checked):
             raise ValueError("[gateway] is for a rig with [bus.bms] and [bus.ems]")
         if self.gateway.path == "kernel" and self.controller_bus.interface != "socketcan":
             raise ValueError('gateway.path = "kernel" needs both buses with interface = "socketcan"')
+        return self
+
+    @model_validator(mode="after")
+    def _plant_is_this_inverter(self) -> "Rig":
+        """What [inverter] states of the emulated one as well is not something else in [plant]."""
+        own, told = self.plant, self.plant.model_fields_set
+        if "rated_power_w" in told and own.rated_power_w != self.inverter.rated_power_w:
+            raise ValueError(
+                f"[plant] rated_power_w = {own.rated_power_w:g} and [inverter] rated_power_w = "
+                f"{self.inverter.rated_power_w:g}: state it once, in [inverter]"
+            )
+        if "ripple_hz" in told and self.inverter.ripple_hz not in (None, own.ripple_hz):
+            raise ValueError(
+                f"[plant] ripple_hz = {own.ripple_hz:g} and [inverter] ripple_hz = {self.inverter.ripple_hz:g}: "
+                "state it once, in [inverter]"
+            )
+        if self.inverter.kind == "emulated" and own.efficiency < self.inverter.efficiency:
+            raise ValueError(
+                f"[plant] efficiency = {own.efficiency:g} is below [inverter] efficiency = {self.inverter.efficiency:g}, "
+                "which the controller is configured to, as the least: lower it too"
+            )
         return self
 
     @model_validator(mode="after")

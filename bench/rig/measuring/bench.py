@@ -1,7 +1,7 @@
 """The bench as a test uses it: power, faults and recordings, and one object for each further capability; the same on every rig.
 
     with bench.at_power(-3000), bench.recording() as trace:
-        with bench.inject(OverTemperature(cell=17, to_c=45.5)) as fault:
+        with bench.inject(OverTemperature(cell=1, to_c=45.5)) as fault:
             isolation = trace.isolation(after=fault.on_bus)
 
 | `bench.power`      | what a test asks for beyond that: a power that may be refused, one that must not come; its pack |

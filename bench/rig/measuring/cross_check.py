@@ -2,15 +2,16 @@
 
 A digitizer with the wrong shunt value shows a tenth of a discharge, and the shares of its own reading stay right. So
 once a test, when the power stands, the digitizer's current is held against the BMS's; and whenever the analyzer is read,
-no more power may come out of the converter than goes into it. Both bounds are wide. They find a lead that is off, a
-wrong ratio, a channel that shows another quantity; what an instrument is good for within its specification is the matter
-of its calibration. Its time base is held against two edges of the sync line in one record.
+no more power may come out of the converter than goes into it. Both bounds follow from the accuracies that the rig file and
+the data sheets state, and are wide. They find a lead that is off, a wrong ratio, a channel that shows another quantity; what
+an instrument is good for within its specification is the matter of `sources` and of its calibration. Its time base is held
+against two edges of the sync line in one record.
 
->>> current_contradiction(meter_a=-8.8, bms_a=-8.7)
+>>> current_contradiction(meter_a=-8.8, bms_a=-8.7, meter_limit_a=0.01, bms_limit_a=0.19)
 ''
->>> current_contradiction(meter_a=-0.88, bms_a=-8.7)
-'the digitizer shows -0.88 A, the BMS -8.70 A'
->>> power_contradiction(pack_w=-3090.0, ac_w=-3000.0)
+>>> current_contradiction(meter_a=-0.88, bms_a=-8.7, meter_limit_a=0.01, bms_limit_a=0.19)
+'the digitizer shows -0.88 A, the BMS -8.70 A (allowed: ± 0.96 A)'
+>>> power_contradiction(pack_w=-3090.0, ac_w=-3000.0, limit_w=85.0, efficiency=0.95)
 ''
 """
 
@@ -23,16 +24,15 @@ from v2g_bench.faults import Fault
 from v2g_bench.instruments.protocols import DigitizerTiming
 from v2g_bench.metrology.step import step_in
 from v2g_bench.metrology.waveform import Waveform
-from v2g_bench.rig.measuring.sources import BMS_WITNESSES, Sources
+from v2g_bench.rig.measuring.sources import BMS_WITNESSES, Sources, bms_accuracy
 from v2g_bench.rig.measuring.trace import Trace
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.sync import NoSync
 from v2g_bench.rig.parts.timing import Edge
 
-# How far a BMS's own sensor may be off the shunt at the pack: its error, and what its 20 ms old value may lag.
-BMS_SHARE, BMS_A = 0.05, 0.5
-# A converter's efficiency at the powers that tests run at, and the error of the balance itself.
-LEAST_EFFICIENCY, BALANCE_SHARE, BALANCE_W = 0.75, 0.02, 50.0
+# So many times what the rig file grants the BMS's sensor, or the converter's losses, is no matter of accuracy any more.
+GROSS = 5.0
+MOVED_W = 50.0  # what a power that stands moves between the readings of the two sides
 
 # How far apart the two edges of the sync line are that the digitizer's time base is held against, and what the record
 # holds before and after them. An error of the time base moves a crossing by its share of the time since the trigger.
@@ -43,11 +43,15 @@ ATTEMPTS = 3  # a stall of the machine may spoil some
 MEND = "check shunt value, leads, ranges and ratios: meters.dc_current, meters.ac_power, bms.roles"
 
 
-def current_contradiction(meter_a: float, bms_a: float) -> str:
-    """What two views of the pack's current (A, charge positive) cannot both be; "" if they can."""
-    if abs(meter_a - bms_a) <= BMS_SHARE * abs(bms_a) + BMS_A:
+def current_contradiction(meter_a: float, bms_a: float, meter_limit_a: float, bms_limit_a: float) -> str:
+    """What two views of the pack's current (A, charge positive) cannot both be; "" if they can.
+
+    meter_limit_a, bms_limit_a: how far each may be off by its data sheet or the rig file.
+    """
+    allowed_a = meter_limit_a + GROSS * bms_limit_a
+    if abs(meter_a - bms_a) <= allowed_a:
         return ""
-    return f"the digitizer shows {meter_a:.2f} A, the BMS {bms_a:.2f} A"
+    return f"the digitizer shows {meter_a:.2f} A, the BMS {bms_a:.2f} A (allowed: ± {allowed_a:.2f} A)"
 
 
 def time_base_contradiction(waveform: Waveform, timing: DigitizerTiming, first: Edge, second: Edge) -> str:
@@ -72,15 +76,19 @@ def time_base_contradiction(waveform: Waveform, timing: DigitizerTiming, first: 
     )
 
 
-def power_contradiction(pack_w: float, ac_w: float) -> str:
-    """What the powers on both sides of the converter (W, charge positive) cannot both be; "" if they can."""
+def power_contradiction(pack_w: float, ac_w: float, limit_w: float, efficiency: float) -> str:
+    """What the powers on both sides of the converter (W, charge positive) cannot both be; "" if they can.
+
+    limit_w: how far both together may be off; efficiency: the converter's at the least, by the rig file.
+    """
     told = f"{pack_w:.0f} W at the pack (BMS) and {ac_w:.0f} W at the AC terminals (analyzer)"
-    if abs(pack_w) > BALANCE_W and abs(ac_w) > BALANCE_W and (pack_w > 0) != (ac_w > 0):
+    allowed_w = limit_w + MOVED_W
+    if abs(pack_w) > allowed_w and abs(ac_w) > allowed_w and (pack_w > 0) != (ac_w > 0):
         return f"{told} flow in different directions"
     given_w, taken_w = (abs(ac_w), abs(pack_w)) if ac_w > 0 else (abs(pack_w), abs(ac_w))
-    if taken_w > given_w * (1 + BALANCE_SHARE) + BALANCE_W:
+    if taken_w > given_w + allowed_w:
         return f"{told}: more comes out of the converter than goes in"
-    if taken_w < given_w * LEAST_EFFICIENCY - BALANCE_W:
+    if taken_w < given_w * (1 - GROSS * (1 - efficiency)) - allowed_w:
         return f"{told}: more is lost in the converter than a converter loses"
     return ""
 
@@ -113,7 +121,7 @@ class Witnesses:
         bms_a = self._parts.bus.latest_all().get("pack_current")
         self._heard = bool(target_w) and bms_a is not None
         median_a = float(np.median(flowing.samples))
-        if bms_a is not None and (said := current_contradiction(median_a, bms_a)):
+        if bms_a is not None and (said := self._current_contradiction(median_a, bms_a, trace)):
             raise BenchError("the instruments contradict each other", said, MEND)
         timing = self._parts.instruments.digitizer.timing()
         if second is not None and (said := time_base_contradiction(trace.waveform, timing, first, second)):
@@ -125,8 +133,21 @@ class Witnesses:
         seen = self._parts.bus.latest_all()
         if self._faults or not {"pack_voltage", "pack_current"} <= set(seen):
             return
-        if said := power_contradiction(seen["pack_voltage"] * seen["pack_current"], ac_w):
+        volts, amperes = seen["pack_voltage"], seen["pack_current"]
+        limit_w = abs(volts) * self._bms_limit("pack_current", amperes) + abs(amperes) * self._bms_limit(
+            "pack_voltage", volts
+        )
+        limit_w += self._parts.instruments.analyzer.power_accuracy(ac_w)[0]
+        if said := power_contradiction(volts * amperes, ac_w, limit_w, self._parts.loaded.rig.inverter.efficiency):
             raise BenchError("the instruments contradict each other", said, MEND)
+
+    def _current_contradiction(self, meter_a: float, bms_a: float, trace: Trace) -> str:
+        zero_a, gain_rel, _ = trace.accuracy()
+        limit_a = zero_a + gain_rel * abs(meter_a)
+        return current_contradiction(meter_a, bms_a, limit_a, self._bms_limit("pack_current", bms_a))
+
+    def _bms_limit(self, role: str, value: float) -> float:
+        return bms_accuracy(self._parts.loaded.rig, role, value, self._parts.bus.db.resolution(role))[0]
 
     def roles(self) -> set[str]:
         """What the BMS is a witness of: nothing while a fault is on the way of its frames, nor what a fault fakes."""

@@ -5,7 +5,8 @@ from v2g_bench.rig.measuring.waiting import wait_until
 from v2g_bench.rig.parts.protocol import Parts
 
 LATCHES = ("trip_latched", "charge_only")
-RELEASED_S = 0.3  # a release is on the bus so much later: a controller's status may be sent each 100 ms
+STATUS_CYCLES = 3  # of the controller's status: within so many a release is on the bus
+STATUS_CYCLE_S = 0.1  # where the database states none
 
 
 class Latches:
@@ -25,6 +26,12 @@ class Latches:
         """True while the controller reports a trip or a charge-only latch that an authorised reset releases."""
         return self.tripped() or (self._parts.bus.db.has("charge_only") and bool(self._bus.signal("charge_only")))
 
+    def shown_s(self) -> float:
+        """Within this time what the controller reports of its latches is on the bus, by the cycle in the database."""
+        db = self._parts.bus.db
+        cycles_s = [db.message_of(role).cycle_s or STATUS_CYCLE_S for role in LATCHES if db.has(role)]
+        return round(STATUS_CYCLES * max(cycles_s, default=STATUS_CYCLE_S), 6)
+
     def released(self) -> bool:
         """Whether nothing is latched in the controller; if something is, its release is asked for, and waited for."""
         if not self._parts.bus.latest_all().keys() >= set(filter(self._parts.bus.db.has, LATCHES)):
@@ -34,7 +41,7 @@ class Latches:
             return True
         # Refused while the pack is not safe yet: to be asked again.
         return self._parts.dut.controller.run("reset_trip").status == 0 and wait_until(
-            self._parts, lambda: not self.latched(), RELEASED_S
+            self._parts, lambda: not self.latched(), self.shown_s()
         )
 
     def takes(self, power_w: float) -> bool:

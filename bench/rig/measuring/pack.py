@@ -1,5 +1,6 @@
 """`bench.power.pack`: the pack that a test wants, where the rig can have another one than its own."""
 
+import math
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -8,12 +9,22 @@ from v2g_bench.rig.measuring.command_lines import NoStart
 from v2g_bench.rig.measuring.waiting import wait_until
 from v2g_bench.rig.parts.protocol import Parts
 
-NEARLY_FULL_PCT = 99.949  # where an emulated pack begins its calibration charge: a second or two before it shows 100 %
+FULL_PCT = 99.95  # shown
+NEARLY_PCT = 0.001  # short of it an emulated pack begins its calibration charge: a second or two before it shows 100 %
 NEARLY_FULL_SHOWN_PCT = 99.0
-FULL_SHOWN_PCT = 99.95
 FULL_CHARGE_S = 12 * 3600.0
 CHARGE_PATIENCE_S = 10.0
 CHARGE_W = 2000.0
+
+
+def nearly_full_pct(step_pct: float) -> float:
+    """The state of charge a moment before a signal of this resolution shows a full pack.
+
+    >>> nearly_full_pct(0.1), nearly_full_pct(0.5)
+    (99.949, 99.749)
+    """
+    shown_pct = math.ceil(round(FULL_PCT / step_pct, 6)) * step_pct
+    return round(shown_pct - step_pct / 2 - NEARLY_PCT, 6)
 
 
 class Charging(Protocol):
@@ -43,14 +54,14 @@ class Pack:
     def nearly_full(self) -> None:
         """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""
         if self._parts.world.plant is not None:
-            self._parts.world.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+            self._parts.world.plant.client.reset(soc_pct=nearly_full_pct(self._bus.resolution("soc")))
             self._parts.dut.fresh(heal=False)
 
     def charge_to_full(self) -> bool:
         """A calibration charge: charge until the BMS says 100 %; False where the controller lets nothing flow."""
         signal, clock = self._bus.signal, self._parts.clock
         if self._parts.world.plant is not None and signal("soc") < NEARLY_FULL_SHOWN_PCT:
-            self._parts.world.plant.client.reset(soc_pct=NEARLY_FULL_PCT)
+            self._parts.world.plant.client.reset(soc_pct=nearly_full_pct(self._bus.resolution("soc")))
         none_w = self._parts.loaded.rig.judging.no_discharge_w
         with self._power.asking(CHARGE_W):
             flowed_s = clock.now_s()
@@ -60,10 +71,10 @@ class Pack:
                 now_s = clock.now_s()
                 if self._parts.inverter.reading().ac_power_w > none_w:
                     flowed_s = now_s
-                return signal("soc") >= FULL_SHOWN_PCT or now_s - flowed_s > CHARGE_PATIENCE_S
+                return signal("soc") >= FULL_PCT or now_s - flowed_s > CHARGE_PATIENCE_S
 
             wait_until(self._parts, done, FULL_CHARGE_S)
-            full = signal("soc") >= FULL_SHOWN_PCT
+            full = signal("soc") >= FULL_PCT
             if full:
                 # A controller counts the charge as full when it has seen it, not in the same instant.
                 self._power.settle()

@@ -15,12 +15,11 @@ from v2g_bench.metrology.budget import Budget, Component, Term
 from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.cross_check import Witnesses
 from v2g_bench.rig.measuring.recordings import Recordings
-from v2g_bench.rig.measuring.sources import Sources, by_bms, by_inverter
+from v2g_bench.rig.measuring.sources import Sources, bms_accuracy, by_bms, by_inverter
 from v2g_bench.rig.measuring.trace import Trace
 from v2g_bench.rig.parts.protocol import Parts
 
 AC_READINGS = 5
-BMS_VOLTAGE_SHARE = 0.005
 
 
 class Readings:
@@ -58,15 +57,15 @@ class Readings:
             current = trace.mean()
         self._sources.standing(replace(current, quantity="DC current by the digitizer"), bms=self._witnesses.roles())
         volts = self._bus.signal("pack_voltage")
-        spread_v = self._parts.bus.db.resolution("pack_voltage") / 2 + BMS_VOLTAGE_SHARE * volts
+        step_v = self._parts.bus.db.resolution("pack_voltage")
+        limit_v, source = bms_accuracy(self._parts.loaded.rig, "pack_voltage", volts, step_v)
         assert current.value is not None
         assert current.uncertainty is not None
         parts = [
             Component("current", "normal", current.uncertainty.u, volts, source="digitizer", unit="A"),
             *(replace(part, sensitivity=volts, unit="A") for part in self._sources.doubt("DC current")),
-            Component.rectangular(
-                "voltage", spread_v, current.value, f"BMS, taken as {100 * BMS_VOLTAGE_SHARE:g} % accurate", "V"
-            ),
+            Component.rectangular("voltage", limit_v, current.value, source, "V"),
+            *(replace(part, sensitivity=current.value, unit="V") for part in self._sources.doubt("DC voltage")),
         ]
         budget = Budget("DC power", "W", parts)
         value_w = current.value * volts

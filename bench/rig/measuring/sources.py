@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from pydantic import BaseModel
 
 from v2g_bench.can.columns import Columns
 from v2g_bench.can.trace import signal
@@ -188,15 +189,29 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values)))
 
 
+def bms_accuracy(rig: Rig, role: str, value: float, resolution: float = 0.0) -> tuple[float, str]:
+    """How far a quantity as the BMS reports it may be off (its sensor, and half of one count of its signal), and by whom."""
+    told = rig.bms.accuracy
+    limit, keys = {
+        "pack_current": (told.current_pct / 100 * abs(value) + told.current_a, ("current_pct", "current_a")),
+        "pack_voltage": (told.voltage_pct / 100 * abs(value), ("voltage_pct",)),
+        "soc": (told.soc_pct, ("soc_pct",)),
+    }[role]
+    return limit + resolution / 2, _stated("bms.accuracy", told, *keys)
+
+
+def _stated(section: str, told: BaseModel, *keys: str) -> str:
+    """The source of numbers of the rig file; those that it leaves out are the bench's assumption, and are called so."""
+    assumed = [f"{key} = {getattr(told, key):g}" for key in keys if key not in told.model_fields_set]
+    return f"assumed, not in the rig file: {section} {', '.join(assumed)}" if assumed else f"rig file: {section}"
+
+
 def by_bms(rig: Rig, role: str, value: float, resolution: float = 0.0) -> Reading:
     """A quantity as the BMS reports it."""
-    told = rig.bms.accuracy
-    quantity, unit, limit = {
-        "pack_current": ("DC current", "A", told.current_pct / 100 * abs(value) + told.current_a),
-        "pack_voltage": ("DC voltage", "V", told.voltage_pct / 100 * abs(value)),
-        "soc": ("SoC", "%", told.soc_pct),
-    }[role]
-    return _reading(quantity, "BMS", value, unit, limit + resolution / 2, "rig file: bms.accuracy")
+    quantity, unit = {"pack_current": ("DC current", "A"), "pack_voltage": ("DC voltage", "V"), "soc": ("SoC", "%")}[
+        role
+    ]
+    return _reading(quantity, "BMS", value, unit, *bms_accuracy(rig, role, value, resolution))
 
 
 def by_inverter(
@@ -205,18 +220,18 @@ def by_inverter(
     """A quantity as the inverter reports it; None where it does not. voltage_v: what its power rating is at, in A."""
     told, rated_w = rig.inverter.accuracy, rig.inverter.rated_power_w
     power_w = told.power_pct / 100 * rated_w
-    found, unit, limit = {
-        "AC power": (seen.ac_power_w, "W", power_w),
-        "AC voltage": (seen.ac_voltage_v, "V", told.voltage_pct / 100 * abs(seen.ac_voltage_v)),
-        "DC voltage": (seen.dc_voltage_v, "V", told.voltage_pct / 100 * abs(seen.dc_voltage_v)),
-        "DC current": (seen.dc_current_a, "A", power_w / voltage_v if voltage_v > 0 else math.nan),
-        "SoC": (seen.soc_pct, "%", told.soc_pct),
+    found, unit, limit, key = {
+        "AC power": (seen.ac_power_w, "W", power_w, "power_pct"),
+        "AC voltage": (seen.ac_voltage_v, "V", told.voltage_pct / 100 * abs(seen.ac_voltage_v), "voltage_pct"),
+        "DC voltage": (seen.dc_voltage_v, "V", told.voltage_pct / 100 * abs(seen.dc_voltage_v), "voltage_pct"),
+        "DC current": (seen.dc_current_a, "A", power_w / voltage_v if voltage_v > 0 else math.nan, "power_pct"),
+        "SoC": (seen.soc_pct, "%", told.soc_pct, "soc_pct"),
     }[quantity]
     value = found if value is None else value
     if not (math.isfinite(value) and math.isfinite(limit)):
         return None
     more = [Component.rectangular("moved meanwhile", moved, source="two readings")] if moved else []
-    return _reading(quantity, "inverter", value, unit, limit, "rig file: inverter.accuracy", more)
+    return _reading(quantity, "inverter", value, unit, limit, _stated("inverter.accuracy", told, key), more)
 
 
 def _reading(

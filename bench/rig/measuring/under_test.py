@@ -18,10 +18,13 @@ from v2g_bench.rig.parts.protocol import Parts
 
 
 class UnderTest:
-    """The controller, for a test. operator: what a person does at it, its files, restarts and plans."""
+    """The controller, for a test. latches: its trip and charge-only latch, as it reports them; operator: what
+    a person does at it, its files, restarts and plans.
+    """
 
     def __init__(self, parts: Parts, latches: Latches, faults: FaultsInForce) -> None:
-        self._parts, self._latches, self._faults = parts, latches, faults
+        self._parts, self._faults = parts, faults
+        self.latches = latches
         self.operator = Operator(parts)
 
     @property
@@ -41,14 +44,6 @@ class UnderTest:
     def must(self, name: str, **values: str) -> Reply:
         """The same; BenchError where it is refused."""
         return self._parts.dut.controller.must(name, **values)
-
-    def tripped(self) -> bool:
-        """True while it reports a latched trip."""
-        return self._latches.tripped()
-
-    def latched(self) -> bool:
-        """True while it reports a trip or a charge-only latch that an authorised reset releases."""
-        return self._latches.latched()
 
     def starting(self, *faults: Fault) -> AbstractContextManager[None]:
         """It is started, without a past, while these faults are in force: it knows nothing else."""

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.rig.file.derived import reference_thresholds
 from v2g_bench.rig.file.load import LoadedRig
+from v2g_bench.rig.file.model import MAX_SOC_PCT, MIN_SOC_PCT
 from v2g_bench.rig.parts.opening import roles_of
 
-LIMITS = "MIN_SOC=25\nMAX_SOC=75\n"
+LIMITS = f"MIN_SOC={MIN_SOC_PCT:g}\nMAX_SOC={MAX_SOC_PCT:g}\n"
 POLICY = '{"ACTIVE_COOLING_TRIGGER": "32C"}\n'
 
 
@@ -40,7 +42,7 @@ def write_reference_config(loaded: LoadedRig, runtime: Path, path: Path, values:
             "state": str(runtime / "state" / "ems.json"),
         },
         "control": {"socket": values["socket"]},
-        "thresholds": rig.dut.thresholds.model_dump() | {"rated_power_w": rig.inverter.rated_power_w},
+        "thresholds": reference_thresholds(rig),
     }
     lines = []
     for section, entries in sections.items():

@@ -18,6 +18,7 @@ from v2g_bench.inverter.port import InverterReading
 from v2g_bench.metrology.calibration import CalibrationState
 from v2g_bench.plant.control import PlantClient
 from v2g_bench.rig.dut.controller import Controller
+from v2g_bench.rig.file.derived import plant_ratings
 from v2g_bench.rig.file.load import LoadedRig
 from v2g_bench.rig.file.model import Rig
 from v2g_bench.rig.parts.calibrated import Calibrated
@@ -254,7 +255,7 @@ def plant_config(rig: Rig, seed: int, dbc: Path, roles: Mapping[str, Any]) -> di
         if meter.emulated
     }
     return {
-        "plant": rig.plant.model_dump() | {"rated_power_w": rig.inverter.rated_power_w},
+        "plant": plant_ratings(rig),
         "seed": seed,
         "dbc": str(dbc),
         "roles": dict(roles),

@@ -57,7 +57,7 @@ def test_rising_emi_leaves_charge_only(wire, bench, judge):
         )
     with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
         judge.never_discharges("after the noise", trace)
-    if not bench.controller.tripped():
+    if not bench.controller.latches.tripped():
         with bench.power.asking(2000):
             judge.power("charging still works", bench.readings.ac_power(), is_w=2000)
 
@@ -100,7 +100,7 @@ def test_a_missing_terminator_and_the_corrective_action(wire, bench, judge):
     with bench.at_power(-3000), bench.inject(SwitchingNoise(volts=0.6)):
         bench.power.settle()
         judge.power("discharge under noise on a sound line", bench.readings.ac_power(), is_w=-3000)
-        with bench.inject(MissingTerminator(missing=1, length_m=bench.rig.bus["main"].cable_m)):
+        with bench.inject(MissingTerminator(missing=1, length_m=wire.cable_m)):
             judge.logged(FALLEN, within_s=10)
             bench.power.settle()
             with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
@@ -116,7 +116,7 @@ def test_shutdown_on_a_full_bus(wire, bench, trials, judge, frame_id):
     for trial in trials:
         with bench.inject(BabblingNode(load_pct=88, frame_id=frame_id, length=64)):
             with bench.at_power(-3000), bench.recording() as trace:
-                with bench.inject(OverTemperature(cell=17, to_c=45.5), phase_s=trial.phase_s) as fault:
+                with bench.inject(OverTemperature(cell=1, to_c=45.5), phase_s=trial.phase_s) as fault:
                     latency = trace.isolation(after=fault.on_bus)
                     load_pct = bench.bus.wire()["load_pct"]
         trial.judge(latency, below_ms=50)

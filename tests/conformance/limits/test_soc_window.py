@@ -13,6 +13,12 @@ SMALLER_AH = 0.25  # and of the one that comes to its limit in a second
 CROSSED_S, BEYOND_PCT = 30.0, 0.5
 DEPTH_PCT = 1.0  # what the controller's count may differ from the BMS's
 SOON_S, LATER_S = 600.0, 4 * 3600.0
+AT_V = 300.0
+
+
+def small_ah(bench, capacity_ah: float) -> float:
+    """The capacity of a small pack: as given at AT_V and above; of fewer volts more, so that it ends no sooner."""
+    return capacity_ah * max(1.0, AT_V / bench.bus.signal("pack_voltage"))
 
 
 @pytest.mark.req("LIM-01")
@@ -39,7 +45,7 @@ def test_charge_ends_at_max_soc(bench, judge):
 
 def crosses(bench, judge, from_pct: float, power_w: float, limit_pct: float) -> None:
     """The transfer that runs into a limit of the state of charge ends there, within a step of the signal and a half."""
-    bench.power.pack.small(capacity_ah=SMALLER_AH, soc_pct=from_pct)
+    bench.power.pack.small(capacity_ah=small_ah(bench, SMALLER_AH), soc_pct=from_pct)
     with bench.power.asking(power_w, within_s=bench.controller.dut.ready_s):
         none_w = judge.limits.no_discharge_w
         ended = bench.wait_until(lambda: abs(bench.readings.inverter_power().value) < none_w, within_s=CROSSED_S)
@@ -138,10 +144,11 @@ def test_override_replaces_the_soc_limit(bench, judge):
 def test_micro_cycles_stay_shallow(bench, judge):
     """Discharged on and on at full power, the pack gives no more than a micro-cycle, far above MIN_SOC."""
     limit_pct = bench.controller.dut.thresholds.micro_cycle_pct
-    bench.power.pack.small(capacity_ah=SMALL_AH)
+    capacity_ah = small_ah(bench, SMALL_AH)
+    bench.power.pack.small(capacity_ah=capacity_ah)
     with bench.power.asking(-RATED_W, within_s=bench.controller.dut.ready_s):
         before_pct, none_w = bench.bus.signal("soc"), -judge.limits.no_discharge_w
-        full_s = 3600 * SMALL_AH * bench.bus.signal("pack_voltage") * limit_pct / 100 / bench.power.allowed_w()
+        full_s = 3600 * capacity_ah * bench.bus.signal("pack_voltage") * limit_pct / 100 / bench.power.allowed_w()
         ended = bench.wait_until(lambda: bench.readings.inverter_power().value > none_w, within_s=1.5 * full_s)
         judge.holds("the discharge ends", ended)
         given_pct = before_pct - bench.bus.signal("soc")

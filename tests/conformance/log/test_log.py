@@ -6,6 +6,7 @@ import pytest
 
 from v2g_bench.errors import NotApplicable
 from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
+from v2g_bench.faults.emi_noise import above
 
 CODES = r"ERR_BMS_TIMEOUT|FAULT_INVERTER_OFFLINE|0x01A2|0x05F1|0x09BD|0x0B22"
 
@@ -13,7 +14,7 @@ CODES = r"ERR_BMS_TIMEOUT|FAULT_INVERTER_OFFLINE|0x01A2|0x05F1|0x09BD|0x0B22"
 ABOVE = {
     "0x01A2": lambda limits: ThermalGradient(to_k=limits.gradient_k + 1.0),
     "0x09BD": lambda limits: SocDivergence(by_pct=limits.soc_divergence_pct + 1.0),
-    "0x0B22": lambda limits: EmiNoise(loss_pct=1.5 * limits.packet_loss_pct),
+    "0x0B22": lambda limits: EmiNoise(loss_pct=above(limits.packet_loss_pct, 1.5)),
 }
 
 
@@ -43,7 +44,7 @@ def test_code_stands_beside_its_description(bench, judge, fault, line):
     """A little above its threshold: the line with the code describes it in words, and no other code is logged."""
     bench.power.granted()  # until the controller knows the healthy pack
     with bench.inject(ABOVE[fault](bench.controller.dut.thresholds)):
-        judge.logged(line, within_s=10)
+        judge.logged(line, within_s=bench.controller.dut.thresholds.noticed_within_s)
         code = line[:6]
         others = sorted(set(re.findall(CODES, bench.controller.log.since_mark())) - {code})
         judge.holds("no other code", not others, ", ".join(others))
@@ -64,7 +65,7 @@ def test_code_stands_beside_its_corrective_action(bench, judge, code, remedies):
     bench.power.granted()  # until the controller knows the healthy pack
     with bench.inject(ABOVE[code](bench.controller.dut.thresholds)):
         for remedy in remedies:
-            judge.logged(rf"{code}.*(?i:{remedy})", within_s=10)
+            judge.logged(rf"{code}.*(?i:{remedy})", within_s=bench.controller.dut.thresholds.noticed_within_s)
 
 
 @pytest.mark.req("LOG-03")

@@ -19,10 +19,10 @@ def cools(bench, *, expected: bool) -> bool:
 def test_cooling_starts_at_its_trigger(bench, judge):
     """One step below 32 °C no cooling is asked for; at 32 °C it is."""
     bench.bus.needs("cooling_request")
-    below = OverTemperature(cell=17, to_c=MANUAL_TRIGGER_C - 0.5)
+    below = OverTemperature(cell=1, to_c=MANUAL_TRIGGER_C - 0.5)
     with bench.inject(below):
         judge.holds("no cooling at 31.5 °C", not cools(bench, expected=False))
-    with bench.inject(OverTemperature(cell=17, to_c=MANUAL_TRIGGER_C)):
+    with bench.inject(OverTemperature(cell=1, to_c=MANUAL_TRIGGER_C)):
         judge.holds("cooling at 32 °C", cools(bench, expected=True))
 
 
@@ -33,7 +33,7 @@ def test_trigger_outlives_a_restart(bench, judge):
     with bench.controller.operator.cooling_trigger(OWN_TRIGGER_C):
         bench.controller.operator.restart()
         judge.holds("no cooling before", not cools(bench, expected=False))
-        with bench.inject(OverTemperature(cell=17, to_c=OWN_TRIGGER_C)):
+        with bench.inject(OverTemperature(cell=1, to_c=OWN_TRIGGER_C)):
             judge.holds("cooling at 29 °C", cools(bench, expected=True))
 
 

@@ -8,11 +8,19 @@ from v2g_bench.faults import PackTemperature
 from v2g_bench.rig.measuring.bench import RATED_W
 
 UNCHANGED_PCT, SOME_PCT = 95, 5
+COOL_C, NEAR_K = 25.0, 5.0  # where nothing derates, and how near to it the pack has to be
+
+
+def require_cool(bench, judge) -> None:
+    """What the power at another temperature is compared with is that of a pack at about 25 °C."""
+    found_c = bench.bus.signal("cell_temperature_max")
+    judge.require(abs(found_c - COOL_C) <= NEAR_K, f"the pack is at {found_c:g} °C, and not at about {COOL_C:g} °C")
 
 
 @pytest.mark.req("THM-03")
 def test_hot_pack_derates(bench, judge):
     """At 34 °C the rated power is discharged as at 25 °C; at 42 °C less, and not nothing."""
+    require_cool(bench, judge)
     with bench.at_power(-RATED_W):
         before = bench.readings.pack_power()
         with bench.inject(PackTemperature(to_c=34.0)):
@@ -28,6 +36,7 @@ def test_hot_pack_derates(bench, judge):
 @pytest.mark.req("THM-04")
 def test_cold_pack_is_charged_slowly(bench, judge):
     """At 22 °C the rated power is charged as at 25 °C; at 5 °C less."""
+    require_cool(bench, judge)
     with bench.at_power(RATED_W):
         before = bench.readings.pack_power()
         with bench.inject(PackTemperature(to_c=22.0)):
@@ -43,6 +52,7 @@ def test_cold_pack_is_charged_slowly(bench, judge):
 def test_thermal_log_tells_of_derating(bench, judge):
     """The thermal monitor reports why the discharge is lower than requested, and reports nothing of a pack at 25 °C."""
     told = re.compile(bench.controller.dut.derating_told)
+    require_cool(bench, judge)
     with bench.at_power(-RATED_W):
         cool = bench.controller.must("thermal").out
         judge.holds("no derating told at 25 °C", not told.search(cool), cool)

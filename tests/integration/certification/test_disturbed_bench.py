@@ -34,7 +34,7 @@ def test_a_stalled_bms_accuses_nobody(tmp_path):
 
         @pytest.mark.req("OWN-01")
         def test_failed_by_itself(bench, judge):
-            judge.holds("something is latched", bench.controller.latched())
+            judge.holds("something is latched", bench.controller.latches.latched())
         """,
     )
     done = certify(tmp_path, "virtual", [suite])

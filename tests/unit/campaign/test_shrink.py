@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from v2g_bench.campaign.scenario import Scenario, Stand, Timed
 from v2g_bench.campaign.shrink import shrink
 from v2g_bench.faults import EmiNoise, OverTemperature, SocDivergence
@@ -56,3 +58,9 @@ def test_a_good_scenario_is_left_alone():
 
 def test_it_gives_the_same_again():
     assert shrink(LARGE, hot) == shrink(LARGE, hot)
+
+
+def test_a_cell_is_one_of_the_pack_that_it_was_found_on():
+    """A pack of eight cells has no cell 17."""
+    first = replace(LARGE, faults=(Timed(0.0637, OverTemperature(cell=8, to_c=47.3)),))
+    assert shrink(first, hot).faults == (Timed(0.0, OverTemperature(cell=8, to_c=45.5)),)

@@ -39,6 +39,7 @@ from v2g_bench.faults import (
     WrongSamplePoint,
     from_dict,
 )
+from v2g_bench.faults.emi_noise import above
 
 NODE = {"state": "active", "tec": 0, "errors": 0, "attempts": 0, "restarts": 0}
 UNTOUCHED = {
@@ -140,8 +141,8 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         ({"cell": 1}, "unknown kind None"),
         ({"kind": "over_temperature", "cell": 1, "to_degc": 50}, "to_c"),
         ({"kind": "over_temperature", "cell": 1}, "'to_c' is missing"),
-        ({"kind": "over_temperature", "cell": 0, "to_c": 50}, "number from 1 to 96"),
-        ({"kind": "over_temperature", "cell": 97, "to_c": 50}, "number from 1 to 96"),
+        ({"kind": "over_temperature", "cell": 0, "to_c": 50}, "number from 1 to 1000"),
+        ({"kind": "over_temperature", "cell": 1001, "to_c": 50}, "number from 1 to 1000"),
         ({"kind": "over_temperature", "cell": 1.5, "to_c": 50}, "not a whole number"),
         ({"kind": "over_temperature", "cell": 1, "to_c": "hot"}, "is not a number from -40 to 150"),
         ({"kind": "over_temperature", "cell": 1, "to_c": float("nan")}, "is not a number from -40 to 150"),
@@ -152,7 +153,7 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         ({"kind": "emi_noise"}, "disturbs nothing"),
         ({"kind": "soc_divergence", "by_pct": 120}, "number from -100 to 100"),
         ({"kind": "string_voltage_difference", "to_mv": -1}, "number from 0 to 20000"),
-        ({"kind": "thermal_gradient", "to_k": 8, "module": 13}, "number from 1 to 12"),
+        ({"kind": "thermal_gradient", "to_k": 8, "module": 1001}, "number from 1 to 1000"),
     ],
 )
 def test_wrong_data_is_named_with_what_would_be_right(data, said):
@@ -177,3 +178,9 @@ def test_ramps_start_at_what_was_seen_and_end_at_the_full_value():
 def test_relative_faults_follow_what_is_seen():
     assert ThermalGradient(to_k=9).signals({"cell_temperature_min": 20.0})["cell_temperature_max"] == 29.0
     assert SocDivergence(by_pct=30).signals({"soc": 90.0}) == {"soc": 100.0}
+
+
+@pytest.mark.parametrize(("limit_pct", "times", "loss_pct"), [(10.0, 2.5, 25.0), (28.0, 2.5, 43.0), (90.0, 1.0, 90.0)])
+def test_a_noise_above_any_limit_can_be(limit_pct, times, loss_pct):
+    assert above(limit_pct, times) == loss_pct
+    assert EmiNoise(loss_pct=above(99.0, 2.5)).loss_pct == 99.5

@@ -2,7 +2,7 @@ import pytest
 
 from v2g_bench.bms.disturbance import QUIET, Disturbance, DisturbanceSettings
 from v2g_bench.errors import BenchError
-from v2g_bench.faults import BmsSilence, CellVoltage, EmiNoise, OverTemperature, SocDivergence
+from v2g_bench.faults import BmsSilence, CellVoltage, CellVoltages, EmiNoise, OverTemperature, SocDivergence
 from v2g_bench.plant.injector import Injector
 from v2g_bench.plant.sensors import SensorOverrides
 
@@ -93,6 +93,24 @@ def test_a_cell_that_the_pack_has_not_is_refused_before_it_is_due(bench):
     with pytest.raises(BenchError, match=r"outside 1\.\.24"):
         small.inject(OverTemperature(cell=25, to_c=46), at_s=9.0, now_s=0.0)
     assert small.active() == []
+
+
+@pytest.mark.parametrize("cells", [24, 96, 108])
+def test_a_fault_of_the_whole_pack_reaches_each_of_its_cells(bench, cells):
+    overrides = SensorOverrides(cells=cells, modules=3)
+    injector = Injector(overrides, bench.path, seen=dict)
+    number = injector.inject(CellVoltages(to_v=4.11), 0.0, 0.0)
+    assert overrides.indexed("cell_voltage") == [(place, 4.11) for place in range(cells)]
+    injector.clear(number, 1.0)
+    assert len(overrides) == 0
+
+
+def test_one_cell_of_a_pack_that_is_wrong_as_a_whole_is_the_younger_fault_s(bench):
+    bench.injector.inject(CellVoltages(to_v=4.11), 0.0, 0.0)
+    younger = bench.injector.inject(CellVoltage(cell=5, to_v=3.5), 0.0, 0.0)
+    assert dict(bench.overrides.indexed("cell_voltage")) == dict.fromkeys(range(96), 4.11) | {4: 3.5}
+    bench.injector.clear(younger, 1.0)
+    assert dict(bench.overrides.indexed("cell_voltage")) == dict.fromkeys(range(96), 4.11)
 
 
 def test_an_unknown_number_is_named(bench):

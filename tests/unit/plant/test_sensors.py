@@ -146,6 +146,7 @@ def test_a_small_pack_of_one_string_and_one_module():
     assert reading.string_voltage_difference_v == 0.4
     assert reading.string_voltages_v.sum() == pytest.approx(8 * 3.694, abs=0.05)
     assert reading.module_temps_c[0] == pytest.approx(30.0, abs=0.7)
+    assert reading.cell_temperature_max_c - reading.cell_temperature_min_c == pytest.approx(5.0)
 
 
 def test_a_cell_may_be_named_by_a_whole_float():
@@ -167,3 +168,24 @@ def test_a_module_that_is_warmer_shows_it_in_its_cells_whatever_their_own_errors
     others_c = reading.cell_temperatures_c[8:]
     assert reading.cell_temperatures_c.max() - others_c.min() == pytest.approx(12.0)
     assert reading.module_temps_c[0] - reading.module_temps_c[1:].min() == pytest.approx(12.0)
+
+
+@pytest.mark.parametrize(("cells", "modules"), [(48, 12), (96, 1), (108, 9), (8, 4)])
+def test_every_cell_and_every_module_are_those_of_this_pack(cells, modules):
+    plant = Plant(PlantConfig(cells=cells, modules=modules), seed=3, now_s=0.0)
+    plant.step(1.0)
+    middle_c = (plant.sensors.cell_temperature_max_c + plant.sensors.cell_temperature_min_c) / 2
+    wanted = {("cell_voltage", None): 4.11, ("module_temperature_offset", None): 15.0, ("soc", None): 40.0}
+    each = plant.sensors_override.each(wanted)
+    assert len(each) == cells + modules + 1
+    for (name, index), value in each.items():
+        plant.sensors_override.set(name, value, index)
+    assert (plant.sensors.cell_voltage_max_v, plant.sensors.cell_voltage_min_v) == (4.11, 4.11)
+    assert plant.sensors.cell_temperature_min_c == pytest.approx(middle_c + 15.0, abs=1.0)
+    assert plant.sensors.soc_pct == 40.0
+
+
+@pytest.mark.parametrize(("name", "index"), [("cell_voltage", 97), ("cell_voltage", 0), ("soc", 1), ("sco", None)])
+def test_what_this_pack_has_not_is_refused(plant, name, index):
+    with pytest.raises(BenchError, match=f"sensor override {name}"):
+        plant.sensors_override.each({(name, index): 1.0})

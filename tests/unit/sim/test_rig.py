@@ -81,7 +81,7 @@ def test_the_bench_reads_power_at_the_terminals(sim_rig):
     with bench.at_power(-3000):
         assert bench.readings.ac_power().value == pytest.approx(-3000.0, abs=30.0)
         assert bench.readings.inverter_power().value == pytest.approx(-3000.0, abs=30.0)
-    assert not bench.controller.tripped()
+    assert not bench.controller.latches.tripped()
 
 
 def test_the_same_calls_give_the_same_frames(tmp_path):

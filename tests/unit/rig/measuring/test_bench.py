@@ -1,7 +1,7 @@
 """The bench in a test's hand, on a rig of fakes: power that comes or does not, instruments that fit or do not."""
 
 import math
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +16,9 @@ from v2g_bench.inverter.port import InverterReading
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.file.model import BmsAccuracy
 from v2g_bench.rig.measuring.bench import RATED_W, NotAtPower
+from v2g_bench.rig.measuring.pack import FULL_PCT, nearly_full_pct
 from v2g_bench.rig.measuring.session import Session
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED
 from v2g_bench.rig.parts.timing import Edge, Stamp
@@ -69,7 +71,12 @@ class FakeParts:
         self.controller, self.armed = FakeController(self), 0
         self.dut = SimpleNamespace(controller=self.controller, fresh=self.fresh)
         self.world = SimpleNamespace(plant=None, physical=self.physical, omitted=lambda: self.slots_left_out)
-        db = SimpleNamespace(has=lambda role: role in ("trip_latched", "charge_only"), resolution=lambda role: 0.01)
+        self.status_s = 0.1  # the cycle of what the controller reports of its latches
+        db = SimpleNamespace(
+            has=lambda role: role in ("trip_latched", "charge_only"),
+            resolution=lambda role: 0.01,
+            message_of=lambda role: SimpleNamespace(cycle_s=self.status_s),
+        )
         self.bus = SimpleNamespace(
             db=db,
             capture=SimpleNamespace(hold=nothing_held),
@@ -216,6 +223,22 @@ REAL_BMS = load_rig("hardware-example").rig.bms
 TWO_BUSES, ONE_BUS = load_rig("hardware-example").rig.bus, load_rig("virtual").rig.bus
 
 
+@pytest.mark.parametrize(("status_s", "shown_s"), [(0.1, 0.3), (0.5, 1.5), (0.0, 0.3)])
+def test_a_release_is_waited_for_as_long_as_the_database_sends_it(session, parts, status_s, shown_s):
+    parts.status_s, parts.latched = status_s, 1.0
+    assert session.bench.controller.latches.shown_s() == shown_s
+    before_s = parts.clock.now_s()
+    assert not session._latches.released()
+    assert parts.clock.now_s() - before_s == pytest.approx(shown_s, abs=0.03)
+
+
+@pytest.mark.parametrize("step_pct", [0.01, 0.1, 0.25, 0.4, 0.5, 1.0])
+def test_a_nearly_full_pack_is_not_shown_as_full_and_soon_will_be(step_pct):
+    nearly_pct = nearly_full_pct(step_pct)
+    shown = [round(soc_pct / step_pct) * step_pct for soc_pct in (nearly_pct, nearly_pct + 0.002)]
+    assert shown[0] < FULL_PCT <= round(shown[1], 6)
+
+
 @pytest.mark.parametrize("to_c", [61.0, 70.0, 125.0])
 @pytest.mark.parametrize(
     "rig", [{}, {"bus": TWO_BUSES}, {"bms": REAL_BMS, "bus": TWO_BUSES}], ids=["emulated", "gateway", "real, gateway"]
@@ -319,6 +342,53 @@ def test_the_analyzer_is_read_with_its_accuracy(bench):
         reading = bench.readings.ac_power()
     assert reading.value == -3000
     assert reading.uncertainty.u == pytest.approx(3.0 / math.sqrt(3))
+
+
+def accurate(parts, **stated):
+    """The same rig, whose file states other accuracies of the BMS."""
+    bms = load_rig("virtual").rig.bms
+    rig = load_rig("virtual").rig.model_copy(update={"bms": bms.model_copy(update={"accuracy": BmsAccuracy(**stated)})})
+    parts.loaded = SimpleNamespace(rig=rig)
+    return Session(parts).bench
+
+
+def test_the_dc_power_is_as_uncertain_as_the_rig_file_states_of_the_voltage(parts):
+    """-3000 W are 8.8 A at 350 V: half a percent of 350 V, and half a count of 0.01 V, as a rectangle."""
+    found = {}
+    for pct in (0.5, 20.0):
+        bench = accurate(parts, voltage_pct=pct)
+        with bench.at_power(-3000):
+            power = bench.readings.pack_power()
+        (line,) = [part for part in power.budget.components if part.name == "voltage"]
+        assert line.u == pytest.approx((pct / 100 * 350.0 + 0.005) / math.sqrt(3))
+        assert line.source == "rig file: bms.accuracy"
+        found[pct] = power.uncertainty.expanded
+    assert found[20.0] > 30 * found[0.5]
+
+
+def test_what_the_rig_file_does_not_state_is_called_an_assumption(parts):
+    bench = accurate(parts, current_pct=1.0)
+    with bench.at_power(-3000):
+        power = bench.readings.pack_power()
+    (line,) = [part for part in power.budget.components if part.name == "voltage"]
+    assert line.source == "assumed, not in the rig file: bms.accuracy voltage_pct = 0.5"
+
+
+@pytest.mark.parametrize(("current_pct", "starts"), [(1.0, False), (5.0, True)])
+def test_what_contradicts_the_bms_is_a_matter_of_its_accuracy_by_the_rig_file(parts, current_pct, starts):
+    parts.dc_scale = 1.2
+    bench = accurate(parts, current_pct=current_pct, current_a=0.1)
+    with nullcontext() if starts else pytest.raises(BenchError, match="contradict each other"), bench.at_power(-3000):
+        assert starts
+
+
+@pytest.mark.parametrize(("stated", "fits"), [({"current_pct": 1.0}, False), ({"current_pct": 20.0}, True)])
+def test_what_comes_out_of_the_converter_is_a_matter_of_the_bms_s_accuracy(parts, stated, fits):
+    """3390 W out of 3093 W cannot be, where the 3093 W are known to 2 %; where they are known to 20 %, they can."""
+    parts.ac_scale = 1.13
+    bench = accurate(parts, **stated)
+    with bench.at_power(-3000), nullcontext() if fits else pytest.raises(BenchError, match="more comes out"):
+        assert bench.readings.ac_power().value == pytest.approx(-3390)
 
 
 def test_a_silent_bms_bears_no_witness(bench, parts):

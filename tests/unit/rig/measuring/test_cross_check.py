@@ -10,11 +10,17 @@ from v2g_bench.rig.measuring.cross_check import current_contradiction, power_con
     ("share", "fits"), [(1.0, True), (1.05, True), (0.95, True), (0.5, False), (1.3, False), (-1.0, False)]
 )
 def test_the_digitizer_is_held_against_the_bms(sign, share, fits):
-    assert (current_contradiction(sign * 8.8 * share, sign * 8.8) == "") is fits
+    assert (current_contradiction(sign * 8.8 * share, sign * 8.8, 0.01, 0.19) == "") is fits
+
+
+@pytest.mark.parametrize(("bms_limit_a", "fits"), [(0.05, False), (0.19, False), (0.5, True)])
+def test_how_far_it_may_be_off_is_what_is_known_of_its_sources(bms_limit_a, fits):
+    assert (current_contradiction(10.0, 8.8, 0.01, bms_limit_a) == "") is fits
+    assert current_contradiction(10.0, 8.8, 1.2, 0.0) == "", "a coarse digitizer contradicts nobody either"
 
 
 def test_no_current_is_no_contradiction():
-    assert current_contradiction(-0.05, 0.1) == ""
+    assert current_contradiction(-0.05, 0.1, 0.01, 0.1) == ""
 
 
 @pytest.mark.parametrize(
@@ -33,6 +39,12 @@ def test_no_current_is_no_contradiction():
     ],
 )
 def test_energy_is_kept(pack_w, ac_w, said):
-    found = power_contradiction(pack_w, ac_w)
+    found = power_contradiction(pack_w, ac_w, 85.0, 0.95)
     assert said in found
     assert bool(found) is bool(said)
+
+
+def test_a_bms_that_may_be_further_off_and_a_converter_that_loses_more_contradict_nobody():
+    assert power_contradiction(-3090, -3300, 300.0, 0.95) == ""
+    assert power_contradiction(-3090, -2000, 85.0, 0.95) != ""
+    assert power_contradiction(-3090, -2000, 85.0, 0.90) == ""
