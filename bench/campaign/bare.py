@@ -33,10 +33,9 @@ from v2g_bench.ems.model.commands import SetPower
 from v2g_bench.ems.model.config import BusConfig, Thresholds
 from v2g_bench.ems.service.daemon import core_factory
 from v2g_bench.errors import BenchError
+from v2g_bench.plant.compose import Composition
 from v2g_bench.plant.config import PlantConfig
-from v2g_bench.plant.faces import PlantStage
-from v2g_bench.plant.model import Plant
-from v2g_bench.plant.world import World
+from v2g_bench.plant.settings import PlantSettings
 from v2g_bench.sim.bus import SimBus
 from v2g_bench.sim.controller import SimCanPort
 from v2g_bench.sim.network import TRANSIT_S
@@ -145,9 +144,9 @@ class BareWorld:
         self.bus = TappedBus(timeline, setup.bitrate, setup.data_bitrate)
         ambient = {"temperature_c": stand.temperature_c, "ambient_c": stand.temperature_c, "soc_pct": stand.soc_pct}
         config = setup.plant.model_copy(update=ambient)
-        self.plant = Plant(config, stand.seed, START_S)
-        self.world = World(self.plant, setup.db, stand.seed, START_S, sample_s=SAMPLE_S)
-        self.stage = PlantStage(self.plant, timeline)
+        settings = PlantSettings(control="", seed=stand.seed, plant=config, inverter=None)
+        parts = Composition(settings, timeline)
+        self.plant, self.stage, self.world = parts.plant, parts.stage, parts.join_bus(setup.db, sample_s=SAMPLE_S)
         plan = plan_bus(setup.db, setup.thresholds.bms_timeout_s)
         self.ems = setup.factory(EmsSettings(plan, setup.thresholds))
         self.port = BarePort(BusConfig(), setup.db, self._hear, self._lose, self._say)
