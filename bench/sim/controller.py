@@ -32,13 +32,14 @@ from v2g_bench.ems.ports.can_port import CanPort
 from v2g_bench.ems.ports.inverter import InverterPort
 from v2g_bench.ems.service.core_shell import CoreShell
 from v2g_bench.ems.service.daemon import core_factory
+from v2g_bench.ems.service.diagnosis import Diagnosis
 from v2g_bench.ems.service.reload import load_files
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.dut.controller import Controller, Reply
 from v2g_bench.rig.file.model import Dut
 from v2g_bench.sim.bus import SimBus
 from v2g_bench.sim.command_lines import SimDesk, SimKeeper
-from v2g_bench.sim.diagnosis import SimDiagnosis
+from v2g_bench.sim.diagnosis import SimReader
 from v2g_bench.sim.loop import SimLoop
 from v2g_bench.sim.timeline import WALL_EPOCH_S, Event, Timeline
 
@@ -97,7 +98,8 @@ class SimEms:
             self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
         core.connect(self._inverter, self._can, self.keeper, self._say)
         self._desk = SimDesk(config, ems, timeline, self.keeper, core.command, self._say)
-        self._diagnosis = SimDiagnosis(config.bus, config.diagnosis, ems, timeline.now_s, core.act, self._say, bus)
+        codes = SimReader(config.bus, config.diagnosis, bus)
+        self._diagnosis = Diagnosis(config.diagnosis, ems, timeline.now_s, codes.ask, core.act, self._say)
         self._desk.codes = lambda: self._diagnosis.latest
         self._reading: asyncio.Task[None] | None = None
         self._event: Event | None = None

@@ -34,7 +34,7 @@ from v2g_bench.ems.ports.can_port import CanPort
 from v2g_bench.ems.ports.inverter import InverterPort
 from v2g_bench.ems.service.control import ControlServer, Request, Who
 from v2g_bench.ems.service.core_shell import CoreShell
-from v2g_bench.ems.service.diagnosis import Diagnosis
+from v2g_bench.ems.service.diagnosis import Diagnosis, ProcessReader
 from v2g_bench.ems.service.log import LibraryLog, Log, MainLog
 from v2g_bench.ems.service.notify import Notifier
 from v2g_bench.ems.service.requests import Requests
@@ -72,7 +72,8 @@ class Service:
         core.connect(self._inverter, self._can, self._keeper, self._say)
         self._requests = Requests(config, ems, self._clock, self._keeper, core.command, self._say)
         self._control = ControlServer(config.control.socket, self._answer)
-        self._diagnosis = Diagnosis(config.bus, config.diagnosis, ems, self._clock.now_s, core.act, self._say)
+        codes = ProcessReader(config.bus, config.diagnosis)
+        self._diagnosis = Diagnosis(config.diagnosis, ems, self._clock.now_s, codes.ask, core.act, self._say)
         self._requests.codes = lambda: self._diagnosis.latest
         self._peers = peers
         self._tasks: list[asyncio.Task[Any]] = []
