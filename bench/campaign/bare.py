@@ -21,23 +21,19 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsSettings
 from v2g_bench.ems.model.actions import (
-    Action,
-    Frame,
     InverterReading,
     LogLine,
     SendFrame,
-    SetInverterPower,
-    StopInverter,
 )
 from v2g_bench.ems.model.bus_plan import plan_bus
 from v2g_bench.ems.model.commands import SetPower
 from v2g_bench.ems.model.config import BusConfig, Thresholds
+from v2g_bench.ems.service.core_shell import CoreShell
 from v2g_bench.ems.service.daemon import core_factory
 from v2g_bench.errors import BenchError
+from v2g_bench.plant.compose import Composition
 from v2g_bench.plant.config import PlantConfig
-from v2g_bench.plant.faces import PlantStage
-from v2g_bench.plant.model import Plant
-from v2g_bench.plant.world import World
+from v2g_bench.plant.settings import PlantSettings
 from v2g_bench.sim.bus import SimBus
 from v2g_bench.sim.controller import SimCanPort
 from v2g_bench.sim.network import TRANSIT_S
@@ -80,6 +76,28 @@ class BarePort(SimCanPort):
         counter = self._counters[frame.message] = (self._counters.get(frame.message, -1) + 1) & 0xFF
         assert self._bus is not None
         self._bus.send(self._db.encode(frame.message, frame.values, counter))
+
+
+class BareInverter:
+    """The power stage behind a fixed transit. order: a power in W, None to stop."""
+
+    def __init__(self, order: Callable[[float | None], None]) -> None:
+        self._order = order
+
+    def stop(self) -> None:
+        """Stop the bridge."""
+        self._order(None)
+
+    def set_power(self, power_w: float, /) -> None:
+        """Run at this power."""
+        self._order(power_w)
+
+
+class Forgetful:
+    """A scenario ends before any restart: nothing is kept."""
+
+    def keep(self, **latches: Any) -> None:
+        """Forget it."""
 
 
 @dataclass(frozen=True)
@@ -148,12 +166,14 @@ class BareWorld:
         self.bus = TappedBus(timeline, setup.bitrate, setup.data_bitrate)
         ambient = {"temperature_c": stand.temperature_c, "ambient_c": stand.temperature_c, "soc_pct": stand.soc_pct}
         config = setup.plant.model_copy(update=ambient)
-        self.plant = Plant(config, stand.seed, START_S)
-        self.world = World(self.plant, setup.db, stand.seed, START_S, sample_s=SAMPLE_S)
-        self.stage = PlantStage(self.plant, timeline)
+        settings = PlantSettings(control="", seed=stand.seed, plant=config, inverter=None)
+        parts = Composition(settings, timeline)
+        self.plant, self.stage, self.world = parts.plant, parts.stage, parts.join_bus(setup.db, sample_s=SAMPLE_S)
         plan = plan_bus(setup.db, setup.thresholds.bms_timeout_s)
         self.ems = setup.factory(EmsSettings(plan, setup.thresholds))
-        self.port = BarePort(BusConfig(), setup.db, self._hear, self._lose, self._say)
+        self._core = core = CoreShell(self.ems, timeline.now_s, self._crashed)
+        self.port = BarePort(BusConfig(), setup.db, core.on_frame, core.lose_bus, self._say)
+        core.connect(BareInverter(self._order), self.port, Forgetful(), self._say)
         self.log: list[tuple[float, str, str]] = []
         self.crash = ""
         self._orders = 0
@@ -181,18 +201,12 @@ class BareWorld:
 
     # The controller's side
 
-    def _hear(self, frame: Frame) -> None:
-        self._guarded(self.ems.hear, frame)
-
-    def _lose(self, why: str) -> None:
-        self._guarded(self.ems.lose_bus, why)
-
     def _say(self, line: LogLine) -> None:
         self.log.append((self.timeline.now_s(), line.code, line.text))
 
     def _tick(self) -> None:
         now_s = self.timeline.now_s()
-        self._guarded(self.ems.tick)
+        self._core.tick()
         if not self.crash:
             self.timeline.at(max(self.ems.next_due_s(now_s), now_s + 0.0005), self._tick)
 
@@ -205,43 +219,20 @@ class BareWorld:
     def _answer(self) -> None:
         reading = self.stage.measure()
         state = RUNNING if reading.running else STANDBY
-        self._guarded(self.ems.hear_inverter, InverterReading(float(round(reading.ac_power_w)), state))
+        self._core.on_inverter(InverterReading(float(round(reading.ac_power_w)), state))
 
     def command(self, power_w: float) -> tuple[bool, str]:
         """Request a power; whether it was accepted, and the answer's text."""
         if self.crash:
             return False, "the controller has crashed"
-        try:
-            reply = self.ems.command(SetPower(power_w), self.timeline.now_s())
-        except Exception as error:  # noqa: BLE001  (whatever a core under test raises is its crash)
-            self._crashed(error)
-            return False, self.crash
-        self._act(reply.actions)
-        return reply.ok, reply.text
+        reply = self._core.command(SetPower(power_w))
+        return (False, self.crash) if self.crash else (reply.ok, reply.text)
 
-    def _guarded(self, work: Callable[..., list[Action]], *given: Any) -> None:
-        if self.crash:
-            return
-        try:
-            self._act(work(*given, self.timeline.now_s()))
-        except Exception as error:  # noqa: BLE001  (whatever a core under test raises is its crash)
-            self._crashed(error)
-
-    def _crashed(self, error: Exception) -> None:
+    def _crashed(self, what: str, error: BaseException | None, first: bool) -> None:
+        """Whatever a core under test raises is its crash."""
         self.crash = f"{type(error).__name__}: {error}"
         self._order(None)
         self.port.leave(self.bus)
-
-    def _act(self, actions: Any) -> None:
-        for action in actions:
-            if isinstance(action, SendFrame):
-                self.port.send(action)
-            elif isinstance(action, LogLine):
-                self._say(action)
-            elif isinstance(action, StopInverter):
-                self._order(None)
-            elif isinstance(action, SetInverterPower):
-                self._order(action.power_w)
 
     def _order(self, power_w: float | None) -> None:
         self._orders += 1

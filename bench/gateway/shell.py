@@ -9,19 +9,21 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import check
 from v2g_bench.clock import RealClock
 from v2g_bench.faults.registry import from_dict
-from v2g_bench.gateway.control import Control
 from v2g_bench.gateway.core import Gateway
 from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.ports import BusGone, Port, open_port
 from v2g_bench.gateway.rule import Rule
 from v2g_bench.inputs.ranges import ANY, ClockS, Count, PauseS, Seed, Within
+from v2g_bench.plant.control import answer
 from v2g_bench.recent import Recent
+from v2g_bench.sockets.polled import PolledServer
 
 END_ASKED = 0
 READ_AT_ONCE = 64  # frames of one side before the other gets its turn
@@ -73,7 +75,8 @@ class GatewayShell:
         self.core = Gateway(db, int(config.get("seed", 0)))
         self.bms = Side(open_port(**config["bms"]))
         self.controller = Side(open_port(**config["controller"]))
-        self._control = Control(config["control"], self._operations())
+        operations = self._operations()
+        self._control = PolledServer(Path(config["control"]), lambda line: answer(line, operations))
         self._latencies_ns: deque[int] = deque(maxlen=KEPT_LATENCIES)
         self._kept: Recent[tuple[float, float, Frame]] = Recent("frames of the gateway", KEPT_S)
         self._status: int | None = None
@@ -86,9 +89,11 @@ class GatewayShell:
         """Forward until it is ended."""
         ports = [self.bms.port.fileno(), self.controller.port.fileno()]
         watched = ports + ([parent_fd] if parent_fd is not None else [])
+        control, others = self._control, frozenset(watched)
         while self._status is None:
-            waiting: list[Any] = [*watched, *self._control.sockets()]
-            readable, _, _ = select.select(waiting, [], [], self._wait_s())
+            wait_s = 0.0 if control.ready else self._wait_s()
+            waiting: list[Any] = [*watched, *control.readers()]
+            readable, writable, _ = select.select(waiting, control.writers(), [], wait_s)
             if ports[0] in readable:
                 self._take(self.bms.port, self.controller, self.core.from_bms)
             if ports[1] in readable:
@@ -99,10 +104,10 @@ class GatewayShell:
                     "frames of the controller arrive from the BMS's channel, or the other way round: "
                     "are both channels on one cable?"
                 )
-            if len(readable) > 2 or not set(readable) <= set(ports):
-                if parent_fd in readable and not os.read(int(parent_fd or 0), 4096):
-                    self.end()
-                self._control.attend(readable)
+            if parent_fd in readable and not os.read(int(parent_fd or 0), 4096):
+                self.end()
+            if control.busy or not others.issuperset(readable):
+                control.attend(readable, writable, self._clock.now_s())
         return self._status
 
     def close(self) -> None:

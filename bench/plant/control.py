@@ -8,56 +8,49 @@ What begins with `truth_` is the plant's own knowledge. It is there to test the 
 watches the pack itself (`truth_pack`); a measurement or a verdict never uses it, and no real rig has it.
 """
 
-import asyncio
 import contextlib
 import inspect
-import json
 import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault
 from v2g_bench.inputs.models import checked_arguments
-from v2g_bench.inputs.text import json_of
+from v2g_bench.inputs.ranges import shown
+from v2g_bench.sockets.client import BadAnswer, HungUp, LineClient
+from v2g_bench.sockets.listening import checked_path
+from v2g_bench.sockets.requests import Bounds, request_of
+from v2g_bench.sockets.server import LineServer
 
-MAX_PATH = 107  # sun_path holds 108 bytes, the closing zero included
-MAX_LINE = 1 << 22
+ANSWER_MAX = 64_000_000  # bytes; all events of a long run are some MB
+NO_REQUEST = "a request is an object with id, op and args"
+_NAME = 100  # characters of an operation's name that are looked at
 
 Operation = Callable[..., Any]
 
 
-def check_path(path: Path) -> str:
-    """The path as a string; BenchError if a UNIX socket cannot have it."""
-    if len(str(path).encode()) > MAX_PATH:
-        raise BenchError(
-            "control", f"the socket path is longer than {MAX_PATH} bytes: {path}", "use a folder with a shorter name"
-        )
-    return str(path)
-
-
 def answer(line: bytes, operations: Mapping[str, Operation]) -> dict[str, Any]:
-    """The answer to one request line. Only a defect of the bench itself raises; what a caller did wrong is answered."""
-    request: Any = None
+    """The answer to one request line, whatever it is."""
+    request: dict[str, Any] = {}
     try:
-        request = json_of(line, "control")
-        if not isinstance(request, dict) or not isinstance(request.get("op"), str):
-            raise BenchError("control", "a request is an object with id, op and args")
+        request = request_of(line, NO_REQUEST)
+        if not isinstance(request.get("op"), str):
+            raise BenchError("control", NO_REQUEST)
         return {"id": request.get("id"), "ok": _perform(request["op"], request.get("args") or {}, operations)}
     except BenchError as error:
         reason = {"where": error.where, "what": error.what, "mend": error.mend}
-    return {"id": request.get("id") if isinstance(request, dict) else None, "error": reason}
+    return {"id": request.get("id"), "error": reason}
 
 
 def _perform(op: str, args: Any, operations: Mapping[str, Operation]) -> Any:
     if op not in operations:
-        raise BenchError(
-            "control", f"unknown operation {op!r}", close_to(op, operations) or f"there are: {', '.join(operations)}"
-        )
+        hint = close_to(op[:_NAME], operations) or f"there are: {', '.join(operations)}"
+        raise BenchError("control", f"unknown operation {shown(op)}", hint)
     if not isinstance(args, dict):
         raise BenchError(f"control: {op}", "args is not an object")
     try:
@@ -67,49 +60,30 @@ def _perform(op: str, args: Any, operations: Mapping[str, Operation]) -> Any:
     checked = checked_arguments(operations[op], args, f"control: {op}")
     try:
         return operations[op](**checked)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise BenchError(f"control: {op}", str(error)) from error
+    except BenchError:
+        raise
+    except Exception as error:  # a request ends no process: who sent it has the error, and its test with it
+        what = str(error) if isinstance(error, TypeError | ValueError | OverflowError) else repr(error)
+        raise BenchError(f"control: {op}", what) from error
 
 
 class ControlServer:
     """Serves `operations` (name -> function of keyword arguments, JSON-ready results) on a UNIX socket."""
 
-    def __init__(self, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, operations: Mapping[str, Operation], bounds: Bounds | None = None) -> None:
         self._operations = operations
-        self._server: asyncio.Server | None = None
-        self._path: Path | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._server = LineServer(self._answer, bounds)
 
     async def start(self, path: Path) -> None:
         """Listen; BenchError if the path is too long or taken."""
-        try:
-            self._server = await asyncio.start_unix_server(self._serve, check_path(path), limit=MAX_LINE)
-        except OSError as error:
-            raise BenchError("control", f"cannot listen on {path}: {error.strerror or error}") from error
-        self._path = path
+        await self._server.start(path, "control")
 
     async def stop(self) -> None:
         """Stop listening, drop the connections, remove the socket."""
-        if self._server is None or self._path is None:
-            return
-        self._server.close()
-        for writer in list(self._writers):
-            writer.close()
-        await self._server.wait_closed()
-        self._path.unlink(missing_ok=True)
-        self._server = None
+        await self._server.stop()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        try:
-            while line := await reader.readline():
-                writer.write(json.dumps(answer(line, self._operations)).encode() + b"\n")
-                await writer.drain()
-        except (ConnectionError, ValueError, asyncio.CancelledError):
-            return  # the client has closed, or sent a line without end; closing a connection is safe
-        finally:
-            self._writers.discard(writer)
-            writer.close()
+    async def _answer(self, line: bytes, sock: socket.socket) -> dict[str, Any]:
+        return answer(line, self._operations)
 
 
 @dataclass(frozen=True)
@@ -130,20 +104,15 @@ class PlantClient:
     rest: tuple[float | None, float | None] = (None, None)
 
     def __init__(self, path: Path | str, timeout_s: float = 5.0, part: str = "plant") -> None:
-        self._path, self._timeout_s, self._part = Path(path), timeout_s, part
+        self._timeout_s, self._part = timeout_s, part
         self._lock = threading.Lock()
         self._number = 0
-        self._socket: socket.socket | None = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._lines: BinaryIO | None = None
-        self._socket.settimeout(timeout_s)
         try:
-            self._socket.connect(check_path(self._path))
+            self._line = LineClient(checked_path(Path(path), "control"), timeout_s, ANSWER_MAX)
         except OSError as error:
-            self.close()
             raise BenchError(
                 "control", f"no {part} at {path}: {error.strerror or error}", f"is the {part} running?"
             ) from None
-        self._lines = self._socket.makefile("rb")
 
     def __enter__(self) -> "PlantClient":
         return self
@@ -153,39 +122,32 @@ class PlantClient:
 
     def close(self) -> None:
         """Close the connection; the plant goes on."""
-        if self._lines is not None:
-            self._lines.close()
-            self._lines = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._line.close()
 
     def call(self, op: str, **args: Any) -> Any:
         """One request and its answer. After a timeout the connection is closed, so no late answer is ever mixed up."""
         with self._lock:
-            if self._socket is None or self._lines is None:
+            if self._line.closed:
                 raise BenchError(f"control: {op}", "the connection is closed")
             self._number += 1
-            request = json.dumps({"id": self._number, "op": op, "args": args}).encode() + b"\n"
-            try:
-                self._socket.sendall(request)
-                line = self._lines.readline()
-            except OSError as error:
-                self.close()
-                what = f"no answer in {self._timeout_s:g} s" if isinstance(error, TimeoutError) else str(error)
-                raise BenchError(f"control: {op}", what, f"see the {self._part}'s log") from None
-            if not line:
-                self.close()
-                raise BenchError(
-                    f"control: {op}", f"the {self._part} closed the connection", f"see the {self._part}'s log"
-                )
-            reply = json.loads(line)
+            reply = self._exchange({"id": self._number, "op": op, "args": args})
             if reply.get("id") != self._number:
                 self.close()
-                raise BenchError(f"control: {op}", f"answer {reply.get('id')} to request {self._number}")
+                raise BenchError(f"control: {op}", f"answer {shown(reply.get('id'))} to request {self._number}")
         if "error" in reply:
             raise BenchError(**reply["error"])
         return reply["ok"]
+
+    def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._line.ask(request)
+        except TimeoutError:
+            what = f"no answer in {self._timeout_s:g} s"
+        except HungUp:
+            what = f"the {self._part} closed the connection"
+        except (OSError, BadAnswer) as error:
+            what = str(error)
+        raise BenchError(f"control: {request['op']}", what, f"see the {self._part}'s log")
 
     def inject(self, fault: Fault, at_s: float | None = None, after_s: float = 0.0) -> int:
         """Inject now, at the bench-clock time `at_s`, or `after_s` from now; the injection's id.

@@ -30,20 +30,15 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.physics.remote import RemoteWire
 from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
-from v2g_bench.instruments.emulated import emulate
 from v2g_bench.instruments.emulated.host import InstrumentHost, hislip_resource, socket_resource
 from v2g_bench.instruments.emulated.meter import EmulatedMeter
 from v2g_bench.inverter.server import ModbusServer
 from v2g_bench.inverter.service_port import MakersRegisters, ServicePort
-from v2g_bench.inverter.sunspec import InverterMap
+from v2g_bench.plant.compose import Composition
 from v2g_bench.plant.control import ControlServer
-from v2g_bench.plant.faces import PlantProbe, PlantStage
-from v2g_bench.plant.model import Plant
-from v2g_bench.plant.operations import InverterFace, Operations
 from v2g_bench.plant.recorder import TruthRecorder
-from v2g_bench.plant.settings import PlantSettings, read_settings
+from v2g_bench.plant.settings import MeterSettings, PlantSettings, read_settings
 from v2g_bench.plant.timer import LoopTimer
-from v2g_bench.plant.world import World
 from v2g_bench.priority import realtime
 
 SEND_TIMEOUT_S = 0.5
@@ -89,9 +84,10 @@ class PlantShell:
     async def _open(self) -> dict[str, Any]:
         settings = self._settings
         db = BusDatabase.load(settings.dbc, settings.roles) if settings.bus else None
-        self._plant = Plant(settings.plant, settings.seed, self._clock.now_s())
-        face, modbus_port = await self._open_inverter()
-        meters, resources = await self._open_meters()
+        parts = Composition(settings, self._clock)
+        self._plant, self._server = parts.plant, parts.server
+        modbus_port = await self._open_inverter(parts)
+        resources = {name: await self._open_meter(meter, settings.meters[name]) for name, meter in parts.meters.items()}
         if settings.bus is not None:
             self._bus = open_bus(**settings.bus.opening(), own_echo=False)
             self._wire = RemoteWire(settings.bus.channel) if settings.bus.physics else None
@@ -101,58 +97,36 @@ class PlantShell:
         gc.set_threshold(50_000, 50, 100)
         self._timer = LoopTimer(self._loop, self._wake)
         # Last, so that the first frames do not wait for the parts above.
-        timeout_s = settings.bms.command_timeout_s
-        self._world = World(self._plant, db, settings.seed, self._clock.now_s(), timeout_s, wire=self._wire)
-        operations = Operations(
-            self._world,
-            self._clock,
-            face,
-            meters,
-            end=self._end_soon,
-            changed=self._arm,
-            sync_half_width_s=settings.sync.half_width_s,
-            seed=settings.seed,
-            mark=self._probe,
-        )
+        self._world = parts.join_bus(db, wire=self._wire)
+        operations = parts.operations(end=self._end_soon, changed=self._arm)
         if self._bus is not None:
             self._loop.add_reader(self._bus.fileno(), self._read_bus)
         if settings.truth is not None:
             self._truth = TruthRecorder(Path(settings.truth))
-        self._control = ControlServer(operations.table())
+        self._control = ControlServer(operations)
         await self._control.start(Path(settings.control))
         self._arm()
         service = self._service.device if self._service else None
         ready = {"ready": True, "modbus": modbus_port, "service": service}
         return ready | {"meters": resources, "control": settings.control}
 
-    async def _open_inverter(self) -> tuple[InverterFace | None, int | None]:
-        config = self._settings.inverter_config()
-        if config is None:
-            return None, None
-        stage = PlantStage(self._plant, self._clock)
-        inverter = InverterMap(stage, config, self._clock.now_s())
-        self._server = ModbusServer(inverter, self._clock)
-        port = await self._server.start()
+    async def _open_inverter(self, parts: Composition) -> int | None:
+        """The port of its Modbus server."""
+        if parts.inverter is None or parts.server is None:
+            return None
+        port = await parts.server.start()
         if self._settings.service_port:
-            registers = MakersRegisters(inverter, stage, self._server)
-            self._service = ServicePort(registers, config.unit_id, self._clock)
-        return InverterFace(inverter, self._server, self._clock), port
+            registers = MakersRegisters(parts.inverter, parts.stage, parts.server)
+            self._service = ServicePort(registers, parts.inverter.config.unit_id, self._clock)
+        return port
 
-    async def _open_meters(self) -> tuple[dict[str, EmulatedMeter], dict[str, str]]:
-        probe = self._probe = PlantProbe(self._plant, self._clock)
-        meters: dict[str, EmulatedMeter] = {}
-        resources = {}
-        for place, (name, settings) in enumerate(self._settings.meters.items(), 1):
-            options = {"seed": self._settings.seed + place} | settings.options()
-            meter = emulate(settings.driver, where=f"meters.{name}", probe=probe, clock=self._clock, **options)
-            host = InstrumentHost(meter)
-            self._hosts.append(host)
-            if settings.transport == "hislip":
-                resources[name] = hislip_resource("127.0.0.1", await host.start_hislip())
-            else:
-                resources[name] = socket_resource("127.0.0.1", await host.start_socket())
-            meters[name] = meter
-        return meters, resources
+    async def _open_meter(self, meter: EmulatedMeter, settings: MeterSettings) -> str:
+        """Its VISA resource."""
+        host = InstrumentHost(meter)
+        self._hosts.append(host)
+        if settings.transport == "hislip":
+            return hislip_resource("127.0.0.1", await host.start_hislip())
+        return socket_resource("127.0.0.1", await host.start_socket())
 
     async def _close(self) -> None:
         if self._timer is not None:

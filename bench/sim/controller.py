@@ -8,7 +8,7 @@ answered as they stand, see `desk`), the state file (kept in memory), the proces
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -21,26 +21,25 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsSettings
 from v2g_bench.ems.model.actions import (
-    Frame,
     InverterReading,
     Level,
     LogLine,
 )
 from v2g_bench.ems.model.bus_plan import plan_bus
-from v2g_bench.ems.model.commands import Command, Shutdown
-from v2g_bench.ems.model.commands import Reply as Answer
+from v2g_bench.ems.model.commands import Shutdown
 from v2g_bench.ems.model.config import EmsConfig, load_config
-from v2g_bench.ems.ports.action_executor import Hands
 from v2g_bench.ems.ports.can_port import CanPort
 from v2g_bench.ems.ports.inverter import InverterPort
+from v2g_bench.ems.service.core_shell import CoreShell
 from v2g_bench.ems.service.daemon import core_factory
+from v2g_bench.ems.service.diagnosis import Diagnosis
 from v2g_bench.ems.service.reload import load_files
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.dut.controller import Controller, Reply
 from v2g_bench.rig.file.model import Dut
 from v2g_bench.sim.bus import SimBus
 from v2g_bench.sim.command_lines import SimDesk, SimKeeper
-from v2g_bench.sim.diagnosis import SimDiagnosis
+from v2g_bench.sim.diagnosis import SimReader
 from v2g_bench.sim.loop import SimLoop
 from v2g_bench.sim.timeline import WALL_EPOCH_S, Event, Timeline
 
@@ -93,12 +92,14 @@ class SimEms:
         self.keeper = SimKeeper(kept)
         self._config, self._timeline, self._loop, self._bus = config, timeline, loop, bus
         self._log = config.files.log.open("ab", buffering=0)
-        self._can = SimCanPort(config.bus, db, self._hear, self._lose_bus, self._say)
+        self._core = core = CoreShell(ems, timeline.now_s, self._crashed)
+        self._can = SimCanPort(config.bus, db, core.on_frame, self._lose_bus, self._say)
         with loop.entered():
             self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
-        self._act = Hands(self._inverter, self._can, self.keeper, self._say).act
-        self._desk = SimDesk(config, ems, timeline, self.keeper, self._ask, self._say)
-        self._diagnosis = SimDiagnosis(config.bus, config.diagnosis, ems, timeline.now_s, self._act, self._say, bus)
+        core.connect(self._inverter, self._can, self.keeper, self._say)
+        self._desk = SimDesk(config, ems, timeline, self.keeper, core.command, self._say)
+        codes = SimReader(config.bus, config.diagnosis, bus)
+        self._diagnosis = Diagnosis(config.diagnosis, ems, timeline.now_s, codes.ask, core.act, self._say)
         self._desk.codes = lambda: self._diagnosis.latest
         self._reading: asyncio.Task[None] | None = None
         self._event: Event | None = None
@@ -116,10 +117,10 @@ class SimEms:
     def stop(self) -> None:
         """Zero power, contactors asked open; then both faces are closed."""
         if not self.crash:
-            self._guarded(lambda: self._act(self.ems.command(Shutdown(), self._timeline.now_s()).actions))
+            self._guarded(lambda: self._core.command(Shutdown()))
             self._guarded(self._inverter.stop)
             self._loop.complete(self._inverter.stopped(STOP_S), 2 * STOP_S)
-            self._guarded(lambda: self._act(self.ems.tick(self._timeline.now_s())))
+            self._guarded(self._core.tick)
         self._end()
         self._loop.complete(self._inverter.close(), STOP_S)
         self._say(LogLine(Level.INFO, "-", "v2g-daemon ended"))
@@ -129,44 +130,37 @@ class SimEms:
         """An operator's command line, and what the programs would answer."""
         replies: list[Reply] = []
         self._guarded(lambda: replies.append(self._desk.run(command)))
-        return replies[0] if replies else Reply(command, GONE, "", f"{command[0]}: the controller has crashed")
-
-    def _hear(self, frame: Frame) -> None:
-        if self.crash:
-            return
-        try:
-            self._act(self.ems.hear(frame, self._timeline.now_s()))
-        except Exception as error:  # noqa: BLE001  (see `_crashed`)
-            self._crashed(error)
+        return (
+            replies[0]
+            if replies and not self.crash
+            else Reply(command, GONE, "", f"{command[0]}: the controller has crashed")
+        )
 
     def _hear_inverter(self, reading: InverterReading) -> None:
-        self._guarded(lambda: self._act(self.ems.hear_inverter(reading, self._timeline.now_s())))
-
-    def _ask(self, command: Command) -> Answer:
-        reply = self.ems.command(command, self._timeline.now_s())
-        self._act(reply.actions)
-        return reply
+        with self._loop.entered():
+            self._core.on_inverter(reading)
 
     def _lose_bus(self, why: str) -> None:
-        self._guarded(lambda: self._act(self.ems.lose_bus(why, self._timeline.now_s())))
+        with self._loop.entered():
+            self._core.lose_bus(why)
 
     def _tick(self) -> None:
         now_s = self._timeline.now_s()
-        self._guarded(lambda: self._act(self.ems.tick(now_s)))
+        self._guarded(self._core.tick)
         if not self.crash:
             due_s = min(max(self.ems.next_due_s(now_s), now_s + 0.0005), now_s + NEVER_S)
             self._event = self._timeline.at(due_s, self._tick)
 
-    def _guarded(self, work: Any) -> None:
+    def _guarded(self, work: Callable[[], object]) -> None:
         if self.crash:
             return
         try:
             with self._loop.entered():
                 work()
         except Exception as error:  # noqa: BLE001  (see `_crashed`)
-            self._crashed(error)
+            self._core.fail("the controller", error)
 
-    def _crashed(self, error: Exception) -> None:
+    def _crashed(self, what: str, error: BaseException | None, first: bool) -> None:
         """Whatever a core under test raises is its crash, not the bench's."""
         self.crash = f"{type(error).__name__}: {error}"
         self._say(LogLine(Level.ERROR, "-", f"internal error, stopping: {self.crash}"))

@@ -3,39 +3,27 @@ the simulated bus, and no process. UDS 0x19 02 alone; the fall-back to OBD mode 
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import can
 
 from v2g_bench.can.isotp import Reassembly
-from v2g_bench.ems.core.controller import Ems
-from v2g_bench.ems.model.actions import Action, LogLine
 from v2g_bench.ems.model.config import BusConfig, DiagnosisConfig
 from v2g_bench.ems.ports.dtc import CONFIRMED, TEST_FAILED, decode_by_status_mask
-from v2g_bench.ems.service.diagnosis import Diagnosis
+from v2g_bench.ems.service.diagnosis import unanswered
 from v2g_bench.sim.bus import SimBus
 
 REQUEST = bytes((3, 0x19, 0x02, TEST_FAILED | CONFIRMED))  # a single frame
 
 
-class SimDiagnosis(Diagnosis):
-    """`Diagnosis` with another way to the BMS."""
+class SimReader:
+    """Reads the codes on a simulated bus, as a node of its own."""
 
-    def __init__(
-        self,
-        bus: BusConfig,
-        config: DiagnosisConfig,
-        ems: Ems,
-        now_s: Callable[[], float],
-        act: Callable[[list[Action]], None],
-        said: Callable[[LogLine], None],
-        wire: SimBus,
-    ) -> None:
-        super().__init__(bus, config, ems, now_s, act, said)
-        self._wire = wire
+    def __init__(self, bus: BusConfig, config: DiagnosisConfig, wire: SimBus) -> None:
+        self._is_fd, self._config, self._wire = config.on_fd(bus), config, wire
 
-    async def _ask(self) -> dict[str, Any]:
+    async def ask(self) -> dict[str, Any]:
+        """See `v2g_bench.ems.service.diagnosis.Ask`."""
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         node, incoming = object(), Reassembly()
 
@@ -59,15 +47,14 @@ class SimDiagnosis(Diagnosis):
             problem = f"uds: {error}"
         finally:
             self._wire.leave(node)
-        return {"source": None, "problem": problem, "codes": []}
+        return unanswered(problem)
 
     def _frame(self, data: bytes) -> can.Message:
         config = self._config
-        is_fd = self._bus.fd if config.fd is None else config.fd
         return can.Message(
             arbitration_id=config.request_id,
             is_extended_id=config.request_id > 0x7FF,
-            is_fd=is_fd,
-            bitrate_switch=is_fd,
+            is_fd=self._is_fd,
+            bitrate_switch=self._is_fd,
             data=data.ljust(8, b"\xcc"),
         )

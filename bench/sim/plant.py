@@ -1,6 +1,6 @@
 """The emulated world on a simulated bus: what the plant process is on the emulated rigs, without a process.
 
-The same world, register map, Modbus server and instruments, put together in the same way; `client` gives the bench the
+The same world, register map, Modbus server and instruments, put together by the same `compose`; `client` gives the bench the
 operations of the control socket as plain calls.
 """
 
@@ -11,16 +11,9 @@ import can
 
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.inputs.models import checked_arguments
-from v2g_bench.instruments.emulated import emulate
-from v2g_bench.instruments.emulated.meter import EmulatedMeter
-from v2g_bench.inverter.server import ModbusServer
-from v2g_bench.inverter.sunspec import InverterMap
+from v2g_bench.plant.compose import Composition
 from v2g_bench.plant.control import Operation, PlantClient
-from v2g_bench.plant.faces import PlantProbe, PlantStage
-from v2g_bench.plant.model import Plant
-from v2g_bench.plant.operations import InverterFace, Operations
 from v2g_bench.plant.settings import PlantSettings
-from v2g_bench.plant.world import World
 from v2g_bench.sim.bus import SimBus
 from v2g_bench.sim.loop import SimLoop
 from v2g_bench.sim.timeline import Event, Timeline
@@ -50,35 +43,13 @@ class SimPlant:
         self, settings: PlantSettings, db: BusDatabase, timeline: Timeline, loop: SimLoop, bus: SimBus
     ) -> None:
         self._timeline, self._loop, self._bus = timeline, loop, bus
-        now_s = timeline.now_s()
-        self.plant = Plant(settings.plant, settings.seed, now_s)
-        self.stage = PlantStage(self.plant, timeline)
-        config = settings.inverter_config()
-        assert config is not None
-        self.inverter = InverterMap(self.stage, config, now_s)
-        self._server = ModbusServer(self.inverter, timeline)
-        probe = PlantProbe(self.plant, timeline)
-        self.meters: dict[str, EmulatedMeter] = {}
-        for place, (name, meter) in enumerate(settings.meters.items(), 1):
-            options = {"seed": settings.seed + place} | meter.options()
-            where = f"meters.{name}"
-            self.meters[name] = emulate(meter.driver, where=where, probe=probe, clock=timeline, **options)
-        timeout_s = settings.bms.command_timeout_s
-        wire = bus if isinstance(bus, SimWireBus) else None
-        self.world = World(self.plant, db, settings.seed, now_s, timeout_s, sample_s=SAMPLE_S, wire=wire)
-        self.client = DirectClient(
-            Operations(
-                self.world,
-                timeline,
-                InverterFace(self.inverter, self._server, timeline),
-                self.meters,
-                end=self.close,
-                changed=self._arm,
-                sync_half_width_s=settings.sync.half_width_s,
-                seed=settings.seed,
-                mark=probe,
-            ).table()
-        )
+        parts = Composition(settings, timeline)
+        assert parts.inverter is not None
+        assert parts.server is not None
+        self.plant, self.stage, self.inverter, self._server = parts.plant, parts.stage, parts.inverter, parts.server
+        self.meters = parts.meters
+        self.world = parts.join_bus(db, sample_s=SAMPLE_S, wire=bus if isinstance(bus, SimWireBus) else None)
+        self.client = DirectClient(parts.operations(end=self.close, changed=self._arm))
         self.modbus_port = 0
         self._event: Event | None = None
 

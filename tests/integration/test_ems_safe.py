@@ -28,8 +28,9 @@ TRIPS = 4
 HUNG = """
 import os
 from pathlib import Path
-from v2g_bench.ems import audit, control, files, keeper, limits, log
 from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.model import limits
+from v2g_bench.ems.service import control, log, override_trail, state_store
 
 HERE = Path(__file__).parent
 
@@ -41,14 +42,15 @@ def limits_hang(settings):
     return Ems(settings)
 
 def all_hang(settings):
-    limits.read_text = keeper.save_state = audit.AuditTrail.append = control._name_of = hang
+    limits.read_text = state_store.save_state = hang
+    override_trail.AuditTrail.append = control._name_of = hang
     log.MainLog.write = log._tell_all = hang
     return Ems(settings)
 """
 
 BROKEN = """
-from v2g_bench.ems import diagnosis
 from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.service import diagnosis
 
 class Broken(Ems):
     def _break(self):

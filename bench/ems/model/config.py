@@ -96,6 +96,10 @@ class DiagnosisConfig(Checked):
     # SAE J2012: hybrid/EV battery pack voltage variation
     imbalance_codes: tuple[Annotated[str, Field(pattern="^[PCBU][0-3][0-9A-F]{3}$")], ...] = ("P0BBD",)
 
+    def on_fd(self, bus: BusConfig) -> bool:
+        """Whether requests go out as FD frames on this bus."""
+        return bus.fd if self.fd is None else self.fd
+
 
 class Thresholds(Checked):
     """Every number that the cores judge by. Sources: the V2G manual; where it gives none, the value is our choice."""

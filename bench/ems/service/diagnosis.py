@@ -10,7 +10,7 @@ import contextlib
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from v2g_bench.ems.core.controller import Ems
@@ -21,26 +21,29 @@ _LOOK_EVERY_S = 0.5
 _PATIENCE_S = 20.0  # for the process as a whole
 
 
+Ask = Callable[[], Awaitable[dict[str, Any]]]
+"""One readout: `source` (None: there was no answer), `problem`, and `codes` with `code`, `stored` and `active` each."""
+
+
 class Diagnosis:
-    """Checks twice a second whether a readout is due. act: carries out actions; said: for the log."""
+    """Checks twice a second whether a readout is due. ask: reads the codes; act: carries out actions; said: for the log."""
 
     def __init__(
         self,
-        bus: BusConfig,
         config: DiagnosisConfig,
         ems: Ems,
         now_s: Callable[[], float],
+        ask: Ask,
         act: Callable[[list[Action]], None],
         said: Callable[[LogLine], None],
     ) -> None:
-        self._bus, self._config, self._ems = bus, config, ems
-        self._now_s, self._act, self._said = now_s, act, said
+        self._config, self._ems = config, ems
+        self._now_s, self._ask, self._act, self._said = now_s, ask, act, said
         self.latest: dict[str, Any] = {}
         self._alive_s: float | None = None
         self._read_s: float | None = None
         self._reason: tuple[object, ...] | None = None
         self._told: str | None = None
-        self._reader = reader()  # now, because it searches for a program on the disk
 
     async def run(self) -> None:
         """For good; does nothing when it is switched off."""
@@ -67,7 +70,7 @@ class Diagnosis:
         return False
 
     async def read(self) -> dict[str, Any]:
-        """Read the codes and judge them; the answer of `dtc_process` with its age."""
+        """Read the codes and judge them; the answer with its age."""
         answer = await self._ask()
         self.latest = {**answer, "read_s": round(self._now_s(), 3)}
         if answer["source"] is None:
@@ -81,44 +84,58 @@ class Diagnosis:
         self._act(self._ems.hear_codes(name, self._now_s(), stored=stored, active=active))
         return self.latest
 
+    def _tell(self, text: str) -> None:
+        if text != self._told:
+            self._told = text
+            self._said(LogLine(Level.INFO, "-", text))
+
+
+def unanswered(problem: str) -> dict[str, Any]:
+    """A readout without an answer, and why."""
+    return {"source": None, "problem": problem, "codes": []}
+
+
+class ProcessReader:
+    """Reads the codes in a process of its own, `dtc_process`."""
+
+    def __init__(self, bus: BusConfig, config: DiagnosisConfig) -> None:
+        self._bus, self._config = bus, config
+        self._command = reader()  # now, because it looks for a program on the disk
+
     def options(self) -> dict[str, Any]:
         """The options of the reading process."""
         config, bus = self._config, self._bus
         return {
             **bus.model_dump(include={"interface", "channel", "bitrate", "data_bitrate"}),
             **config.model_dump(include={"request_id", "response_id", "timeout_s"}),
-            "fd": bus.fd if config.fd is None else config.fd,
+            "fd": config.on_fd(bus),
             "bus_fd": bus.fd,
         }
 
-    async def _ask(self) -> dict[str, Any]:
+    async def ask(self) -> dict[str, Any]:
+        """See `Ask`."""
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._reader,
+                *self._command,
                 json.dumps(self.options()),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
             )
         except OSError as error:
-            return {"source": None, "problem": f"the reader cannot be started: {error}", "codes": []}
+            return unanswered(f"the reader cannot be started: {error}")
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 out, _ = await process.communicate()
             return _sound(json.loads(out))
         except TimeoutError:
-            return {"source": None, "problem": f"no end within {_PATIENCE_S:g} s", "codes": []}
+            return unanswered(f"no end within {_PATIENCE_S:g} s")
         except (ValueError, KeyError, TypeError, RecursionError):
-            return {"source": None, "problem": f"the reader ended with status {process.returncode}", "codes": []}
+            return unanswered(f"the reader ended with status {process.returncode}")
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
-
-    def _tell(self, text: str) -> None:
-        if text != self._told:
-            self._told = text
-            self._said(LogLine(Level.INFO, "-", text))
 
 
 def _sound(answer: Any) -> dict[str, Any]:

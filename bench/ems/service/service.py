@@ -17,7 +17,7 @@ import logging
 import os
 import signal
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,16 +25,16 @@ from v2g_bench import __version__
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.clock import Clock, RealClock
 from v2g_bench.ems.core.controller import Ems
-from v2g_bench.ems.core.peers import Peer, PeerReport
-from v2g_bench.ems.model.actions import Action, Frame, InverterReading, Level, LogLine, SendFrame
-from v2g_bench.ems.model.commands import Command, Reply, Shutdown
+from v2g_bench.ems.core.peers import Peer
+from v2g_bench.ems.model.actions import Level, LogLine, SendFrame
+from v2g_bench.ems.model.commands import Shutdown
 from v2g_bench.ems.model.config import EmsConfig
-from v2g_bench.ems.ports.action_executor import Hands
 from v2g_bench.ems.ports.aside import Worker
 from v2g_bench.ems.ports.can_port import CanPort
 from v2g_bench.ems.ports.inverter import InverterPort
 from v2g_bench.ems.service.control import ControlServer, Request, Who
-from v2g_bench.ems.service.diagnosis import Diagnosis
+from v2g_bench.ems.service.core_shell import CoreShell
+from v2g_bench.ems.service.diagnosis import Diagnosis, ProcessReader
 from v2g_bench.ems.service.log import LibraryLog, Log, MainLog
 from v2g_bench.ems.service.notify import Notifier
 from v2g_bench.ems.service.requests import Requests
@@ -66,19 +66,20 @@ class Service:
         self._log = Log(MainLog(files.log, files.log_max_bytes, files.log_keep), self._terminal)
         self._keeper = Keeper(config.files.state, kept or {}, self._say)
         self._plans = dict(kept or {}).get("plans") or {}
-        self._can = CanPort(config.bus, db, self._hear, self._lose_bus, self._say)
-        self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
-        self._act = Hands(self._inverter, self._can, self._keeper, self._say).act
-        self._requests = Requests(config, ems, self._clock, self._keeper, self._ask, self._say)
+        self._core = core = CoreShell(ems, self._clock.now_s, self._stop_after_failure)
+        self._can = CanPort(config.bus, db, core.on_frame, core.lose_bus, self._say)
+        self._inverter = InverterPort(config.inverter, core.on_inverter, self._say)
+        core.connect(self._inverter, self._can, self._keeper, self._say)
+        self._requests = Requests(config, ems, self._clock, self._keeper, core.command, self._say)
         self._control = ControlServer(config.control.socket, self._answer)
-        self._diagnosis = Diagnosis(config.bus, config.diagnosis, ems, self._clock.now_s, self._act, self._say)
+        codes = ProcessReader(config.bus, config.diagnosis)
+        self._diagnosis = Diagnosis(config.diagnosis, ems, self._clock.now_s, codes.ask, core.act, self._say)
         self._requests.codes = lambda: self._diagnosis.latest
         self._peers = peers
         self._tasks: list[asyncio.Task[Any]] = []
         self._notifier = Notifier()
         self._ended = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
-        self._failed = False
 
     async def run(self) -> int:
         """Until SIGTERM or SIGINT; the exit status. Raises: BenchError when the control socket cannot be opened."""
@@ -98,7 +99,7 @@ class Service:
         gc.enable()
         self._inverter.start()
         self._tasks = [asyncio.create_task(self._diagnosis.run())]
-        self._tasks += [asyncio.create_task(peer.run(self._hear_peer, self._ask)) for peer in self._peers]
+        self._tasks += [asyncio.create_task(peer.run(self._core.on_peer, self._core.command)) for peer in self._peers]
         for task in (*self._inverter.tasks, *self._tasks):
             task.add_done_callback(self._task_ended)
         self._can.open()
@@ -108,7 +109,7 @@ class Service:
         self._notifier.ready()
         await self._ended.wait()
         await self._shut_down()
-        return _EXIT_SOFTWARE if self._failed else 0
+        return _EXIT_SOFTWARE if self._core.failed else 0
 
     def _greet(self) -> None:
         """Report what the run before has left."""
@@ -125,20 +126,20 @@ class Service:
     async def _shut_down(self) -> None:
         """Zero power, inverter stopped, contactors asked open; then everything is closed, each on its own."""
         self._notifier.stopping()
-        self._guarded(lambda: self._ems.command(Shutdown(), self._clock.now_s()).actions)
+        self._core.command(Shutdown())
         self._inverter.stop()
         if not await self._inverter.stopped(_STOP_TIMEOUT_S):
             self._say(LogLine(Level.ERROR, "-", "the inverter has not acknowledged the last stop"))
         if self._timer is not None:
             self._timer.cancel()
-        self._guarded(lambda: self._ems.tick(self._clock.now_s()))
-        if self._failed:
+        self._core.tick()
+        if self._core.failed:
             self._open_contactors()
         await self._closed("tasks", self._end_tasks)
         await self._closed("control socket", self._control.close)
         await self._closed("inverter", self._inverter.close)
         await self._closed("CAN", self._close_can)
-        await self._closed("state", lambda: self._keeper.end(clean=not self._failed))
+        await self._closed("state", lambda: self._keeper.end(clean=not self._core.failed))
         self._say(LogLine(Level.INFO, "-", "v2g-daemon ended"))
         await self._log.close()
 
@@ -159,25 +160,6 @@ class Service:
 
     # In
 
-    def _hear(self, frame: Frame) -> None:
-        self._guarded(lambda: self._ems.hear(frame, self._clock.now_s()))
-
-    def _hear_inverter(self, reading: InverterReading) -> None:
-        self._guarded(lambda: self._ems.hear_inverter(reading, self._clock.now_s()))
-
-    def _hear_peer(self, report: PeerReport) -> None:
-        self._guarded(lambda: self._ems.hear_peer(report, self._clock.now_s()))
-
-    def _ask(self, command: Command) -> Reply:
-        replies: list[Reply] = []
-
-        def asked() -> Iterable[Action]:
-            replies.append(self._ems.command(command, self._clock.now_s()))
-            return replies[0].actions
-
-        self._guarded(asked)
-        return replies[0] if replies else Reply(False, "internal error: the controller is stopping", [])
-
     async def _answer(self, request: Request, who: Who) -> Request:
         try:
             return await self._requests.answer(request, who)
@@ -191,15 +173,12 @@ class Service:
         task.add_done_callback(self._task_ended)
         self._tasks = [*(known for known in self._tasks if not known.done()), task]
 
-    def _lose_bus(self, why: str) -> None:
-        self._guarded(lambda: self._ems.lose_bus(why, self._clock.now_s()))
-
     def _tick(self) -> None:
         # Frames first: when this process itself was held up, what waits in the buffer is not silence.
         self._can.drain()
-        self._guarded(lambda: self._ems.tick(self._clock.now_s()))
+        self._core.tick()
         due_s = _OPEN_AGAIN_S
-        if self._failed:
+        if self._core.failed:
             self._open_contactors()
         else:
             now_s = self._clock.now_s()
@@ -214,25 +193,15 @@ class Service:
 
     # Unforeseen errors
 
-    def _guarded(self, work: Callable[[], Iterable[Action]]) -> None:
-        """Carry out the actions of the core. Any exception ends this controller."""
-        if self._failed:
-            return
-        try:
-            self._act(work())
-        except Exception as error:  # noqa: BLE001  (its state is unknown)
-            self._fail("the core", error)
-
     def _task_ended(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail("a task of the service", error)
+            self._core.fail("a task of the service", error)
 
     def _unforeseen(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self._fail(str(context.get("message")), context.get("exception"))
+        self._core.fail(str(context.get("message")), context.get("exception"))
 
-    def _fail(self, what: str, error: BaseException | None) -> None:
+    def _stop_after_failure(self, what: str, error: BaseException | None, first: bool) -> None:
         """Inverter stopped and contactors open at once; the process ends when the inverter has acknowledged it."""
-        first, self._failed = not self._failed, True
         self._make_safe()
         self._ended.set()
         text = f"internal error, stopping: {what}: {error!r}"

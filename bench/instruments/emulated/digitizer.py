@@ -12,6 +12,7 @@ import numpy as np
 from v2g_bench.clock import Clock
 from v2g_bench.inputs.ranges import Seed, ShuntOhm
 from v2g_bench.instruments.emulated.acquisition import Acquisition
+from v2g_bench.instruments.emulated.calls import Answer
 from v2g_bench.instruments.emulated.meter import HEALTHY, EmulatedMeter, MeterDefects, Probe, Samples
 from v2g_bench.instruments.emulated.syntax import ScpiError
 
@@ -55,6 +56,36 @@ class EmulatedDigitizer(EmulatedMeter):
         start_s = now_s + SETTLING_S + float(self.rng.uniform(0, true_s))
         self.record, self.readings = Acquisition(start_s, true_s, count, pre, aperture_s), []
         return self.record
+
+    def require_idle(self, now_s: float) -> None:
+        """ScpiError -213 while a record is under way."""
+        if self.busy(now_s):
+            raise ScpiError(-213)
+
+    def abandon(self, now_s: float) -> Answer:
+        """Give up a record that is under way; a complete one stays. No answer."""
+        if self.busy(now_s):
+            self.drop()
+        return None
+
+    def complete_record(self, now_s: float) -> Acquisition:
+        """The record with all its samples taken. ScpiError -230: there is none."""
+        if self.record is None or self.busy(now_s):
+            raise ScpiError(-230)
+        return self.record
+
+    def points(self, now_s: float) -> int:
+        """Samples in memory."""
+        return self.record.points(now_s) if self.record else 0
+
+    def volts(self) -> Samples:
+        """All readings that were computed."""
+        return np.concatenate(self.readings)
+
+    @staticmethod
+    def packed(values: Samples, kind: str, *, high_first: bool) -> bytes:
+        """Numbers of this numpy kind ("f8", "u2" …) as bytes; high_first: the most significant byte leads."""
+        return values.astype((">" if high_first else "<") + kind).tobytes()
 
     def busy(self, now_s: float) -> bool:
         """Is a record running, or waiting for its trigger?"""

@@ -147,7 +147,7 @@ class KeithleyDMM6500(EmulatedDigitizer):
     @command("TRACe:ACTual?")
     def _actual(self, call: Call) -> Answer:
         name = self._buffer(call, 0)
-        return self.record.points(call.now_s) if self.record and self._loop and self._loop[0] == name else 0
+        return self.points(call.now_s) if self._loop and self._loop[0] == name else 0
 
     @command("TRIGger:LOAD")
     def _load(self, call: Call) -> Answer:
@@ -172,8 +172,7 @@ class KeithleyDMM6500(EmulatedDigitizer):
 
     @command("INITiate[:IMMediate]")
     def _initiate(self, call: Call) -> Answer:
-        if self.busy(call.now_s):
-            raise ScpiError(-213)
+        self.require_idle(call.now_s)
         if self._loop is None or self._loop[0] not in self._buffers:
             raise ScpiError(-221, "no trigger model")
         count = self._buffers[self._loop[0]]
@@ -182,9 +181,7 @@ class KeithleyDMM6500(EmulatedDigitizer):
 
     @command("ABORt")
     def _abort(self, call: Call) -> Answer:
-        if self.busy(call.now_s):
-            self.drop()
-        return None
+        return self.abandon(call.now_s)
 
     @command("TRACe:DATA?")
     def _data(self, call: Call) -> Answer:
@@ -195,21 +192,20 @@ class KeithleyDMM6500(EmulatedDigitizer):
         allowed = ("READ", "READING", "REL", "RELATIVE")
         if bad := [item for item in elements if item not in allowed]:
             raise ScpiError(1133, f"expected valid name parameter, not {bad[0]}")
-        if self.record is None or self.busy(call.now_s):
-            raise ScpiError(-230)
+        record = self.complete_record(call.now_s)
         first, last = round(read_number(call.arg(0))), round(read_number(call.arg(1)))
-        if not 1 <= first <= last <= self.record.points(call.now_s):
+        if not 1 <= first <= last <= record.points(call.now_s):
             raise ScpiError(-222, f"readings {first} to {last}")
         return Later(self.gathered, lambda now_s: self._encoded(first, last, elements, binary), self.due_s)
 
     def _encoded(self, first: int, last: int, elements: list[str], binary: bool) -> Answer:
-        volts = np.concatenate(self.readings)
+        volts = self.volts()
         columns = [self.stamps_s(len(volts)) if item.startswith("REL") else volts for item in elements]
         table = np.column_stack(columns)[first - 1 : last].ravel()
         if not binary:
             return ",".join(f"{value:.6E}" for value in table)
-        order = ">" if self.byte_order == "NORM" else "<"
-        return b"#0" + table.astype(order + ("f8" if self.data_format == "REAL" else "f4")).tobytes()
+        kind = "f8" if self.data_format == "REAL" else "f4"
+        return b"#0" + self.packed(table, kind, high_first=self.byte_order == "NORM")
 
     def stamps_s(self, count: int) -> Samples:
         """Relative time stamps; its own clock does not see its own error."""

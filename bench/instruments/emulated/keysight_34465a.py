@@ -122,8 +122,7 @@ class Keysight34465A(EmulatedDigitizer):
 
     @command("INITiate[:IMMediate]")
     def _initiate(self, call: Call) -> Answer:
-        if self.busy(call.now_s):
-            raise ScpiError(-213)
+        self.require_idle(call.now_s)
         interval_s = self.interval_s if self.sample_source == "TIM" else self.aperture_s
         shortest_s = self.aperture_s * (2 if self.autozero else 1)
         if self.sample_source == "TIM" and interval_s < shortest_s * (1 - 1e-9):
@@ -138,13 +137,11 @@ class Keysight34465A(EmulatedDigitizer):
 
     @command("ABORt")
     def _abort(self, call: Call) -> Answer:
-        if self.busy(call.now_s):
-            self.drop()
-        return None
+        return self.abandon(call.now_s)
 
     @command("DATA:POINts?")
     def _points(self, call: Call) -> Answer:
-        return f"{self.record.points(call.now_s) if self.record else 0:+d}"
+        return f"{self.points(call.now_s):+d}"
 
     @command("FETCh?")
     def _fetch(self, call: Call) -> Answer:
@@ -191,10 +188,10 @@ class Keysight34465A(EmulatedDigitizer):
             line.trigger(float(times_s[edges[0] + 1]) + self.delay_s)
 
     def _encoded(self, as_text: bool) -> Answer:
-        readings = np.concatenate(self.readings)
+        readings = self.volts()
         text = ",".join(f"{value:+.8E}" for value in readings) if as_text or self._format == "ASC" else ""
         if as_text:
             return text
-        order = ">" if self.byte_order == "NORM" else "<"
         kind = {"REAL,64": "f8", "REAL,32": "f4"}.get(self._format)
-        return definite_block(readings.astype(order + kind).tobytes() if kind else text.encode())
+        packed = self.packed(readings, kind, high_first=self.byte_order == "NORM") if kind else text.encode()
+        return definite_block(packed)

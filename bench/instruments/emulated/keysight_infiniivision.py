@@ -116,9 +116,7 @@ class KeysightInfiniiVision(EmulatedDigitizer):
 
     @command("STOP")
     def _stop(self, call: Call) -> Answer:
-        if self.busy(call.now_s):
-            self.drop()
-        return None
+        return self.abandon(call.now_s)
 
     @command("OPERegister:CONDition?")
     def _condition(self, call: Call) -> Answer:
@@ -135,7 +133,7 @@ class KeysightInfiniiVision(EmulatedDigitizer):
 
     @command("ACQuire:POINts?")
     def _acquired(self, call: Call) -> Answer:
-        return f"{self.record.points(call.now_s) if self.record else 0:+d}"
+        return f"{self.points(call.now_s):+d}"
 
     @command("WAVeform:POINts")
     def _set_points(self, call: Call) -> Answer:
@@ -160,9 +158,7 @@ class KeysightInfiniiVision(EmulatedDigitizer):
 
     def _finished(self, now_s: float) -> tuple[Acquisition, int]:
         """The record, and of how many of its points one is given. ScpiError -230: there is none."""
-        line = self.record
-        if line is None or not line.complete(now_s):
-            raise ScpiError(-230)
+        line = self.complete_record(now_s)
         return line, 1 if self.point_mode == "RAW" else math.ceil(line.points(now_s) / SCREEN_POINTS)
 
     def _middle(self) -> int:
@@ -174,7 +170,7 @@ class KeysightInfiniiVision(EmulatedDigitizer):
     def _encoded(self, now_s: float) -> Answer:
         _, every = self._finished(now_s)
         middle = self._middle()
-        volts = np.concatenate(self.readings)[::every]
+        volts = self.volts()[::every]
         words = np.clip(np.round(volts / self._step_v()) + middle, 1, 2 * middle - 1)
-        order = ">" if self.byte_order == "MSBF" else "<"
-        return definite_block(words.astype(order + ("u2" if self.wave_format == "WORD" else "u1")).tobytes())
+        kind = "u2" if self.wave_format == "WORD" else "u1"
+        return definite_block(self.packed(words, kind, high_first=self.byte_order == "MSBF"))

@@ -111,15 +111,26 @@ def test_a_server_that_does_not_answer_is_an_error_and_its_late_answer_is_never_
             client.call("status")
 
 
-def test_a_plant_that_goes_away_is_an_error(path):
-    server, client_side = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    client = PlantClient(path)
-    client._socket.close()
-    client._socket, client._lines = client_side, client_side.makefile("rb")
-    server.close()
-    with pytest.raises(BenchError, match=r"closed the connection|Broken pipe"):
-        client.call("status")
-    client.close()
+def test_a_plant_that_goes_away_is_an_error(tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "gone"))
+        listener.listen()
+        client = PlantClient(tmp_path / "gone")
+        listener.accept()[0].close()
+        with pytest.raises(BenchError, match=r"closed the connection|Broken pipe"):
+            client.call("status")
+
+
+@pytest.mark.parametrize("said", [b"x\n", b"[1]\n", b"\xff\n", b"[" * 60_000 + b"\n"])
+def test_an_answer_that_is_none_is_an_error(tmp_path, said):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "odd"))
+        listener.listen()
+        client = PlantClient(tmp_path / "odd")
+        with listener.accept()[0] as other:
+            other.sendall(said)
+            with pytest.raises(BenchError, match="no JSON object"):
+                client.call("status")
 
 
 def test_nobody_there_is_an_error_with_a_hint(tmp_path):

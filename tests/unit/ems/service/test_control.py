@@ -17,15 +17,16 @@ from v2g_bench.ems.service import control
 from v2g_bench.ems.service.control import ControlServer
 from v2g_bench.ems.service.control_client import ControlClient, ControlError, socket_path
 from v2g_bench.errors import BenchError
+from v2g_bench.sockets.requests import Bounds
 
 
 async def _echo(request: dict[str, Any], who: dict[str, Any]) -> dict[str, Any]:
     return {"ok": True, "text": str(request.get("cmd")), "who": who}
 
 
-def _with_server(path: Path, work: Any) -> Any:
+def _with_server(path: Path, work: Any, bounds: Bounds = control.BOUNDS) -> Any:
     async def run() -> Any:
-        server = ControlServer(path, _echo)
+        server = ControlServer(path, _echo, bounds)
         await server.start()
         try:
             return await asyncio.to_thread(work)
@@ -189,8 +190,7 @@ def test_slow_names_cost_the_name_and_not_the_loop(tmp_path: Path, monkeypatch: 
     assert (answer["ok"], answer["who"]["user"]) == (True, "?")
 
 
-def test_no_more_connections_than_there_are_descriptors_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "_CONNECTIONS_MAX", 3)
+def test_no_more_connections_than_there_are_descriptors_for(tmp_path: Path) -> None:
     path = tmp_path / "s"
 
     def ask(sock: socket.socket) -> bytes:
@@ -209,7 +209,13 @@ def test_no_more_connections_than_there_are_descriptors_for(tmp_path: Path, monk
                 found.append(ask(sock))
         return found
 
-    assert [b'"ok": true' in answer for answer in _with_server(path, work)] == [True, True, True, False, False]
+    assert [b'"ok": true' in answer for answer in _with_server(path, work, Bounds(clients=3))] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_which_socket(monkeypatch: pytest.MonkeyPatch) -> None:

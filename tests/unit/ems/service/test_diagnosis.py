@@ -7,16 +7,18 @@ import pytest
 
 from v2g_bench.ems.model.actions import Action, LogLine
 from v2g_bench.ems.model.config import BusConfig, DiagnosisConfig
-from v2g_bench.ems.service.diagnosis import Diagnosis
+from v2g_bench.ems.service.diagnosis import Diagnosis, ProcessReader
 
 from ..conftest import Driver
 
 
-def _diagnosis(driver: Driver) -> Diagnosis:
+def _diagnosis(driver: Driver, command: list[str] | None = None) -> Diagnosis:
     actions: list[Action] = []
     lines: list[LogLine] = []
     config = DiagnosisConfig(first_s=5.0, period_s=300.0)
-    return Diagnosis(BusConfig(), config, driver.ems, lambda: driver.now_s, actions.extend, lines.append)
+    codes = ProcessReader(BusConfig(), config)
+    codes._command = command or codes._command
+    return Diagnosis(config, driver.ems, lambda: driver.now_s, codes.ask, actions.extend, lines.append)
 
 
 def test_due_after_the_start_and_each_period(driver: Driver) -> None:
@@ -47,8 +49,8 @@ def test_due_at_once_where_the_bms_counts_a_code(driver: Driver) -> None:
     assert [at_s for at_s in range(0, 400) if diagnosis.due(float(at_s))] == [0, 300]
 
 
-def test_reader_is_told_the_bus_as_the_daemon_has_it(driver: Driver) -> None:
-    options = _diagnosis(driver).options()
+def test_reader_is_told_the_bus_as_the_daemon_has_it() -> None:
+    options = ProcessReader(BusConfig(), DiagnosisConfig()).options()
     assert (options["fd"], options["bus_fd"], options["interface"]) == (True, True, "socketcan")
     assert options["request_id"] < options["response_id"]
 
@@ -65,13 +67,11 @@ def test_reader_is_told_the_bus_as_the_daemon_has_it(driver: Driver) -> None:
     ],
 )
 def test_reader_that_prints_anything_is_no_answer(driver: Driver, printed: str) -> None:
-    diagnosis = _diagnosis(driver)
-    diagnosis._reader = [sys.executable, "-c", f"print({printed!r})"]
+    diagnosis = _diagnosis(driver, [sys.executable, "-c", f"print({printed!r})"])
     answer = asyncio.run(diagnosis.read())
     assert (answer["source"], "ended with status" in answer["problem"], answer["codes"]) == (None, True, [])
 
 
 def test_reader_that_cannot_be_started_is_no_answer(driver: Driver) -> None:
-    diagnosis = _diagnosis(driver)
-    diagnosis._reader = ["/nowhere/python"]
+    diagnosis = _diagnosis(driver, ["/nowhere/python"])
     assert "cannot be started" in asyncio.run(diagnosis.read())["problem"]
