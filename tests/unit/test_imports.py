@@ -36,7 +36,7 @@ def test_beside_other_peoples_tests_python_can_is_whole():
 
 
 @pytest.mark.parametrize(
-    "module", ["fixtures.plugin", "commands.check", "qualification.run", "reports.write", "plant.process"]
+    "module", ["fixtures.session", "commands.check", "qualification.run", "reports.write", "plant.process"]
 )
 def test_no_start_pays_for_statistics_that_need_half_a_second(module):
     assert said_by(f"import sys, v2g_bench.{module}; print('scipy.stats' in sys.modules)") == "False"

@@ -18,7 +18,7 @@ PRELOADED = [  # what certifications, campaigns and verifications on a simulatio
     "pytest",
     "v2g_bench.campaign.run",
     "v2g_bench.commands.main",
-    "v2g_bench.fixtures.plugin",
+    "v2g_bench.fixtures.session",
     "v2g_bench.qualification.defects.controllers",
     "v2g_bench.reports.write",
     "v2g_bench.sim.rig",

@@ -128,7 +128,7 @@ if __name__ == "__main__":
     import pytest
     import pyvisa  # noqa: F401
 
-    from v2g_bench.fixtures import plugin  # noqa: F401
+    from v2g_bench.fixtures import session  # noqa: F401
     from v2g_bench.rig.parts import real as open  # noqa: A004, F401
     from v2g_bench.sim import rig  # noqa: F401
 
