@@ -9,6 +9,7 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ def read_dbc(path: Path) -> tuple[Any, str]:
         near = ", ".join(sorted(other.name for other in path.parent.glob("*.dbc")))
         mend = f"databases there: {near}" if near else "is the path relative to the right folder?"
         raise BenchError(where, f"cannot be read: {error.strerror}", mend) from error
+    return _parsed(content, where), hashlib.sha256(content).hexdigest()
+
+
+@lru_cache(maxsize=4)  # a tenth of a second each, and all parts of a rig in one process read the same one
+def _parsed(content: bytes, where: str) -> Any:
+    """cantools' database, which nobody may change."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
@@ -67,7 +74,7 @@ def read_dbc(path: Path) -> tuple[Any, str]:
         ) from error
     if not getattr(database, "messages", None):
         raise BenchError(where, "holds no message", "is it a DBC file?")
-    return database, hashlib.sha256(content).hexdigest()
+    return database
 
 
 def _broken(where: str, text: str, error: Exception) -> BenchError:

@@ -115,32 +115,15 @@ def runs_chance(runs: int, n1: int, n2: int) -> float:
 
 def _trend(array: Array) -> OrderTest:
     """Kendall's tau-b against the order: exact up to 33 values, and up to 7 with ties among them; else by its variance."""
-    n, pairs = array.size, array.size * (array.size - 1) // 2
-    rising = int(_concordance(array[None, :])[0])
-    ties = np.unique(array, return_counts=True)[1]
-    tau = rising / math.sqrt(pairs * (pairs - int(np.sum(ties * (ties - 1))) // 2))
-    if ties.max() == 1 and n <= _COUNTED_UP_TO:
-        p = min(1.0, 2 * _orders_with_at_most((pairs - abs(rising)) // 2, n) / math.factorial(n))
-    elif n <= _EXACT_UP_TO:
-        p = float(np.mean(np.abs(_concordance(array[_orders(n)])) >= abs(rising)))
-    else:
-        # Kendall, Rank Correlation Methods, chapter 4: the variance of the sum over all pairs, with ties.
-        variance = (n * (n - 1) * (2 * n + 5) - int(np.sum(ties * (ties - 1) * (2 * ties + 5)))) / 18
-        p = math.erfc(abs(rising) / math.sqrt(2 * variance))
-    return OrderTest("trend", tau, p, min(1.0, 2 / math.factorial(min(n, 20))))
+    from scipy import stats  # half a second, which no start should pay for
 
-
-def _orders_with_at_most(falling: int, n: int) -> int:
-    """How many orders of n different values have so many falling pairs, or fewer.
-
-    The k-th value, put among the smaller ones before it, falls with 0 to k - 1 of them: each number of falling pairs
-    comes from k numbers of the orders of k - 1 values.
-    """
-    ways = [1] + falling * [0]
-    for k in range(2, n + 1):
-        upto = list(itertools.accumulate(ways))
-        ways = [upto[i] - (upto[i - k] if i >= k else 0) for i in range(falling + 1)]
-    return sum(ways)
+    n, tied = array.size, np.unique(array).size < array.size
+    counted = not tied and n <= _COUNTED_UP_TO
+    found = stats.kendalltau(np.arange(n), array, method="exact" if counted else "asymptotic")
+    p = float(found.pvalue)
+    if tied and n <= _EXACT_UP_TO:  # which scipy has for different values alone
+        p = float(np.mean(np.abs(_concordance(array[_orders(n)])) >= abs(_concordance(array[None, :])[0])))
+    return OrderTest("trend", float(found.statistic), p, min(1.0, 2 / math.factorial(min(n, 20))))
 
 
 @functools.cache

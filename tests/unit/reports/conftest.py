@@ -11,7 +11,8 @@ from types import ModuleType
 import pytest
 
 from v2g_bench.reports.model.run import Run
-from v2g_bench.reports.sign.keys import new_key
+from v2g_bench.reports.sign.keys import new_key, open_signer
+from v2g_bench.reports.sign.seal import seal
 from v2g_bench.reports.write import write_report
 
 
@@ -41,12 +42,30 @@ def nights() -> ModuleType:
     return _beside("nights")
 
 
-@pytest.fixture
-def folder(kept: ModuleType, tmp_path: Path) -> Path:
-    """A whole run folder whose verdicts can be recomputed."""
-    path = tmp_path / "run"
+@pytest.fixture(scope="session")
+def _whole(kept: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "run"
     write_report(kept.kept_run(path), path)
     return path
+
+
+@pytest.fixture
+def folder(_whole: Path, tmp_path: Path) -> Path:
+    """A whole run folder whose verdicts can be recomputed; the test's own."""
+    return shutil.copytree(_whole, tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def _sealed(_whole: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = shutil.copytree(_whole, tmp_path_factory.mktemp("sealed") / "run")
+    seal(path, open_signer(str(key)))
+    return path
+
+
+@pytest.fixture
+def sealed_folder(_sealed: Path, tmp_path: Path) -> Path:
+    """As `folder`, sealed with `key`."""
+    return shutil.copytree(_sealed, tmp_path / "run")
 
 
 @pytest.fixture(scope="session")

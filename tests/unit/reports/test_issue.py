@@ -17,24 +17,30 @@ from v2g_bench.reports.verify.run_folder import verify
 from v2g_bench.reports.write import write_report
 
 
-@pytest.fixture
-def measured(kept, tmp_path, bench):
-    """A folder that may be issued."""
-    folder = tmp_path / "measured"
+@pytest.fixture(scope="module")
+def _measured(kept, tmp_path_factory, bench):
+    folder = tmp_path_factory.mktemp("issue") / "measured"
     write_report(kept.hardware(kept.kept_run(folder)), folder)
     seal(folder, bench)
     return folder
 
 
 @pytest.fixture
+def measured(_measured, tmp_path):
+    """A folder that may be issued."""
+    return shutil.copytree(_measured, tmp_path / "measured")
+
+
+@pytest.fixture(scope="module")
 def bench(key):
     return open_signer(str(key))
 
 
-@pytest.fixture
-def person(tmp_path):
-    new_key(tmp_path / "person.pem", "A. Person")
-    return open_signer(str(tmp_path / "person.pem"))
+@pytest.fixture(scope="module")
+def person(tmp_path_factory):
+    path = tmp_path_factory.mktemp("person") / "person.pem"
+    new_key(path, "A. Person")
+    return open_signer(str(path))
 
 
 def test_an_issued_report_has_number_date_and_signer_on_it(measured, bench, person, pdf_text):

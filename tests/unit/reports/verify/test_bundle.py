@@ -7,14 +7,16 @@ import zipfile
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.reports.sign.keys import open_signer
-from v2g_bench.reports.sign.seal import seal
 from v2g_bench.reports.verify.bundle import bundle, verify_bundle
 
 
 @pytest.fixture
-def packed(folder, key, tmp_path):
-    seal(folder, open_signer(str(key)))
+def folder(sealed_folder):
+    return sealed_folder
+
+
+@pytest.fixture
+def packed(folder, tmp_path):
     return bundle(folder, tmp_path / "run.zip")
 
 

@@ -5,8 +5,6 @@ import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.model.run import load
-from v2g_bench.reports.sign.keys import open_signer
-from v2g_bench.reports.sign.seal import seal
 from v2g_bench.reports.verify.run_folder import rebuild, verify
 from v2g_bench.reports.write import lists, write_report
 
@@ -28,9 +26,8 @@ def test_a_run_folder_as_it_was_written_is_in_order(folder):
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_one_flipped_bit_in_any_file_is_found(folder, key, sealed):
-    if sealed:
-        seal(folder, open_signer(str(key)))
+def test_one_flipped_bit_in_any_file_is_found(request, sealed):
+    folder = request.getfixturevalue("sealed_folder" if sealed else "folder")
     assert verify(folder).ok
     names = files_of(folder)
     assert len(names) == (12 if sealed else 11)
@@ -45,9 +42,9 @@ def test_one_flipped_bit_in_any_file_is_found(folder, key, sealed):
     assert verify(folder).ok
 
 
-def test_every_byte_of_the_lists_and_the_seal_counts(folder, key):
+def test_every_byte_of_the_lists_and_the_seal_counts(sealed_folder):
     """These are not covered by a hash of another file to the last byte, as all others are."""
-    seal(folder, open_signer(str(key)))
+    folder = sealed_folder
     before = verify(folder)
     assert before.ok
     from v2g_bench.reports.model.findings import Verification
@@ -110,8 +107,8 @@ def test_the_report_is_rebuilt_byte_for_byte(folder, tmp_path):
     assert (tmp_path / "out/report.pdf").read_bytes() == (folder / "report.pdf").read_bytes()
 
 
-def test_a_sealed_run_is_not_written_over(folder, key):
-    seal(folder, open_signer(str(key)))
+def test_a_sealed_run_is_not_written_over(sealed_folder):
+    folder = sealed_folder
     signed = (folder / "report.pdf").read_bytes()
     assert rebuild(folder)["report.pdf"] == "signed"
     assert (folder / "report.pdf").read_bytes() == signed
@@ -132,7 +129,6 @@ def test_no_folder_is_an_error(tmp_path):
         verify(tmp_path / "nothing")
 
 
-def test_sha256sum_agrees_with_a_sealed_folder(folder, key):
-    seal(folder, open_signer(str(key)))
+def test_sha256sum_agrees_with_a_sealed_folder(sealed_folder):
     command = ["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"]
-    assert subprocess.run(command, cwd=folder, capture_output=True, timeout=30).returncode == 0
+    assert subprocess.run(command, cwd=sealed_folder, capture_output=True, timeout=30).returncode == 0
