@@ -61,6 +61,7 @@ class Supervisor:
         self._gateway_pid: int | None = None  # of the process that has begun that, as a pidfd
         self._lock: LockWatch | None = None
         self._record: Path | None = None
+        self._give_up_s = GIVE_UP_S
         self._pending = b""
         self._alive_s = 0.0
         self._tripped = ""
@@ -109,8 +110,9 @@ class Supervisor:
                 self._say(problem=" ".join(str(error).split()))
         return bool(part)
 
-    def _begin(self, record: str | None) -> None:
+    def _begin(self, record: str | None, give_up_s: float) -> None:
         self._record = Path(record) if record else None
+        self._give_up_s = give_up_s
 
     def _limits(self, safety: dict[str, Any]) -> None:
         self._safety = safety
@@ -240,7 +242,7 @@ class Supervisor:
     def _go(self, why: str, *, full: bool) -> Outcome:
         """Bring the rig to its safe state, and keep a record of it."""
         begun_s = self._clock.now_s()
-        give_up_s = GIVE_UP_S if full else POWER_ONLY_S
+        give_up_s = self._give_up_s if full else POWER_ONLY_S
         outcome = SafeState(self._reach, self._clock, full=full, give_up_s=give_up_s).go()
         self._keep(
             begun_s=begun_s,

@@ -32,13 +32,14 @@ STOP_S = 20.0
 
 
 class Guard:
-    """One supervisor process for as long as the rig is open. record: where it writes what it did.
+    """One supervisor process for as long as the rig is open. record: where it writes what it did; give_up_s: after how
+    long a way to the safe state is called not safe.
 
     `lifeline` is the file descriptor that the emulated world gets as its standard input.
     """
 
-    def __init__(self, record: Path | None = None) -> None:
-        self._record = record
+    def __init__(self, record: Path | None = None, give_up_s: float = GIVE_UP_S) -> None:
+        self._record, self._give_up_s = record, give_up_s
         self._process: subprocess.Popen[bytes] | None = None
         self._writing = threading.Lock()
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -71,7 +72,7 @@ class Guard:
         )
         assert process.stdin is not None
         os.set_blocking(process.stdin.fileno(), False)
-        self.tell("begin", record=str(self._record) if self._record else None)
+        self.tell("begin", record=str(self._record) if self._record else None, give_up_s=self._give_up_s)
         self._heard_s = time.monotonic() + START_S
         for target in (self._hear, self._beat):
             threading.Thread(target=target, name=f"guard{target.__name__}", daemon=True).start()
@@ -134,7 +135,7 @@ class Guard:
                 self._answers.get_nowait()
         self.tell("safe", why=why, full=full)
         try:
-            answer = self._answers.get(timeout=GIVE_UP_S + TELL_S)
+            answer = self._answers.get(timeout=self._give_up_s + TELL_S)
         except queue.Empty:
             raise BenchError("safe state", "the supervisor has not answered", "switch the rig off by hand") from None
         if not answer["safe"]:

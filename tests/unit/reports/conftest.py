@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import typst
 
 from v2g_bench.reports.model.run import Run
 from v2g_bench.reports.sign.keys import new_key, open_signer
@@ -66,6 +68,21 @@ def _sealed(_whole: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -
 def sealed_folder(_sealed: Path, tmp_path: Path) -> Path:
     """As `folder`, sealed with `key`."""
     return shutil.copytree(_sealed, tmp_path / "run")
+
+
+@pytest.fixture
+def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typst makes each document once: of the same words it makes the same bytes (`render/test_pdf.py` shows it)."""
+    made: dict[str, bytes] = {}
+    compile_ = typst.compile
+
+    def compiled(template: bytes, **words: Any) -> bytes:
+        words_of = repr((template, sorted(words.items())))
+        if words_of not in made:
+            made[words_of] = compile_(template, **words)
+        return made[words_of]
+
+    monkeypatch.setattr(typst, "compile", compiled)
 
 
 @pytest.fixture(scope="session")

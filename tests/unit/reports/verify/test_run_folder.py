@@ -25,6 +25,7 @@ def test_a_run_folder_as_it_was_written_is_in_order(folder):
     assert any("unsealed" in note for note in result.notes)
 
 
+@pytest.mark.usefixtures("compiled_once")
 @pytest.mark.parametrize("sealed", [False, True])
 def test_one_flipped_bit_in_any_file_is_found(request, sealed):
     folder = request.getfixturevalue("sealed_folder" if sealed else "folder")

@@ -39,12 +39,16 @@ def sleeper():
         process.stdout.close()
 
 
+GIVE_UP_S = 2.0  # longer than GRACE_S, from SIGTERM to SIGKILL; nothing here is ever shown to be safe by waiting
+
+
 @pytest.fixture
 def guard(tmp_path):
     """A guard that runs; closed at the end, whatever became of it."""
-    guard = Guard(tmp_path / "supervisor.jsonl")
+    guard = Guard(tmp_path / "supervisor.jsonl", GIVE_UP_S)
     guard.start()
     yield guard
+    guard.tell("disarm", well=True)  # what is left of a test needs no second way to the safe state
     with contextlib.suppress(BenchError):
         guard.close()
 
