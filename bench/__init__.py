@@ -11,6 +11,7 @@ class _LeanPythonCan:
 
     With it come pandas and pyarrow: half a second of every process of the bench, and of every start of the controller,
     for a format that `export` alone writes, and without python-can. Who imports asammdf himself gets it.
+    python-can leaves no other way: `import can` imports `can.io`, which imports every reader, also for one submodule.
     """
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
