@@ -1,6 +1,7 @@
 """BLF files: written so that they can be read at any moment, and read piece by piece, whatever their size.
 
-A file whose writer was stopped at any byte gives every frame up to its last whole `flush`.
+A file whose writer was stopped at any byte gives every frame up to its last whole `flush`. Each flush also writes into the
+header how many frames that are: a file that gives fewer was damaged or cut off afterwards, and that is an error.
 
     file = BlfFile(path); file.write(message); file.flush()
     for columns in read_blf(path): ...
@@ -26,6 +27,7 @@ from v2g_bench.errors import BenchError
 
 CHUNK = 65_536  # frames that are in memory at once while a file is read
 _OBJECT = struct.Struct("<4sHHLL")  # signature, header size, header version, object size, kind
+_APPLICATION, _OURS = 8, 5  # where a header says which application wrote the file, and what python-can writes there
 _STORED, _DEFLATED = b"\0\0", b"\2\0"
 
 
@@ -70,9 +72,10 @@ class BlfFile:
 def read_blf(path: Path) -> Iterator[Columns]:
     """All frames of a BLF file in parts of at most CHUNK, also of one whose writer was killed; stamps on the wall clock.
 
-    None for an empty capture. BenchError if it cannot be read from its beginning.
+    None for an empty capture. BenchError if it cannot be read from its beginning; and, after all frames that can be read,
+    if there have been more.
     """
-    done, pending = 0, [np.zeros(0, RECORD)]
+    done, pending, broken = 0, [np.zeros(0, RECORD)], None
     try:
         for records in _records(path):
             pending.append(records)
@@ -82,45 +85,83 @@ def read_blf(path: Path) -> Iterator[Columns]:
                 for first in range(0, len(whole) - len(pending[0]), CHUNK):
                     yield Columns.from_records(whole[first : first + CHUNK], done)
                     done += CHUNK
-    except Exception as error:
-        if not done + sum(map(len, pending)):
-            raise BenchError(str(path), f"cannot be read as BLF: {error or type(error).__name__}") from error
+    except Exception as error:  # noqa: BLE001  told after what was read before it
+        broken = error
     if len(rest := np.concatenate(pending)):
         yield Columns.from_records(rest, done)
+    if broken is not None:
+        frames, why = done + len(rest), broken or type(broken).__name__
+        what = (
+            f"is damaged or cut off, {frames} frames can be read: {why}" if frames else f"cannot be read as BLF: {why}"
+        )
+        raise BenchError(str(path), what, "take it from the run's bundle, or from where it was copied") from broken
 
 
 def _records(path: Path) -> Iterator[NDArray[Any]]:
     """The frames of one container after the other; a killed writer's last one as far as it goes."""
-    if not _begun(path):
+    if (head := _head(path)) is None:
         return
     done = 0
     try:
-        for records in _fast(path):
+        for records in _fast(path, ours=head[_APPLICATION] == _OURS):
             yield records
             done += len(records)
     except OtherObjectError:
         yield from _slow(path, done)
 
 
-def _fast(path: Path) -> Iterator[NDArray[Any]]:
-    """OtherObjectError at what is not from python-can's writer."""
+def _fast(path: Path, *, ours: bool) -> Iterator[NDArray[Any]]:
+    """OtherObjectError at what is not from python-can's writer; ValueError where frames that were flushed are missing."""
     with BLFReader(path) as reader:  # it reads the header
-        file, tail = reader.file, b""
-        while len(head := file.read(_OBJECT.size)) == _OBJECT.size:
-            signature, _, _, size, kind = _OBJECT.unpack(head)
-            if signature != b"LOBJ":
-                raise ValueError("an object does not begin where it should")
-            content = file.read(size - _OBJECT.size)
-            if len(content) < min(size - _OBJECT.size, LOG_CONTAINER_STRUCT.size):
-                return  # a killed writer was here
-            file.read(size % 4)
-            if kind != LOG_CONTAINER or content[:2] not in (_STORED, _DEFLATED):
-                raise OtherObjectError
-            packed = content[LOG_CONTAINER_STRUCT.size :]
-            data = tail + (packed if content[:2] == _STORED else zlib.decompressobj().decompress(packed))
-            records, used = records_of(data, reader.start_timestamp)
-            tail = data[used:]
-            yield records
+        # Before the first flush the header counts what was in memory alone.
+        flushed = reader.object_count if reader.file_size > FILE_HEADER_SIZE else 0
+        found, broken = 0, None
+        try:
+            for records in _containers(reader, ours=ours):
+                found += len(records)
+                yield records
+        except OtherObjectError:
+            raise
+        except Exception as error:  # noqa: BLE001  behind the last flush it is what a killed writer has left
+            broken = error
+        if found < flushed:
+            raise ValueError(f"its header counts {flushed}") from broken
+
+
+def _containers(reader: BLFReader, *, ours: bool) -> Iterator[NDArray[Any]]:
+    """The frames of each. ours: nothing but containers has been written."""
+    file, tail = reader.file, b""
+    while len(head := file.read(_OBJECT.size)) == _OBJECT.size:
+        signature, _, _, size, kind = _OBJECT.unpack(head)
+        if signature != b"LOBJ" or (ours and kind != LOG_CONTAINER):
+            raise ValueError("an object does not begin where it should")
+        content = file.read(size - _OBJECT.size)
+        if len(content) < min(size - _OBJECT.size, LOG_CONTAINER_STRUCT.size):
+            return  # a killed writer was here
+        file.read(size % 4)
+        if kind != LOG_CONTAINER or content[:2] not in (_STORED, _DEFLATED):
+            raise ValueError("a container is packed in a way of its own") if ours else OtherObjectError
+        data, whole = _unpacked(content)
+        if ours and not whole and len(content) == size - _OBJECT.size:
+            raise ValueError("a container does not end where it should")
+        try:
+            records, used = records_of(tail + data, reader.start_timestamp)
+        except OtherObjectError:
+            if whole:
+                raise
+            raise ValueError("a container is broken") from None
+        tail = (tail + data)[used:]
+        yield records
+
+
+def _unpacked(content: bytes) -> tuple[bytes, bool]:
+    """What is in a container, and whether it is whole by its checksum, or its size where it is not packed."""
+    packed = content[LOG_CONTAINER_STRUCT.size :]
+    if content[:2] == _STORED:
+        return packed, len(packed) == LOG_CONTAINER_STRUCT.unpack_from(content)[1]
+    unpacking = zlib.decompressobj()
+    data = unpacking.decompress(packed)
+    return data, unpacking.eof and not unpacking.unused_data
 
 
 def _slow(path: Path, skip: int) -> Iterator[NDArray[Any]]:
@@ -141,13 +182,13 @@ def _slow(path: Path, skip: int) -> Iterator[NDArray[Any]]:
         raise broken
 
 
-def _begun(path: Path) -> bool:
-    """False for a file whose writer was killed before its header was whole; ValueError for no BLF file."""
+def _head(path: Path) -> bytes | None:
+    """The file's header; None for a file whose writer was killed before it was whole; ValueError for no BLF file."""
     with path.open("rb") as file:
         head = file.read(FILE_HEADER_SIZE)
     if not b"LOGG".startswith(head[:4]):
         raise ValueError("it does not begin as one")
-    return len(head) == FILE_HEADER_SIZE
+    return head if len(head) == FILE_HEADER_SIZE else None
 
 
 def flags_of(message: can.Message) -> int:

@@ -98,9 +98,12 @@ class Capture:
         thread.join(_JOIN_S)
         if thread.is_alive():
             raise BenchError(str(self.bus), f"the capture thread has not ended within {_JOIN_S:g} s")
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except Exception as error:  # noqa: BLE001  (what failed first is the cause that is told)
+                self._failure = self._failure or error
         self.check()
 
     def check(self) -> None:
@@ -205,7 +208,7 @@ class Capture:
                     self._fail(error)
                     return
                 self._stopping.wait(_RECV_S)
-            except (OSError, ValueError) as error:  # the disk is full, or the bus was closed under us
+            except Exception as error:  # noqa: BLE001  (a full disk, a bus closed under us, a stamp that is no time)
                 self._fail(error)
                 return
 

@@ -19,8 +19,11 @@ from v2g_bench.can.codec import SignalCodec, exact, shift_of
 from v2g_bench.can.e2e import E2E
 from v2g_bench.can.roles import ROLES, unit_conversion, unit_names
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.ranges import ANY, Within, shown
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
+CYCLE_MS = Within(0, 86_400_000)
+FINITE = Within(-1e300, 1e300)  # some tools write the range of the number format where they know none of the quantity
 _NO_VALUE = re.compile(r"^(sna|n/?a|(signal )?(is )?not[ _]?available|invalid)$", re.IGNORECASE)
 _NUMBER = re.compile(r"^[-+]?\d+([.,]\d+)?\s*(m?V|m?A|k?W|%|°?C|deg ?C|K|k?Wh|Ah)?$")
 
@@ -105,7 +108,7 @@ def message_spec(message: Any, where: str) -> MessageSpec:
         length=message.length,
         is_fd=is_fd,
         brs=is_fd and str(brs).strip().lower() in ("1", "yes", "true", "on"),
-        cycle_s=(message.cycle_time or 0) / 1000,
+        cycle_s=_number(message.cycle_time or 0, CYCLE_MS, f"{where}: {message.name}", "cycle time in ms") / 1000,
         sender=next((node for node in message.senders if node != "Vector__XXX"), ""),
         e2e=_e2e(message, f"{where}: {message.name}"),
     )
@@ -144,8 +147,8 @@ def _e2e(message: Any, where: str) -> E2E | None:
 
 
 def initial_count(signal: Any) -> int:
-    """The count that is sent while no value is given."""
-    return int(signal.raw_initial or 0)
+    """The count that is sent while no value is given; BenchError if it is no number."""
+    return int(_number(signal.raw_initial or 0, ANY, signal.name, "start value"))
 
 
 def not_available_count(signal: Any) -> int | None:
@@ -175,6 +178,7 @@ def signal_codec(signal: Any, spec: MessageSpec, role: str, key: str, invert: bo
     if signal.is_float or signal.is_multiplexer or signal.multiplexer_ids:
         kind = "a floating point number" if signal.is_float else "multiplexed"
         raise BenchError(where, f"{spec.name}.{signal.name} is {kind}, which a role cannot be", "name another signal")
+    _require_scaling(signal, f"{where}: {spec.name}.{signal.name}")
     sign = -1 if invert else 1
     numerator, offset = sign * exact(signal.scale) * factor, sign * (exact(signal.offset) * factor + shift_by)
     denominator = math.lcm(numerator.denominator, offset.denominator)
@@ -197,6 +201,27 @@ def signal_codec(signal: Any, spec: MessageSpec, role: str, key: str, invert: bo
         not_available=no_value,
         labelled=frozenset() if canonical == "1" else _labelled_counts(signal),
     )
+
+
+def _number(value: Any, limits: Within, where: str, name: str) -> float:
+    """The value, or BenchError for one that cannot be meant; a DBC may say 1e400."""
+    if value not in limits:
+        raise BenchError(where, f"its {name} {shown(value)} is not a number {limits}", "correct the database")
+    return float(value)
+
+
+def _require_scaling(signal: Any, where: str) -> None:
+    """BenchError unless factor and offset are numbers that a quantity can have, and its range is one of numbers at all."""
+    for name, value, limits in (
+        ("factor", signal.scale, ANY),
+        ("offset", signal.offset, ANY),
+        ("minimum", signal.minimum, FINITE),
+        ("maximum", signal.maximum, FINITE),
+    ):
+        if value is not None:
+            _number(value, limits, where, name)
+    if signal.scale == 0:
+        raise BenchError(where, "its factor is 0, so that every count means the same", "correct the database")
 
 
 def _count_range(signal: Any, no_value: int | None) -> tuple[int, int]:

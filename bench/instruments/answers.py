@@ -28,6 +28,7 @@ SHOWN_BYTES = 48
 
 _DTYPES = {"f8": ">f8", "f4": ">f4", "u2": ">u2"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([Ee][+-]?\d+)?", re.ASCII)  # NR1, NR2, NR3
+_NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
 class AnswerError(ValueError):
@@ -196,6 +197,11 @@ def number(text: str) -> float:
     return value
 
 
+def _value(text: str) -> float:
+    """As `number`, and what an instrument says where it has none: NAN, INF. Python itself would read 1_0 as 10."""
+    return float(text) if _NO_NUMBER.fullmatch(text) else number(text)
+
+
 def whole(text: str) -> int:
     """The whole number that `text` is, in any form, as far as a float holds it exactly; AnswerError for anything else."""
     value = number(text)
@@ -218,7 +224,7 @@ def numbers(text: str, count: int, *, finite: bool = True) -> list[float]:
     if len(fields) != count:
         raise AnswerError(f"{text[:60]!r} are {len(fields)} fields")
     try:
-        return [number(field.strip()) if finite else float(field) for field in fields]
+        return [number(field.strip()) if finite else _value(field.strip()) for field in fields]
     except ValueError:
         raise AnswerError(f"{text[:60]!r} are no numbers") from None
 
@@ -235,7 +241,7 @@ def block_numbers(data: bytes, kind: str, count: int | None) -> NDArray[np.float
     """What is in a block (kind: f8, f4, u2, ascii); AnswerError unless it is `count` numbers of this kind."""
     try:
         if kind == "ascii":
-            values = np.array([float(field) for field in data.decode("latin-1").split(",") if field.strip()])
+            values = np.array([_value(field.strip()) for field in data.decode("latin-1").strip().split(",")])
         else:
             values = np.frombuffer(data, _DTYPES[kind]).astype(np.float64)
     except ValueError:

@@ -8,7 +8,6 @@ the stream: hung up.
 """
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -30,7 +29,7 @@ class LineServer:
         self._answer, self._bounds = answer, bounds or Bounds()
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._writers: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
 
     async def start(self, path: Path, where: str, owner: str = "process", mode: int | None = None) -> None:
         """Listen; the arguments and errors are those of `listening`."""
@@ -43,11 +42,16 @@ class LineServer:
         if self._server is None or self._path is None:
             return
         self._server.close()
-        for writer in list(self._writers):
+        for writer in self._writers:
             writer.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_S):  # a client that does not read its answer
-                await self._server.wait_closed()
+        # What is left is a client that does not read its answer, or waits for one. Left to the loop's own end, it would be
+        # reported as an error of this process.
+        tasks = [task for task in self._writers.values() if task is not None]
+        for cancelled in (False, True):
+            for task in tasks if cancelled else ():
+                task.cancel()
+            if tasks:
+                _, tasks = map(list, await asyncio.wait(tasks, timeout=_CLOSE_S))
         self._path.unlink(missing_ok=True)
         self._server = None
 
@@ -55,7 +59,7 @@ class LineServer:
         if len(self._writers) >= self._bounds.clients:
             writer.close()
             return
-        self._writers.add(writer)
+        self._writers[writer] = asyncio.current_task()
         writer.transport.set_write_buffer_limits(high=0)  # `drain` waits until the kernel has all
         try:
             await self._converse(reader, writer)
@@ -63,7 +67,7 @@ class LineServer:
         except (OSError, LineTooLong, asyncio.CancelledError):  # OSError: also a bound of time
             writer.transport.abort()  # an answer that nobody takes would keep the connection open
         finally:
-            self._writers.discard(writer)
+            del self._writers[writer]
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines, sock = Lines(self._bounds.line_bytes), writer.get_extra_info("socket")

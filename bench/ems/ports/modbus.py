@@ -10,13 +10,20 @@ Source: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, MODBUS Applicatio
 """
 
 import asyncio
+import contextlib
+import ipaddress
+import socket
 import struct
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
+
+from v2g_bench.ems.ports.aside import Worker
 
 _READ_HOLDING, _WRITE_MULTIPLE = 3, 16
 _HEADER = struct.Struct(">HHHB")
 _PDU_MAX = 253
+_names = Worker("host names")
 
 
 class ModbusError(Exception):
@@ -53,6 +60,15 @@ def check_reply(request: bytes, reply: bytes) -> bytes:
     return reply
 
 
+async def _address(host: str, timeout_s: float) -> str:
+    """Of a host; beside the loop's own threads, for whose names that do not come the end of the process would wait."""
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(host))
+    found = await _names.run(partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM), timeout_s)
+    # IPv4 first: that is what inverters speak.
+    return str(min(found, key=lambda entry: entry[0] != socket.AF_INET)[4][0])
+
+
 class ModbusLink(asyncio.Protocol):
     """A connection to one unit. `opened` is False before the connection and after its loss, which is for good."""
 
@@ -66,11 +82,12 @@ class ModbusLink(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, host: str, port: int, unit_id: int, timeout_s: float) -> "ModbusLink":
-        """Raises: ModbusError when the connection is not accepted within the timeout."""
+        """Raises: ModbusError when no connection is accepted within the timeout, look-up of its name included."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout_s):
-                _, link = await loop.create_connection(lambda: cls(unit_id, timeout_s), host, port)
+                address = await _address(host, timeout_s)
+                _, link = await loop.create_connection(lambda: cls(unit_id, timeout_s), address, port)
         except (OSError, TimeoutError) as error:
             raise ModbusError(f"no connection to {host}:{port}: {error or 'timeout'}") from error
         return link

@@ -1,5 +1,7 @@
 """limits.conf and thermal-policy.json: read at the start, and again when an operator asks for it, both or none."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -54,3 +56,25 @@ class Reloader:
         except Exception as error:
             raise BenchError(where, f"cannot be read: {error!r}", "correct the file") from error
         return settings
+
+
+class Repeated:
+    """Work that any number of signals ask for: those that come while it is done are one more time after it."""
+
+    def __init__(self, work: Callable[[], Awaitable[object]]) -> None:
+        self._work = work
+        self._wanted = False
+        self._task: asyncio.Task[None] | None = None
+
+    def ask(self) -> "asyncio.Task[None] | None":
+        """To be done, once after this moment; the task where a new one had to be made for it."""
+        self._wanted = True
+        if self._task is not None and not self._task.done():
+            return None
+        self._task = asyncio.create_task(self._run())
+        return self._task
+
+    async def _run(self) -> None:
+        while self._wanted:
+            self._wanted = False
+            await self._work()

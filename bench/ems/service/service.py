@@ -37,6 +37,7 @@ from v2g_bench.ems.service.core_shell import CoreShell
 from v2g_bench.ems.service.diagnosis import Diagnosis, ProcessReader
 from v2g_bench.ems.service.log import LibraryLog, Log, MainLog
 from v2g_bench.ems.service.notify import Notifier
+from v2g_bench.ems.service.reload import Repeated
 from v2g_bench.ems.service.requests import Requests
 from v2g_bench.ems.service.state_store import Keeper
 
@@ -71,6 +72,7 @@ class Service:
         self._inverter = InverterPort(config.inverter, core.on_inverter, self._say)
         core.connect(self._inverter, self._can, self._keeper, self._say)
         self._requests = Requests(config, ems, self._clock, self._keeper, core.command, self._say)
+        self._reloads = Repeated(partial(self._requests.reload, {"user": "SIGHUP"}))
         self._control = ControlServer(config.control.socket, self._answer)
         codes = ProcessReader(config.bus, config.diagnosis)
         self._diagnosis = Diagnosis(config.diagnosis, ems, self._clock.now_s, codes.ask, core.act, self._say)
@@ -169,9 +171,9 @@ class Service:
             return {"ok": False, "text": text}
 
     def _reload(self) -> None:
-        task = asyncio.create_task(self._requests.reload({"user": "SIGHUP"}))
-        task.add_done_callback(self._task_ended)
-        self._tasks = [*(known for known in self._tasks if not known.done()), task]
+        if (task := self._reloads.ask()) is not None:
+            task.add_done_callback(self._task_ended)
+            self._tasks = [*(known for known in self._tasks if not known.done()), task]
 
     def _tick(self) -> None:
         # Frames first: when this process itself was held up, what waits in the buffer is not silence.

@@ -3,7 +3,7 @@
 Public names:
 
     connect       inverter_address
-    derived       reference_thresholds
+    derived       plant_ratings, reference_thresholds
     load          LoadedRig, load_rig, shipped_rigs
     model         Bus, Dut, Judging, MAX_SOC_PCT, MIN_SOC_PCT, Rig, Sync
     state_folder  state_folder

@@ -92,9 +92,10 @@ class Supervision:
     def open(self) -> str:
         """The supervisor, and the lock on what this rig shares with others: before anything of the rig is touched."""
         rig, guard = self._loaded.rig, self.guard
+        resources = shared(rig)
         guard.start()
         self._later("supervisor", guard.close)
-        holding, notes = take(shared(rig), rig.name, guard.pid)
+        holding, notes = take(resources, rig.name, guard.pid)
         for note in notes:
             self._note(note)
         guard.tell("hold", paths=[str(path) for path in holding.paths], token=holding.token)
@@ -106,7 +107,7 @@ class Supervision:
         guard.tell("sources", sources=sources)
         if self._temporary:
             guard.tell("folder", path=str(self._folder))
-        return f"watches over {', '.join(shared(rig)) or 'an emulated rig'}"
+        return f"watches over {', '.join(resources) or 'an emulated rig'}"
 
     def inverter_at(self, address: InverterAddress, hang_up: Callable[[], None]) -> None:
         """Where the inverter is; hang_up: ends the bench's own connection to it."""

@@ -28,6 +28,9 @@ REST_A = 1.0
 # A test requests AC power and the BMS reports DC power: the difference is the converter's loss, and ripple.
 POWER_MARGIN = 1.1
 IN_A_ROW = 2  # frames that must agree: no single frame ends a run on a bus without checksums
+# A value beyond a limit counts BEYOND, one inside takes INSIDE back: two in a row are a reason, one alone in three is not,
+# and a sensor that shows a good value every other time does not keep the rig running.
+BEYOND, INSIDE = 2, 1
 OWN_STALL_S = 0.5  # after a longer pause of the watch itself, that time is not counted as a silence
 # From `arm` until every quantity must have come. A BMS that has just started sends "not available" first, and until then
 # no controller runs that could ask for power.
@@ -97,9 +100,8 @@ def credible(values: Mapping[str, Any]) -> dict[str, float]:
     """Those of the values that are finite numbers and that a pack can have; neither of a maximum below its minimum."""
     found = {}
     for role, value in values.items():
-        low, high = _POSSIBLE.get(role, (-math.inf, math.inf))
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and low <= value <= high and abs(value) < math.inf:
+        low, high = _POSSIBLE.get(role, (ANY.low, ANY.high))
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
             found[role] = float(value)
     for lowest, highest in _PAIRS:
         if lowest in found and highest in found and found[lowest] > found[highest]:
@@ -157,7 +159,8 @@ class Watch:
         self._beat_s: float | None = None
         self._deadline_s = math.inf
         self._power_since_s: float | None = None
-        self._in_a_row: dict[str, int] = {}
+        self._at_rest = 0  # frames in a row
+        self._beyond: dict[str, int] = {}
         self._breach = ""
 
     def expect(self, timeouts_s: Mapping[str, float]) -> None:
@@ -199,12 +202,19 @@ class Watch:
         if "pack_current" in seen and self._voltage_v is not None:
             seen["power"] = seen["pack_current"] * self._voltage_v
         for key, breach in self.envelope.judged(seen, measured=True).items():
-            self._in_a_row[key] = self._in_a_row.get(key, 0) + 1 if breach else 0
-            if self._in_a_row[key] >= IN_A_ROW:
+            self._beyond[key] = max(0, self._beyond.get(key, 0) + (BEYOND if breach else -INSIDE))
+            if breach and self._beyond[key] >= BEYOND * IN_A_ROW:
                 self._breach = breach
         if "pack_current" in seen:
-            flows = abs(seen["pack_current"]) > REST_A
-            self._power_since_s = (self._power_since_s or now_s) if flows else None
+            self._hear_current(seen["pack_current"], now_s)
+
+    def _hear_current(self, current_a: float, now_s: float) -> None:
+        """A current that changes its sign is none for one frame, and has not ended."""
+        self._at_rest = 0 if abs(current_a) > REST_A else self._at_rest + 1
+        if not self._at_rest and self._power_since_s is None:
+            self._power_since_s = now_s
+        elif self._at_rest >= IN_A_ROW:
+            self._power_since_s = None
 
     def due(self, now_s: float) -> str:
         """Why the rig may not go on; "" as long as it may."""

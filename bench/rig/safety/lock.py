@@ -1,8 +1,8 @@
 """One rig, one user: a lock on everything that two runs on this machine would otherwise share.
 
-What is locked is not the rig's name but its real resources: SocketCAN interfaces, VISA resources, inverters, the log of a
-controller that is always there. A rig that is emulated throughout shares nothing and is never locked, and two rig files that
-name one instrument exclude each other. All are acquired or none.
+What is locked is not the rig's name but its real resources, however a rig file spells them (`spelling`): SocketCAN interfaces,
+VISA resources, inverters, the log of a controller that is always there. A rig that is emulated throughout shares nothing and
+is never locked, and two rig files that name one instrument exclude each other. All are acquired or none.
 
     free --take--> held --release--> free          by the run and by its supervisor, which outlives it
     held --both processes have ended--> stale --take--> held by another, with a note from whom it was taken over
@@ -42,6 +42,7 @@ from typing import Any
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.model import Rig
 from v2g_bench.rig.safety import lock_record as lockrecord
+from v2g_bench.rig.safety import spelling
 from v2g_bench.rig.safety.lock_folder import PLACE, LockFolder, or_root, problems, same, user
 from v2g_bench.rig.safety.lock_record import BENCH, KEEPER, VERSION, Found
 
@@ -65,15 +66,18 @@ def shared(rig: Rig) -> list[str]:
         # Without the interface the bus is the bench's own, which is not shared.
         if bus.interface == "socketcan" and Path("/sys/class/net", bus.channel).exists():
             found.append(f"SocketCAN {bus.channel} (boot {_boot_id()[:8]})")
-    found += [f"VISA {meter.resource.upper()}" for meter in rig.meters.named().values() if not meter.emulated]
-    found += [f"VISA {source.resource.upper()}" for source in rig.sources.values()]
-    found += [f"wire {wire} of {rig.sync.device}" for wire in (rig.sync.trigger, rig.sync.mark) if wire is not None]
-    if rig.inverter.kind != "emulated":
-        serial = rig.inverter.kind == "modbus-rtu"
-        found.append(f"inverter {rig.inverter.device if serial else f'{rig.inverter.host}:{rig.inverter.port}'}")
-    if rig.dut.kind != "process":
-        where = f" on {rig.dut.host}" if rig.dut.kind == "ssh" else ""
-        found.append(f"controller{where} with the log {rig.dut.log}")
+    found += [f"VISA {spelling.visa(meter.resource)}" for meter in rig.meters.named().values() if not meter.emulated]
+    found += [f"VISA {spelling.visa(source.resource)}" for source in rig.sources.values()]
+    device = spelling.path(rig.sync.device)
+    found += [f"wire {wire} of {device}" for wire in (rig.sync.trigger, rig.sync.mark) if wire is not None]
+    if rig.inverter.kind == "modbus-rtu":
+        found.append(f"inverter {spelling.path(rig.inverter.device)}")
+    elif rig.inverter.kind != "emulated":
+        found.append(f"inverter {spelling.host(rig.inverter.host)}:{rig.inverter.port}")
+    if rig.dut.kind == "ssh":
+        found.append(f"controller on {rig.dut.host.lower()} with the log {rig.dut.log}")
+    elif rig.dut.kind != "process":
+        found.append(f"controller with the log {spelling.path(rig.dut.log)}")
     return sorted(set(found))
 
 

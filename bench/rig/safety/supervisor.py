@@ -29,7 +29,6 @@ from typing import Any
 import can
 
 from v2g_bench.clock import RealClock
-from v2g_bench.errors import BenchError
 from v2g_bench.gateway.cangw import remove_ours
 from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.priority import favoured
@@ -86,15 +85,29 @@ class Supervisor:
             )
         }
         self._live = self._ended_well = False  # live: current may have flowed
+        self._failed = False
 
     def serve(self) -> int:
         """Run until the bench has ended; the exit status: 0, or 1 where the rig could not be shown to be safe."""
         waiting = select.poll()
         waiting.register(0, select.POLLIN | select.POLLHUP)
         while not waiting.poll(TICK_S * 1000) or self._read():
-            self._listen()
-            self._tick()
+            self._turn()
         return self._after_the_bench()
+
+    def _turn(self) -> None:
+        """Look at everything once. An unforeseen error is a reason to trip, never the end of what makes the rig safe."""
+        for look in (self._listen, self._tick):
+            try:
+                look()
+            except Exception as error:  # noqa: BLE001
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failed:
+            self._failed = True
+            self._say(problem=f"has failed itself: {_words(error)}")
+            self._trip(f"the supervisor has failed itself: {_words(error)}")
 
     # Commands of the bench
 
@@ -106,8 +119,8 @@ class Supervisor:
             words = json.loads(line)
             try:
                 self._orders[words.pop("do")](**words)
-            except (BenchError, can.CanError, OSError) as error:
-                self._say(problem=" ".join(str(error).split()))
+            except Exception as error:  # noqa: BLE001  (what a word does not do must not undo those before it)
+                self._say(problem=_words(error))
         return bool(part)
 
     def _begin(self, record: str | None, give_up_s: float) -> None:
@@ -306,6 +319,10 @@ class Supervisor:
         """One line to the bench; a bench that has ended, or has stopped reading, is not waited for."""
         with contextlib.suppress(OSError):
             os.write(1, json.dumps(values).encode() + b"\n")
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def main(arguments: list[str]) -> int:

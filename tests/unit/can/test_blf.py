@@ -1,5 +1,7 @@
 """A BLF file gives what was written up to its last flush, at whatever byte its writer was killed."""
 
+import itertools
+
 import can
 import numpy as np
 import pytest
@@ -21,23 +23,72 @@ def read(path):
     return Columns.joined(list(read_blf(path)))
 
 
-def test_what_is_flushed_survives_at_whatever_byte_the_file_ends(tmp_path):
-    path, cut = tmp_path / "bus.blf", tmp_path / "cut.blf"
-    file, safe = BlfFile(path), []
-    for number in range(60):
+def flushed(path, frames=60, each=20):
+    """The file's bytes after each flush, and how many frames it held."""
+    file, states = BlfFile(path), [(path.read_bytes(), 0)]
+    for number in range(frames):
         file.write(message(number))
-        if number % 20 == 19:
+        if number % each == each - 1:
             file.flush()
-            safe.append((path.stat().st_size, number + 1))
-    whole = path.read_bytes()
-    for size in range(len(whole) + 1):
-        cut.write_bytes(whole[:size])
-        found = read(cut)
-        assert len(found) >= max((frames for bytes_, frames in safe if bytes_ <= size), default=0), size
-        assert found.frame_id.tolist() == list(range(len(found)))
-        assert found.stamp_s == pytest.approx(START_S + 0.01 * np.arange(len(found)), abs=1e-6)
+            states.append((path.read_bytes(), number + 1))
     file.close()
-    assert len(read(path)) == 60
+    return states
+
+
+def test_what_is_flushed_survives_at_whatever_byte_its_writer_is_killed(tmp_path):
+    cut, states = tmp_path / "cut.blf", flushed(tmp_path / "bus.blf")
+    for (before, safe), (after, _) in itertools.pairwise(states):
+        for size in range(len(before), len(after) + 1):
+            cut.write_bytes(before[:144] + after[144:size])  # the header is written behind the frames
+            found = read(cut)
+            assert len(found) >= safe, size
+            assert found.frame_id.tolist() == list(range(len(found)))
+            # Before the first flush the header has no time, and python-can's container is whole or nothing.
+            if safe:
+                assert found.stamp_s == pytest.approx(START_S + 0.01 * np.arange(len(found)), abs=1e-6)
+    assert len(read(tmp_path / "bus.blf")) == 60
+
+
+@pytest.mark.parametrize("size", [144, 145, 160, 200, 400, -40])
+def test_a_file_that_was_cut_off_is_read_and_then_refused(tmp_path, size):
+    path, got = tmp_path / "bus.blf", []
+    path.write_bytes(flushed(path)[-1][0][:size])
+    with pytest.raises(BenchError, match=r"its header counts 60"):
+        got.extend(read_blf(path))
+    assert sum(map(len, got)) < 60
+
+
+def test_a_bit_that_is_wrong_anywhere_behind_the_header_is_told(tmp_path):
+    path = tmp_path / "bus.blf"
+    whole = flushed(path)[-1][0]
+    for place in range(144, len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        try:
+            assert read(path).frame_id.tolist() == list(range(60)), place  # a field that nobody reads
+        except BenchError:
+            continue
+
+
+@pytest.mark.parametrize("level", [0, 9])
+def test_how_a_container_is_packed_is_all_the_same(tmp_path, level):
+    with can.BLFWriter(tmp_path / "bus.blf", compression_level=level) as writer:
+        for number in range(60):
+            writer.on_message_received(message(number))
+    assert len(read(tmp_path / "bus.blf")) == 60
+
+
+def test_a_capture_that_goes_on_is_no_damaged_one(tmp_path):
+    path, file = tmp_path / "bus.blf", BlfFile(tmp_path / "bus.blf")
+    for number in range(20):
+        file.write(message(number))
+    file.flush()
+    parts = read_blf(path)
+    first = next(parts)
+    for number in range(20, 40):
+        file.write(message(number))
+    file.flush()
+    assert len(first) + sum(map(len, parts)) >= 20
+    file.close()
 
 
 def test_a_full_container_before_the_first_flush_has_its_time(tmp_path):

@@ -5,6 +5,7 @@ from functools import partial
 import can
 import pytest
 
+from v2g_bench.can.blf import read_blf
 from v2g_bench.can.capture import Capture
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.roles import read_roles
@@ -110,6 +111,33 @@ def test_a_dead_bus_fails_the_wait_and_the_stop(bus):
     with pytest.raises(BenchError, match="the hub has ended"):
         capture.stop()
     assert capture.counters.bus_errors == 3
+
+
+@pytest.mark.parametrize("stamp_s", [float("nan"), float("inf"), -float("inf"), 1e12, 1e300])
+def test_a_stamp_that_is_no_time_fails_the_capture_and_what_came_before_is_readable(bus, tmp_path, stamp_s):
+    bus.put(message(1), message(2))
+    capture = Capture(bus, tmp_path / "bus.blf")
+    capture.start()
+    capture.wait_for(lambda frame: frame.frame_id == 2)
+    broken = message(3)
+    broken.timestamp = stamp_s
+    bus.put(broken)
+    with pytest.raises(BenchError, match="the capture has failed"):
+        capture.wait_for(lambda frame: frame.frame_id == 4, timeout_s=5)
+    with pytest.raises(BenchError, match="the capture has failed"):
+        capture.stop()
+    assert sum(map(len, read_blf(tmp_path / "bus.blf"))) >= 2
+
+
+@pytest.mark.parametrize("error", [KeyError("id"), AttributeError("socket"), AssertionError()])
+def test_whatever_the_bus_raises_is_told(bus, error):
+    capture = Capture(bus)
+    capture.start()
+    bus.put(error)
+    with pytest.raises(BenchError, match="the capture has failed"):
+        capture.wait_for(lambda frame: True, timeout_s=5)
+    with pytest.raises(BenchError, match="the capture has failed"):
+        capture.stop()
 
 
 def test_one_bus_error_is_counted_and_survived(bus):

@@ -256,6 +256,32 @@ def test_a_broken_database(small, old, new, says):
     assert (says or "9 bytes") in str(caught.value)
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1e308", "9" * 400])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("(0.5,", "({},"),
+        (",-10)", ",{})"),
+        ("[10|", "[{}|"),
+        ('|100] "%', '|{}] "%'),
+        ("256 Big 1110", "256 Big {}"),
+        ("256 20", "256 {}"),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_refused(small, old, new, number):
+    text = SMALL + 'BA_DEF_ BO_ "GenMsgCycleTime" INT 0 65535;\nBA_ "GenMsgCycleTime" BO_ 256 20;\n'
+    assert old in text
+    roles = {"cell_voltage_max": "Mixed.Little", "soc": "Mixed.Plain"}
+    with pytest.raises(BenchError, match="is not a number from|is not a valid DBC"):
+        small(roles, text.replace(old, new.format(number)))
+
+
+@pytest.mark.parametrize("factor", ["-0.0", "1e-400"])
+def test_a_factor_of_nothing_is_refused(small, factor):
+    with pytest.raises(BenchError, match="factor is 0"):
+        small({"cell_voltage_max": "Mixed.Little"}, SMALL.replace("(0.5,", f"({factor},"))
+
+
 def test_a_data_id_must_fit(small):
     text = SMALL + 'BA_ "E2EProfile" BO_ 256 "P05";\nBA_ "E2EDataId" BO_ 256 66000;\n'
     with pytest.raises(BenchError, match="16 bit number"):

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from v2g_bench.can import export
-from v2g_bench.can.blf import read_blf
+from v2g_bench.can.blf import BlfFile, read_blf
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.export import export_run
 from v2g_bench.can.roles import read_roles
@@ -92,12 +92,28 @@ def test_the_parquet_has_every_value_in_its_unit_and_says_which_are_sound(run):
     assert {row["role"] for row in rows} >= {"string_voltage_difference"}
 
 
-def test_a_capture_that_was_cut_short_gives_what_it_has(run):
+def test_a_capture_whose_writer_was_killed_gives_what_it_has(run, db):
+    file, kept = BlfFile(run / "main.blf"), []
+    for number in range(20):
+        file.write(frames(db)[0])
+        if number % 10 == 9:
+            file.flush()
+            kept.append((run / "main.blf").read_bytes()[:144])
+    file.close()
     whole = (run / "main.blf").read_bytes()
-    (run / "main.blf").write_bytes(whole[:-7])
+    (run / "main.blf").write_bytes(kept[0] + whole[144:-7])
     export_run(run)
     (columns,) = read_blf(run / "main.blf")
+    assert len(columns) >= 10
     assert np.all(columns.stamp_s >= START_S)
+
+
+@pytest.mark.parametrize("change", [lambda raw: raw[:-40], lambda raw: raw[:200] + b"?" + raw[201:]])
+def test_a_capture_that_was_damaged_or_cut_off_is_not_exported(run, change):
+    (run / "main.blf").write_bytes(change((run / "main.blf").read_bytes()))
+    with pytest.raises(BenchError, match="its header counts"):
+        export_run(run)
+    assert not list(run.glob("main.[mp]*"))
     (run / "main.blf").write_bytes(b"nothing of the kind")
     with pytest.raises(BenchError, match="cannot be read as BLF"):
         export_run(run)

@@ -188,3 +188,18 @@ def test_what_is_shown_is_short():
     assert shown(b"ab\n") == r"b'ab\n'"
     assert len(shown(b"\xff" * 10**6)) < 250
     assert "1000000 bytes" in shown(b"\xff" * 10**6)
+
+
+@pytest.mark.parametrize(
+    "text", ["1_0,2", "1,,2", ",1", "1,", "1 0,2", "0x10,2", "\xb2,1", "1,2\0", "nan(1),2", "infinit,1"]
+)
+def test_what_python_alone_reads_as_numbers_is_none(text):
+    with pytest.raises(AnswerError):
+        answers.numbers(text, 2, finite=False)
+    with pytest.raises(AnswerError):
+        answers.block_numbers(text.encode("latin-1"), "ascii", 2)
+
+
+def test_an_instrument_without_a_value_says_so():
+    assert np.isnan(answers.numbers("NAN,-INF, +1.5E0", 3, finite=False)[0])
+    assert answers.block_numbers(b"1.5,INF\n", "ascii", 2).tolist() == [1.5, math.inf]

@@ -1,12 +1,16 @@
 """The client against a server that says what the test wants: every wrong reply must be seen."""
 
 import asyncio
+import socket
 import struct
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from v2g_bench.ems.ports import modbus
+from v2g_bench.ems.ports.aside import Worker
 from v2g_bench.ems.ports.modbus import ModbusError, ModbusLink, ModbusRefusal, check_reply, read_request, write_request
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -155,3 +159,33 @@ def test_a_reply_that_nobody_asked_for_closes_the_connection_at_once() -> None:
         return link.opened
 
     assert _with_server(script, client, timeout_s=30) is False
+
+
+def test_a_name_server_that_hangs_holds_up_neither_the_connection_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answers, over = threading.Event(), threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        asked.set()
+        answers.wait(5)
+        over.set()
+        return []
+
+    monkeypatch.setattr(modbus, "_names", Worker("host names"), raising=False)  # one that no other test has hung
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    with pytest.raises(ModbusError, match="no connection to inverter.lan"):
+        asyncio.run(ModbusLink.connect("inverter.lan", 502, 1, 0.1))
+    assert asked.is_set()
+    assert not over.is_set(), "its end has waited for the name"
+    answers.set()
+
+
+def test_a_host_has_a_name() -> None:
+    async def run() -> bool:
+        server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+        async with server:
+            link = await ModbusLink.connect("localhost", server.sockets[0].getsockname()[1], 1, 2.0)
+            opened = link.opened
+            link.close()
+        return opened
+
+    assert asyncio.run(run())

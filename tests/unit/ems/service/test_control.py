@@ -224,3 +224,30 @@ def test_which_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("V2G_SOCKET", "/tmp/other")
     assert socket_path(None) == "/tmp/other"
     assert socket_path("/tmp/given") == "/tmp/given"
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_client_that_does_not_read_or_waits_is_no_error_at_the_end(tmp_path: Path, reads: bool) -> None:
+    """Nothing is left for the loop to cancel: it would report that as an error of the controller."""
+    path, reported, left = tmp_path / "s", [], []
+
+    async def answer(request: dict[str, Any], who: dict[str, Any]) -> dict[str, Any]:
+        if reads:
+            await asyncio.sleep(60)
+        return {"ok": True, "text": "x" * 100_000}
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+        server = ControlServer(path, answer)
+        await server.start()
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(path))
+            sock.sendall(b"{}\n" * 100)
+            await asyncio.sleep(0.2)
+            await server.close()
+            await asyncio.sleep(0)
+            left.extend(asyncio.all_tasks() - {asyncio.current_task()})
+
+    asyncio.run(run())
+    assert reported == []
+    assert left == []

@@ -82,3 +82,28 @@ def test_hung_file_is_given_up_and_what_it_says_later_is_not_taken(
         return (await reloader.read())[0]
 
     assert asyncio.run(play()) == SocLimits(40, 50)
+
+
+def test_any_number_of_signals_while_it_is_read_are_one_more_time() -> None:
+    async def run() -> int:
+        done, going = 0, asyncio.Event()
+
+        async def work() -> None:
+            nonlocal done
+            await going.wait()
+            done += 1
+
+        reloads = reload.Repeated(work)
+        tasks = [reloads.ask()]
+        await asyncio.sleep(0)
+        tasks += [reloads.ask() for _ in range(1000)]
+        going.set()
+        assert [task for task in tasks if task is not None] == tasks[:1]
+        assert tasks[0] is not None
+        await tasks[0]
+        last = reloads.ask()
+        assert last is not None
+        await last
+        return done
+
+    assert asyncio.run(run()) == 3

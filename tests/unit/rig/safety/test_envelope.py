@@ -99,6 +99,18 @@ def test_frames_that_say_nothing_of_a_limit_do_not_clear_it(watched):
     assert "max_cell_temperature_c" in watched.runs(0.05, {"cell_temperature_max": 61.0})
 
 
+@pytest.mark.parametrize("sound", [25.0, math.nan, None])
+def test_a_sensor_that_shows_every_other_time_what_is_sound_is_a_reason(watched, sound):
+    values = [SOUND | {"cell_temperature_max": one} for one in (300.0, sound)]
+    said = [watched.runs(0.05, values[number % 2]) for number in range(6)]
+    assert "300 °C is beyond" in next(filter(None, said))
+
+
+def test_one_frame_beyond_in_three_is_no_reason(watched):
+    hot = SOUND | {"cell_temperature_max": 61.0}
+    assert [watched.runs(0.05, hot if number % 3 == 0 else SOUND) for number in range(60)] == [""] * 60
+
+
 def test_power_is_current_times_voltage_with_the_losses_allowed_for(watched):
     rated_discharge = SOUND | {"pack_current": -11_000 / 0.97 / 350}
     assert watched.runs(1.0, rated_discharge) == ""
@@ -110,6 +122,20 @@ def test_current_that_flows_for_too_long(watched):
     assert watched.runs(0.1, SOUND | {"pack_current": 0.05}) == ""
     assert watched.runs(29.0) == ""
     assert "longer than 30 s" in watched.runs(2.0)
+
+
+def test_a_current_that_changes_its_sign_has_not_ended(watched):
+    said = ""
+    for _ in range(7):
+        said = said or watched.runs(2.0) or watched.runs(0.05, SOUND | {"pack_current": 0.05})
+        said = said or watched.runs(2.5, SOUND | {"pack_current": 10.0})
+    assert "longer than 30 s" in said
+
+
+@pytest.mark.parametrize("role", ["time_s", "contactor_state", "pack_current", "cell_temperature_max"])
+@pytest.mark.parametrize("value", [10**400, -(10**400), math.inf, math.nan, True])
+def test_what_is_no_number_of_this_world_is_not_credible(role, value):
+    assert credible({role: value}) == {}
 
 
 NOT_HEARD = {

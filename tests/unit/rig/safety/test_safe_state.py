@@ -113,6 +113,18 @@ def test_current_that_nobody_can_stop_is_never_called_safe(line, inverter):
     assert "current -9.00 A by the BMS" in outcome.text
 
 
+@pytest.mark.parametrize("error", [OverflowError("too large"), KeyError("role"), AssertionError()])
+def test_a_frame_that_nobody_foresaw_does_not_keep_the_inverter_from_its_stop(line, inverter, monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(line, "heard", broken)
+    monkeypatch.setattr(line, "ask_open", broken)
+    outcome, _ = go(Reach(inverter=INVERTER, line=line))
+    assert outcome.safe
+    assert "inverter: stopped, 0 W" in outcome.text
+
+
 @pytest.mark.parametrize("line", [{"silent": True}], indirect=True)
 def test_where_the_bms_is_silent_the_inverter_s_word_counts(line, inverter):
     outcome, _ = go(Reach(inverter=INVERTER, line=line))

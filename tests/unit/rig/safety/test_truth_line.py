@@ -110,6 +110,8 @@ def test_roles_that_do_not_count_on_this_rig_are_left_out(world):
         b'{"id": 1, "ok": {"time_s": NaN, "cell_temperature_max": 25.0}}',
         b'{"id": 1, "ok": {"time_s": "100", "cell_temperature_max": 25.0}}',
         b'{"id": 1, "ok": {"time_s": 1e400, "cell_temperature_max": 25.0}}',
+        b'{"id": 1, "ok": {"time_s": 1' + b"0" * 400 + b"}}",
+        b'{"id": 1, "ok": {"time_s": 100.051, "contactor_state": 1' + b"0" * 400 + b"}}",
         b'{"id": 2, "ok": {"time_s": 100.051, "cell_temperature_max": 25.0}}',
         b'{"id": 1, "ok": {"time_s": 99.0, "cell_temperature_max": 25.0}}',
         b'{"id": 1, "ok": {"time_s": 9999.0, "cell_temperature_max": 25.0}}',
