@@ -12,12 +12,12 @@ class BenchError(Exception):
     where: file and key, or the part; what: what is wrong; mend: what the user can do about it.
     """
 
-    def __init__(self, where: str, what: str, mend: str = "") -> None:
-        super().__init__(where, what, mend)
-        self.where, self.what, self.mend = where, what, mend
+    def __init__(self, where: str, what: str, hint: str = "") -> None:
+        super().__init__(where, what, hint)
+        self.where, self.what, self.hint = where, what, hint
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f"\n  {self.mend}" if self.mend else "")
+        return f"{self.where}: {self.what}" + (f"\n  {self.hint}" if self.hint else "")
 
 
 class NotApplicable(Exception):

@@ -61,8 +61,8 @@ def write_report(run: Run, folder: Path) -> dict[str, Path]:
         if _write(folder / name, partial(bytes, content), problems):
             written[name] = folder / name
     if problems:
-        told = "\n  ".join(["the report is not whole:", *problems])
-        raise BenchError(str(folder), told, "the rest was written")
+        output = "\n  ".join(["the report is not whole:", *problems])
+        raise BenchError(str(folder), output, "the rest was written")
     return written
 
 

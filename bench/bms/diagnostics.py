@@ -1,6 +1,6 @@
 """The diagnostic side of the BMS: trouble codes (DTCs) by UDS, service 0x19 02, and by OBD mode 03, over ISO-TP.
 
-A core without I/O: `hear` takes a frame of the tester, `due` gives the frames whose time has come. One request at a time,
+A core without I/O: `on_frame` takes a frame of the tester, `due` gives the frames whose time has come. One request at a time,
 as from the one tester on a bus; a new request ends an answer that is under way. Sources: ISO 14229-1, ISO 15765-2, SAE
 J1979 (mode 03), SAE J2012 (codes).
 
@@ -33,7 +33,7 @@ class Diagnostics:
 
     def __init__(self, codes: Callable[[], Codes]) -> None:
         self._codes = codes
-        self._heard = Reassembly()
+        self._received = Reassembly()
         self._sending: Sending | None = None
         self._is_fd = False
         self._waiting: list[tuple[float, bytes]] = []
@@ -44,15 +44,15 @@ class Diagnostics:
         """When `due` has something."""
         return self._waiting[0][0] if self._waiting else float("inf")
 
-    def hear(self, msg: can.Message, now_s: float) -> bool:
+    def on_frame(self, msg: can.Message, now_s: float) -> bool:
         """One frame of the tester; False if it is not for us."""
         if msg.arbitration_id != REQUEST_ID or msg.is_extended_id or msg.is_remote_frame:
             return False
         data = bytes(msg.data)
         if self._sending is not None:
             self._sending.expire(now_s)
-            self._waiting += [(now_s + after_s, frame) for after_s, frame in self._sending.hear(data, now_s)]
-        request, flow = self._heard.take(data)
+            self._waiting += [(now_s + after_s, frame) for after_s, frame in self._sending.on_flow_control(data, now_s)]
+        request, flow = self._received.take(data)
         self._is_fd = msg.is_fd
         if flow is not None:
             self._waiting.append((now_s, flow))

@@ -1,6 +1,6 @@
 """The BMS as its CAN bus shows it: cyclic frames at a held phase, and the commands that it obeys.
 
-A core without I/O: `due(now_s)` gives the frames whose time has come, `hear(msg, now_s)` takes what the EMS sends. It
+A core without I/O: `due(now_s)` gives the frames whose time has come, `on_frame(msg, now_s)` takes what the EMS sends. It
 works with any database through its roles; what a database does not carry is not sent or not received.
 
 Phase: frame k of a message is due at start + offset + k * cycle, computed from k, so no lateness adds up. The offsets
@@ -114,10 +114,10 @@ class BmsEmulator:
                 spec = db.message_of(role)
                 receiver = E2EReceiver(spec.e2e.data_id) if spec.e2e else None
                 self._receivers[(spec.frame_id, spec.is_extended)] = receiver
-        self._heard_s: float | None = None
+        self._received_s: float | None = None
         if not db.has("contactor_request"):
             actuators.request_contactors(True, start_s)
-        self.sent, self.missed, self.commands_heard, self.commands_rejected, self.command_timeouts = 0, 0, 0, 0, 0
+        self.sent, self.missed, self.commands_received, self.commands_rejected, self.command_timeouts = 0, 0, 0, 0, 0
 
     @property
     def next_due_s(self) -> float:
@@ -125,8 +125,8 @@ class BmsEmulator:
         next_s = self.diagnostics.next_due_s
         if self._due and self._due[0][0] < next_s:
             next_s = self._due[0][0]
-        if self._heard_s is not None and self._heard_s + self._timeout_s < next_s:
-            next_s = self._heard_s + self._timeout_s
+        if self._received_s is not None and self._received_s + self._timeout_s < next_s:
+            next_s = self._received_s + self._timeout_s
         return next_s
 
     def constants(self) -> list[tuple[tuple[str, float, float], ...]]:
@@ -136,7 +136,7 @@ class BmsEmulator:
     @property
     def commanded(self) -> bool:
         """Whether commands of the EMS are being received."""
-        return self._heard_s is not None
+        return self._received_s is not None
 
     def due(self, now_s: float) -> list[can.Message]:
         """The frames that are due by `now_s`, in the order of their slots, with what is sensed at `now_s`.
@@ -160,28 +160,28 @@ class BmsEmulator:
         self.sent += len(frames)
         return frames + answers
 
-    def hear(self, msg: can.Message, now_s: float) -> bool:
+    def on_frame(self, msg: can.Message, now_s: float) -> bool:
         """Take one frame from the bus; True if it was a command that is obeyed."""
-        if self.diagnostics.hear(msg, now_s):
+        if self.diagnostics.on_frame(msg, now_s):
             return False
         key = (msg.arbitration_id, msg.is_extended_id)
         if key not in self._receivers:
             return False
         receiver = self._receivers[key]
         values = self._db.decode(msg)
-        if not values or (receiver is not None and not receiver.hear(msg.data).good):
+        if not values or (receiver is not None and not receiver.on_frame(msg.data).good):
             self.commands_rejected += 1
             return False
-        self.commands_heard += 1
+        self.commands_received += 1
         if "contactor_request" in values:
-            self._heard_s = now_s
+            self._received_s = now_s
             self._actuators.request_contactors(values["contactor_request"] >= 0.5, now_s)
         if "cooling_request" in values:
             self._actuators.request_cooling(values["cooling_request"] >= 0.5, now_s)
         return True
 
     def _watch(self, now_s: float) -> None:
-        if self._heard_s is not None and now_s >= self._heard_s + self._timeout_s:
-            self._heard_s = None
+        if self._received_s is not None and now_s >= self._received_s + self._timeout_s:
+            self._received_s = None
             self.command_timeouts += 1
             self._actuators.request_contactors(False, now_s)

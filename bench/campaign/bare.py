@@ -1,7 +1,7 @@
 """The bare simulated world: plant, BMS, faults, bus and controller core, and the power stage behind a fixed transit.
 
 It is `v2g_bench.sim` without asyncio, Modbus registers and meters, so that all of it can be copied in a moment (see
-`standing`). Left out against `--rig=sim`: the inverter's own
+`prepared`). Left out against `--rig=sim`: the inverter's own
 timers (reversion, enter service), its register scaling, its heartbeat, the discovery.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_bench.campaign.limits import Limits
-from v2g_bench.campaign.scenario import Scenario, Stand
+from v2g_bench.campaign.scenario import OperatingPoint, Scenario
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsSettings
@@ -64,9 +64,9 @@ class TappedBus(SimBus):
 
     def _complete(self, node: object, message: can.Message) -> None:
         self.wire.frames.append((self._timeline.now_s(), message))
-        for known, hears in self._nodes:
+        for known, on_frame in self._nodes:
             if known is not node:
-                hears(message)
+                on_frame(message)
 
 
 class BarePort(SimCanPort):
@@ -139,7 +139,7 @@ def _roles(loaded: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Played:
+class ScenarioRun:
     """What happened in one scenario. Times on the simulated clock, s; current in A, + = charge.
 
     times_s and current_a: the ends of every piece of the DC current; between two the current is monotonous.
@@ -160,20 +160,24 @@ class Played:
 class BareWorld:
     """All parts of the world and the controller, on one timeline."""
 
-    def __init__(self, setup: Setup, stand: Stand) -> None:
-        self.setup, self.stand = setup, stand
+    def __init__(self, setup: Setup, operating_point: OperatingPoint) -> None:
+        self.setup, self.operating_point = setup, operating_point
         self.timeline = timeline = Timeline(START_S)
         self.bus = TappedBus(timeline, setup.bitrate, setup.data_bitrate)
-        ambient = {"temperature_c": stand.temperature_c, "ambient_c": stand.temperature_c, "soc_pct": stand.soc_pct}
+        ambient = {
+            "temperature_c": operating_point.temperature_c,
+            "ambient_c": operating_point.temperature_c,
+            "soc_pct": operating_point.soc_pct,
+        }
         config = setup.plant.model_copy(update=ambient)
-        settings = PlantSettings(control="", seed=stand.seed, plant=config, inverter=None)
+        settings = PlantSettings(control="", seed=operating_point.seed, plant=config, inverter=None)
         parts = Composition(settings, timeline)
         self.plant, self.stage, self.world = parts.plant, parts.stage, parts.join_bus(setup.db, sample_s=SAMPLE_S)
         plan = plan_bus(setup.db, setup.thresholds.bms_timeout_s)
         self.ems = setup.factory(EmsSettings(plan, setup.thresholds))
         self._core = core = CoreShell(self.ems, timeline.now_s, self._crashed)
-        self.port = BarePort(BusConfig(), setup.db, core.on_frame, core.lose_bus, self._say)
-        core.connect(BareInverter(self._order), self.port, Forgetful(), self._say)
+        self.port = BarePort(BusConfig(), setup.db, core.on_frame, core.lose_bus, self._log_line)
+        core.connect(BareInverter(self._order), self.port, Forgetful(), self._log_line)
         self.log: list[tuple[float, str, str]] = []
         self.crash = ""
         self._orders = 0
@@ -186,7 +190,7 @@ class BareWorld:
     # The world's side
 
     def _to_world(self, message: can.Message) -> None:
-        self.world.hear(message, self.timeline.now_s())
+        self.world.on_frame(message, self.timeline.now_s())
 
     def _wake(self) -> None:
         now_s = self.timeline.now_s()
@@ -201,7 +205,7 @@ class BareWorld:
 
     # The controller's side
 
-    def _say(self, line: LogLine) -> None:
+    def _log_line(self, line: LogLine) -> None:
         self.log.append((self.timeline.now_s(), line.code, line.text))
 
     def _tick(self) -> None:

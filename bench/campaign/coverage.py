@@ -95,9 +95,9 @@ def _frame(dots: Sequence[tuple[float, float, bool]]) -> tuple[float, float, flo
 def _panel(plane: Plane, x: int, y: int) -> list[str]:
     low_x, span_x, low_y, span_y = _frame(plane.dots)
     failed = sum(bad for _, _, bad in plane.dots)
-    said = f"{plane.kind}: {len(plane.dots)}, {failed} failed, {100 * plane.share:.0f} % covered"
+    message = f"{plane.kind}: {len(plane.dots)}, {failed} failed, {100 * plane.share:.0f} % covered"
     parts = [
-        f'<text class="t" x="{x}" y="{y - 6}">{escape(said)}</text>',
+        f'<text class="t" x="{x}" y="{y - 6}">{escape(message)}</text>',
         f'<rect x="{x}" y="{y}" width="{WIDE}" height="{HIGH}" fill="none" stroke="#999"/>',
         f'<text x="{x}" y="{y + HIGH + 13}">{low_x:.4g}</text>',
         f'<text x="{x + WIDE}" y="{y + HIGH + 13}" text-anchor="end">{low_x + span_x:.4g}</text>',

@@ -1,6 +1,6 @@
 """What must hold at every instant of a scenario, judged from the bus traffic, the current, and the log.
 
-The judge implements the manual independently of the controller; `witness` reads the bus.
+The judge implements the manual independently of the controller; `observer` reads the bus.
 
     dangerous      a temperature above 45 °C, or strings more than 300 mV apart: isolation is due 50 ms later
     silent         no new frame of the BMS (good CRC, counter advanced; any frame, where none is protected): isolation
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from v2g_bench.campaign.bare import Floats, Played
+from v2g_bench.campaign.bare import Floats, ScenarioRun
+from v2g_bench.campaign.bus_observer import BusObserver, Seen
 from v2g_bench.campaign.limits import Limits
-from v2g_bench.campaign.witness import Seen, Witness
 from v2g_bench.can.database import BusDatabase
 
 SAME_S = 1e-4  # a log's timestamps are rounded
@@ -55,16 +55,16 @@ class Judge:
 
     def __init__(self, db: BusDatabase, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self.look = Witness(db, self.limits).look
+        self.look = BusObserver(db, self.limits).look
 
-    def judge(self, played: Played, seen: Seen | None = None) -> list[Violation]:
+    def judge(self, scenario_run: ScenarioRun, seen: Seen | None = None) -> list[Violation]:
         """All invariants that were violated, the earliest first; empty for a good scenario. seen: from `look`."""
-        seen = seen or self.look(played)
+        seen = seen or self.look(scenario_run)
         found: list[Violation] = []
         for rule in (_alive, _isolation, _contactors, _direction, _no_trip, _latch, _no_discharge, _log):
             found += [
-                Violation(name, 1e3 * (at_s - played.start_s), text)
-                for name, at_s, text in rule(played, seen, self.limits)
+                Violation(name, 1e3 * (at_s - scenario_run.start_s), text)
+                for name, at_s, text in rule(scenario_run, seen, self.limits)
             ]
         return sorted(found, key=lambda one: (one.at_ms, one.invariant))
 
@@ -81,27 +81,27 @@ def _due_s(seen: Seen, limits: Limits) -> tuple[float, str]:
     return silent_s, f"{limits.silence_ms:g} ms after the last frame of the BMS"
 
 
-def _alive(played: Played, seen: Seen, limits: Limits) -> Found:
-    if played.crash:
-        yield "alive", played.start_s, played.crash
+def _alive(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Found:
+    if scenario_run.crash:
+        yield "alive", scenario_run.start_s, scenario_run.crash
 
 
-def _isolation(played: Played, seen: Seen, limits: Limits) -> Found:
+def _isolation(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Found:
     due_s, why = _due_s(seen, limits)
-    allowed_a = limits.isolation_fraction * abs(played.before_a) + limits.slack_a
+    allowed_a = limits.isolation_fraction * abs(scenario_run.before_a) + limits.slack_a
     # A silence, and what it forbids, ends with the next frame of the BMS; a trip does not.
-    until_s = math.inf if seen.must_trip_s < math.inf else played.start_s + played.scenario.clear_s
-    after = (played.times_s > due_s + limits.slack_ms / 1e3) & (played.times_s <= until_s)
-    if abs(played.before_a) <= 10 * limits.isolation_fraction or not after.any():
+    until_s = math.inf if seen.must_trip_s < math.inf else scenario_run.start_s + scenario_run.scenario.clear_s
+    after = (scenario_run.times_s > due_s + limits.slack_ms / 1e3) & (scenario_run.times_s <= until_s)
+    if abs(scenario_run.before_a) <= 10 * limits.isolation_fraction or not after.any():
         return
-    worst = int(np.argmax(np.where(after, np.abs(played.current_a), -1.0)))
-    if abs(played.current_a[worst]) > allowed_a:
-        first = int(np.argmax(after & (np.abs(played.current_a) > allowed_a)))
-        text = f"{played.current_a[worst]:.3g} A flows later than {why}, {played.before_a:.3g} A before"
-        yield "isolation", float(played.times_s[first]), text
+    worst = int(np.argmax(np.where(after, np.abs(scenario_run.current_a), -1.0)))
+    if abs(scenario_run.current_a[worst]) > allowed_a:
+        first = int(np.argmax(after & (np.abs(scenario_run.current_a) > allowed_a)))
+        text = f"{scenario_run.current_a[worst]:.3g} A flows later than {why}, {scenario_run.before_a:.3g} A before"
+        yield "isolation", float(scenario_run.times_s[first]), text
 
 
-def _contactors(played: Played, seen: Seen, limits: Limits) -> Found:
+def _contactors(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Found:
     due_s, why = _due_s(seen, limits)
     if seen.must_trip_s == math.inf:
         return
@@ -110,10 +110,10 @@ def _contactors(played: Played, seen: Seen, limits: Limits) -> Found:
         yield "contactors", late[0], f"closed contactors are asked for later than {why}"
 
 
-def _direction(played: Played, seen: Seen, limits: Limits) -> Found:
-    asked_w = played.scenario.stand.power_w
-    if abs(played.before_a) > 1.0 and played.before_a * asked_w < 0:
-        yield "direction", played.start_s, f"{played.before_a:.3g} A where {asked_w:g} W was asked for"
+def _direction(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Found:
+    asked_w = scenario_run.scenario.operating_point.power_w
+    if abs(scenario_run.before_a) > 1.0 and scenario_run.before_a * asked_w < 0:
+        yield "direction", scenario_run.start_s, f"{scenario_run.before_a:.3g} A where {asked_w:g} W was asked for"
 
 
 def _excused(seen: Seen, limits: Limits) -> bool:
@@ -127,22 +127,22 @@ def _excused(seen: Seen, limits: Limits) -> bool:
     )
 
 
-def _no_trip(played: Played, seen: Seen, limits: Limits) -> Found:
-    said_s = [at_s for at_s, code, _ in played.log if code == TRIP_CODE and at_s >= played.start_s]
+def _no_trip(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Found:
+    logged_s = [at_s for at_s, code, _ in scenario_run.log if code == TRIP_CODE and at_s >= scenario_run.start_s]
     latched_s = [at_s for at_s, latched in seen.trips if latched]
-    first_s = min(said_s + latched_s, default=math.inf)
+    first_s = min(logged_s + latched_s, default=math.inf)
     if first_s < seen.may_trip_s - SAME_S:
         yield "no-trip", first_s, "a trip, and nothing on the bus was above 45 °C or 300 mV"
-    if _excused(seen, limits) or not abs(played.before_a):
+    if _excused(seen, limits) or not abs(scenario_run.before_a):
         return
-    share = played.current_a / played.before_a
-    inside = played.times_s >= played.start_s
-    if abs(played.before_a) > 1.0 and inside.any() and float(share[inside].min()) < limits.flows_pct / 100:
-        at_s = float(played.times_s[inside][int(np.argmin(share[inside]))])
+    share = scenario_run.current_a / scenario_run.before_a
+    inside = scenario_run.times_s >= scenario_run.start_s
+    if abs(scenario_run.before_a) > 1.0 and inside.any() and float(share[inside].min()) < limits.flows_pct / 100:
+        at_s = float(scenario_run.times_s[inside][int(np.argmin(share[inside]))])
         yield "no-trip", at_s, f"{100 * float(share[inside].min()):.0f} % of the current is left, and nothing was wrong"
 
 
-def _latch(played: Played, seen: Seen, limits: Limits) -> Found:
+def _latch(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Found:
     due_s, _ = _due_s(seen, limits)
     held = False
     for at_s, latched in seen.trips:
@@ -150,17 +150,17 @@ def _latch(played: Played, seen: Seen, limits: Limits) -> Found:
             yield "latch", at_s, "the trip was taken back, and nobody had reset it"
             break
         held = held or latched
-    asked_s = played.start_s + played.scenario.clear_s + 0.01
-    if seen.must_trip_s < math.inf and due_s < asked_s and played.answer[0]:
-        yield "latch", asked_s, f"{played.scenario.stand.power_w:g} W was accepted after a trip"
+    asked_s = scenario_run.start_s + scenario_run.scenario.clear_s + 0.01
+    if seen.must_trip_s < math.inf and due_s < asked_s and scenario_run.answer[0]:
+        yield "latch", asked_s, f"{scenario_run.scenario.operating_point.power_w:g} W was accepted after a trip"
 
 
-def _forbidden(played: Played, seen: Seen, limits: Limits) -> Iterator[tuple[float, float, str]]:
+def _forbidden(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Iterator[tuple[float, float, str]]:
     """(from, to, why) of the times in which no discharge is allowed."""
-    grace_s, end_s = limits.fallback_ms / 1e3, played.start_s + played.scenario.end_s
+    grace_s, end_s = limits.fallback_ms / 1e3, scenario_run.start_s + scenario_run.scenario.end_s
     if seen.imbalance_last_s - seen.imbalance_s > 0.02:
         yield seen.imbalance_s + grace_s, end_s, "the BMS has reported cell imbalance"
-    for at_s, code, _ in played.log:
+    for at_s, code, _ in scenario_run.log:
         if code in BLOCKING:
             yield at_s + grace_s, end_s, f"the log says {code}"
             break
@@ -169,37 +169,39 @@ def _forbidden(played: Played, seen: Seen, limits: Limits) -> Iterator[tuple[flo
         yield own[0] + grace_s, end_s, "the controller says charge-only"
 
 
-def _no_discharge(played: Played, seen: Seen, limits: Limits) -> Found:
+def _no_discharge(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Found:
     allowed_a = limits.no_discharge_w / limits.pack_v + limits.slack_a
-    for from_s, to_s, why in _forbidden(played, seen, limits):
-        inside = (played.times_s >= from_s + limits.slack_ms / 1e3) & (played.times_s <= to_s)
-        if inside.any() and float(played.current_a[inside].min()) < -allowed_a:
-            at_s = float(played.times_s[inside][int(np.argmin(played.current_a[inside]))])
-            yield "no-discharge", at_s, f"{-float(played.current_a[inside].min()):.3g} A of discharge: {why}"
+    for from_s, to_s, why in _forbidden(scenario_run, seen, limits):
+        inside = (scenario_run.times_s >= from_s + limits.slack_ms / 1e3) & (scenario_run.times_s <= to_s)
+        if inside.any() and float(scenario_run.current_a[inside].min()) < -allowed_a:
+            at_s = float(scenario_run.times_s[inside][int(np.argmin(scenario_run.current_a[inside]))])
+            yield "no-discharge", at_s, f"{-float(scenario_run.current_a[inside].min()):.3g} A of discharge: {why}"
             return
 
 
-def _log(played: Played, seen: Seen, limits: Limits) -> Found:
-    end_s = played.start_s + played.scenario.end_s
+def _log(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Found:
+    end_s = scenario_run.start_s + scenario_run.scenario.end_s
     _, why = _due_s(seen, limits)
-    said = [
-        (at_s, code, text) for at_s, code, text in played.log if at_s >= played.start_s and "over after" not in text
+    entries = [
+        (at_s, code, text)
+        for at_s, code, text in scenario_run.log
+        if at_s >= scenario_run.start_s and "over after" not in text
     ]
-    trips = [(at_s, text) for at_s, code, text in said if code == TRIP_CODE]
-    if seen.must_trip_s + limits.isolation_ms / 1e3 < end_s and not played.crash:
+    trips = [(at_s, text) for at_s, code, text in entries if code == TRIP_CODE]
+    if seen.must_trip_s + limits.isolation_ms / 1e3 < end_s and not scenario_run.crash:
         deadline_s = seen.must_trip_s + limits.isolation_ms / 1e3
         if not any(at_s <= deadline_s for at_s, _ in trips):
             yield "log", deadline_s, f"no {TRIP_CODE} in the log {why}"
     for at_s, text in trips:
         if not _true_cause(text, seen):
             yield "log", at_s, f"the log names a cause that was not on the bus: {text[:120]}"
-    timeouts = [at_s for at_s, code, _ in said if code == TIMEOUT_CODE]
-    if seen.silent_s + limits.silence_ms / 1e3 < end_s and not timeouts and not played.crash:
+    timeouts = [at_s for at_s, code, _ in entries if code == TIMEOUT_CODE]
+    if seen.silent_s + limits.silence_ms / 1e3 < end_s and not timeouts and not scenario_run.crash:
         yield "log", seen.silent_s + limits.silence_ms / 1e3, f"no {TIMEOUT_CODE} in the log, and the BMS is silent"
     if timeouts and seen.longest_gap_s < 0.5 * limits.bms_timeout_ms / 1e3:
         gap_ms = 1e3 * seen.longest_gap_s
         yield "log", timeouts[0], f"{TIMEOUT_CODE} in the log, and no gap was longer than {gap_ms:.0f} ms"
-    for at_s, code, _ in said:
+    for at_s, code, _ in entries:
         if code == NOISE_CODE and not seen.disturbed:
             yield "log", at_s, f"{NOISE_CODE} in the log, and every frame arrived unharmed"
         if code == SOC_CODE and seen.soc_moved_pct < 0.5 * limits.soc_step_pct:
@@ -221,17 +223,17 @@ def summary(violations: Sequence[Violation]) -> str:
     return "; ".join(map(str, violations)) if violations else "all invariants hold"
 
 
-def latency_ms(played: Played, seen: Seen, limits: Limits) -> float:
+def latency_ms(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> float:
     """From the dangerous frame until the current is below its fraction and stays there; NaN where that was not due."""
-    times_s, current_a = played.times_s, np.abs(played.current_a)
-    if seen.must_trip_s == math.inf or abs(played.before_a) < 1.0:
+    times_s, current_a = scenario_run.times_s, np.abs(scenario_run.current_a)
+    if seen.must_trip_s == math.inf or abs(scenario_run.before_a) < 1.0:
         return math.nan
-    above = np.flatnonzero(current_a >= limits.isolation_fraction * abs(played.before_a))
+    above = np.flatnonzero(current_a >= limits.isolation_fraction * abs(scenario_run.before_a))
     if not len(above) or above[-1] + 1 >= len(times_s):
         return math.nan
     place = int(above[-1])
     return 1e3 * (
-        _fell_s(times_s, current_a, place, limits.isolation_fraction * abs(played.before_a)) - seen.must_trip_s
+        _fell_s(times_s, current_a, place, limits.isolation_fraction * abs(scenario_run.before_a)) - seen.must_trip_s
     )
 
 

@@ -11,10 +11,10 @@ import re
 
 import numpy as np
 
-from v2g_bench.campaign.bare import Floats, Played
+from v2g_bench.campaign.bare import Floats, ScenarioRun
 from v2g_bench.campaign.invariants import BLOCKING, TIMEOUT_CODE, TRIP_CODE
 from v2g_bench.campaign.limits import Limits
-from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario
+from v2g_bench.campaign.scenario import REPEAT_REQUEST_S, Scenario
 from v2g_bench.errors import BenchError
 from v2g_bench.metrology.extremes import SMOOTHING_S as SMOOTH_S
 from v2g_bench.metrology.waveform import Waveform
@@ -31,17 +31,17 @@ LINE = re.compile(r"^\S+ (?P<at_s>\d+\.\d+) \w+ (?P<code>\S+) (?P<text>.*)$")
 CODES = (TRIP_CODE, TIMEOUT_CODE, *BLOCKING)
 
 
-def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> tuple[Played, Limits]:
+def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> tuple[ScenarioRun, Limits]:
     """What happened, and the limits with what this record leaves uncertain. BenchError where the rig has no plant."""
     if parts.world.plant is None:
         raise BenchError(f"scenario {scenario.name}", "this rig has no emulated battery to play it on")
-    client, clock, stand = parts.world.plant.client, parts.clock, scenario.stand
-    _stand_up(parts, bench, scenario)
-    with parts.bus.capture.holding(clock.now_s() - PAST_S), bench.power.asking(stand.power_w):
+    client, clock, operating_point = parts.world.plant.client, parts.clock, scenario.operating_point
+    _prepare_pack(parts, bench, scenario)
+    with parts.bus.capture.holding(clock.now_s() - PAST_S), bench.power.asking(operating_point.power_w):
         rate_hz = FAST_HZ if FAST_HZ * (scenario.end_s + 2 * MARGIN_S) <= MOST_SAMPLES else SLOW_HZ
         with bench.recording(rate_hz=rate_hz, after_s=scenario.end_s + MARGIN_S) as trace:
             parts.dut.controller.log.mark()
-            client.seed(stand.seed)
+            client.seed(operating_point.seed)
             start_s = clock.now_s()
             try:
                 for timed in scenario.faults:
@@ -50,8 +50,8 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
             finally:
                 client.clear_all()
             clear_s = clock.now_s() - start_s
-            parts.clock.pause(ASK_AGAIN_S)
-            reply = parts.dut.controller.run("set_power", power_w=f"{stand.power_w:.0f}")
+            parts.clock.pause(REPEAT_REQUEST_S)
+            reply = parts.dut.controller.run("set_power", power_w=f"{operating_point.power_w:.0f}")
             parts.clock.pause(max(0.0, start_s + scenario.end_s - clock.now_s()))
             end_s = clock.now_s()
             parts.clock.pause(SETTLE_S)
@@ -62,22 +62,22 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
     times_s, current_a, noise_a = _smoothed(waveform)
     inside = times_s <= end_s
     before_a = float(np.mean(current_a[times_s < start_s]))
-    played = Played(
+    scenario_run = ScenarioRun(
         scenario=dataclasses.replace(scenario, clear_s=clear_s, end_s=end_s - start_s),
         start_s=start_s,
         before_a=before_a,
         times_s=times_s[inside],
         current_a=current_a[inside],
-        frames=[(one.stamp_s, one.message()) for one in frames if one.stamp_s <= end_s and not one.is_own],
-        log=said(parts.dut.controller.log.since_mark(), start_s),
+        frames=[(one.timestamp_s, one.message()) for one in frames if one.timestamp_s <= end_s and not one.is_own],
+        log=log_entries(parts.dut.controller.log.since_mark(), start_s),
         answer=(reply.status == 0, (reply.out + reply.err).strip()),
         crash=crash,
     )
     slack_a = trace.zero_offset_a() + 4 * noise_a
-    return played, dataclasses.replace(limits, slack_ms=limits.slack_ms + 1e3 * SMOOTH_S, slack_a=slack_a)
+    return scenario_run, dataclasses.replace(limits, slack_ms=limits.slack_ms + 1e3 * SMOOTH_S, slack_a=slack_a)
 
 
-def said(log: str, start_s: float) -> list[tuple[float, str, str]]:
+def log_entries(log: str, start_s: float) -> list[tuple[float, str, str]]:
     """(time, code, text) of a controller's log. A line that is not in the reference's format has no own timestamp."""
     lines = []
     for line in log.splitlines():
@@ -88,16 +88,16 @@ def said(log: str, start_s: float) -> list[tuple[float, str, str]]:
     return lines
 
 
-def _stand_up(parts: Parts, bench: Bench, scenario: Scenario) -> None:
+def _prepare_pack(parts: Parts, bench: Bench, scenario: Scenario) -> None:
     """The pack as the scenario has it, and a controller that has never seen another one."""
     assert parts.world.plant is not None
-    stand, client = scenario.stand, parts.world.plant.client
-    client.rest = stand.soc_pct, stand.temperature_c
+    operating_point, client = scenario.operating_point, parts.world.plant.client
+    client.rest = operating_point.soc_pct, operating_point.temperature_c
     try:
         parts.dut.fresh()
     finally:
         client.rest = None, None
-    asked = f"{stand.power_w:.0f}"
+    asked = f"{operating_point.power_w:.0f}"
     if not bench.wait_until(
         lambda: parts.dut.controller.run("set_power", power_w=asked).status == 0, bench.controller.dut.ready_s, 0.1
     ):

@@ -17,7 +17,7 @@ def page(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> str:
         f"{summary['campaign']}, seed {summary['seed']}: {summary['scenarios']} scenarios, {summary['failed']} failed"
     )
     latency = summary["latency_ms"]
-    told = [
+    facts = [
         ("controller", summary["core"]),
         ("evidence", "simulated, virtual clock: no hardware was measured"),
         ("shutdown due in", summary["shutdown_due"]),
@@ -30,7 +30,7 @@ def page(rows: Sequence[dict[str, Any]], summary: dict[str, Any]) -> str:
     parts = [
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title><style>{STYLE}</style>",
         f"<h1>{escape(title)}</h1>",
-        _table(("", ""), told),
+        _table(("", ""), facts),
         "<h2>Invariants</h2>",
         _table(
             ("invariant", "what it says", "broken in"),

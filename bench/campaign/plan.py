@@ -42,7 +42,7 @@ from pydantic import ConfigDict, Field
 from scipy.stats import qmc
 
 from v2g_bench.campaign.limits import Limits
-from v2g_bench.campaign.scenario import LONGEST_S, Scenario, Stand, Timed
+from v2g_bench.campaign.scenario import LONGEST_S, OperatingPoint, Scenario, Timed
 from v2g_bench.campaign.span import Span, SpanWithin
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import KINDS, from_dict
@@ -59,7 +59,7 @@ ANY_PART = "any"
 COUNTED = ("cell", "module")
 
 
-class StandSpans(Checked):
+class OperatingPointSpans(Checked):
     """The pack and its power."""
 
     soc_pct: Annotated[Span, SpanWithin(0, 100)] = 50.0
@@ -101,7 +101,7 @@ class CampaignFile(Checked):
     seed: Seed = 1
     trials: Scenarios = 1000
     per_stand: Scenarios = 100
-    stand: StandSpans = StandSpans()
+    stand: OperatingPointSpans = OperatingPointSpans()
     time: TimeSpans = TimeSpans()
     limits: dict[str, Annotated[float, ANY]] = {}  # in the ranges of `limits.Limits`
     fault: Annotated[list[FaultSpans], Field(min_length=1)]
@@ -141,12 +141,12 @@ def parse_campaign(text: str, where: str) -> CampaignFile:
             try:
                 from_dict({"kind": fault.kind} | {key: _at(span, share, key) for key, span in spans.items()})
             except BenchError as error:
-                raise BenchError(f"{where}: fault[{place}]: {error.where}", error.what, error.mend) from None
+                raise BenchError(f"{where}: fault[{place}]: {error.where}", error.what, error.hint) from None
     return found
 
 
-class Plan:
-    """The scenarios of a campaign, by index. `stands`: the number of operating points."""
+class CampaignPlan:
+    """The scenarios of a campaign, by index. `operating_points`: the number of operating points."""
 
     def __init__(
         self,
@@ -159,20 +159,20 @@ class Plan:
         self._parts = {"cell": pack.cells, "module": pack.modules}
         self.trials = campaign.trials if trials is None else trials
         self.seed = campaign.seed if seed is None else seed
-        self.stands = -(-self.trials // campaign.per_stand)
+        self.operating_points = -(-self.trials // campaign.per_stand)
         self._weights = np.cumsum([fault.weight for fault in campaign.fault])
-        self._last: tuple[int, Stand] | None = None
+        self._last: tuple[int, OperatingPoint] | None = None
 
-    def members(self, stand: int) -> range:
+    def members(self, operating_point: int) -> range:
         """The indices of the scenarios of one operating point."""
         size = self.campaign.per_stand
-        return range(stand * size, min((stand + 1) * size, self.trials))
+        return range(operating_point * size, min((operating_point + 1) * size, self.trials))
 
-    def stand(self, place: int) -> Stand:
+    def operating_point(self, place: int) -> OperatingPoint:
         """The operating point of this number."""
         if self._last is None or self._last[0] != place:
-            spans, row = self.campaign.stand, self._stand_rows[place]
-            made = Stand(
+            spans, row = self.campaign.stand, self._operating_point_rows[place]
+            made = OperatingPoint(
                 seed=int(np.random.SeedSequence([self.seed, place]).generate_state(1)[0]),
                 soc_pct=round(_at(spans.soc_pct, row[0]), 2),
                 temperature_c=round(_at(spans.temperature_c, row[1]), 2),
@@ -192,11 +192,11 @@ class Plan:
             drawn.append(self._drawn(second, round(max(0.0, at_s + _at(times.second_s, second[0])), 6)))
         holds = [_at(spans.hold_s or times.hold_s, spread) for _, spans in drawn]
         faults = tuple(timed for timed, _ in drawn)
-        clear_s = max(timed.at_s + timed.fault.settle_s() + hold for timed, hold in zip(faults, holds, strict=True))
+        clear_s = max(timed.at_s + timed.fault.full_after_s() + hold for timed, hold in zip(faults, holds, strict=True))
         clear_s = round(clear_s, 6)
         name = f"{self.campaign.name}-{self.seed}-{index:06d}"
-        stand = self.stand(index // self.campaign.per_stand)
-        return Scenario(name, stand, faults, clear_s, round(clear_s + times.tail_s, 6))
+        operating_point = self.operating_point(index // self.campaign.per_stand)
+        return Scenario(name, operating_point, faults, clear_s, round(clear_s + times.tail_s, 6))
 
     def _drawn(self, row: NDArray[np.float64], at_s: float) -> tuple[Timed, FaultSpans]:
         weights = self._weights
@@ -211,8 +211,8 @@ class Plan:
         return _hypercube(self.trials, 2 * (2 + FIELDS) + 2, [self.seed, 0])
 
     @cached_property
-    def _stand_rows(self) -> NDArray[np.float64]:
-        return _hypercube(self.stands, 3, [self.seed, 1])
+    def _operating_point_rows(self) -> NDArray[np.float64]:
+        return _hypercube(self.operating_points, 3, [self.seed, 1])
 
 
 def _hypercube(rows: int, columns: int, seed: list[int]) -> NDArray[np.float64]:

@@ -21,10 +21,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from v2g_bench.campaign.bare import Played, Setup
+from v2g_bench.campaign.bare import ScenarioRun, Setup
 from v2g_bench.campaign.invariants import Judge, latency_ms
-from v2g_bench.campaign.plan import Plan, parse_campaign
-from v2g_bench.campaign.standing import Standing
+from v2g_bench.campaign.plan import CampaignPlan, parse_campaign
+from v2g_bench.campaign.prepared_world import PreparedWorld
 from v2g_bench.errors import BenchError
 
 SCHEMA = pa.schema(
@@ -63,7 +63,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Stood:
+class PointResult:
     """The results of one operating point. cpu_s: of this process; `error` instead of rows where the bench failed;
     uncopied: why its world could not be copied, so that it took several times as long.
     """
@@ -76,14 +76,14 @@ class Stood:
 
 
 @lru_cache(maxsize=4)
-def opened(job: Job) -> tuple[Plan, Setup, Judge]:
+def opened(job: Job) -> tuple[CampaignPlan, Setup, Judge]:
     """Plan, world and judge of a job; made once in each process."""
     setup = Setup.of_rig(job.rig, job.core)
-    plan = Plan(parse_campaign(job.text, "campaign"), job.trials, job.seed, setup.plant)
+    plan = CampaignPlan(parse_campaign(job.text, "campaign"), job.trials, job.seed, setup.plant)
     return plan, setup, Judge(setup.db, replace(setup.limits, **plan.campaign.limits))
 
 
-def run_stand(job: Job, place: int) -> Stood:
+def run_operating_point(job: Job, place: int) -> PointResult:
     """All scenarios of one operating point."""
     began = process_time()
     try:
@@ -92,48 +92,48 @@ def run_stand(job: Job, place: int) -> Stood:
         rows = []
         gc.disable()
         try:
-            standing = Standing(setup, plan.stand(place))
+            prepared = PreparedWorld(setup, plan.operating_point(place))
             gc.freeze()  # what there is now, a hundred thousand objects of the imports alone, is not searched again
             for index in members:
-                rows.append(row_of(index, standing.play(plan.scenario(index)), judge))
+                rows.append(row_of(index, prepared.play(plan.scenario(index)), judge))
                 gc.collect()  # a world is full of cycles; collected at once, its memory serves the next
         finally:
             gc.unfreeze()
             gc.enable()
     except BenchError as error:
-        return Stood(place, [], 0.0, str(error))
-    return Stood(place, rows, process_time() - began, uncopied=standing.uncopied)
+        return PointResult(place, [], 0.0, str(error))
+    return PointResult(place, rows, process_time() - began, uncopied=prepared.uncopied)
 
 
-def row_of(index: int, played: Played, judge: Judge) -> Row:
+def row_of(index: int, scenario_run: ScenarioRun, judge: Judge) -> Row:
     """One line of the results."""
-    seen = judge.look(played)
-    violations = judge.judge(played, seen)
-    scenario = played.scenario
+    seen = judge.look(scenario_run)
+    violations = judge.judge(scenario_run, seen)
+    scenario = scenario_run.scenario
     data = scenario.to_dict()
     return {
         "index": index,
         **{key: data[key] for key in ("name", "seed", "soc_pct", "temperature_c", "power_w")},
-        "before_a": played.before_a,
+        "before_a": scenario_run.before_a,
         "faults": json.dumps(data["faults"]),
         "clear_s": scenario.clear_s,
         "end_s": scenario.end_s,
         "tripped": any(latched for _, latched in seen.trips)
-        or any(code == "EMERGENCY_SHUTDOWN" for _, code, _ in played.log),
+        or any(code == "EMERGENCY_SHUTDOWN" for _, code, _ in scenario_run.log),
         "due": seen.must_trip_s < float("inf"),
-        "latency_ms": latency_ms(played, seen, judge.limits),
+        "latency_ms": latency_ms(scenario_run, seen, judge.limits),
         "failed": " ".join(dict.fromkeys(one.invariant for one in violations)),
         "said": "; ".join(map(str, violations)),
-        "digest": digest_of(played),
+        "digest": digest_of(scenario_run),
     }
 
 
-def digest_of(played: Played) -> str:
+def digest_of(scenario_run: ScenarioRun) -> str:
     """SHA-256 over the current, every frame and every word of one scenario."""
-    found = hashlib.sha256(played.times_s.tobytes() + played.current_a.tobytes())
-    for at_s, message in played.frames:
+    found = hashlib.sha256(scenario_run.times_s.tobytes() + scenario_run.current_a.tobytes())
+    for at_s, message in scenario_run.frames:
         found.update(f"{at_s!r} {message.arbitration_id}".encode() + message.data)
-    found.update(repr((played.log, played.answer, played.crash)).encode())
+    found.update(repr((scenario_run.log, scenario_run.answer, scenario_run.crash)).encode())
     return found.hexdigest()
 
 
@@ -154,10 +154,10 @@ class Campaign:
         """The folder is this job's; BenchError where it holds another one's."""
         path, text = self.folder / "job.json", json.dumps(asdict(self.job) | {"program": program()}, indent=1)
         if path.exists() and path.read_text("utf-8") != text:
-            mend = (
+            hint = (
                 "name another --out, or delete it: the bench, the file, its trials, its seed or the controller differ"
             )
-            raise BenchError(str(self.folder), "holds another campaign", mend)
+            raise BenchError(str(self.folder), "holds another campaign", hint)
         path.write_text(text, "utf-8")
 
     def done(self) -> set[int]:
@@ -165,27 +165,27 @@ class Campaign:
         return {int(path.stem) for path in self._parts.glob("*.parquet")}
 
     def run(
-        self, workers: int = 1, scheduler: str = "", show: Callable[[Stood], None] = lambda stood: None
+        self, workers: int = 1, scheduler: str = "", show: Callable[[PointResult], None] = lambda result: None
     ) -> pa.Table:
         """Do what is left, and join everything."""
-        left = [place for place in range(self.plan.stands) if place not in self.done()]
+        left = [place for place in range(self.plan.operating_points) if place not in self.done()]
         if scheduler:
             ran = _by_dask(self.job, left, scheduler)
         elif workers > 1 and len(left) > 1:
             ran = _by_processes(self.job, left, workers)
         else:
-            ran = (run_stand(self.job, place) for place in left)
-        for stood in ran:
-            if stood.error:
-                raise BenchError(f"campaign {self.plan.campaign.name}, stand {stood.place}", stood.error)
-            self._keep(stood)
-            show(stood)
-        table = pa.concat_tables([pq.read_table(self._part(place)) for place in range(self.plan.stands)])
+            ran = (run_operating_point(self.job, place) for place in left)
+        for result in ran:
+            if result.error:
+                raise BenchError(f"campaign {self.plan.campaign.name}, stand {result.place}", result.error)
+            self._keep(result)
+            show(result)
+        table = pa.concat_tables([pq.read_table(self._part(place)) for place in range(self.plan.operating_points)])
         self._write(table, self.folder / "results.parquet")
         return table
 
-    def _keep(self, stood: Stood) -> None:
-        self._write(pa.Table.from_pylist(stood.rows, SCHEMA), self._part(stood.place))
+    def _keep(self, result: PointResult) -> None:
+        self._write(pa.Table.from_pylist(result.rows, SCHEMA), self._part(result.place))
 
     def _part(self, place: int) -> Path:
         return self._parts / f"{place:06d}.parquet"
@@ -219,16 +219,16 @@ def results_sha256(table: pa.Table) -> str:
     return hashlib.sha256(rows.encode()).hexdigest()
 
 
-def _by_processes(job: Job, places: list[int], workers: int) -> Iterator[Stood]:
+def _by_processes(job: Job, places: list[int], workers: int) -> Iterator[PointResult]:
     # Spawned, not forked: a fork of a process with threads may hang, and would inherit what it must not.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(places), 4 * (os.cpu_count() or 1)), mp_context=context) as pool:
         waiting = iter(places)
-        running: set[Future[Stood]] = set()
+        running: set[Future[PointResult]] = set()
         try:
             while True:
                 for place in waiting:
-                    running.add(pool.submit(run_stand, job, place))
+                    running.add(pool.submit(run_operating_point, job, place))
                     if len(running) >= 2 * workers:
                         break
                 if not running:
@@ -240,7 +240,7 @@ def _by_processes(job: Job, places: list[int], workers: int) -> Iterator[Stood]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _by_dask(job: Job, places: list[int], address: str) -> Iterator[Stood]:
+def _by_dask(job: Job, places: list[int], address: str) -> Iterator[PointResult]:
     try:
         from distributed import Client, as_completed
     except ImportError:
@@ -253,6 +253,6 @@ def _by_dask(job: Job, places: list[int], address: str) -> Iterator[Stood]:
         if not client.scheduler_info()["workers"]:
             raise BenchError(f"--scheduler {address}", "has no workers", f"start some: dask worker {address}")
         # pure=False: a row is never taken from another campaign's cache
-        futures = client.map(run_stand, [job] * len(places), places, pure=False)
+        futures = client.map(run_operating_point, [job] * len(places), places, pure=False)
         for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call,unused-ignore]
             yield future.result()

@@ -31,7 +31,7 @@ from v2g_bench.inputs.text import read_toml
 
 Number = TypeVar("Number", int, float)
 
-ASK_AGAIN_S = 0.01
+REPEAT_REQUEST_S = 0.01
 LONGEST_S = 600.0
 _TIME = Within(0, LONGEST_S)
 _SEED = Within(0, 2**63 - 1)
@@ -45,7 +45,7 @@ _NUMBERS = {
 
 
 @dataclass(frozen=True)
-class Stand:
+class OperatingPoint:
     """From where a scenario starts: the pack at rest at this charge and temperature, then this AC power (+ = charge)."""
 
     seed: int
@@ -67,20 +67,20 @@ class Scenario:
     """See the module's text. `name` is for people; the rest decides everything that happens."""
 
     name: str
-    stand: Stand
+    operating_point: OperatingPoint
     faults: tuple[Timed, ...]
     clear_s: float
     end_s: float
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, in the order of the file."""
-        stand = self.stand
+        operating_point = self.operating_point
         return {
             "name": self.name,
-            "seed": stand.seed,
-            "soc_pct": stand.soc_pct,
-            "temperature_c": stand.temperature_c,
-            "power_w": stand.power_w,
+            "seed": operating_point.seed,
+            "soc_pct": operating_point.soc_pct,
+            "temperature_c": operating_point.temperature_c,
+            "power_w": operating_point.power_w,
             "clear_s": self.clear_s,
             "end_s": self.end_s,
             "faults": [one.fault.to_dict() | {"at_s": one.at_s} for one in self.faults],
@@ -111,13 +111,13 @@ def scenario_of(data: Mapping[str, Any], where: str) -> Scenario:
     if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
         raise BenchError(f"{where}: faults", "is not a list of tables", "write each fault below a line [[faults]]")
     faults = tuple(_timed(one, f"{where}: faults[{place}]") for place, one in enumerate(listed))
-    if numbers["end_s"] < numbers["clear_s"] + 2 * ASK_AGAIN_S:
-        raise BenchError(f"{where}: end_s", f"leaves no {2 * ASK_AGAIN_S:g} s after clear_s", "make it later")
+    if numbers["end_s"] < numbers["clear_s"] + 2 * REPEAT_REQUEST_S:
+        raise BenchError(f"{where}: end_s", f"leaves no {2 * REPEAT_REQUEST_S:g} s after clear_s", "make it later")
     for timed in faults:
         if timed.at_s >= numbers["clear_s"]:
             raise BenchError(f"{where}: faults", f"one begins at {timed.at_s:g} s, when all are taken back")
-    stand = Stand(seed, numbers["soc_pct"], numbers["temperature_c"], numbers["power_w"])
-    return Scenario(str(data["name"]), stand, faults, numbers["clear_s"], numbers["end_s"])
+    operating_point = OperatingPoint(seed, numbers["soc_pct"], numbers["temperature_c"], numbers["power_w"])
+    return Scenario(str(data["name"]), operating_point, faults, numbers["clear_s"], numbers["end_s"])
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -132,7 +132,7 @@ def _timed(data: Mapping[str, Any], where: str) -> Timed:
     try:
         return Timed(at_s, from_dict({key: value for key, value in data.items() if key != "at_s"}))
     except BenchError as error:
-        raise BenchError(f"{where}: {error.where}", error.what, error.mend) from None
+        raise BenchError(f"{where}: {error.where}", error.what, error.hint) from None
 
 
 def _number(check: Callable[[object], Number], value: object, where: str) -> Number:

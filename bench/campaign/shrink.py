@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from v2g_bench.campaign.plan import COUNTED
-from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario, Timed
+from v2g_bench.campaign.scenario import REPEAT_REQUEST_S, Scenario, Timed
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import from_dict
 
@@ -46,10 +46,13 @@ def _simpler(scenario: Scenario) -> Iterator[Simpler]:
     """Ways to make it simpler, the bold ones first."""
     for place in range(len(scenario.faults)):
         yield lambda now, place=place: _without(now, place)  # type: ignore[misc]
-    yield lambda now: replace(now, stand=replace(now.stand, soc_pct=50.0))
-    yield lambda now: replace(now, stand=replace(now.stand, temperature_c=25.0))
-    yield lambda now: replace(now, stand=replace(now.stand, power_w=3000.0 if now.stand.power_w > 0 else -3000.0))
-    yield lambda now: replace(now, stand=replace(now.stand, seed=1))
+    yield lambda now: replace(now, operating_point=replace(now.operating_point, soc_pct=50.0))
+    yield lambda now: replace(now, operating_point=replace(now.operating_point, temperature_c=25.0))
+    yield lambda now: replace(
+        now,
+        operating_point=replace(now.operating_point, power_w=3000.0 if now.operating_point.power_w > 0 else -3000.0),
+    )
+    yield lambda now: replace(now, operating_point=replace(now.operating_point, seed=1))
     for place, timed in enumerate(scenario.faults):
         for key in timed.fault.to_dict():
             if key in PLAIN or key.startswith("ramp_"):
@@ -100,5 +103,5 @@ def _lasting(scenario: Scenario, clear_s: float) -> Scenario | None:
     """All faults taken back at this time, the rest of the scenario as long as it was."""
     if clear_s > scenario.clear_s or any(timed.at_s >= clear_s for timed in scenario.faults):
         return None
-    tail_s = max(2 * ASK_AGAIN_S, scenario.end_s - scenario.clear_s)
+    tail_s = max(2 * REPEAT_REQUEST_S, scenario.end_s - scenario.clear_s)
     return replace(scenario, clear_s=clear_s, end_s=round(clear_s + tail_s, 6))

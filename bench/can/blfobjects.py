@@ -57,7 +57,7 @@ def _records(objects: NDArray[np.void], layout: np.dtype[np.void], start_s: floa
     """Objects of one kind as records."""
     records, length = np.zeros(len(objects), RECORD), objects["dlc"]
     # Each division is rounded once, as python-can's by decimal numbers.
-    records["stamp_s"] = objects["time"] / np.where(objects["units"] == 1, 1e5, 1e9) + start_s
+    records["timestamp_s"] = objects["time"] / np.where(objects["units"] == 1, 1e5, 1e9) + start_s
     records["sequence"] = -1
     records["frame_id"] = objects["id"] & 0x1FFFFFFF
     flags = np.where(objects["id"] & blf.CAN_MSG_EXT, wire.EXTENDED, 0)

@@ -45,8 +45,8 @@ def open_bus(
     if interface == "socketcan":
         problem = socketcan_problem(channel, fd=fd, bitrate=bitrate, data_bitrate=data_bitrate)
         if problem is not None:
-            what, _, mend = problem.partition("\n")
-            raise BenchError(where, what, mend.strip())
+            what, _, hint = problem.partition("\n")
+            raise BenchError(where, what, hint.strip())
     try:
         if interface == "socketcan":
             # Imported here: the module needs a Python that was built with AF_CAN.

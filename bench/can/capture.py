@@ -24,7 +24,7 @@ import can
 from v2g_bench.can.blf import BlfFile, flags_of
 from v2g_bench.can.columns import WINDOW_S, Columns, Frame, FrameStore, Held
 from v2g_bench.can.errors import KEPT_EVENTS, BusHealth
-from v2g_bench.can.stamps import WallClock
+from v2g_bench.can.timestamps import WallClock
 from v2g_bench.errors import BenchError
 
 _RECV_S = 0.05
@@ -182,7 +182,7 @@ class Capture:
             # The predicate runs without the lock: it may be slow, or use this capture itself.
             for frame in fresh:
                 seen += 1
-                if frame.stamp_s >= since_s and predicate(frame):
+                if frame.timestamp_s >= since_s and predicate(frame):
                     return frame
             index = end
 
@@ -221,12 +221,12 @@ class Capture:
             self._arrived.notify_all()
 
     def _take(self, message: can.Message) -> None:
-        stamp_s = message.timestamp - self.wall.offset_ns() / 1e9
+        timestamp_s = message.timestamp - self.wall.offset_ns() / 1e9
         sequence, data = getattr(self.bus, "sequence", -1), bytes(message.data)
         with self._arrived:
-            self._store.append(stamp_s, sequence, message.arbitration_id, flags_of(message), message.dlc, data)
+            self._store.append(timestamp_s, sequence, message.arbitration_id, flags_of(message), message.dlc, data)
             if message.is_error_frame:
-                self.health.hear(message.arbitration_id, data, stamp_s)
+                self.health.on_error_frame(message.arbitration_id, data, timestamp_s)
             self._arrived.notify_all()
         if self._file is not None:
             self._file.write(message)

@@ -25,7 +25,7 @@ from v2g_bench.errors import BenchError
 
 RECORD = np.dtype(
     [
-        ("stamp_s", "<f8"),
+        ("timestamp_s", "<f8"),
         ("sequence", "<i8"),
         ("frame_id", "<u4"),
         ("flags", "u1"),
@@ -44,10 +44,10 @@ MOST_FRAMES = 1_310_720
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One captured frame. index: its place in the capture, from 0; stamp_s: on the bench clock; flags: see `wire`."""
+    """One captured frame. index: its place in the capture, from 0; timestamp_s: on the bench clock; flags: see `wire`."""
 
     index: int
-    stamp_s: float
+    timestamp_s: float
     frame_id: int
     flags: int
     data: bytes
@@ -65,7 +65,7 @@ class Frame:
     def message(self) -> can.Message:
         """The frame for python-can, e.g. for `BusDatabase.decode`; its timestamp is on the bench clock."""
         return can.Message(
-            timestamp=self.stamp_s,
+            timestamp=self.timestamp_s,
             arbitration_id=self.frame_id,
             is_extended_id=self.is_extended,
             is_remote_frame=bool(self.flags & wire.REMOTE),
@@ -82,12 +82,12 @@ class Frame:
 class Columns:
     """Frames as arrays of one length n.
 
-    index: place in the capture; stamp_s: float64, bench clock; sequence: the hub's number, -1 elsewhere;
+    index: place in the capture; timestamp_s: float64, bench clock; sequence: the hub's number, -1 elsewhere;
     frame_id: uint32; flags: uint8, see `wire`; length: uint8, bytes; data: uint8, shape (n, 64), zeros after the end.
     """
 
     index: NDArray[np.int64]
-    stamp_s: NDArray[np.float64]
+    timestamp_s: NDArray[np.float64]
     sequence: NDArray[np.int64]
     frame_id: NDArray[np.uint32]
     flags: NDArray[np.uint8]
@@ -95,13 +95,13 @@ class Columns:
     data: NDArray[np.uint8]
 
     def __len__(self) -> int:
-        return len(self.stamp_s)
+        return len(self.timestamp_s)
 
     def __getitem__(self, chosen: Any) -> "Columns":
         """The frames of a slice, a mask or an array of positions."""
         return Columns(
             self.index[chosen],
-            self.stamp_s[chosen],
+            self.timestamp_s[chosen],
             self.sequence[chosen],
             self.frame_id[chosen],
             self.flags[chosen],
@@ -118,7 +118,7 @@ class Columns:
         """One of them."""
         return Frame(
             int(self.index[position]),
-            float(self.stamp_s[position]),
+            float(self.timestamp_s[position]),
             int(self.frame_id[position]),
             int(self.flags[position]),
             self.data[position, : self.length[position]].tobytes(),
@@ -127,7 +127,7 @@ class Columns:
     def records(self) -> NDArray[Any]:
         """Them as `RECORD`s."""
         records = np.zeros(len(self), RECORD)
-        for name in ("stamp_s", "sequence", "frame_id", "flags", "length", "data"):
+        for name in ("timestamp_s", "sequence", "frame_id", "flags", "length", "data"):
             records[name] = getattr(self, name)
         return records
 
@@ -136,7 +136,7 @@ class Columns:
         """Views of an array of `RECORD`; `first` is the index of its first frame."""
         return cls(
             np.arange(first, first + len(records), dtype=np.int64),
-            *(records[name] for name in ("stamp_s", "sequence", "frame_id", "flags", "length", "data")),
+            *(records[name] for name in ("timestamp_s", "sequence", "frame_id", "flags", "length", "data")),
         )
 
     @classmethod
@@ -168,7 +168,7 @@ class Held:
         return Columns.joined([*taken, *(self._of(records, first) for first, records in kept)])
 
     def _of(self, records: NDArray[Any], first: int) -> Columns:
-        places = np.flatnonzero((records["stamp_s"] >= self._since_s) & (records["stamp_s"] <= self._until_s))
+        places = np.flatnonzero((records["timestamp_s"] >= self._since_s) & (records["timestamp_s"] <= self._until_s))
         return replace(Columns.from_records(records[places], 0), index=first + places)
 
 
@@ -199,16 +199,16 @@ class FrameStore:
     def __len__(self) -> int:
         return self.end
 
-    def append(self, stamp_s: float, sequence: int, frame_id: int, flags: int, length: int, data: bytes) -> None:
+    def append(self, timestamp_s: float, sequence: int, frame_id: int, flags: int, length: int, data: bytes) -> None:
         """Add one frame at the end."""
         if self._fill == _BLOCK:
             if self._keep_s < math.inf:
-                self.forget(stamp_s - self._keep_s, MOST_FRAMES)
+                self.forget(timestamp_s - self._keep_s, MOST_FRAMES)
             block = np.zeros(_BLOCK, RECORD)
             self._blocks.append(block)
             self._room = block.view(np.uint8).data
             self._fill = 0
-        _PACK.pack_into(self._room, self._fill * RECORD.itemsize, stamp_s, sequence, frame_id, flags, length, data)  # type: ignore[arg-type]
+        _PACK.pack_into(self._room, self._fill * RECORD.itemsize, timestamp_s, sequence, frame_id, flags, length, data)  # type: ignore[arg-type]
         self._fill += 1
         self.end += 1
 
@@ -233,8 +233,8 @@ class FrameStore:
     def _newest_s(self) -> float:
         """The newest stamp in the oldest block. A clock that is set throws a few stamps far out: they do not count."""
         oldest, following = self._filled()[:2]
-        stamps = oldest["stamp_s"]
-        return float(stamps.max(initial=-math.inf, where=stamps <= np.median(following["stamp_s"])))
+        timestamps = oldest["timestamp_s"]
+        return float(timestamps.max(initial=-math.inf, where=timestamps <= np.median(following["timestamp_s"])))
 
     def hold(self, since_s: float, until_s: float, lock: AbstractContextManager[object] | None = None) -> Held:
         """These frames, those that are still to come included; BenchError if some of them are forgotten already.
@@ -263,8 +263,8 @@ class FrameStore:
         """
         self._require(since_s)
         for number, records in enumerate(self._filled()):
-            if len(records) and records["stamp_s"][-1] >= since_s:
-                return self.begin + number * _BLOCK + int(np.searchsorted(records["stamp_s"], since_s, side="left"))
+            if len(records) and records["timestamp_s"][-1] >= since_s:
+                return self.begin + number * _BLOCK + int(np.searchsorted(records["timestamp_s"], since_s, side="left"))
         return self.end
 
     def since(self, since_s: float) -> Columns:
@@ -284,7 +284,7 @@ class FrameStore:
         number, offset = divmod(index - self.begin, _BLOCK)
         record = self._blocks[number][offset]
         data = record["data"].tobytes()[: record["length"]]
-        return Frame(index, float(record["stamp_s"]), int(record["frame_id"]), int(record["flags"]), data)
+        return Frame(index, float(record["timestamp_s"]), int(record["frame_id"]), int(record["flags"]), data)
 
     def kept(self) -> list[tuple[int, NDArray[Any]]]:
         """(index of its first frame, records) of every block that is kept."""

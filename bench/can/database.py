@@ -239,8 +239,8 @@ class BusDatabase:
         try:
             return self._of_key[role]
         except KeyError:
-            mend = close_to(role, self._of_key) or "add it to the [roles] table"
-            raise BenchError(str(self.path), f"no signal plays the role {role!r}", mend) from None
+            hint = close_to(role, self._of_key) or "add it to the [roles] table"
+            raise BenchError(str(self.path), f"no signal plays the role {role!r}", hint) from None
 
 
 def _initial_bits(base: int, codec: SignalCodec, length: int) -> int:

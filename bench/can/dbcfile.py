@@ -54,8 +54,8 @@ def read_dbc(path: Path) -> tuple[Any, str]:
         content = path.read_bytes()
     except OSError as error:
         near = ", ".join(sorted(other.name for other in path.parent.glob("*.dbc")))
-        mend = f"databases there: {near}" if near else "is the path relative to the right folder?"
-        raise BenchError(where, f"cannot be read: {error.strerror}", mend) from error
+        hint = f"databases there: {near}" if near else "is the path relative to the right folder?"
+        raise BenchError(where, f"cannot be read: {error.strerror}", hint) from error
     return _parsed(content, where), hashlib.sha256(content).hexdigest()
 
 

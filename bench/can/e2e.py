@@ -87,7 +87,7 @@ class E2EConfig:
 class E2EReceiver:
     """Judges the frames of one protected message, in the order of arrival.
 
-    hear() takes the frame's data and returns its status. The counter of a frame with a wrong CRC is ignored; that
+    on_frame() takes the frame's data and returns its status. The counter of a frame with a wrong CRC is ignored; that
     of a frame out of sequence is, so that a sender that restarted is found again with its next frame. `state` is the
     windowed state; `lost` the number of missing frames by the counter.
     """
@@ -102,7 +102,7 @@ class E2EReceiver:
         self._window: deque[bool] = deque(maxlen=self.config.window)
         self._good = 0
 
-    def hear(self, data: bytes | bytearray) -> E2EStatus:
+    def on_frame(self, data: bytes | bytearray) -> E2EStatus:
         """Judge one frame and move the state."""
         status = self._judge(data)
         self.counts[status] += 1

@@ -141,7 +141,7 @@ class BusHealth:
         self.events: deque[Noted] = deque(maxlen=KEPT_EVENTS)
         self._off: deque[float] = deque(maxlen=KEPT_EVENTS)
 
-    def hear(self, error_class: int, data: bytes, at_s: float) -> ErrorEvent:
+    def on_error_frame(self, error_class: int, data: bytes, at_s: float) -> ErrorEvent:
         """Take one error frame."""
         event = decode_error(error_class, data)
         self.error_frames += 1

@@ -4,7 +4,7 @@ BLF is what is written during the run, and stays the evidence; these are made fr
 one likes: `v2g-bench export RUN`. Both need the packages of the extra `export`.
 
     main.mf4       every frame, with identifier, flags and stamp (wall clock), as asammdf, CANoe or python-can reads it
-    main.parquet   one row for each value of a role: stamp_s (wall clock, s), role, value, unit, sound (checksum fits)
+    main.parquet   one row for each value of a role: timestamp_s (wall clock, s), role, value, unit, sound (checksum fits)
 
 A capture of any size is converted in parts, in bounded memory. Intermediate data is on the disk of the run folder,
 in WORK, and takes about as much as the two files and 80 bytes a frame.

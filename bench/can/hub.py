@@ -100,9 +100,11 @@ class HubProcess:
         if line.strip() != b"ready":
             process.kill()
             process.wait()
-            said = " ".join(self.notices) or f"no answer within {_START_S:g} s"
+            message = " ".join(self.notices) or f"no answer within {_START_S:g} s"
             self._close()
-            raise BenchError(self.path, f"the hub did not start: {said}", "is the folder writable and the path free?")
+            raise BenchError(
+                self.path, f"the hub did not start: {message}", "is the folder writable and the path free?"
+            )
 
     def stop(self) -> None:
         """End the hub; BenchError if it had died before or has to be killed."""
@@ -119,10 +121,10 @@ class HubProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        said = " ".join(self.notices[-3:])
+        message = " ".join(self.notices[-3:])
         self._close()
         if ended_before or process.returncode != 0:
-            what = f"the hub ended early or had to be killed (status {process.returncode}): {said}"
+            what = f"the hub ended early or had to be killed (status {process.returncode}): {message}"
             raise BenchError(self.path, what)
 
     def _close(self) -> None:

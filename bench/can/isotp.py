@@ -38,7 +38,7 @@ def single_frame(payload: bytes, frame_bytes: int) -> bytes | None:
 
 @dataclass
 class Sending:
-    """A payload on its way. `begin` gives the first frame; `hear` takes flow control and gives (delay_s, frame)s."""
+    """A payload on its way. `begin` gives the first frame; `on_frame` takes flow control and gives (delay_s, frame)s."""
 
     payload: bytes
     frame_bytes: int
@@ -56,7 +56,7 @@ class Sending:
         self._rest, self.waiting_since_s = self.payload[head:], now_s
         return bytes((0x10 | len(self.payload) >> 8, len(self.payload) & 0xFF)) + self.payload[:head]
 
-    def hear(self, data: bytes, now_s: float) -> Iterator[tuple[float, bytes]]:
+    def on_flow_control(self, data: bytes, now_s: float) -> Iterator[tuple[float, bytes]]:
         """Flow control has come: the consecutive frames that may go, each with its delay from now (s)."""
         if self.waiting_since_s is None or not data or data[0] >> 4 != 3:
             return

@@ -15,7 +15,7 @@ import can
 from can.interfaces.socketcan import SocketcanBus
 from can.typechecking import CanFilters
 
-from v2g_bench.can.stamps import SO_TIMESTAMPING, WANTED, Pair, Stamper, WallClock, read_stamps
+from v2g_bench.can.timestamps import SO_TIMESTAMPING, WANTED, Pair, TimestampSelector, WallClock, read_timestamps
 
 RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
 
@@ -31,7 +31,7 @@ _ANCILLARY_BYTES = 128
 
 class KernelBus(SocketcanBus):
     """One node on a SocketCAN interface. `lost` counts the frames that the kernel dropped for this socket;
-    `receive_buffer_bytes` is what the kernel granted; `stamp_source` what stamped the newest frame: "hardware", "software".
+    `receive_buffer_bytes` is what the kernel granted; `timestamp_source` what stamped the newest frame: "hardware", "software".
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class KernelBus(SocketcanBus):
         # Instead of python-can's SO_TIMESTAMPNS, which gives the kernel's alone.
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, WANTED)
-        self._stamper, self._wall = Stamper(), WallClock()
+        self._selector, self._wall = TimestampSelector(), WallClock()
         self.socket.setblocking(False)
         self.lost = 0
 
     @property
-    def stamp_source(self) -> str:
+    def timestamp_source(self) -> str:
         """What stamps the frames of this interface; "" before the first one."""
-        return self._stamper.source
+        return self._selector.source
 
     def _recv_internal(self, timeout: float | None) -> tuple[can.Message | None, bool]:
         deadline_s = None if timeout is None else time.monotonic() + timeout
@@ -71,10 +71,12 @@ class KernelBus(SocketcanBus):
             if drops is not None:
                 self.lost = drops
             try:
-                stamp_ns = self._stamper.stamp_ns(read_stamps(ancillary) or Pair(0, 0), self._wall.offset_ns())
+                timestamp_ns = self._selector.timestamp_ns(
+                    read_timestamps(ancillary) or Pair(0, 0), self._wall.offset_ns()
+                )
             except ValueError as error:
                 raise can.CanOperationError(f"{self.channel_info}: {error}") from None
-            message = parse_frame(packet, stamp_ns / 1e9, is_own=bool(flags & socket.MSG_CONFIRM))
+            message = parse_frame(packet, timestamp_ns / 1e9, is_own=bool(flags & socket.MSG_CONFIRM))
             message.channel = self.channel
             return message, self._is_filtered
 
@@ -96,7 +98,7 @@ def read_drops(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     return None
 
 
-def parse_frame(packet: bytes, stamp_s: float, is_own: bool) -> can.Message:
+def parse_frame(packet: bytes, timestamp_s: float, is_own: bool) -> can.Message:
     """struct can_frame or canfd_frame -> message; CanOperationError for a packet of another size."""
     if len(packet) not in (CAN_MTU, CANFD_MTU):
         raise can.CanOperationError(f"a packet of {len(packet)} bytes is no CAN frame")
@@ -104,7 +106,7 @@ def parse_frame(packet: bytes, stamp_s: float, is_own: bool) -> can.Message:
     is_fd = len(packet) == CANFD_MTU
     is_extended, is_remote, is_error = bool(can_id & _EFF), bool(can_id & _RTR), bool(can_id & _ERR)
     return can.Message(
-        timestamp=stamp_s,
+        timestamp=timestamp_s,
         arbitration_id=can_id & (0x1FFF_FFFF if is_extended or is_error else 0x7FF),
         is_extended_id=is_extended,
         is_remote_frame=is_remote,

@@ -50,7 +50,7 @@ class Mf4File:
     def add(self, columns: Columns) -> None:
         """Frames that come after those from before; stamps on the wall clock."""
         if self._start_s is None and len(columns):
-            self._start_s = float(columns.stamp_s[0])
+            self._start_s = float(columns.timestamp_s[0])
         kinds = columns.flags & (wire.ERROR | wire.REMOTE)
         self._write(columns[kinds == 0], _DATA)
         for kind, spool in self._rare.items():
@@ -70,7 +70,7 @@ class Mf4File:
     def _write(self, frames: Columns, name: str, *, always: bool = False) -> None:
         if not len(frames) and not always:
             return
-        samples, times_s = _records(frames, name), frames.stamp_s - (self._start_s or 0.0)
+        samples, times_s = _records(frames, name), frames.timestamp_s - (self._start_s or 0.0)
         if name in self._groups:
             self._mdf.extend(self._groups[name], [(times_s, None), (samples, None)])
             return

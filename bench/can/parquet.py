@@ -48,7 +48,7 @@ class ParquetFile:
             frames = columns.of(spec.frame_id, spec.is_extended)
             frames = frames[frames.length >= spec.length]
             rows = np.empty(len(frames), spool.dtype)
-            rows["stamp_s"], rows["sound"] = frames.stamp_s, True
+            rows["stamp_s"], rows["sound"] = frames.timestamp_s, True
             rows["data"] = frames.data[:, : spec.length]
             if spec.e2e is not None:
                 data_id = spec.e2e.data_id
@@ -64,10 +64,10 @@ class ParquetFile:
         with self._frugal(), self._writer(path, schema, compression="zstd") as writer:
             for name in self._frames:
                 for role in self._db.roles_of(name):
-                    for stamp_s, values, sound in self._values(name, self._db.codec(role)):
+                    for timestamp_s, values, sound in self._values(name, self._db.codec(role)):
                         unit = self._same(self._db.unit(role), len(values))
-                        told = [stamp_s, self._same(role, len(values)), values, unit, sound]
-                        writer.write_table(pa.Table.from_arrays([pa.array(one) for one in told], schema=schema))
+                        output = [timestamp_s, self._same(role, len(values)), values, unit, sound]
+                        writer.write_table(pa.Table.from_arrays([pa.array(one) for one in output], schema=schema))
 
     @contextmanager
     def _frugal(self) -> Iterator[None]:
@@ -88,6 +88,6 @@ class ParquetFile:
         spec, spool = self._frames[name]
         for rows in spool.parts(ROWS):
             counts = raw_counts(codec, rows["data"], spec.length)
-            told = np.ones(len(counts), bool) if codec.not_available is None else counts != codec.not_available
-            if told.any():
-                yield rows["stamp_s"][told], values_of(codec, counts[told]), rows["sound"][told]
+            output = np.ones(len(counts), bool) if codec.not_available is None else counts != codec.not_available
+            if output.any():
+                yield rows["stamp_s"][output], values_of(codec, counts[output]), rows["sound"][output]

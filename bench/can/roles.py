@@ -124,8 +124,8 @@ def parse_roles(table: Mapping[str, Any], where: str = "roles") -> list[RoleEntr
 
 def _entry(role: str, value: Any, where: str) -> RoleEntry:
     if role not in ROLES:
-        mend = close_to(role, ROLES) or f"the roles are: {', '.join(ROLES)}"
-        raise BenchError(where, f"there is no role {role!r}", mend)
+        hint = close_to(role, ROLES) or f"the roles are: {', '.join(ROLES)}"
+        raise BenchError(where, f"there is no role {role!r}", hint)
     invert = False
     if isinstance(value, Mapping):
         unknown = sorted(set(value) - {"signal", "invert"})

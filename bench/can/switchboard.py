@@ -64,11 +64,11 @@ class Switchboard:
         self.path = Path(path)
         self.nodes: dict[int, _Node] = {}
         self.sequence = 0
-        self._stamp_ns = 0
+        self._timestamp_ns = 0
         self._count = 0
         self._paused = False
         self._running = True
-        self._unstamped = False
+        self._without_timestamp = False
         self._epoll = select.epoll()
         self._listener = _listen(self.path)
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
@@ -110,8 +110,8 @@ class Switchboard:
                         self._read(node, received)
             # One order for all: by the kernel's stamp within what arrived together.
             received.sort(key=lambda item: item[0])
-            for stamp_ns, node, packet in received:
-                self._distribute(stamp_ns, node, packet)
+            for timestamp_ns, node, packet in received:
+                self._distribute(timestamp_ns, node, packet)
             self._turn()
             self._regulate()
 
@@ -157,7 +157,7 @@ class Switchboard:
                     _notice(f"{node} sent {len(packet)} bytes that are no frame: hung up")
                     self._remove(node)
                     return
-                received.append((self._stamp(ancillary), node, packet))
+                received.append((self._timestamp(ancillary), node, packet))
             elif not self._greet(node, packet):
                 return
 
@@ -174,28 +174,28 @@ class Switchboard:
         self._send(node, wire.WELCOME.pack(wire.MAGIC, self.sequence))
         return True
 
-    def _stamp(self, ancillary: list[tuple[int, int, bytes]]) -> int:
+    def _timestamp(self, ancillary: list[tuple[int, int, bytes]]) -> int:
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == wire.SO_TIMESTAMPNS and len(data) >= wire.TIMESPEC.size:
                 seconds, nanoseconds = wire.TIMESPEC.unpack_from(data)
                 return int(seconds) * 1_000_000_000 + int(nanoseconds)
-        if not self._unstamped:
-            self._unstamped = True
+        if not self._without_timestamp:
+            self._without_timestamp = True
             _notice(
                 "this kernel does not stamp AF_UNIX packets: stamps are taken in the hub, and are late by its latency"
             )
         return time.time_ns()
 
-    def _distribute(self, stamp_ns: int, sender: _Node, packet: bytes) -> None:
+    def _distribute(self, timestamp_ns: int, sender: _Node, packet: bytes) -> None:
         self.sequence += 1
         # A sender that was preempted between stamp and queue may come late: the order on the bus is what counts.
-        if 0 < self._stamp_ns - stamp_ns < _LATE_NS:
-            stamp_ns = self._stamp_ns
-        self._stamp_ns = stamp_ns
+        if 0 < self._timestamp_ns - timestamp_ns < _LATE_NS:
+            timestamp_ns = self._timestamp_ns
+        self._timestamp_ns = timestamp_ns
         frame_id, flags, dlc = wire.UP.unpack_from(packet)
         flags &= ~wire.ECHO
         data = packet[wire.UP.size :]
-        common = wire.DOWN.pack(self.sequence, stamp_ns, 0, frame_id, flags, dlc) + data
+        common = wire.DOWN.pack(self.sequence, timestamp_ns, 0, frame_id, flags, dlc) + data
         for node in list(self.nodes.values()):
             if not node.ready:
                 continue
@@ -203,10 +203,10 @@ class Switchboard:
                 if node.echo:
                     self._send(
                         node,
-                        wire.DOWN.pack(self.sequence, stamp_ns, node.lost, frame_id, flags | wire.ECHO, dlc) + data,
+                        wire.DOWN.pack(self.sequence, timestamp_ns, node.lost, frame_id, flags | wire.ECHO, dlc) + data,
                     )
             elif node.lost:
-                self._send(node, wire.DOWN.pack(self.sequence, stamp_ns, node.lost, frame_id, flags, dlc) + data)
+                self._send(node, wire.DOWN.pack(self.sequence, timestamp_ns, node.lost, frame_id, flags, dlc) + data)
             else:
                 self._send(node, common)
 

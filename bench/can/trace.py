@@ -2,7 +2,7 @@
 
 >>> t_s, kelvin = signal(capture, db, "cell_temperature_max")                           # doctest: +SKIP
 >>> hot = first_above(capture, db, "cell_temperature_max", 45.0, since_s)               # doctest: +SKIP
->>> t0_s = hot.stamp_s                                                                  # doctest: +SKIP
+>>> t0_s = hot.timestamp_s                                                                  # doctest: +SKIP
 
 Limits are compared in raw counts: a value of exactly the limit is neither above nor below it. A signal whose sender
 says "no value" gives no sample.
@@ -28,23 +28,23 @@ ALWAYS = float("-inf")
 class Hit:
     """The frame that first satisfied a condition. stamp_s: bench clock; index: its place in the capture."""
 
-    stamp_s: float
+    timestamp_s: float
     value: float
     index: int
 
 
 def signal(
-    source: Capture | Columns, db: BusDatabase, role: str, since_s: float = ALWAYS
+    recorded: Capture | Columns, db: BusDatabase, role: str, since_s: float = ALWAYS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(t_s, values) of a role, both float64 of the same length; empty if the frame was not seen. BenchError if the
     database does not carry the role. E2E is not checked.
     """
-    frames, counts = _counts(source, db, role, since_s)
-    return frames.stamp_s, values_of(db.codec(role), counts)
+    frames, counts = _counts(recorded, db, role, since_s)
+    return frames.timestamp_s, values_of(db.codec(role), counts)
 
 
 def first_above(
-    source: Capture | Columns,
+    recorded: Capture | Columns,
     db: BusDatabase,
     role: str,
     limit: float,
@@ -56,11 +56,11 @@ def first_above(
 
     checked: a frame whose E2E checksum is wrong does not count; it carries noise and not a value.
     """
-    return _first(source, db, role, limit, since_s, above=True, checked=checked)
+    return _first(recorded, db, role, limit, since_s, above=True, checked=checked)
 
 
 def first_below(
-    source: Capture | Columns,
+    recorded: Capture | Columns,
     db: BusDatabase,
     role: str,
     limit: float,
@@ -69,7 +69,7 @@ def first_below(
     checked: bool = True,
 ) -> Hit | None:
     """As `first_above`, for a value below `limit`."""
-    return _first(source, db, role, limit, since_s, above=False, checked=checked)
+    return _first(recorded, db, role, limit, since_s, above=False, checked=checked)
 
 
 def wait_for_value(
@@ -92,7 +92,7 @@ def wait_for_value(
         return accept(value)
 
     frame = capture.wait_for(fits, since_s, timeout_s)
-    return Hit(frame.stamp_s, db.decode(frame.message())[codec.key], frame.index)
+    return Hit(frame.timestamp_s, db.decode(frame.message())[codec.key], frame.index)
 
 
 def raw_counts(codec: SignalCodec, data: NDArray[np.uint8], frame_bytes: int) -> NDArray[np.int64]:
@@ -123,12 +123,14 @@ def values_of(codec: SignalCodec, counts: NDArray[np.int64]) -> NDArray[np.float
     return (counts.astype(np.float64) * codec.numerator + codec.offset) / codec.denominator
 
 
-def _counts(source: Capture | Columns, db: BusDatabase, role: str, since_s: float) -> tuple[Columns, NDArray[np.int64]]:
+def _counts(
+    recorded: Capture | Columns, db: BusDatabase, role: str, since_s: float
+) -> tuple[Columns, NDArray[np.int64]]:
     """The frames that carry a value of the role, and the counts in them."""
     spec, codec = db.message_of(role), db.codec(role)
-    columns = source.frames(since_s=since_s) if isinstance(source, Capture) else source
+    columns = recorded.frames(since_s=since_s) if isinstance(recorded, Capture) else recorded
     frames = columns.of(spec.frame_id, spec.is_extended)
-    frames = frames[(frames.length >= spec.length) & (frames.stamp_s >= since_s)]
+    frames = frames[(frames.length >= spec.length) & (frames.timestamp_s >= since_s)]
     counts = raw_counts(codec, frames.data, spec.length)
     if codec.not_available is not None:
         has_value = counts != codec.not_available
@@ -137,7 +139,7 @@ def _counts(source: Capture | Columns, db: BusDatabase, role: str, since_s: floa
 
 
 def _first(
-    source: Capture | Columns,
+    recorded: Capture | Columns,
     db: BusDatabase,
     role: str,
     limit: float,
@@ -147,7 +149,7 @@ def _first(
     checked: bool,
 ) -> Hit | None:
     spec, codec = db.message_of(role), db.codec(role)
-    frames, counts = _counts(source, db, role, since_s)
+    frames, counts = _counts(recorded, db, role, since_s)
     bound = codec.bound(limit)
     up = above == codec.above_is_up
     beyond = counts > math.floor(bound) if up else counts < math.ceil(bound)
@@ -156,5 +158,5 @@ def _first(
         if checked and spec.e2e is not None and not check(data, spec.e2e.data_id):
             continue
         value = codec.value(int(counts[position]))
-        return Hit(float(frames.stamp_s[position]), value, int(frames.index[position]))
+        return Hit(float(frames.timestamp_s[position]), value, int(frames.index[position]))
     return None

@@ -129,14 +129,14 @@ class UserlandBus(can.BusABC):
         return bool(waiting.poll(left_ms))
 
     def _unpack(self, packet: bytes) -> can.Message | None:
-        sequence, stamp_ns, lost, frame_id, flags, dlc = wire.DOWN.unpack_from(packet)
+        sequence, timestamp_ns, lost, frame_id, flags, dlc = wire.DOWN.unpack_from(packet)
         if self._echo and sequence != self.sequence + 1:
             self._gaps += sequence - self.sequence - 1
         self.sequence, self.discarded = sequence, lost
         if flags & wire.FD and not self._fd:
             return None
         return can.Message(
-            timestamp=stamp_ns / 1e9,
+            timestamp=timestamp_ns / 1e9,
             arbitration_id=frame_id,
             is_extended_id=bool(flags & wire.EXTENDED),
             is_remote_frame=bool(flags & wire.REMOTE),

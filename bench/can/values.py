@@ -27,10 +27,10 @@ def newest(db: BusDatabase, columns: Columns, begun_s: float = -math.inf) -> dic
         for position in range(len(frames) - 1, -1, -1):
             frame = frames.frame(position)
             if sound(db, frame):
-                values |= _of_this_life(db.decode(frame.message()), frame.stamp_s, begun_s)
+                values |= _of_this_life(db.decode(frame.message()), frame.timestamp_s, begun_s)
                 break
     return values
 
 
-def _of_this_life(seen: dict[str, float], stamp_s: float, begun_s: float) -> dict[str, float]:
-    return seen if stamp_s >= begun_s else {role: value for role, value in seen.items() if role not in EMS_ROLES}
+def _of_this_life(seen: dict[str, float], timestamp_s: float, begun_s: float) -> dict[str, float]:
+    return seen if timestamp_s >= begun_s else {role: value for role, value in seen.items() if role not in EMS_ROLES}

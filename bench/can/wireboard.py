@@ -19,7 +19,7 @@ from typing import Any
 from v2g_bench.can import wire
 from v2g_bench.can.physics.bus import Wire
 from v2g_bench.can.physics.condition import Condition, Conditions
-from v2g_bench.can.physics.errors import Trouble, error_message
+from v2g_bench.can.physics.errors import ErrorNotice, error_message
 from v2g_bench.can.physics.events import Delivered
 from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.node import Node
@@ -70,7 +70,7 @@ class WireSwitchboard(Switchboard):
         self._on_wire[node.fd], self._nodes_of[on_wire] = on_wire, node
         self._conditions.joined(on_wire, self._now_s())
 
-    def _distribute(self, stamp_ns: int, sender: _Node, packet: bytes) -> None:
+    def _distribute(self, timestamp_ns: int, sender: _Node, packet: bytes) -> None:
         if sender.fd in self._control:
             self._answer(sender, packet)
             return
@@ -97,7 +97,7 @@ class WireSwitchboard(Switchboard):
         except ValueError as error:
             _notice(f"{sender} sent a frame that cannot exist: {error}")
             return
-        self.bus.submit(on_wire, frame, (stamp_ns - self._epoch_ns) / 1e9)
+        self.bus.submit(on_wire, frame, (timestamp_ns - self._epoch_ns) / 1e9)
 
     def _turn(self) -> None:
         """Tell what is over by now."""
@@ -121,31 +121,35 @@ class WireSwitchboard(Switchboard):
                 self._hold(node, hold)
 
     def _deliver(self, event: Delivered) -> None:
-        stamp_ns = self._epoch_ns + round(event.at_s * 1e9)
+        timestamp_ns = self._epoch_ns + round(event.at_s * 1e9)
         common = _body(event.frame)
         for on_wire, node in list(self._nodes_of.items()):
             if on_wire is event.sender:
-                if node.echo and not event.again:
-                    self._hand(node, stamp_ns, common, wire.ECHO)
+                if node.echo and not event.repeated:
+                    self._send_packet(node, timestamp_ns, common, wire.ECHO)
             elif on_wire not in event.others:
                 if on_wire.takes_part:
-                    self._hand(node, stamp_ns, common)
+                    self._send_packet(node, timestamp_ns, common)
             elif (other := event.others[on_wire]) is not None:
-                self._hand(node, stamp_ns, _body(other))
+                self._send_packet(node, timestamp_ns, _body(other))
 
-    def _report(self, event: Trouble) -> None:
+    def _report(self, event: ErrorNotice) -> None:
         node = self._nodes_of.get(event.node)
         if node is None or (event.kind not in ("state", "bus off", "restarted") and event.node.name != BENCH):
             return
         message = error_message(event)
         body = (message.arbitration_id, wire.ERROR | wire.EXTENDED, 8, bytes(message.data))
-        self._hand(node, self._epoch_ns + round(event.at_s * 1e9), body)
+        self._send_packet(node, self._epoch_ns + round(event.at_s * 1e9), body)
 
-    def _hand(self, node: _Node, stamp_ns: int, body: tuple[int, int, int, bytes], more_flags: int = 0) -> None:
+    def _send_packet(
+        self, node: _Node, timestamp_ns: int, body: tuple[int, int, int, bytes], more_flags: int = 0
+    ) -> None:
         """One packet to one node; each node's packets are numbered by themselves, for not all get all."""
         frame_id, flags, dlc, data = body
         node.sequence += 1
-        self._send(node, wire.DOWN.pack(node.sequence, stamp_ns, node.lost, frame_id, flags | more_flags, dlc) + data)
+        self._send(
+            node, wire.DOWN.pack(node.sequence, timestamp_ns, node.lost, frame_id, flags | more_flags, dlc) + data
+        )
 
     def _answer(self, node: _Node, packet: bytes) -> None:
         try:

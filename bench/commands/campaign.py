@@ -76,12 +76,12 @@ def run(options: argparse.Namespace) -> int:
     summary = summary_of(rows) | {"campaign": campaign.name, "seed": job.seed, "core": core or "reference"}
     summary["sha256"] = results_sha256(table)
     _leave(folder, rows, summary)
-    print(_said(summary, resumed, ran, cpu_s, took_s))
+    print(_stderr_tail(summary, resumed, ran, cpu_s, took_s))
     if uncopied:
         print(f"slow: this core cannot be copied ({uncopied}), so each scenario brought it to its power separately")
     failures = [row for row in rows if row["failed"]]
-    for scenario, said in [] if options.no_shrink else _shrunk(job, failures, folder):
-        print(f"FAIL  {said}\n      pytest --rig=sim --scenario={scenario}")
+    for scenario, message in [] if options.no_shrink else _shrunk(job, failures, folder):
+        print(f"FAIL  {message}\n      pytest --rig=sim --scenario={scenario}")
     print(f"{folder / 'results.parquet'}   {folder / 'report.html'}")
     return 1 if failures else 0
 
@@ -116,12 +116,12 @@ def _with_progress(work: Any, options: argparse.Namespace) -> tuple[Any, float, 
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("scenarios", total=work.plan.trials, completed=before)
 
-        def show(stood: Any) -> None:
+        def show(result: Any) -> None:
             nonlocal spent, ran, failed, uncopied
-            uncopied = uncopied or stood.uncopied
-            spent, ran = spent + stood.cpu_s, ran + len(stood.rows)
-            failed += sum(bool(row["failed"]) for row in stood.rows)
-            progress.update(task, advance=len(stood.rows), description=f"scenarios, {failed} failed")
+            uncopied = uncopied or result.uncopied
+            spent, ran = spent + result.cpu_s, ran + len(result.rows)
+            failed += sum(bool(row["failed"]) for row in result.rows)
+            progress.update(task, advance=len(result.rows), description=f"scenarios, {failed} failed")
 
         table = work.run(options.workers, options.scheduler, show)
     return table, spent, ran, uncopied
@@ -142,7 +142,7 @@ def _leave(folder: Path, rows: list[dict[str, Any]], summary: dict[str, Any]) ->
         raise BenchError(str(folder), f"cannot be written: {error.strerror}") from None
 
 
-def _said(summary: dict[str, Any], resumed: int, ran: int, cpu_s: float, took_s: float) -> str:
+def _stderr_tail(summary: dict[str, Any], resumed: int, ran: int, cpu_s: float, took_s: float) -> str:
     latency = summary["latency_ms"]
     lines = [
         f"{summary['scenarios']} scenarios of {summary['campaign']}, seed {summary['seed']}, core {summary['core']}: "
@@ -167,10 +167,10 @@ def _said(summary: dict[str, Any], resumed: int, ran: int, cpu_s: float, took_s:
 
 def _shrunk(job: Any, failures: list[dict[str, Any]], folder: Path) -> list[tuple[Path, str]]:
     """A small scenario file for the first failure of each set of invariants, at most MOST_SHRUNK."""
+    from v2g_bench.campaign.prepared_world import play
     from v2g_bench.campaign.run import opened
     from v2g_bench.campaign.scenario import Scenario
     from v2g_bench.campaign.shrink import shrink
-    from v2g_bench.campaign.standing import play
 
     plan, setup, judge = opened(job)
 
@@ -183,9 +183,9 @@ def _shrunk(job: Any, failures: list[dict[str, Any]], folder: Path) -> list[tupl
         small = shrink(plan.scenario(row["index"]), fails)
         path = folder / "failures" / f"{small.name}.toml"
         path.parent.mkdir(exist_ok=True)
-        said = "; ".join(map(str, judge.judge(play(setup, small))))
-        path.write_text(f"# {said}\n{small.to_toml()}", "utf-8")
-        files.append((path, f"{row['name']}: {said}"))
+        message = "; ".join(map(str, judge.judge(play(setup, small))))
+        path.write_text(f"# {message}\n{small.to_toml()}", "utf-8")
+        files.append((path, f"{row['name']}: {message}"))
     return files
 
 

@@ -66,7 +66,7 @@ def run_qualify(options: argparse.Namespace) -> int:
 
         return run_defects(options)
     from v2g_bench.qualification.result import fresh
-    from v2g_bench.qualification.run import DELAYS_MS, Plan, qualify
+    from v2g_bench.qualification.run import DELAYS_MS, QualificationPlan, qualify
     from v2g_bench.rig.file.load import load_rig
 
     loaded = load_rig(options.rig)
@@ -75,7 +75,7 @@ def run_qualify(options: argparse.Namespace) -> int:
         print(found if isinstance(found, str) else f"{found.verdict} of {found.date}: {found.text}")
         return int(isinstance(found, str))
     seed = time.time_ns() % 2**31 if options.seed is None else options.seed
-    plan = Plan(options.trials, options.delays or DELAYS_MS, seed, options.rig_strict, options.truth)
+    plan = QualificationPlan(options.trials, options.delays or DELAYS_MS, seed, options.rig_strict, options.truth)
     print(f"rig {loaded.rig.name}: {plan.wanted} trials at {len(plan.delays_ms)} delays, seed {seed}", flush=True)
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="v2g-qualify-")))
@@ -130,15 +130,15 @@ def _show(valid: int, wanted: int, outcome: object) -> None:
 
     assert isinstance(outcome, Outcome)
     if outcome.void:
-        said = f"void: {outcome.void}"
+        message = f"void: {outcome.void}"
     elif outcome.error_ms is None:
-        said = outcome.note or "nothing measured"
+        message = outcome.note or "nothing measured"
     else:
-        said = (
+        message = (
             f"{outcome.measured_ms:.3f} ms ± {outcome.expanded_ms:.3f} ms, {1e3 * outcome.error_ms:+.0f} us from true"
         )
     wrong = f"   WRONG: {outcome.wrong}" if outcome.wrong else ""
-    print(f"{valid:4}/{wanted}  {outcome.delay_ms:5g} ms  {outcome.verdict:12} {said}{wrong}", flush=True)
+    print(f"{valid:4}/{wanted}  {outcome.delay_ms:5g} ms  {outcome.verdict:12} {message}{wrong}", flush=True)
 
 
 def _table(rows: object) -> str:

@@ -23,7 +23,7 @@ from v2g_bench.faults.expectation import Expectation, Op
 
 SAME_S = 0.5e-3  # a stamp on two clocks: the wall clock may be slewed by 500 ppm between the frame and the evidence
 LATE_S = 0.05  # how long a frame may take into the bench on a loaded machine
-HEARD_S = 1.0  # how old a value may be that the bench takes for the latest
+RECEIVED_WITHIN_S = 1.0  # how old a value may be that the bench takes for the latest
 BEFORE_S, AFTER_S = 1.0, 0.05  # of t0: from where a t0 is searched when no request was recorded, and to where
 
 
@@ -137,7 +137,13 @@ class CaptureSearch:
         and its own clock a moment later. `Bench.signal` takes a value that is at the most a second old.
         """
         asked = [
-            _Values(one.at_s - HEARD_S, one.at_s + SAME_S, offset_s, one.at_s - LATE_S, partial(self._value, one.role))
+            _Values(
+                one.at_s - RECEIVED_WITHIN_S,
+                one.at_s + SAME_S,
+                offset_s,
+                one.at_s - LATE_S,
+                partial(self._value, one.role),
+            )
             for one, offset_s in signals
         ]
         self._read(asked)
@@ -151,11 +157,11 @@ class CaptureSearch:
         longest = max((last - first for first, last, _ in walls), default=0.0)
         with BLFReader(self._capture) as reader:
             for message in reader:
-                stamp = message.timestamp
-                near = slice(bisect.bisect_left(starts, stamp - longest), bisect.bisect_right(starts, stamp))
+                timestamp = message.timestamp
+                near = slice(bisect.bisect_left(starts, timestamp - longest), bisect.bisect_right(starts, timestamp))
                 for _, last, one in walls[near]:
-                    if stamp <= last:
-                        one.look(stamp - one.wall_minus_bench_s, message)
+                    if timestamp <= last:
+                        one.look(timestamp - one.wall_minus_bench_s, message)
 
     def _shows(self, shown: Shown) -> Callable[[Message], bool]:
         expected = Expectation(shown.role, cast(Op, shown.op), shown.value, shown.tolerance, shown.minus, shown.change)

@@ -84,7 +84,7 @@ class Fault:
         """What must be seen on the bus before the fault counts as injected."""
         raise NotImplementedError
 
-    def settle_s(self, seen: Seen = HEALTHY) -> float:
+    def full_after_s(self, seen: Seen = HEALTHY) -> float:
         """How long after the injection the fault is at its full value (ramps); 0 for a step."""
         return 0.0
 

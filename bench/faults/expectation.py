@@ -96,15 +96,15 @@ class BusWindow:
         return 100.0 * count / self.expected if self.expected > 0 else 0.0
 
 
-def spread_ms(stamps_s: NDArray[np.float64], cycle_s: float) -> float:
+def spread_ms(timestamps_s: NDArray[np.float64], cycle_s: float) -> float:
     """How far one message's frames lie from an even cycle, from the 10th to the 90th percentile, in ms.
 
     Distances are taken around the circle of one cycle, so that a frame just before its slot is not a cycle late. Fewer
     than 10 frames show no spread (0).
     """
-    if len(stamps_s) < 10 or cycle_s <= 0:
+    if len(timestamps_s) < 10 or cycle_s <= 0:
         return 0.0
-    turns = np.exp(2j * np.pi * (stamps_s - stamps_s[0]) / cycle_s)
+    turns = np.exp(2j * np.pi * (timestamps_s - timestamps_s[0]) / cycle_s)
     offsets_s = np.angle(turns / np.mean(turns)) * cycle_s / (2 * np.pi)
     low_s, high_s = np.percentile(offsets_s, (10, 90))
     return float(high_s - low_s) * 1e3

@@ -35,6 +35,6 @@ class OverTemperature(Fault):
         """The highest cell temperature is at least as high."""
         return Expectation("cell_temperature_max", ">=", self.to_c, tolerance=0.05)
 
-    def settle_s(self, seen: Seen = HEALTHY) -> float:
+    def full_after_s(self, seen: Seen = HEALTHY) -> float:
         """The length of the ramp."""
         return ramp_s(self.to_c, seen.get("cell_temperature_max", self.to_c), self.ramp_k_per_s)

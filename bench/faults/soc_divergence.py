@@ -35,6 +35,6 @@ class SocDivergence(Fault):
         """The state of charge moved that much since before the fault, within what the pack itself moves meanwhile."""
         return Expectation("soc", ">=" if self.by_pct >= 0 else "<=", self.by_pct, tolerance=0.3, change=True)
 
-    def settle_s(self, seen: Seen = HEALTHY) -> float:
+    def full_after_s(self, seen: Seen = HEALTHY) -> float:
         """The length of the ramp."""
         return ramp_s(self.by_pct, 0.0, self.ramp_pct_per_s)

@@ -33,7 +33,7 @@ class StringVoltageDifference(Fault):
         """The difference is what was asked for."""
         return Expectation("string_voltage_difference", "==", self.to_mv / 1e3, tolerance=0.000_5)
 
-    def settle_s(self, seen: Seen = HEALTHY) -> float:
+    def full_after_s(self, seen: Seen = HEALTHY) -> float:
         """The length of the ramp."""
         return ramp_s(self.to_mv, self._start_mv(seen), self.ramp_mv_per_s)
 

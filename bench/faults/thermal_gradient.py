@@ -35,6 +35,6 @@ class ThermalGradient(Fault):
         """Highest minus lowest cell temperature is at least `to_k`."""
         return Expectation("cell_temperature_max", ">=", self.to_k, tolerance=0.1, minus="cell_temperature_min")
 
-    def settle_s(self, seen: Seen = HEALTHY) -> float:
+    def full_after_s(self, seen: Seen = HEALTHY) -> float:
         """The length of the ramp."""
         return ramp_s(self.to_k, 0.0, self.ramp_k_per_s)

@@ -124,7 +124,7 @@ class Gateway:
         if self._injections:
             self.begin(now_s)
         touching = self._touched.get(key)
-        self.hear(frame)
+        self.on_frame(frame)
         if touching is None and not self._shift and self.path.idle:
             return [frame]
         copies, delay_s = 1, 0.0
@@ -132,10 +132,10 @@ class Gateway:
             frame, copies, delay_s = self._treated(frame, key, touching or [], now_s)
         return [out for copy in range(copies) for out in self._disturbed(self._copy(frame, key, copy), now_s, delay_s)]
 
-    def hear(self, frame: Frame) -> None:
+    def on_frame(self, frame: Frame) -> None:
         """A frame of the BMS that something else forwards."""
         if frame.key in self._spec:
-            self.live.heard[frame.key] = frame.data
+            self.live.received[frame.key] = frame.data
 
     def from_controller(self, frame: Frame, now_s: float) -> list[Frame]:
         """A frame of the controller passes as it is; one that only the BMS sends is on the wrong side and does not."""
@@ -192,7 +192,7 @@ class Gateway:
         """Let the injections act whose time has come."""
         begun = [one for one in self._injections.values() if not one.active and one.at_s <= now_s]
         for one in begun:
-            one.active, one.full_s = True, one.fault.settle_s(self.live) if one.fault else 0.0
+            one.active, one.full_s = True, one.fault.full_after_s(self.live) if one.fault else 0.0
         if begun:
             self._rearrange()
 
@@ -232,7 +232,7 @@ class Gateway:
                 self._shift.setdefault(key, 0)
         if spec.e2e is not None and sound:
             now = data[COUNTER_BYTE] - self._shift.get(key, 0) if counter is None else counter
-            self._mend(data, spec, now, stale)
+            self._reprotect(data, spec, now, stale)
         if copies == 0:
             self.dropped += 1
         if continued:  # what leaves is counted, and not what arrived
@@ -241,7 +241,7 @@ class Gateway:
         self.rewritten += changed != frame.data and copies > 0
         return frame._replace(data=changed), copies, delay_s
 
-    def _mend(self, data: bytearray, spec: MessageSpec, counter: int, stale: bool) -> None:
+    def _reprotect(self, data: bytearray, spec: MessageSpec, counter: int, stale: bool) -> None:
         """Write the counter; and the CRC of the whole, unless it is to be wrong."""
         assert spec.e2e is not None
         if stale:
@@ -257,7 +257,7 @@ class Gateway:
             return frame
         spec, data = self._spec[key], bytearray(frame.data)
         if spec.e2e is not None and check(data[: spec.length], spec.e2e.data_id):
-            self._mend(data, spec, data[COUNTER_BYTE] + copy, stale=False)
+            self._reprotect(data, spec, data[COUNTER_BYTE] + copy, stale=False)
         return frame._replace(data=bytes(data))
 
     def _write(self, data: bytearray, spec: MessageSpec, one: _Injection, now_s: float) -> None:

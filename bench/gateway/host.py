@@ -46,7 +46,7 @@ class GatewayProcess(PartProcess):
         """BenchError with its last words if it has ended."""
         status = self.poll()
         if status is not None:
-            raise BenchError("gateway", f"ended with status {status}: {self._said()}", f"see {self.log_path}")
+            raise BenchError("gateway", f"ended with status {status}: {self._stderr_tail()}", f"see {self.log_path}")
 
     def account(self) -> str:
         """What it did, in a line for the report."""

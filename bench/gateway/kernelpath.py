@@ -14,18 +14,18 @@ from v2g_bench.errors import BenchError
 from v2g_bench.gateway import cangw
 from v2g_bench.gateway.canjob import Change, Job
 from v2g_bench.gateway.frame import Frame
-from v2g_bench.gateway.kernelplan import Key, Plan
+from v2g_bench.gateway.kernelplan import ForwardingPlan, Key
 
 Channel = Literal["bms", "controller"]
-KEPT_STAMPS = 64
+KEPT_TIMESTAMPS = 64
 
 
-class Heard(NamedTuple):
+class ReceivedFrame(NamedTuple):
     """A frame, the channel it was received on, and its timestamp (ns of CLOCK_REALTIME)."""
 
     on: Channel
     frame: Frame
-    stamp_ns: int
+    timestamp_ns: int
 
 
 class Flow:
@@ -37,49 +37,49 @@ class Flow:
     def __init__(self, origins: Mapping[Key, Channel]) -> None:
         self._more: Counter[Key] = Counter()  # received on the BMS's channel more often than on the controller's
         self._origins = origins
-        self._came: dict[Key, deque[int]] = {key: deque(maxlen=KEPT_STAMPS) for key in origins}
+        self._came: dict[Key, deque[int]] = {key: deque(maxlen=KEPT_TIMESTAMPS) for key in origins}
 
     def begin(self) -> None:
         """Restart the counts, at a moment when no frame is in transit."""
         self._more.clear()
 
-    def hear(self, heard: Heard) -> int | None:
+    def on_frame(self, received: ReceivedFrame) -> int | None:
         """Count a frame; of a forwarded one the timestamp (ns) of its arrival, None where that is not known.
 
         It arrived at the newest timestamp of its identifier that is not after it: forwarding takes far less than a cycle, so
         frames that were dropped, or that were read in another order, do no harm to the next one.
         """
-        key = heard.frame.key
-        self._more[key] += 1 if heard.on == "bms" else -1
+        key = received.frame.key
+        self._more[key] += 1 if received.on == "bms" else -1
         if key not in self._origins:
             return None
         came, found = self._came[key], None
-        if heard.on == self._origins[key]:
-            came.append(heard.stamp_ns)
+        if received.on == self._origins[key]:
+            came.append(received.timestamp_ns)
             return None
-        while came and came[0] <= heard.stamp_ns:
+        while came and came[0] <= received.timestamp_ns:
             found = came.popleft()
         return found
 
-    def left(self, window: Iterable[Heard], *, newest: bool) -> list[Heard]:
+    def left(self, window: Iterable[ReceivedFrame], *, newest: bool) -> list[ReceivedFrame]:
         """Of the frames received since `begin`, those that the kernel has not forwarded: the newest of each identifier where
         it has stopped meanwhile, the oldest where it has begun.
         """
         ordered = list(window)
         missing = dict(self._more)
         found = []
-        for heard in reversed(ordered) if newest else ordered:
-            key, one = heard.frame.key, 1 if heard.on == "bms" else -1
+        for received in reversed(ordered) if newest else ordered:
+            key, one = received.frame.key, 1 if received.on == "bms" else -1
             if missing.get(key, 0) * one > 0:
                 missing[key] -= one
-                found.append(heard)
+                found.append(received)
         return found[::-1] if newest else found
 
 
 class KernelPath:
     """The jobs between two interfaces. Whatever happens, `end` removes them; the supervisor does so for a process that died."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ForwardingPlan) -> None:
         self._plan = plan
         self._running: dict[int, Job] = {}
         self._past: Counter[str] = Counter()  # what ended jobs have counted

@@ -24,7 +24,7 @@ class BeyondTheKernel(Exception):
     """The kernel's gateway cannot do this; the text names it."""
 
 
-class Plan:
+class ForwardingPlan:
     """The jobs between two interfaces; `of_bms` are those of single messages, `rest` take everything else from the BMS."""
 
     def __init__(self, db: BusDatabase, bms: str, controller: str, *, fd: bool) -> None:
@@ -95,7 +95,7 @@ def _silences(fault: Fault, live: Seen) -> bool:
     path = fault.transmit()
     if path is not None and (not path.silent):
         raise BeyondTheKernel("can-gw neither loses, flips, repeats nor delays frames by chance")
-    if fault.settle_s(live) > 0:
+    if fault.full_after_s(live) > 0:
         raise BeyondTheKernel("can-gw does not follow a ramp")
     seen = _Watched(live)
     fault.signals(seen)

@@ -20,8 +20,8 @@ from v2g_bench.errors import BenchError
 from v2g_bench.gateway import cangw
 from v2g_bench.gateway.core import controller_keys
 from v2g_bench.gateway.frame import Frame
-from v2g_bench.gateway.kernelpath import Channel, Flow, Heard, KernelPath
-from v2g_bench.gateway.kernelplan import BeyondTheKernel, Key, Plan, changes
+from v2g_bench.gateway.kernelpath import Channel, Flow, KernelPath, ReceivedFrame
+from v2g_bench.gateway.kernelplan import BeyondTheKernel, ForwardingPlan, Key, changes
 from v2g_bench.gateway.ports import BusGone, Port
 from v2g_bench.gateway.shell import GatewayShell, Side
 
@@ -58,7 +58,7 @@ class KernelShell(GatewayShell):
         bms, controller = config["bms"], config["controller"]
         self._alone = config["path"] == "kernel"
         self._kernel = KernelPath(
-            Plan(self.core.db, bms["channel"], controller["channel"], fd=bms["fd"] and controller["fd"])
+            ForwardingPlan(self.core.db, bms["channel"], controller["channel"], fd=bms["fd"] and controller["fd"])
         )
         origins: dict[Key, Channel] = dict.fromkeys(controller_keys(self.core.db), "controller")
         origins |= dict.fromkeys(((spec.frame_id, spec.is_extended) for spec in self.core.db.senders("BMS")), "bms")
@@ -99,9 +99,9 @@ class KernelShell(GatewayShell):
         """Nothing is forwarded yet, so what only the BMS sends is received on its own channel, or there is but one cable."""
         until_s = self._clock.now_s() + ALONE_S
         while (left_s := until_s - self._clock.now_s()) > 0:
-            for heard in self._drain(left_s):
-                if heard.on == "controller":
-                    self.core.from_controller(heard.frame, 0.0)
+            for received in self._drain(left_s):
+                if received.on == "controller":
+                    self.core.from_controller(received.frame, 0.0)
         if self.core.wrong_side:
             raise BenchError(
                 "gateway", "frames of the BMS arrive from the controller's channel", "are both channels on one cable?"
@@ -113,20 +113,20 @@ class KernelShell(GatewayShell):
         if not self._kernel.forwards:
             super()._take(port, to, forward)
             return
-        for heard in self._read("bms" if port is self.bms.port else "controller"):
-            self._note(heard)
+        for received in self._read("bms" if port is self.bms.port else "controller"):
+            self._note(received)
 
-    def _note(self, heard: Heard) -> None:
+    def _note(self, received: ReceivedFrame) -> None:
         """A frame that the kernel forwards, or has forwarded."""
-        if heard.on == "bms":
-            self.core.hear(heard.frame)
-        first_ns = self._flow.hear(heard)
+        if received.on == "bms":
+            self.core.on_frame(received.frame)
+        first_ns = self._flow.on_frame(received)
         if first_ns is None:
             return
-        self._latencies_ns.append(heard.stamp_ns - first_ns)
-        if heard.on == "controller" and self.core.changes(heard.frame):
+        self._latencies_ns.append(received.timestamp_ns - first_ns)
+        if received.on == "controller" and self.core.changes(received.frame):
             came_s = (first_ns - wall_offset_ns()) / 1e9
-            self._keep(came_s, heard.frame)
+            self._keep(came_s, received.frame)
 
     def _wait_s(self) -> float:
         begin_s = self.core.next_begin_s if self._kernel.forwards else float("inf")
@@ -162,8 +162,8 @@ class KernelShell(GatewayShell):
             wanted = changes(self.core)
         except BeyondTheKernel as reason:
             if self._alone:
-                mend = 'set [gateway] path = "auto" or "bench" in the rig file'
-                raise BenchError('gateway.path = "kernel"', str(reason), mend) from None
+                hint = 'set [gateway] path = "auto" or "bench" in the rig file'
+                raise BenchError('gateway.path = "kernel"', str(reason), hint) from None
             if self._kernel.forwards:
                 self._take_over()
             return
@@ -193,14 +193,14 @@ class KernelShell(GatewayShell):
         """What the kernel has not: see `Flow.left`."""
         self.handovers += 1
         window = list(self._drain(0.0))
-        for heard in window:
-            self._note(heard)
+        for received in window:
+            self._note(received)
         now_s = self._clock.now_s()
-        for heard in self._flow.left(window, newest=newest):
+        for received in self._flow.left(window, newest=newest):
             forward, to = (
-                (self.core.from_bms, self.controller) if heard.on == "bms" else (self.core.from_controller, self.bms)
+                (self.core.from_bms, self.controller) if received.on == "bms" else (self.core.from_controller, self.bms)
             )
-            for out in forward(heard.frame, now_s):
+            for out in forward(received.frame, now_s):
                 to.send(out, now_s)
 
     def _until_quiet(self) -> None:
@@ -208,12 +208,12 @@ class KernelShell(GatewayShell):
         until_s = self._clock.now_s() + QUIET_BOUND_S
         while self._clock.now_s() < until_s:
             waiting = list(self._drain(QUIET_S))
-            for heard in waiting:
-                self._note(heard)
+            for received in waiting:
+                self._note(received)
             if not waiting:
                 return
 
-    def _drain(self, timeout_s: float) -> Iterator[Heard]:
+    def _drain(self, timeout_s: float) -> Iterator[ReceivedFrame]:
         """What both channels have, waited for until there is something."""
         ports = [self.bms.port.fileno(), self.controller.port.fileno()]
         if timeout_s:
@@ -221,7 +221,7 @@ class KernelShell(GatewayShell):
         yield from self._read("bms")
         yield from self._read("controller")
 
-    def _read(self, channel: Channel) -> Iterator[Heard]:
+    def _read(self, channel: Channel) -> Iterator[ReceivedFrame]:
         port = self.bms.port if channel == "bms" else self.controller.port
-        while (heard := port.read()) is not None:
-            yield Heard(channel, *heard)
+        while (received := port.read()) is not None:
+            yield ReceivedFrame(channel, *received)

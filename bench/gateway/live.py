@@ -12,11 +12,11 @@ class Live(Mapping[str, float]):
     def __init__(self, db: BusDatabase) -> None:
         self._db = db
         self._place = {role: (db.message_of(role), db.codec(role)) for role in db.roles}
-        self.heard: dict[tuple[int, bool], bytes] = {}
+        self.received: dict[tuple[int, bool], bytes] = {}
 
     def __getitem__(self, role: str) -> float:
         spec, codec = self._place[role]
-        data = self.heard[spec.frame_id, spec.is_extended]
+        data = self.received[spec.frame_id, spec.is_extended]
         if len(data) < spec.length or (spec.e2e is not None and not check(data[: spec.length], spec.e2e.data_id)):
             raise KeyError(role)
         raw = codec.raw(int.from_bytes(data[: spec.length], "big" if codec.big_endian else "little"))

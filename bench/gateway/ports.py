@@ -60,8 +60,8 @@ class UserlandPort:
             raise BusGone(f"{self._bus.channel_info}: {error.strerror}") from None
         if not packet:
             raise BusGone(f"{self._bus.channel_info}: the hub has ended")
-        _, stamp_ns, self.lost, frame_id, flags, dlc = wire.DOWN.unpack_from(packet)
-        return Frame(frame_id, flags & ~wire.ECHO, dlc, packet[wire.DOWN.size :]), stamp_ns
+        _, timestamp_ns, self.lost, frame_id, flags, dlc = wire.DOWN.unpack_from(packet)
+        return Frame(frame_id, flags & ~wire.ECHO, dlc, packet[wire.DOWN.size :]), timestamp_ns
 
     def write(self, frame: Frame) -> bool:
         try:
@@ -102,14 +102,14 @@ class KernelPort:
             return None
         except OSError as error:
             raise BusGone(f"{self._channel}: {error.strerror}") from None
-        stamp_ns = 0
+        timestamp_ns = 0
         for _, kind, data in ancillary:
             if kind == wire.SO_TIMESTAMPNS:
                 seconds, nanoseconds = wire.TIMESPEC.unpack_from(data)
-                stamp_ns = seconds * 1_000_000_000 + nanoseconds
+                timestamp_ns = seconds * 1_000_000_000 + nanoseconds
             elif len(data) == 4:
                 self.lost = int.from_bytes(data, "little" if struct.pack("=H", 1)[0] else "big")
-        return unpack_can(packet), stamp_ns
+        return unpack_can(packet), timestamp_ns
 
     def write(self, frame: Frame) -> bool:
         try:

@@ -69,8 +69,8 @@ class Rule(Ranged):
         known = cls.__dataclass_fields__
         for key in data:
             if key not in known:
-                mend = close_to(key, list(known)) or f"its keys: {', '.join(known)}"
-                raise BenchError("gateway rule", f"unknown key {key!r}", mend)
+                hint = close_to(key, list(known)) or f"its keys: {', '.join(known)}"
+                raise BenchError("gateway rule", f"unknown key {key!r}", hint)
         tuples = {key: tuple(data[key]) for key in ("messages", "invert") if key in data}
         return cls(**{**data, **tuples})
 

@@ -123,15 +123,15 @@ class GatewayShell:
 
     def _take(self, port: Port, to: Side, forward: Callable[[Frame, float], list[Frame]]) -> None:
         for _ in range(READ_AT_ONCE):
-            heard = port.read()
-            if heard is None:
+            received = port.read()
+            if received is None:
                 return
-            frame, stamp_ns = heard
+            frame, timestamp_ns = received
             now_s = self._clock.now_s()
             for out in forward(frame, now_s):
                 if not to.send(out, now_s):
                     continue
-                self._latencies_ns.append(time.time_ns() - stamp_ns)
+                self._latencies_ns.append(time.time_ns() - timestamp_ns)
                 if to is self.controller and self.core.changes(out):
                     self._keep(now_s, out)
 

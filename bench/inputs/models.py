@@ -34,7 +34,7 @@ class Checked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def validated(model: type[Model], data: Any, where: str, mend: str = "", *, root: str = "") -> Model:
+def validated(model: type[Model], data: Any, where: str, hint: str = "", *, root: str = "") -> Model:
     """The model of `data`; BenchError with every key that does not fit, what was found there and what is allowed.
 
     root: the key that an error names which is about the file as a whole.
@@ -44,9 +44,9 @@ def validated(model: type[Model], data: Any, where: str, mend: str = "", *, root
     except ValidationError as error:
         (key, what), *more = dict.fromkeys(_problems(error, model, root))
     except RecursionError:
-        raise BenchError(where, "is nested too deeply", mend) from None
-    told = "; ".join([what, *(f"{key}: {what}" if key else what for key, what in more[: _MOST - 1])])
-    raise BenchError(f"{where}: {key}" if key else where, told, mend)
+        raise BenchError(where, "is nested too deeply", hint) from None
+    output = "; ".join([what, *(f"{key}: {what}" if key else what for key, what in more[: _MOST - 1])])
+    raise BenchError(f"{where}: {key}" if key else where, output, hint)
 
 
 def _problems(error: ValidationError, model: type[BaseModel], root: str) -> Iterator[tuple[str, str]]:
@@ -58,11 +58,11 @@ def _problems(error: ValidationError, model: type[BaseModel], root: str) -> Iter
         elif item["type"] == "missing":
             message = "is missing"
         else:
-            message = _said(item)
+            message = _stderr_tail(item)
         yield ".".join(step for step in location if "[" not in step and "-" not in step) or root, message
 
 
-def _said(item: Any) -> str:
+def _stderr_tail(item: Any) -> str:
     """One of pydantic's errors; ours name what was found themselves."""
     text = str(item["msg"]).removeprefix("Value error, ")
     return text if item["type"] == "value_error" else f"{text[0].lower()}{text[1:]}, not {shown(item['input'])}"
@@ -98,7 +98,7 @@ def checked_arguments(function: Callable[..., Any], given: Mapping[str, Any], wh
         try:
             checked[name] = adapters[name].validate_python(value, strict=True) if name in adapters else value
         except ValidationError as error:
-            raise BenchError(f"{where}.{name}", _said(error.errors(include_url=False)[0])) from None
+            raise BenchError(f"{where}.{name}", _stderr_tail(error.errors(include_url=False)[0])) from None
     return checked
 
 

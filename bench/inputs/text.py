@@ -21,52 +21,52 @@ from v2g_bench.inputs.files import read_bytes
 LARGEST = 64_000_000  # bytes; results of some thousand tests
 
 
-def read_toml(path: Path, mend: str = "", *, unreadable: str = "") -> dict[str, Any]:
+def read_toml(path: Path, hint: str = "", *, unreadable: str = "") -> dict[str, Any]:
     """The tables of a TOML file. mend, unreadable: the hints where it is not TOML, or cannot be read."""
-    return toml_of(read_text(path, unreadable or mend), str(path), mend)
+    return toml_of(read_text(path, unreadable or hint), str(path), hint)
 
 
-def read_json(path: Path, mend: str = "", *, unreadable: str = "") -> Any:
+def read_json(path: Path, hint: str = "", *, unreadable: str = "") -> Any:
     """What a JSON file holds."""
-    return json_of(read_text(path, unreadable or mend), str(path), mend)
+    return json_of(read_text(path, unreadable or hint), str(path), hint)
 
 
-def read_text(path: Path, mend: str = "") -> str:
+def read_text(path: Path, hint: str = "") -> str:
     """The text of a regular file that must be UTF-8 and no larger than `LARGEST`."""
     try:
         return read_bytes(path, LARGEST).decode("utf-8")
     except OSError as error:
-        raise BenchError(str(path), f"cannot be read: {error.strerror or error}", mend) from None
+        raise BenchError(str(path), f"cannot be read: {error.strerror or error}", hint) from None
     except UnicodeDecodeError as error:
-        raise BenchError(str(path), f"is not UTF-8 text: {error.reason}", mend) from None
+        raise BenchError(str(path), f"is not UTF-8 text: {error.reason}", hint) from None
     except ValueError as error:  # a zero byte in the path
-        raise BenchError(str(path)[:200].replace("\0", "\\0"), f"cannot be read: {error}", mend) from None
+        raise BenchError(str(path)[:200].replace("\0", "\\0"), f"cannot be read: {error}", hint) from None
 
 
-def toml_of(text: str, where: str, mend: str = "") -> dict[str, Any]:
+def toml_of(text: str, where: str, hint: str = "") -> dict[str, Any]:
     """The tables in a TOML text."""
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise BenchError(where, "is not TOML: it is nested too deeply", mend) from None
+        raise BenchError(where, "is not TOML: it is nested too deeply", hint) from None
     except ValueError as error:  # also TOMLDecodeError, and an integer of too many digits
-        raise BenchError(where, f"is not TOML: {_said(error)}", mend) from None
+        raise BenchError(where, f"is not TOML: {_stderr_tail(error)}", hint) from None
 
 
-def json_of(text: str | bytes, where: str, mend: str = "") -> Any:
+def json_of(text: str | bytes, where: str, hint: str = "") -> Any:
     """What a JSON text holds."""
     try:
         return json.loads(text, parse_constant=_no_number)
     except RecursionError:
-        raise BenchError(where, "is not JSON: it is nested too deeply", mend) from None
+        raise BenchError(where, "is not JSON: it is nested too deeply", hint) from None
     except ValueError as error:  # also JSONDecodeError, UnicodeDecodeError, and an integer of too many digits
-        raise BenchError(where, f"is not JSON: {_said(error)}", mend) from None
+        raise BenchError(where, f"is not JSON: {_stderr_tail(error)}", hint) from None
 
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is not a number")
 
 
-def _said(error: ValueError) -> str:
+def _stderr_tail(error: ValueError) -> str:
     text = str(error)
     return "a number has more digits than can be meant" if "integer string conversion" in text else text

@@ -25,7 +25,7 @@ from v2g_bench.metrology.waveform import Waveform
 SETTLING_S = 0.01  # from the start to the first sample, generously
 POLL_S = 0.002
 EDGE_DOUBT_S = 0.01  # the time of an edge has a half-width: it may be a little ahead of the clock
-SYNC_MEND = "is the sync line connected to the external trigger input?"
+SYNC_HINT = "is the sync line connected to the external trigger input?"
 
 
 class State(Enum):
@@ -37,7 +37,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class AcquisitionPlan:
     """A record as it is asked for, and as the instrument took it: `pre` samples before the edge, `count` in all."""
 
     interval_s: float
@@ -82,7 +82,7 @@ class ShuntDigitizer:
         self._range_v = range_v
         self._latency_s = trigger_latency_s
         shortest_s = 1 / self.max_sample_rate_hz
-        self._plan = Plan(shortest_s, min(shortest_s, self.shortest_aperture_s), 0, 0)
+        self._plan = AcquisitionPlan(shortest_s, min(shortest_s, self.shortest_aperture_s), 0, 0)
         self._armed_s: float | None = None
         self._last: NDArray[np.float64] | None = None
         self._identity = session.identify(self.expected)
@@ -92,7 +92,7 @@ class ShuntDigitizer:
 
     # What a driver adds
 
-    def _configure(self, wanted: Plan) -> Plan:
+    def _configure(self, wanted: AcquisitionPlan) -> AcquisitionPlan:
         """Set everything and read back what the record's time axis and scale depend on; the accepted plan."""
         raise NotImplementedError
 
@@ -142,7 +142,7 @@ class ShuntDigitizer:
         interval_s = max(1 / sample_rate_hz, 1 / self.max_sample_rate_hz)
         pre = int(np.ceil(before_s / interval_s))
         count = pre + int(np.ceil(after_s / interval_s)) + 1
-        self._plan = self._configure(Plan(interval_s, min(interval_s, self.shortest_aperture_s), pre, count))
+        self._plan = self._configure(AcquisitionPlan(interval_s, min(interval_s, self.shortest_aperture_s), pre, count))
         self._start()
         self._armed_s = self._session.clock.now_s()
         self._session.check_errors("its start")
@@ -233,7 +233,7 @@ class ShuntDigitizer:
             if self._session.clock.now_s() > deadline_s:
                 self.abort()
                 what = "no edge came" if state is State.WAITING else "the record does not end"
-                raise self._session.doubt(f"{what} within {self._session.timeout_s:g} s of its time", SYNC_MEND)
+                raise self._session.doubt(f"{what} within {self._session.timeout_s:g} s of its time", SYNC_HINT)
             self._session.pause(POLL_S)
 
     def _judge(self, volts: NDArray[np.float64]) -> None:

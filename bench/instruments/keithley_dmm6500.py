@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from v2g_bench.inputs.ranges import LatencyS, ShuntOhm, VoltageV
-from v2g_bench.instruments.digitizer import Plan, Record, ShuntDigitizer, State
+from v2g_bench.instruments.digitizer import AcquisitionPlan, Record, ShuntDigitizer, State
 from v2g_bench.instruments.registry import driver
 from v2g_bench.instruments.session import ScpiSession
 
@@ -46,7 +46,7 @@ class KeithleyDMM6500(ShuntDigitizer):
         self._made = False
         super().__init__(session, shunt_ohm, range_v, trigger_latency_s)
 
-    def _configure(self, wanted: Plan) -> Plan:
+    def _configure(self, wanted: AcquisitionPlan) -> AcquisitionPlan:
         percent, count = buffer_of(wanted.pre, wanted.count - wanted.pre)
         # Deletes the buffer of the record before; where it is not known whether there is one, a reset clears everything.
         for command in ('TRIG:LOAD "EMPTY"', f"TRAC:DEL {BUFFER}" if self._made else "*RST"):
@@ -70,7 +70,7 @@ class KeithleyDMM6500(ShuntDigitizer):
             if (found := self._session.query_float(query)) != value:
                 raise self._session.doubt(f"{query} answers {found:g} after {value:g} was set")
         self._made = True
-        return Plan(1 / read["DIG:VOLT:SRAT"], aperture_s, count * percent // 100, count)
+        return AcquisitionPlan(1 / read["DIG:VOLT:SRAT"], aperture_s, count * percent // 100, count)
 
     def _start(self) -> None:
         self._session.write("INIT")

@@ -6,7 +6,7 @@ the sample grid runs free and the trigger takes effect at the next sample: that 
 """
 
 from v2g_bench.inputs.ranges import LatencyS, ShuntOhm, VoltageV
-from v2g_bench.instruments.digitizer import Plan, Record, ShuntDigitizer, State
+from v2g_bench.instruments.digitizer import AcquisitionPlan, Record, ShuntDigitizer, State
 from v2g_bench.instruments.registry import driver
 from v2g_bench.instruments.session import ScpiSession
 
@@ -39,7 +39,7 @@ class Keysight34465A(ShuntDigitizer):
     ) -> None:
         super().__init__(session, shunt_ohm, range_v, trigger_latency_s)
 
-    def _configure(self, wanted: Plan) -> Plan:
+    def _configure(self, wanted: AcquisitionPlan) -> AcquisitionPlan:
         for command in ("*CLS", f"CONF:VOLT:DC {self._range_v:g}", "VOLT:DC:ZERO:AUTO OFF", "SAMP:SOUR TIM"):
             self._session.write(command)
         for command in ("TRIG:SOUR EXT", "TRIG:SLOP POS", "TRIG:DEL 0", "TRIG:COUN 1", "FORM:DATA REAL,64"):
@@ -55,7 +55,7 @@ class Keysight34465A(ShuntDigitizer):
                 "SAMP:COUN:PRET": wanted.pre,
             }
         )
-        return Plan(read["SAMP:TIM"], read["VOLT:DC:APER"], wanted.pre, wanted.count)
+        return AcquisitionPlan(read["SAMP:TIM"], read["VOLT:DC:APER"], wanted.pre, wanted.count)
 
     def _start(self) -> None:
         self._session.write("INIT")

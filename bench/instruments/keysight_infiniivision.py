@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from v2g_bench.inputs.ranges import LatencyS, ShuntOhm, SignedV, VoltageV
-from v2g_bench.instruments.digitizer import Plan, Record, ShuntDigitizer, State
+from v2g_bench.instruments.digitizer import AcquisitionPlan, Record, ShuntDigitizer, State
 from v2g_bench.instruments.registry import driver
 from v2g_bench.instruments.session import ScpiSession
 
@@ -51,7 +51,7 @@ class KeysightInfiniiVision(ShuntDigitizer):
         self._rate_hz, self._group, self._triggered = 0.0, 1, False
         super().__init__(session, shunt_ohm, range_v, trigger_latency_s)
 
-    def _configure(self, wanted: Plan) -> Plan:
+    def _configure(self, wanted: AcquisitionPlan) -> AcquisitionPlan:
         before_s, after_s = wanted.pre * wanted.interval_s, (wanted.count - wanted.pre) * wanted.interval_s
         # The attenuation comes first: at *RST it is 10, and it scales the range.
         for command in ("*CLS", ":CHAN1:PROB 1", ":CHAN1:COUP DC", ":CHAN1:OFFS 0", ":CHAN1:DISP 1", ":ACQ:TYPE HRES"):
@@ -76,7 +76,7 @@ class KeysightInfiniiVision(ShuntDigitizer):
         interval_s = self._group / self._rate_hz
         left_s = read[":TIM:POS"] - read[":TIM:RANG"] / 2
         count = math.floor(read[":TIM:RANG"] / interval_s)
-        return Plan(interval_s, interval_s, math.floor(-left_s / interval_s), count)
+        return AcquisitionPlan(interval_s, interval_s, math.floor(-left_s / interval_s), count)
 
     def _start(self) -> None:
         self._session.query_int(":TER?")  # forgets the trigger of the record before

@@ -85,8 +85,8 @@ def _registrar(parts: dict[str, Callable[..., Any]], name: str) -> Callable[[Par
 def _named(parts: Mapping[str, Callable[..., Any]], name: str, where: str, kind: str) -> Callable[..., Any]:
     if name not in parts:
         close = difflib.get_close_matches(name, parts, n=1)
-        mend = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(parts))}"
-        raise BenchError(where, f"no {kind} is called {name!r}", mend)
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(parts))}"
+        raise BenchError(where, f"no {kind} is called {name!r}", hint)
     return parts[name]
 
 

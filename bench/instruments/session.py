@@ -40,7 +40,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.instruments import answers
 from v2g_bench.instruments.answers import LINE_BYTES, NUMBER_BYTES, AnswerError, Block, Due, Line
 from v2g_bench.instruments.protocols import Identity
-from v2g_bench.instruments.trouble import Trouble
+from v2g_bench.instruments.trouble import ErrorNotice
 from v2g_bench.instruments.visa import VisaLink
 
 T = TypeVar("T")
@@ -221,15 +221,15 @@ class ScpiSession:
         """Let this much time pass on the session's clock."""
         time.sleep(for_s)
 
-    def error(self, what: str, mend: str = "") -> BenchError:
+    def error(self, what: str, hint: str = "") -> BenchError:
         """A BenchError of this session's instrument."""
         named = "" if self.resource in self.where else f"{self.resource}: "
-        return BenchError(self.where, named + what, mend)
+        return BenchError(self.where, named + what, hint)
 
-    def doubt(self, what: str, mend: str = OUT_OF_STEP) -> BenchError:
+    def doubt(self, what: str, hint: str = OUT_OF_STEP) -> BenchError:
         """The error where an answer may be that to another question: the connection is reopened before the next call."""
         self.mark_stale(what)
-        return self.error(what, mend)
+        return self.error(what, hint)
 
     def _parsed(self, parse: Callable[[str], T], text: str, answer: str, due: str) -> T:
         try:
@@ -263,7 +263,7 @@ class ScpiSession:
     def _put(self, text: str) -> VisaLink:
         """Send a question on a wire that is proven empty; the session is stale until the answer has been read."""
         link = self._ready()
-        with Trouble(self, f"could not ask {text!r}"):
+        with ErrorNotice(self, f"could not ask {text!r}"):
             left = link.left_over(self.timeout_s)
         if left:
             raise self.doubt(
@@ -275,7 +275,7 @@ class ScpiSession:
 
     def _take(self, link: VisaLink, answer: Due, lacks: str, timeout_s: float | None) -> None:
         bound_s = self.timeout_s if timeout_s is None else timeout_s
-        with Trouble(self, lacks, bound_s, answer):
+        with ErrorNotice(self, lacks, bound_s, answer):
             link.read(answer, bound_s)
 
     def _prove_end(self, link: VisaLink, text: str) -> None:
@@ -285,7 +285,7 @@ class ScpiSession:
 
     def _send(self, text: str, link: VisaLink) -> None:
         self._note(">", text)
-        with Trouble(self, f"could not send {text!r}"):
+        with ErrorNotice(self, f"could not send {text!r}"):
             link.write(text.encode("latin-1") + b"\n", self.timeout_s)
 
     def _note(self, direction: str, text: str) -> None:

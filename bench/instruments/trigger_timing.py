@@ -69,8 +69,8 @@ class MeasuredTiming(Checked):
 
 def read_timing(path: Path) -> MeasuredTiming:
     """A stored measurement; BenchError naming file and key if it cannot be used."""
-    mend = "run v2g-bench calibrate again"
-    return validated(MeasuredTiming, read_toml(path, mend), str(path), mend)
+    hint = "run v2g-bench calibrate again"
+    return validated(MeasuredTiming, read_toml(path, hint), str(path), hint)
 
 
 def _quoted(text: str) -> str:

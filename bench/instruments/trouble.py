@@ -17,10 +17,10 @@ class Session(Protocol):
 
     def mark_stale(self, what: str) -> None: ...
 
-    def error(self, what: str, mend: str = "") -> BenchError: ...
+    def error(self, what: str, hint: str = "") -> BenchError: ...
 
 
-class Trouble:
+class ErrorNotice:
     """Around one step of an exchange: the session is stale if it fails for any reason, and a BenchError states why.
 
     bound_s: the time that an answer had, reported where it was not enough, with what was received of `answer`.

@@ -117,7 +117,7 @@ class Controls:
 
     def tick(self, now_s: float) -> None:
         """Act on the time that has passed: reversion, enter service, ramps. Cheap when nothing is due."""
-        reverted = [self._power_timer.expired(now_s), self._limit_timer.expired(now_s), self._heart_stopped(now_s)]
+        reverted = [self._power_timer.expired(now_s), self._limit_timer.expired(now_s), self._heartbeat_stopped(now_s)]
         self._serve(now_s)
         ramp_due = self._ramped_s is not None and now_s >= self._ramped_s + RAMP_STEP_S
         if self.in_service and (any(reverted) or ramp_due):
@@ -153,7 +153,7 @@ class Controls:
         wait_s = 0.0 if self._enter_s is None else max(0.0, self._enter_s - now_s)
         yield "703.ESDlyRemTms", math.ceil(wait_s)
 
-    def _heart_stopped(self, now_s: float) -> bool:
+    def _heartbeat_stopped(self, now_s: float) -> bool:
         if self._heartbeat_due_s is None or now_s < self._heartbeat_due_s:
             return False
         self._heartbeat_due_s = None

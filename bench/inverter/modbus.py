@@ -37,7 +37,7 @@ class ModbusLink:
         self.where = f"inverter {host}:{port}"
         self._log = log
         self._unit_id, self._timeout_s = unit_id, timeout_s
-        self._heard = b""
+        self._received = b""
         self._transaction_id = 0
         # pymodbus' annotations are partial: what it returns is checked here, by value
         self._client: Any = ModbusTcpClient(
@@ -75,7 +75,7 @@ class ModbusLink:
             raise self._failed(f"{what}: it confirms {reply.count} registers at {reply.address}")
 
     def _ask(self, what: str, function: int, method: str, *arguments: Any, **keywords: Any) -> Any:
-        self._heard = b""
+        self._received = b""
         self._connect()
         try:
             reply = getattr(self._client, method)(*arguments, **keywords, device_id=self._unit_id)
@@ -96,9 +96,9 @@ class ModbusLink:
             raise BenchError(self.where, "nothing accepts the connection", "is it on, and are host and port right?")
         self._client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def _failed(self, what: str, mend: str = "its Modbus server is at fault") -> BenchError:
+    def _failed(self, what: str, hint: str = "its Modbus server is at fault") -> BenchError:
         self.close()
-        return BenchError(self.where, what, mend)
+        return BenchError(self.where, what, hint)
 
     def _trace(self, sending: bool, data: bytes) -> bytes:
         if self._log is not None:
@@ -106,22 +106,22 @@ class ModbusLink:
         if sending:
             self._transaction_id = int.from_bytes(data[:2], "big")
         else:
-            self._heard = data
+            self._received = data
         return data
 
     def _diagnosis(self, error: Exception) -> str:
         """What came instead of a reply that pymodbus could take."""
-        heard = self._heard
-        if not heard:
+        received = self._received
+        if not received:
             closed = not self._client.connected
             return "it closed the connection" if closed else f"no answer within {self._timeout_s:g} s"
-        if len(heard) < 8:
-            return f"the reply ends after {len(heard)} bytes"
-        transaction_id, protocol_id, length, unit_id = struct.unpack_from(">HHHB", heard)
+        if len(received) < 8:
+            return f"the reply ends after {len(received)} bytes"
+        transaction_id, protocol_id, length, unit_id = struct.unpack_from(">HHHB", received)
         if protocol_id != 0:
-            return f"the reply is not Modbus TCP: {heard[:16].hex(' ')}"
-        if len(heard) < length + 6:
-            return f"the reply ends after {len(heard)} of {length + 6} bytes"
+            return f"the reply is not Modbus TCP: {received[:16].hex(' ')}"
+        if len(received) < length + 6:
+            return f"the reply ends after {len(received)} of {length + 6} bytes"
         if transaction_id not in (0, self._transaction_id):
             return f"the reply has transaction id {transaction_id}, not {self._transaction_id}"
         if unit_id != self._unit_id:

@@ -103,11 +103,11 @@ class ModbusRtuLink:
         self._open()
         frame = bytes([self._unit_id, function]) + request
         try:
-            self._settle()
+            self._discard_input()
             self._port.reset_input_buffer()
             self._port.write(frame + crc(frame))
             self._note(">", frame + crc(frame))
-            reply = self._hear(what)
+            reply = self._receive(what)
             self._note("<", reply)
         except OSError as error:  # pyserial's errors are OSErrors
             self.close()
@@ -124,25 +124,25 @@ class ModbusRtuLink:
         if self._log is not None:
             self._log(time.monotonic(), direction, frame.hex())
 
-    def _hear(self, what: str) -> bytes:
+    def _receive(self, what: str) -> bytes:
         """One whole frame with a good CRC."""
-        heard, deadline_s = b"", time.monotonic() + self._timeout_s
+        received, deadline_s = b"", time.monotonic() + self._timeout_s
         while True:
-            length = reply_length(heard)
-            if length is not None and len(heard) >= length:
+            length = reply_length(received)
+            if length is not None and len(received) >= length:
                 break
             left_s = deadline_s - time.monotonic()
-            if left_s <= 0 or len(heard) >= MOST_BYTES:
+            if left_s <= 0 or len(received) >= MOST_BYTES:
                 break
             self._port.timeout = left_s
-            heard += self._port.read(max(1, (length or len(heard) + 1) - len(heard)))
-        if not heard:
-            raise self._failed(f"{what}: no answer within {self._timeout_s:g} s", MEND)
-        if length is None or len(heard) < length:
-            raise self._failed(f"{what}: no whole frame within {self._timeout_s:g} s: {heard[:16].hex(' ')}", MEND)
-        if crc(heard[: length - 2]) != heard[length - 2 : length]:
-            raise self._failed(f"{what}: the reply's CRC is wrong: {heard[:16].hex(' ')}", MEND)
-        return heard[:length]
+            received += self._port.read(max(1, (length or len(received) + 1) - len(received)))
+        if not received:
+            raise self._failed(f"{what}: no answer within {self._timeout_s:g} s", HINT)
+        if length is None or len(received) < length:
+            raise self._failed(f"{what}: no whole frame within {self._timeout_s:g} s: {received[:16].hex(' ')}", HINT)
+        if crc(received[: length - 2]) != received[length - 2 : length]:
+            raise self._failed(f"{what}: the reply's CRC is wrong: {received[:16].hex(' ')}", HINT)
+        return received[:length]
 
     def _open(self) -> None:
         if self._port is not None:
@@ -152,10 +152,10 @@ class ModbusRtuLink:
         try:
             self._port = serial.Serial(self._device, write_timeout=self._timeout_s, exclusive=True, **self._line)
         except (OSError, ValueError) as error:
-            mend = "is the adapter plugged in, may this user open it, and does no other program hold it?"
-            raise BenchError(self.where, f"cannot be opened: {error}", mend) from None
+            hint = "is the adapter plugged in, may this user open it, and does no other program hold it?"
+            raise BenchError(self.where, f"cannot be opened: {error}", hint) from None
 
-    def _settle(self) -> None:
+    def _discard_input(self) -> None:
         """After a failure: discard what still arrives, so that no late answer is taken for the next one."""
         if not self._disturbed:
             return
@@ -168,9 +168,9 @@ class ModbusRtuLink:
                 )
         self._disturbed = False
 
-    def _failed(self, what: str, mend: str = "its Modbus server is at fault") -> BenchError:
+    def _failed(self, what: str, hint: str = "its Modbus server is at fault") -> BenchError:
         self._disturbed = True
-        return BenchError(self.where, what, mend)
+        return BenchError(self.where, what, hint)
 
 
-MEND = "are device, unit id, baudrate, parity and the two wires right?"
+HINT = "are device, unit id, baudrate, parity and the two wires right?"

@@ -98,19 +98,19 @@ class RequestReader:
     """
 
     def __init__(self) -> None:
-        self._heard = b""
+        self._received = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The requests that are whole now."""
-        self._heard += data
+        self._received += data
         found = []
-        while len(self._heard) >= 8:
-            length = _HEAD + self._heard[6] + 2 if self._heard[1] == WRITE_MANY else 8
-            if len(self._heard) < length:
+        while len(self._received) >= 8:
+            length = _HEAD + self._received[6] + 2 if self._received[1] == WRITE_MANY else 8
+            if len(self._received) < length:
                 break
-            frame, self._heard = self._heard[:length], self._heard[length:]
+            frame, self._received = self._received[:length], self._received[length:]
             if crc(frame[:-2]) != frame[-2:]:
-                self._heard = b""
+                self._received = b""
                 break
             found.append(frame[:-2])
         return found

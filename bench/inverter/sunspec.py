@@ -78,7 +78,7 @@ class InverterMap:
         resets = "715.AlarmReset" in keys and any(p.key == "715.AlarmReset" and r == [1] for p, r in written)
         if resets and self._controls.alarms and self._stage.measure().fault:
             raise ModbusException(ExceptionCode.SERVER_DEVICE_FAILURE, "the cause of the alarm still stands")
-        if "715.ControllerHb" in keys and not self._heart_moved(written):
+        if "715.ControllerHb" in keys and not self._heartbeat_changed(written):
             keys.discard("715.ControllerHb")
         self._image.store(address, values)
         if resets:
@@ -122,7 +122,7 @@ class InverterMap:
         if not good:
             raise ModbusException(ExceptionCode.ILLEGAL_DATA_VALUE, f"{point.key} cannot be {value:g}")
 
-    def _heart_moved(self, written: Sequence[tuple[Point, list[int]]]) -> bool:
+    def _heartbeat_changed(self, written: Sequence[tuple[Point, list[int]]]) -> bool:
         """A controller that repeats one heartbeat value is not alive."""
         new = next(registers for point, registers in written if point.key == "715.ControllerHb")
         return new != self._image.read(self.address("715.ControllerHb"), 2)

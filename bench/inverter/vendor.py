@@ -258,14 +258,14 @@ class VendorInverter:
         if text is None:
             return ""
         data = struct.pack(f">{text.size}H", *self._read(text.address, text.size, text.read_function))
-        told = data.split(b"\0")[0].decode("ascii", "replace").strip()
-        if text.expect not in told:
+        actual = data.split(b"\0")[0].decode("ascii", "replace").strip()
+        if text.expect not in actual:
             raise BenchError(
                 self._link.where,
-                f"{told!r} answers, where {text.expect!r} is expected",
+                f"{actual!r} answers, where {text.expect!r} is expected",
                 f"is this the {self._map.maker} {self._map.model}, and the register map the right one?",
             )
-        return told
+        return actual
 
     def _read(self, address: int, count: int, function: int) -> list[int]:
         try:

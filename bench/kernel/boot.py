@@ -59,9 +59,9 @@ def run(
     cpu = max(os.sched_getaffinity(0)) if cpu is None else cpu
     folder = Path(tempfile.mkdtemp(prefix="v2g-kernel-", dir=_roomy_folder(64)))
     write_order(folder, image, command)
-    warden = subprocess.Popen(
+    reaper = subprocess.Popen(
         [
-            *(sys.executable, "-IS", str(Path(__file__).with_name("warden.py"))),
+            *(sys.executable, "-IS", str(Path(__file__).with_name("reaper.py"))),
             *(str(cpu), str(folder), str(_roomy_folder(memory_mib)), kernel_priority(image)),
             *command_line(image, folder, memory_mib),
         ],
@@ -70,14 +70,14 @@ def run(
         start_new_session=True,  # a terminal's Ctrl-C is for us; we hand it on
     )
     try:
-        with _Guest(folder, warden, timeout_s) as guest:
+        with _Guest(folder, reaper, timeout_s) as guest:
             return guest.watch()
     finally:
-        assert warden.stdin is not None
-        assert warden.stdout is not None
-        warden.stdin.close()
-        warden.wait()
-        warden.stdout.close()
+        assert reaper.stdin is not None
+        assert reaper.stdout is not None
+        reaper.stdin.close()
+        reaper.wait()
+        reaper.stdout.close()
         shutil.rmtree(folder, ignore_errors=True)  # the warden has done so, unless it was killed itself
 
 
@@ -130,8 +130,8 @@ def write_order(folder: Path, image: KernelImage, command: Sequence[str]) -> Non
 class _Guest:
     """A running kernel: its output is copied, and signals to this process are forwarded."""
 
-    def __init__(self, folder: Path, warden: "subprocess.Popen[bytes]", timeout_s: float | None) -> None:
-        self._folder, self._warden = folder, warden
+    def __init__(self, folder: Path, reaper: "subprocess.Popen[bytes]", timeout_s: float | None) -> None:
+        self._folder, self._reaper = folder, reaper
         started_s = time.monotonic()
         self._boot_bound_s = started_s + BOOT_BOUND_S
         self._bound_s = None if timeout_s is None else started_s + timeout_s
@@ -160,7 +160,7 @@ class _Guest:
             while not self._ended():
                 self._copy()
                 self._bounds()
-                self._hand_on()
+                self._forward_output()
                 if self._kill_s is not None and time.monotonic() > self._kill_s:
                     break  # the warden kills when we close its input
             self._copy()
@@ -172,8 +172,8 @@ class _Guest:
         self._pending.append(number)
 
     def _ended(self) -> bool:
-        assert self._warden.stdout is not None
-        readable, _, _ = select.select([self._warden.stdout], [], [], LOOK_EVERY_S)
+        assert self._reaper.stdout is not None
+        readable, _, _ = select.select([self._reaper.stdout], [], [], LOOK_EVERY_S)
         return bool(readable)
 
     def _bounds(self) -> None:
@@ -185,11 +185,11 @@ class _Guest:
         elif now_s > self._boot_bound_s and not self._is_ready():
             self._kill_s = now_s
         elif self._bound_s is not None and now_s > self._bound_s:
-            _say(f"the command had not ended after {self._timeout_s:g} s of real time (--timeout): it is ended")
+            _print(f"the command had not ended after {self._timeout_s:g} s of real time (--timeout): it is ended")
             self._why, self._kill_s = TIMED_OUT, now_s + GRACE_S
             self._pending.append(signal.SIGTERM)
 
-    def _hand_on(self) -> None:
+    def _forward_output(self) -> None:
         if not self._pending or not self._is_ready():
             return
         number = self._pending.pop(0)
@@ -214,7 +214,7 @@ class _Guest:
             result = json.loads((self._folder / "status.json").read_text())
         except (FileNotFoundError, ValueError):
             if self._why is not None:
-                _say(f"the command did not end within {GRACE_S:g} s: the kernel was killed")
+                _print(f"the command did not end within {GRACE_S:g} s: the kernel was killed")
                 return self._why
             raise BenchError("v2g-bench kernel", "the kernel ended before the command did", self._log_tail()) from None
         if "failed" in result:
@@ -255,5 +255,5 @@ def _same_file(first: int, second: int) -> bool:
     return False
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"v2g-bench kernel: {text}", file=sys.stderr, flush=True)

@@ -39,25 +39,25 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main(folder: str) -> None:
     """Never returns: the kernel is powered off at the end."""
-    desk = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # kept open: the mounts may cover its path
+    folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # kept open: the mounts may cover its path
     try:
-        result = _run(desk)
+        result = _run(folder_fd)
     except Exception as error:  # noqa: BLE001  (PID 1 must not die: whatever it is, it is reported to the host)
         result = {"failed": f"{type(error).__name__}: {error}"}
     try:
-        _write(desk, "status.json", json.dumps(result).encode())
+        _write(folder_fd, "status.json", json.dumps(result).encode())
         _end_the_others()
         os.sync()
     finally:
         _power_off()
 
 
-def _run(desk: int) -> dict[str, Any]:
-    order = json.loads(_read(desk, "order.json"))
+def _run(folder_fd: int) -> dict[str, Any]:
+    order = json.loads(_read(folder_fd, "order.json"))
     # O_SYNC: what was written is with the host at once, also when the kernel is ended by force
     write = os.O_WRONLY | os.O_APPEND | os.O_SYNC
-    out = os.open("out", write, dir_fd=desk)
-    err = out if order["one_output"] else os.open("err", write, dir_fd=desk)
+    out = os.open("out", write, dir_fd=folder_fd)
+    err = out if order["one_output"] else os.open("err", write, dir_fd=folder_fd)
     _mount_all()
     _favour_delivery()
     for module in order["modules"]:
@@ -77,8 +77,8 @@ def _run(desk: int) -> dict[str, Any]:
         program = error.filename or order["command"][0]
         os.write(err, f"v2g-bench kernel: {program}: {error.strerror}\n".encode())
         return {"exit": _NO_PROGRAM if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE}
-    _hand_on_signals(desk, child.pid)
-    _write(desk, "ready", b"")
+    _forward_signals(folder_fd, child.pid)
+    _write(folder_fd, "ready", b"")
     return _wait_for(child.pid)
 
 
@@ -87,18 +87,18 @@ def inner_environment(outer: Mapping[str, str], release: str, clock: str) -> dic
     return {**outer, "TMPDIR": OWN_TEMPORARY, "V2G_KERNEL": f"user-mode-linux {release}, {clock}"}
 
 
-def _hand_on_signals(desk: int, command: int) -> None:
+def _forward_signals(folder_fd: int, command: int) -> None:
     """From now on the host's ctrl-alt-del is a SIGINT to this process, and not a reboot."""
 
-    def hand_on(*_: object) -> None:
-        number = int(_read(desk, "signal"))
+    def forward(*_: object) -> None:
+        number = int(_read(folder_fd, "signal"))
         try:
             # as a terminal does: an interrupt is for the whole group, the others are for the command
             os.killpg(command, number) if number == signal.SIGINT else os.kill(command, number)
         except ProcessLookupError:
             return  # it has just ended by itself
 
-    signal.signal(signal.SIGINT, hand_on)
+    signal.signal(signal.SIGINT, forward)
     _reboot(0x0000_0000)  # LINUX_REBOOT_CMD_CAD_OFF
 
 
@@ -208,13 +208,13 @@ def set_link(name: str, kind: str | None = None, mtu: int | None = None) -> None
         raise OSError(-number, f"link {name}: {os.strerror(-number)}")
 
 
-def _read(desk: int, name: str) -> bytes:
-    with open(os.open(name, os.O_RDONLY, dir_fd=desk), "rb") as file:  # noqa: PTH123  (relative to an open folder)
+def _read(folder_fd: int, name: str) -> bytes:
+    with open(os.open(name, os.O_RDONLY, dir_fd=folder_fd), "rb") as file:  # noqa: PTH123  (relative to an open folder)
         return file.read()
 
 
-def _write(desk: int, name: str, content: bytes) -> None:
-    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_SYNC, 0o600, dir_fd=desk)
+def _write(folder_fd: int, name: str, content: bytes) -> None:
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_SYNC, 0o600, dir_fd=folder_fd)
     os.write(file, content)
     os.close(file)
 

@@ -18,8 +18,8 @@ from v2g_bench.errors import BenchError
 CONFIG = Path(__file__).with_name("time-travel.config")
 REAL_CLOCK, VIRTUAL_CLOCK = "real clock", "virtual clock (time travel)"
 
-PACKAGE_MEND = "apt-get install user-mode-linux"
-BUILD_MEND = "v2g-bench kernel --build"
+PACKAGE_HINT = "apt-get install user-mode-linux"
+BUILD_HINT = "v2g-bench kernel --build"
 
 REGISTER_BYTES = 12_288  # the room that a built kernel has for a program's floating-point registers and vectors
 CPUINFO = Path("/proc/cpuinfo")
@@ -51,7 +51,7 @@ def real_clock_image() -> KernelImage:
     _require_x86()
     program = shutil.which("linux.uml")
     if program is None:
-        raise BenchError("v2g-bench kernel", "there is no user-mode kernel on this machine", PACKAGE_MEND)
+        raise BenchError("v2g-bench kernel", "there is no user-mode kernel on this machine", PACKAGE_HINT)
     release = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
     if not _has_room(release):
         return KernelImage(
@@ -60,7 +60,7 @@ def real_clock_image() -> KernelImage:
     modules = tuple(_MODULE_ROOT / release.strip() / "kernel" / module for module in _MODULES)
     for module in modules:
         if not module.is_file():
-            raise BenchError("v2g-bench kernel", f"{program} has no module {module}", PACKAGE_MEND)
+            raise BenchError("v2g-bench kernel", f"{program} has no module {module}", PACKAGE_HINT)
     return KernelImage(Path(program), modules, REAL_CLOCK)
 
 
@@ -85,7 +85,7 @@ def image_name(source_version: str) -> str:
 def _newest_built(otherwise: str) -> Path:
     built = sorted(cache_folder().glob(image_name("*")), key=lambda path: path.stat().st_mtime)
     if not built:
-        raise BenchError("v2g-bench kernel", otherwise, BUILD_MEND)
+        raise BenchError("v2g-bench kernel", otherwise, BUILD_HINT)
     return built[-1]
 
 

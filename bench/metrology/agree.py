@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from v2g_bench.metrology.budget import Uncertainty
 
-Witness = tuple[float, float | Uncertainty]
+CrossCheckedValue = tuple[float, float | Uncertainty]
 
 
 def e_n(a: float, expanded_a: float, b: float, expanded_b: float) -> float:
@@ -26,7 +26,7 @@ def e_n(a: float, expanded_a: float, b: float, expanded_b: float) -> float:
     return apart / combined
 
 
-def agree(values: Mapping[str, Witness], unit: str = "") -> tuple[bool, str]:
+def agree(values: Mapping[str, CrossCheckedValue], unit: str = "") -> tuple[bool, str]:
     """Whether all values agree pairwise, and one line with the figures.
 
     values: name -> (value, U), U as a number or an Uncertainty. One value alone cannot agree: False, as is a value
@@ -34,19 +34,19 @@ def agree(values: Mapping[str, Witness], unit: str = "") -> tuple[bool, str]:
     """
     suffix = f" {unit}" if unit else ""
     seen = {name: (value, u.expanded if isinstance(u, Uncertainty) else u) for name, (value, u) in values.items()}
-    said = ", ".join(f"{name} {value:.5g}{suffix} ± {_figure(u)}{suffix}" for name, (value, u) in seen.items())
+    message = ", ".join(f"{name} {value:.5g}{suffix} ± {_figure(u)}{suffix}" for name, (value, u) in seen.items())
     if len(seen) < 2:
-        return False, f"{said or 'nobody'}: no second witness"
+        return False, f"{message or 'nobody'}: no second witness"
     missing = [name for name, pair in seen.items() if not all(math.isfinite(x) for x in pair)]
     if missing:
-        return False, f"{said}: no value from {', '.join(missing)}"
+        return False, f"{message}: no value from {', '.join(missing)}"
     pairs = [
         (e_n(a, u_a, b, u_b), name_a, name_b)
         for (name_a, (a, u_a)), (name_b, (b, u_b)) in itertools.combinations(seen.items(), 2)
     ]
     worst, one, other = max(pairs)
     if worst <= 1:
-        return True, f"{said}: agree, E_n = {worst:.2f}"
+        return True, f"{message}: agree, E_n = {worst:.2f}"
     apart = abs(seen[one][0] - seen[other][0])
     combined = math.hypot(seen[one][1], seen[other][1])
     return (

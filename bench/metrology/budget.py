@@ -5,7 +5,7 @@ the GUM (JCGM 100:2008, 5.1.2 and G.4.1); the Monte Carlo check propagates distr
 coverage probability is 95.45 %, so that k = 2 for infinitely many degrees of freedom and grows when there are few.
 
 >>> latency = Budget("latency", "ms", [
-...     Component.rectangular("stamp", 0.030, source="software stamp"),
+...     Component.rectangular("timestamp", 0.030, source="software timestamp"),
 ...     Component("offset", "normal", 0.005, dof=9, source="10 sync pulses"),
 ... ])
 >>> print(latency.combined())

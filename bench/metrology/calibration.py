@@ -157,8 +157,8 @@ def load(path: Path) -> CalibrationRecord:
     """Read a record; BenchError naming the file and the key when it cannot be read or does not fit."""
     if not path.exists():
         raise BenchError(str(path), "no such file", "give the instrument's calibration record")
-    mend = "see the example in the calibration room"
-    return validated(CalibrationRecord, read_toml(path, mend), str(path), mend, root="record")
+    hint = "see the example in the calibration room"
+    return validated(CalibrationRecord, read_toml(path, hint), str(path), hint, root="record")
 
 
 def check(

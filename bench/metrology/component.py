@@ -4,7 +4,7 @@ An input is looked up by its name where a budget is recomputed: what the samples
 noise, a spread) is then estimated anew, and the rest stays as it was kept. Those names are `Term`; any other is for
 the reader alone.
 
->>> Component.rectangular(Term.FRAME_STAMP, 0.030, source="software stamp").name == "frame stamp"
+>>> Component.rectangular(Term.FRAME_STAMP, 0.030, source="software timestamp").name == "frame timestamp"
 True
 """
 

@@ -29,17 +29,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from v2g_bench.metrology.edge import EdgeFit, fit_edge
-from v2g_bench.metrology.ripple import moving_mean
-from v2g_bench.metrology.scene import (
+from v2g_bench.metrology.prepared_record import (
     NoCrossing,
     NoCurrent,
+    PreparedRecord,
     Reclosed,
     RecordTooShort,
-    Scene,
     Undecided,
     prepare,
     require_current,
 )
+from v2g_bench.metrology.ripple import moving_mean
 from v2g_bench.metrology.stay import Bracket, last_crossing
 from v2g_bench.metrology.waveform import Waveform
 
@@ -92,45 +92,45 @@ def isolation(
     """
     if not 0 < fraction < 1 or hold_s <= 0 or before_s <= 0:
         raise ValueError(f"fraction={fraction} lies in 0..1; hold_s={hold_s} and before_s={before_s} are positive")
-    scene, sign = prepare(waveform, fault_s, fraction, hold_s, before_s, ripple_hz, ripple_bound_pct)
-    require_current(scene, min_current, fraction)
-    bracket = last_crossing(scene, waveform)
-    at, u_s, slope, dof, method, parts = _refine(scene, bracket)
-    u_level_s = scene.u_level * fraction / abs(slope) if slope else 0.0
+    record, sign = prepare(waveform, fault_s, fraction, hold_s, before_s, ripple_hz, ripple_bound_pct)
+    require_current(record, min_current, fraction)
+    bracket = last_crossing(record, waveform)
+    at, u_s, slope, dof, method, parts = _refine(record, bracket)
+    u_level_s = record.u_level * fraction / abs(slope) if slope else 0.0
     parts["level before"] = u_level_s
     return Crossing(
-        time_s=waveform.start_s + (scene.origin + at) * scene.dt_s,
+        time_s=waveform.start_s + (record.origin + at) * record.dt_s,
         u_s=math.hypot(u_s, u_level_s),
         slope_per_s=sign * slope,
-        level=sign * scene.threshold,
-        before=sign * scene.steady.mean,
-        u_before=scene.u_level,
-        sigma=scene.sigma,
+        level=sign * record.threshold,
+        before=sign * record.steady.mean,
+        u_before=record.u_level,
+        sigma=record.sigma,
         dof=dof,
         method=method,
         parts=parts,
-        notes=tuple(scene.notes),
+        notes=tuple(record.notes),
     )
 
 
-def _refine(scene: Scene, bracket: Bracket) -> tuple[float, float, float, float, str, dict[str, float]]:
+def _refine(record: PreparedRecord, bracket: Bracket) -> tuple[float, float, float, float, str, dict[str, float]]:
     """Sample number of the crossing, u (s), slope (A/s), dof, method, parts."""
     middle, width = (bracket.above + bracket.below) / 2, bracket.below - bracket.above
-    fits = _fits(scene, middle, width)
+    fits = _fits(record, middle, width)
     chosen = next((i for i, fit in enumerate(fits) if fit is not None and fit.adequate), None)
-    u_bracket = width * scene.dt_s / math.sqrt(12)
+    u_bracket = width * record.dt_s / math.sqrt(12)
     if chosen is not None:
         fit = fits[chosen]
         assert fit is not None
         model = math.hypot(fit.misfit_s, _disagreement(fit, fits[chosen + 1 :]))
         u_fit = math.hypot(fit.u_s, model)
-        inside = abs(fit.time_s) <= width * scene.dt_s / 2 + 3 * u_fit
+        inside = abs(fit.time_s) <= width * record.dt_s / 2 + 3 * u_fit
         if inside and u_fit < u_bracket:
-            at = middle + fit.time_s / scene.dt_s
-            between = math.sqrt(max(0.0, (_INTERPOLATION * scene.dt_s) ** 2 - u_fit**2))
+            at = middle + fit.time_s / record.dt_s
+            between = math.sqrt(max(0.0, (_INTERPOLATION * record.dt_s) ** 2 - u_fit**2))
             parts = {"noise and ripple": fit.u_s, "model": model, "between samples": between}
             return at, math.hypot(u_fit, between), fit.slope_per_s, fit.dof, "fit", parts
-    return middle, u_bracket, _bracket_slope(scene, bracket), math.inf, "bracket", {"sample interval": u_bracket}
+    return middle, u_bracket, _bracket_slope(record, bracket), math.inf, "bracket", {"sample interval": u_bracket}
 
 
 def _disagreement(fit: EdgeFit, narrower: list[EdgeFit | None]) -> float:
@@ -146,32 +146,34 @@ def _disagreement(fit: EdgeFit, narrower: list[EdgeFit | None]) -> float:
     return math.sqrt(max([0.0, *beyond]))
 
 
-def _bracket_slope(scene: Scene, bracket: Bracket) -> float:
-    first, last = max(0, math.floor(bracket.above)), min(scene.y.size - 1, math.ceil(bracket.below))
-    return float(scene.y[last] - scene.y[first]) / (max(1, last - first) * scene.dt_s)
+def _bracket_slope(record: PreparedRecord, bracket: Bracket) -> float:
+    first, last = max(0, math.floor(bracket.above)), min(record.y.size - 1, math.ceil(bracket.below))
+    return float(record.y[last] - record.y[first]) / (max(1, last - first) * record.dt_s)
 
 
-def _fits(scene: Scene, middle: float, width: float) -> list[EdgeFit | None]:
+def _fits(record: PreparedRecord, middle: float, width: float) -> list[EdgeFit | None]:
     """Fits in three nested windows about `middle`, the widest first; times relative to it."""
-    tau = _time_constant(scene, middle)
+    tau = _time_constant(record, middle)
     if tau * math.log(4) < 3:
         return []
     fits: list[EdgeFit | None] = []
     centre = middle
     for reach in (1.0, 0.6, 0.35, 0.2):
         half = max(reach * tau * math.log(4), 0.5 * width if reach == 1.0 else 0.0)
-        first, stop = max(0, math.ceil(centre - half)), min(scene.y.size, math.floor(centre + half) + 1)
+        first, stop = max(0, math.ceil(centre - half)), min(record.y.size, math.floor(centre + half) + 1)
         if stop - first < 7:
             break
-        t = np.asarray((np.arange(first, stop) - middle) * scene.dt_s, dtype=np.float64)
-        fits.append(fit_edge(t, scene.y[first:stop], scene.threshold, tau * scene.dt_s, scene.sigma, scene.ripples))
+        t = np.asarray((np.arange(first, stop) - middle) * record.dt_s, dtype=np.float64)
+        fits.append(
+            fit_edge(t, record.y[first:stop], record.threshold, tau * record.dt_s, record.sigma, record.ripples)
+        )
     return fits
 
 
-def _time_constant(scene: Scene, middle: float) -> float:
+def _time_constant(record: PreparedRecord, middle: float) -> float:
     """Local time constant in samples, from the last time at a higher level to the crossing."""
-    higher = min(4 * scene.threshold, (scene.threshold + scene.steady.mean) / 2)
-    smoothed = moving_mean(scene.y[: math.ceil(middle) + 1], scene.smooth)
+    higher = min(4 * record.threshold, (record.threshold + record.steady.mean) / 2)
+    smoothed = moving_mean(record.y[: math.ceil(middle) + 1], record.smooth)
     above = np.flatnonzero(smoothed > higher)
     since = middle - (float(above[-1]) if above.size else 0.0)
-    return since / math.log(higher / scene.threshold)
+    return since / math.log(higher / record.threshold)

@@ -42,7 +42,7 @@ class ClockLink:
         """From (time on the digitizer's clock, time on the timestamps' clock) of the same edges (s); two at the least."""
         if len(pairs) < 2:
             raise ValueError(f"{len(pairs)} edges do not show how well two clocks agree")
-        offsets = np.array([stamps - digitizer for digitizer, stamps in pairs])
+        offsets = np.array([timestamps - digitizer for digitizer, timestamps in pairs])
         u_s = float(np.std(offsets, ddof=1)) / math.sqrt(len(pairs))
         text = f"{source}: {len(pairs)} edges"
         return cls(u_s * math.sqrt(3), text, float(np.mean(offsets)), u_s, len(pairs) - 1.0)
@@ -92,8 +92,8 @@ def latency_budget(
     link: ClockLink,
     *,
     since_trigger_s: float,
-    stamp_half_width_s: float,
-    stamp_source: str,
+    timestamp_half_width_s: float,
+    timestamp_source: str,
     calibration: TimingCalibration = NOT_CALIBRATED,
 ) -> Budget:
     """The budget of a latency in ms. since_trigger_s: from the record's trigger to the crossing (s).
@@ -105,7 +105,7 @@ def latency_budget(
     crossed = Component(Term.CROSSING, distribution, 0.0, MS, source=f"estimator ({crossing.method})", unit="s")
     parts = [
         of_crossing(crossed, crossing),
-        Component.rectangular(Term.FRAME_STAMP, stamp_half_width_s, MS, stamp_source, "s"),
+        Component.rectangular(Term.FRAME_STAMP, timestamp_half_width_s, MS, timestamp_source, "s"),
         link.component(),
         Component.rectangular(Term.TRIGGER, timing.trigger_s, MS, timing.source, "s"),
         _time_base(timing, calibration, abs(since_trigger_s)),

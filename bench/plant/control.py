@@ -1,7 +1,7 @@
 """The plant's control socket: one JSON object per line over an AF_UNIX stream, answered in order.
 
 A request is `{"id": 7, "op": "inject", "args": {...}}`. The answer carries the same id and either `"ok": result` or
-`"error": {"where", "what", "mend"}`, which the client raises as the original BenchError. `ControlServer` is
+`"error": {"where", "what", "hint"}`, which the client raises as the original BenchError. `ControlServer` is
 the plant's side (asyncio, never blocks), `PlantClient` the test's side (synchronous, one socket, thread-safe).
 
 What begins with `truth_` is the plant's own knowledge. It is there to test the bench against, and for the supervisor, which
@@ -43,7 +43,7 @@ def answer(line: bytes, operations: Mapping[str, Operation]) -> dict[str, Any]:
             raise BenchError("control", NO_REQUEST)
         return {"id": request.get("id"), "ok": _perform(request["op"], request.get("args") or {}, operations)}
     except BenchError as error:
-        reason = {"where": error.where, "what": error.what, "mend": error.mend}
+        reason = {"where": error.where, "what": error.what, "hint": error.hint}
     return {"id": request.get("id"), "error": reason}
 
 

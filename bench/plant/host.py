@@ -112,7 +112,9 @@ class PartProcess:
         status = self._process.poll()
         killed = self._end()
         if status is not None:
-            raise BenchError(self.part, f"ended by itself with status {status}: {self._said()}", f"see {self.log_path}")
+            raise BenchError(
+                self.part, f"ended by itself with status {status}: {self._stderr_tail()}", f"see {self.log_path}"
+            )
         if killed:
             raise BenchError(self.part, f"did not end within {STOP_S:g} s and was killed", f"see {self.log_path}")
 
@@ -124,13 +126,13 @@ class PartProcess:
         while not line.endswith(b"\n"):
             if not waiting.poll(max(0.0, until_s - time.monotonic()) * 1000):
                 raise BenchError(
-                    self.part, f"not ready within {START_S:g} s: {self._said()}", "is the machine overloaded?"
+                    self.part, f"not ready within {START_S:g} s: {self._stderr_tail()}", "is the machine overloaded?"
                 )
             part = os.read(process.stdout.fileno(), 4096)
             if not part:
                 process.wait()
-                said = self._said() or f"no output, status {process.returncode}"
-                raise BenchError(self.part, f"did not start: {said}")
+                message = self._stderr_tail() or f"no output, status {process.returncode}"
+                raise BenchError(self.part, f"did not start: {message}")
             line += part
         ready = json.loads(line)
         assert isinstance(ready, dict)
@@ -160,7 +162,7 @@ class PartProcess:
             self._log = None
         return killed
 
-    def _said(self) -> str:
+    def _stderr_tail(self) -> str:
         """The end of what it wrote to standard error."""
         try:
             return self.log_path.read_text(errors="replace")[-LAST_CHARACTERS:].strip()

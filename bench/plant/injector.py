@@ -85,7 +85,7 @@ class Injector:
         try:
             self._overrides.each(fault.senses(0.0, {}))
         except BenchError as error:
-            raise BenchError(f"fault {fault.kind}: {error.where}", error.what, error.mend) from None
+            raise BenchError(f"fault {fault.kind}: {error.where}", error.what, error.hint) from None
         self._numbers += 1
         self._injections[self._numbers] = Injection(self._numbers, fault, at_s)
         self.next_due_s = min(self.next_due_s, at_s)
@@ -140,7 +140,9 @@ class Injector:
             self._wire.set(conditions)
         self.wire_conditions = conditions
         self._path.settings = reduce(DisturbanceSettings.joined, paths) if paths else QUIET
-        self._ramps_until_s = max((one.at_s + one.fault.settle_s(one.seen) for one in active), default=float("-inf"))
+        self._ramps_until_s = max(
+            (one.at_s + one.fault.full_after_s(one.seen) for one in active), default=float("-inf")
+        )
         self._updated_s = now_s
         self.next_due_s = min((one.at_s for one in self._injections.values() if not one.active), default=float("inf"))
         if now_s < self._ramps_until_s:

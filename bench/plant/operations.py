@@ -174,8 +174,8 @@ class Operations:
         marker_a: the line also reaches the meters' input, as that many amperes.
         """
         if meter != "all" and meter not in self._meters:
-            mend = close_to(meter, self._meters) or f"there are: {', '.join(self._meters) or 'none'}"
-            raise BenchError("sync_pulse", f"no meter {meter!r}", mend)
+            hint = close_to(meter, self._meters) or f"there are: {', '.join(self._meters) or 'none'}"
+            raise BenchError("sync_pulse", f"no meter {meter!r}", hint)
         if marker_a and self._mark is None:
             raise BenchError("sync_pulse", "the line does not reach a meter's input here")
         edge_s = self._clock.now_s()
@@ -184,8 +184,8 @@ class Operations:
         for name, one in self._meters.items():
             if meter in ("all", name):
                 one.external_trigger(edge_s)
-        told_s = edge_s + self._rng.uniform(-self._half_width_s, self._half_width_s)
-        return {"time_s": told_s, "half_width_s": self._half_width_s}
+        reported_s = edge_s + self._rng.uniform(-self._half_width_s, self._half_width_s)
+        return {"time_s": reported_s, "half_width_s": self._half_width_s}
 
     def sync_mark(self, up: bool, marker_a: SignedCurrentA = 0.0) -> float:
         """Put the sync line's mark up for good, as marker_a at the meters' input, or down; when that was (bench clock, s)."""
@@ -239,7 +239,7 @@ class Operations:
             "frames_missed": bms.missed if bms else 0,
             "disturbance": world.path.counters.to_dict(),
             "commanded": bms.commanded if bms else False,
-            "commands_heard": bms.commands_heard if bms else 0,
+            "commands_received": bms.commands_received if bms else 0,
             "commands_rejected": bms.commands_rejected if bms else 0,
             "command_timeouts": bms.command_timeouts if bms else 0,
             "late_wakes": world.late_wakes,
@@ -306,8 +306,8 @@ def _changed_defects(now: Defects, values: Mapping[str, Any], part: str, kind: t
     fields = {field.name: getattr(kind(), field.name) for field in dataclasses.fields(kind)}
     for name, value in values.items():
         if name not in fields:
-            mend = close_to(name, fields) or f"there are: {', '.join(fields)}"
-            raise BenchError(f"{part}: {name}", "no such defect", mend)
+            hint = close_to(name, fields) or f"there are: {', '.join(fields)}"
+            raise BenchError(f"{part}: {name}", "no such defect", hint)
         wanted = type(fields[name])
         if wanted is not float and not isinstance(value, wanted):
             raise BenchError(f"{part}: {name}", f"{shown(value)} is not a {wanted.__name__}")

@@ -175,7 +175,7 @@ class PlantShell:
                 msg = self._bus.recv(0)
                 if msg is None:
                     break
-                self._world.hear(msg, self._clock.now_s())
+                self._world.on_frame(msg, self._clock.now_s())
         except can.CanError as error:
             self._bus_gone(error)
             return
@@ -220,14 +220,14 @@ async def serve(settings: PlantSettings) -> int:
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is for the parent, which then ends this in order
     descriptor = sys.stdin.fileno()
 
-    def parent_spoke() -> None:
+    def parent_sent() -> None:
         if not os.read(descriptor, 4096):
             loop.remove_reader(descriptor)
             plant.end()
 
     # A file or /dev/null cannot be watched: then there is no parent to outlive, and SIGTERM is left.
     with contextlib.suppress(PermissionError):
-        loop.add_reader(descriptor, parent_spoke)
+        loop.add_reader(descriptor, parent_sent)
     return await plant.run()
 
 

@@ -69,7 +69,7 @@ class World:
         self.path = Disturbance(seed)
         self._reading: PackReading | None = None
         self._roles: dict[str, float] = {}
-        self.wire, self._wire_told_s = wire, float("-inf")
+        self.wire, self._wire_reported_s = wire, float("-inf")
         self.injector = Injector(plant.sensors_override, self.path, self._sensed, wire)
         self.bms: BmsEmulator | None = None
         if db is not None:
@@ -117,8 +117,8 @@ class World:
         self.injector.update(now_s)
         if now_s >= self.plant.now_s + STEP_S:
             self.plant.step(now_s)
-        if self.wire is not None and self.injector.wire_conditions and now_s >= self._wire_told_s + STEP_S:
-            self._wire_told_s = now_s
+        if self.wire is not None and self.injector.wire_conditions and now_s >= self._wire_reported_s + STEP_S:
+            self._wire_reported_s = now_s
             self.wire.power(self.plant.ac_power_w if self.plant.bridge_on else 0.0)
         for frame in self.bms.due(now_s) if self.bms is not None else ():
             for sent in self.path.transmit(frame, now_s):
@@ -129,10 +129,10 @@ class World:
             ready.append(heapq.heappop(self._waiting)[2])
         return ready
 
-    def hear(self, msg: can.Message, now_s: float) -> None:
+    def on_frame(self, msg: can.Message, now_s: float) -> None:
         """A frame from the bus."""
         if self.bms is not None:
-            self.bms.hear(msg, now_s)
+            self.bms.on_frame(msg, now_s)
 
     def handed_over(self, sent: Sent, before_s: float, after_s: float) -> None:
         """Keep that this frame went to the bus, for `first_frame`."""

@@ -45,10 +45,10 @@ class Floor:
 
 def floor(parts: OpenRig, outcomes: Sequence[Outcome]) -> list[Floor]:
     """Echo, inverter and, from the valid trials, frame stamp, meter and control."""
-    stamped, captured = _echoes(parts)
+    timestamped, captured = _echoes(parts)
     valid = [one for one in outcomes if not one.void]
     found = [
-        Floor.of("echo: send() to the stamp of the own frame", stamped),
+        Floor.of("echo: send() to the stamp of the own frame", timestamped),
         Floor.of("echo: send() to the own frame in the capture", captured),
         Floor.of("inverter: one reading by Modbus", _readings(parts)),
         Floor.of("frame: its stamp - when its sender handed it over", _known(one.t0_error_ms for one in valid)),
@@ -77,7 +77,7 @@ def _echoes(parts: OpenRig) -> tuple[list[float], list[float]]:
         raise BenchError(
             str(parts.bus.db.path), "uses every standard identifier: none is left to measure the echo with"
         )
-    stamped, captured = [], []
+    timestamped, captured = [], []
     for number in range(ECHOES):
         data = number.to_bytes(2, "big")
         before_s = parts.clock.now_s()
@@ -88,8 +88,8 @@ def _echoes(parts: OpenRig) -> tuple[list[float], list[float]]:
         except TimeoutError:
             raise BenchError("echo", f"the own frame did not come back within {ECHO_S:g} s") from None
         captured.append(1e3 * (parts.clock.now_s() - before_s))
-        stamped.append(1e3 * (frame.stamp_s - before_s))
-    return stamped, captured
+        timestamped.append(1e3 * (frame.timestamp_s - before_s))
+    return timestamped, captured
 
 
 def _is(frame_id: int, data: bytes, frame: Frame) -> bool:

@@ -46,7 +46,7 @@ ASK_S = 5.0
 class Reaction:
     """Bench-clock times (s) of one isolation: the frame arrived, the stop was written, the inverter had answered."""
 
-    heard_s: float
+    received_s: float
     written_s: float = 0.0
     answered_s: float = 0.0
 
@@ -76,7 +76,7 @@ class Responder:
         """React to nothing."""
         self.state, self.due_s = "resting", None
 
-    def hear(self, frame_id: int, is_extended: bool, data: bytes, now_s: float) -> None:
+    def on_frame(self, frame_id: int, is_extended: bool, data: bytes, now_s: float) -> None:
         """A frame that arrived at `now_s`."""
         if self.state == "armed" and self._danger.is_in(frame_id, is_extended, data):
             self.state, self.due_s, self.last = "waiting", now_s + self.delay_s, Reaction(now_s)
@@ -117,7 +117,7 @@ class Shell:
         """Serve until the end is asked for."""
         signal.signal(signal.SIGTERM, lambda *_: self._end())
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this in order
-        self._say(f"ready, inverter models {self._inverter.models}")
+        self._print(f"ready, inverter models {self._inverter.models}")
         command_s = parent_s = time.monotonic()
         try:
             while not self._ending:
@@ -146,20 +146,20 @@ class Shell:
             if one is self._server:
                 self._clients[self._server.accept()[0]] = b""
             elif isinstance(one, socket.socket):
-                self._hear_client(one)
+                self._receive_from_client(one)
             else:
-                self._hear_bus()
+                self._receive_from_bus()
 
-    def _hear_bus(self) -> None:
+    def _receive_from_bus(self) -> None:
         while (message := self._bus.recv(0)) is not None:
-            self.core.hear(message.arbitration_id, message.is_extended_id, bytes(message.data), time.monotonic())
+            self.core.on_frame(message.arbitration_id, message.is_extended_id, bytes(message.data), time.monotonic())
 
     def _isolate(self) -> None:
         self.core.isolated(*self._inverter.stop())
         self._inverter.set_power(0.0)
-        self._say(f"isolated {1000 * self.core.delay_s:g} ms after the frame")
+        self._print(f"isolated {1000 * self.core.delay_s:g} ms after the frame")
 
-    def _hear_client(self, client: socket.socket) -> None:
+    def _receive_from_client(self, client: socket.socket) -> None:
         data = client.recv(4096)
         if not data:
             del self._clients[client]
@@ -192,7 +192,7 @@ class Shell:
     def _end(self) -> None:
         self._ending = True
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         with self._log_path.open("a", encoding="utf-8") as log:
             log.write(f"{time.monotonic():.6f} responder: {text}\n")
 

@@ -120,9 +120,9 @@ def fresh(
     stamps: the source of the frames' timestamps in the run that asks (`OpenRig.stamp(0.0).source`); None: not compared.
     """
     path = (folder or state_folder()) / f"{loaded.rig.name}.json"
-    mend = f"run: v2g-bench qualify --rig={loaded.rig.name}"
+    hint = f"run: v2g-bench qualify --rig={loaded.rig.name}"
     if not path.exists():
-        return f"rig {loaded.rig.name} has not been qualified; {mend}"
+        return f"rig {loaded.rig.name} has not been qualified; {hint}"
     try:
         result = read(path)
     except BenchError as error:
@@ -138,8 +138,8 @@ def fresh(
         (stamps is not None and result.stamps != stamps, f"is of a run with other timestamps: {result.stamps}"),
         (result.verdict != Verdict.PASS, f"ended {result.verdict}: {result.text}"),
     ]
-    said = [text for wrong, text in reasons if wrong]
-    return f"the qualification of rig {loaded.rig.name} {said[-1]}; {mend}" if said else result
+    message = [text for wrong, text in reasons if wrong]
+    return f"the qualification of rig {loaded.rig.name} {message[-1]}; {hint}" if message else result
 
 
 def rig_hash(loaded: LoadedRig) -> str:
@@ -173,7 +173,7 @@ def _plain(thing: Any) -> Any:
 def _commit() -> str:
     """The checkout's commit, with + where the tree differs from it; "" outside a checkout."""
     root = Path(__file__).resolve().parents[2]
-    told = []
+    outputs = []
     for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]):
         try:
             done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, timeout=10)
@@ -181,5 +181,5 @@ def _commit() -> str:
             return ""
         if done.returncode:
             return ""
-        told.append(done.stdout.strip())
-    return told[0] + ("+" if told[1] else "")
+        outputs.append(done.stdout.strip())
+    return outputs[0] + ("+" if outputs[1] else "")

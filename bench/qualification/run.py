@@ -1,6 +1,6 @@
 """A qualification from beginning to end: open the rig with the responder, take the trials, score them, keep the result.
 
-result = qualify(load_rig("virtual"), Plan(trials=5), folder)
+result = qualify(load_rig("virtual"), QualificationPlan(trials=5), folder)
 """
 
 import random
@@ -13,9 +13,9 @@ from pathlib import Path
 from v2g_bench.errors import BenchError
 from v2g_bench.qualification.floor import floor
 from v2g_bench.qualification.responder_config import By, truth_of, with_responder
+from v2g_bench.qualification.responder_rig import ResponderRig
 from v2g_bench.qualification.result import QualificationResult, rig_hash, this_bench
 from v2g_bench.qualification.score import Outcome, score
-from v2g_bench.qualification.stand import Stand
 from v2g_bench.rig.file.load import LoadedRig
 from v2g_bench.rig.parts.real import OpenRig
 
@@ -38,7 +38,7 @@ Show = Callable[[int, int, Outcome], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class QualificationPlan:
     """What to do. trials: valid ones per delay; a void one is repeated, until as many are void as valid ones wanted."""
 
     trials: int = 5
@@ -64,7 +64,7 @@ class Plan:
 
 def qualify(
     loaded: LoadedRig,
-    plan: Plan,
+    plan: QualificationPlan,
     folder: Path,
     *,
     note: Callable[[str], None],
@@ -80,10 +80,10 @@ def qualify(
     by = plan.by or truth_of(loaded)
     rig = with_responder(loaded, folder, by)
     with OpenRig(rig, folder, plan.seed, strict=plan.strict, note=note, temporary=temporary) as parts:
-        with Stand(parts, str(parts.runtime / "ems"), by) as stand:
-            outcomes = take(stand.trial, plan, show)
+        with ResponderRig(parts, str(parts.runtime / "ems"), by) as responder_rig:
+            outcomes = take(responder_rig.trial, plan, show)
         floors = floor(parts, outcomes)
-        bus = str(parts.bus.stamp(0.0).source)
+        bus = str(parts.bus.timestamp(0.0).source)
     return QualificationResult.of(
         score(outcomes, plan.wanted),
         rig=loaded.rig.name,
@@ -99,7 +99,9 @@ def qualify(
     )
 
 
-def take(trial: Callable[[float, float, float], Outcome], plan: Plan, show: Show | None = None) -> list[Outcome]:
+def take(
+    trial: Callable[[float, float, float], Outcome], plan: QualificationPlan, show: Show | None = None
+) -> list[Outcome]:
     """The outcomes of `trial(delay_ms, power_w, phase_s)`, in random order and both directions of power.
 
     A void trial is repeated at the end. A trial that the rig breaks is void; MOST_ERRORS of them in a row are a BenchError.
@@ -118,8 +120,8 @@ def take(trial: Callable[[float, float, float], Outcome], plan: Plan, show: Show
             errors += 1
             if errors >= MOST_ERRORS:
                 raise
-            said = " ".join(str(error).split())
-            outcome = Outcome(delay_ms=delay_ms, power_w=power_w, phase_s=phase_s, void=said)
+            message = " ".join(str(error).split())
+            outcome = Outcome(delay_ms=delay_ms, power_w=power_w, phase_s=phase_s, void=message)
         outcomes.append(outcome)
         valid += not outcome.void
         if outcome.void:

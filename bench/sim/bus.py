@@ -24,7 +24,7 @@ FD_NOMINAL_BITS, FD_EXTENDED_NOMINAL_BITS, FD_DATA_BITS, FD_CRC17_BITS, FD_CRC21
 
 FLUSH_S = 1.0  # simulated: what a killed run may lose
 
-Hears = Callable[[can.Message], object]
+OnFrame = Callable[[can.Message], object]
 
 
 @lru_cache(maxsize=4096)
@@ -49,14 +49,14 @@ class SimBus:
 
     def __init__(self, timeline: Timeline, bitrate: int, data_bitrate: int) -> None:
         self._timeline, self._rates = timeline, (bitrate, data_bitrate)
-        self._nodes: list[tuple[object, Hears]] = []
+        self._nodes: list[tuple[object, OnFrame]] = []
         self._free_s = float("-inf")
         self.log = FrameStore(WINDOW_S)
         self.record: Callable[[Frame], object] | None = None
 
-    def join(self, node: object, hears: Hears, name: str = "ems") -> None:
+    def join(self, node: object, on_frame: OnFrame, name: str = "ems") -> None:
         """A node that receives all frames but its own; `name` identifies it where the bus has physics."""
-        self._nodes.append((node, hears))
+        self._nodes.append((node, on_frame))
 
     def leave(self, node: object) -> None:
         """It receives no more frames."""
@@ -73,9 +73,9 @@ class SimBus:
         flags = (wire.EXTENDED if message.is_extended_id else 0) | (wire.FD if message.is_fd else 0)
         flags |= wire.BRS if message.bitrate_switch else 0
         self._keep(self._timeline.now_s(), message.arbitration_id, flags, bytes(message.data))
-        for known, hears in self._nodes:
+        for known, on_frame in self._nodes:
             if known is not node:
-                hears(message)
+                on_frame(message)
 
     def _keep(self, at_s: float, frame_id: int, flags: int, data: bytes) -> None:
         index = self.log.end
@@ -119,7 +119,7 @@ class SimCapture:
             while index < store.end:
                 frame = store.frame(index)
                 index += 1
-                if frame.stamp_s >= since_s and predicate(frame):
+                if frame.timestamp_s >= since_s and predicate(frame):
                     found.append(frame)
                     return True
             return False
@@ -148,6 +148,6 @@ class SimCapture:
         message = frame.message()
         message.timestamp += WALL_EPOCH_S
         self._file.write(message)
-        if frame.stamp_s >= self._flush_at_s:
-            self._flush_at_s = frame.stamp_s + FLUSH_S
+        if frame.timestamp_s >= self._flush_at_s:
+            self._flush_at_s = frame.timestamp_s + FLUSH_S
             self._file.flush()

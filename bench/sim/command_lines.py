@@ -28,7 +28,7 @@ DONE, REFUSED, USAGE = 0, 1, 2
 Result = TypeVar("Result")
 
 
-class SimKeeper:
+class SimStateStore:
     """The state over a restart, in memory."""
 
     def __init__(self, kept: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ class _AtOnce:
         return work()
 
 
-class SimDesk:
+class SimOperatorShell:
     """`run` is what a shell would make of a command line, as far as the reference controller's programs go."""
 
     def __init__(
@@ -63,15 +63,15 @@ class SimDesk:
         config: EmsConfig,
         ems: Ems,
         timeline: Timeline,
-        keeper: SimKeeper,
+        state_store: SimStateStore,
         carry_out: Callable[[Command], Answer],
-        said: Callable[[LogLine], None],
+        on_log_line: Callable[[LogLine], None],
     ) -> None:
         def wall() -> datetime:
             return datetime.fromtimestamp(WALL_EPOCH_S + timeline.now_s(), UTC)
 
-        self._requests = Requests(config, ems, timeline, keeper, carry_out, said, wall, _AtOnce)
-        self._requests.restore_plans(keeper.kept.get("plans") or {})
+        self._requests = Requests(config, ems, timeline, state_store, carry_out, on_log_line, wall, _AtOnce)
+        self._requests.restore_plans(state_store.kept.get("plans") or {})
 
     @property
     def codes(self) -> Callable[[], dict[str, Any]]:

@@ -38,7 +38,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.rig.dut.controller import Controller, Reply
 from v2g_bench.rig.file.model import Dut
 from v2g_bench.sim.bus import SimBus
-from v2g_bench.sim.command_lines import SimDesk, SimKeeper
+from v2g_bench.sim.command_lines import SimOperatorShell, SimStateStore
 from v2g_bench.sim.diagnosis import SimReader
 from v2g_bench.sim.loop import SimLoop
 from v2g_bench.sim.timeline import WALL_EPOCH_S, Event, Timeline
@@ -89,25 +89,25 @@ class SimEms:
         kept: dict[str, Any],
     ) -> None:
         self.ems = ems
-        self.keeper = SimKeeper(kept)
+        self.state_store = SimStateStore(kept)
         self._config, self._timeline, self._loop, self._bus = config, timeline, loop, bus
         self._log = config.files.log.open("ab", buffering=0)
         self._core = core = CoreShell(ems, timeline.now_s, self._crashed)
-        self._can = SimCanPort(config.bus, db, core.on_frame, self._lose_bus, self._say)
+        self._can = SimCanPort(config.bus, db, core.on_frame, self._lose_bus, self._log_line)
         with loop.entered():
-            self._inverter = InverterPort(config.inverter, self._hear_inverter, self._say)
-        core.connect(self._inverter, self._can, self.keeper, self._say)
-        self._desk = SimDesk(config, ems, timeline, self.keeper, core.command, self._say)
+            self._inverter = InverterPort(config.inverter, self._on_inverter_reading, self._log_line)
+        core.connect(self._inverter, self._can, self.state_store, self._log_line)
+        self._operator_shell = SimOperatorShell(config, ems, timeline, self.state_store, core.command, self._log_line)
         codes = SimReader(config.bus, config.diagnosis, bus)
-        self._diagnosis = Diagnosis(config.diagnosis, ems, timeline.now_s, codes.ask, core.act, self._say)
-        self._desk.codes = lambda: self._diagnosis.latest
+        self._diagnosis = Diagnosis(config.diagnosis, ems, timeline.now_s, codes.ask, core.act, self._log_line)
+        self._operator_shell.codes = lambda: self._diagnosis.latest
         self._reading: asyncio.Task[None] | None = None
         self._event: Event | None = None
         self.crash = ""
 
     def start(self) -> None:
         """Connect to the bus and to the inverter."""
-        self._say(LogLine(Level.INFO, "-", f"v2g-daemon {__version__} started, simulated"))
+        self._log_line(LogLine(Level.INFO, "-", f"v2g-daemon {__version__} started, simulated"))
         with self._loop.entered():
             self._inverter.start()
             self._can.join(self._bus)
@@ -117,26 +117,26 @@ class SimEms:
     def stop(self) -> None:
         """Zero power, contactors asked open; then both faces are closed."""
         if not self.crash:
-            self._guarded(lambda: self._core.command(Shutdown()))
-            self._guarded(self._inverter.stop)
+            self._catching(lambda: self._core.command(Shutdown()))
+            self._catching(self._inverter.stop)
             self._loop.complete(self._inverter.stopped(STOP_S), 2 * STOP_S)
-            self._guarded(self._core.tick)
+            self._catching(self._core.tick)
         self._end()
         self._loop.complete(self._inverter.close(), STOP_S)
-        self._say(LogLine(Level.INFO, "-", "v2g-daemon ended"))
+        self._log_line(LogLine(Level.INFO, "-", "v2g-daemon ended"))
         self._log.close()
 
     def order(self, command: list[str]) -> Reply:
         """An operator's command line, and what the programs would answer."""
         replies: list[Reply] = []
-        self._guarded(lambda: replies.append(self._desk.run(command)))
+        self._catching(lambda: replies.append(self._operator_shell.run(command)))
         return (
             replies[0]
             if replies and not self.crash
             else Reply(command, GONE, "", f"{command[0]}: the controller has crashed")
         )
 
-    def _hear_inverter(self, reading: InverterReading) -> None:
+    def _on_inverter_reading(self, reading: InverterReading) -> None:
         with self._loop.entered():
             self._core.on_inverter(reading)
 
@@ -146,12 +146,12 @@ class SimEms:
 
     def _tick(self) -> None:
         now_s = self._timeline.now_s()
-        self._guarded(self._core.tick)
+        self._catching(self._core.tick)
         if not self.crash:
             due_s = min(max(self.ems.next_due_s(now_s), now_s + 0.0005), now_s + NEVER_S)
             self._event = self._timeline.at(due_s, self._tick)
 
-    def _guarded(self, work: Callable[[], object]) -> None:
+    def _catching(self, work: Callable[[], object]) -> None:
         if self.crash:
             return
         try:
@@ -163,7 +163,7 @@ class SimEms:
     def _crashed(self, what: str, error: BaseException | None, first: bool) -> None:
         """Whatever a core under test raises is its crash, not the bench's."""
         self.crash = f"{type(error).__name__}: {error}"
-        self._say(LogLine(Level.ERROR, "-", f"internal error, stopping: {self.crash}"))
+        self._log_line(LogLine(Level.ERROR, "-", f"internal error, stopping: {self.crash}"))
         with self._loop.entered():
             self._inverter.stop()
         self._end()
@@ -175,7 +175,7 @@ class SimEms:
             self._reading.cancel()
         self._can.leave(self._bus)
 
-    def _say(self, line: LogLine) -> None:
+    def _log_line(self, line: LogLine) -> None:
         """One line as v2g-main.log has them; with simulated times."""
         now_s = self._timeline.now_s()
         wall = datetime.fromtimestamp(WALL_EPOCH_S + now_s, UTC).isoformat(timespec="microseconds")

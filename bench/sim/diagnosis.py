@@ -27,7 +27,7 @@ class SimReader:
         answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         node, incoming = object(), Reassembly()
 
-        def hears(message: can.Message) -> None:
+        def on_frame(message: can.Message) -> None:
             if message.arbitration_id != self._config.response_id:
                 return
             payload, flow = incoming.take(bytes(message.data))
@@ -36,7 +36,7 @@ class SimReader:
             if payload is not None and not answered.done():
                 answered.set_result(payload)
 
-        self._wire.join(node, hears)
+        self._wire.join(node, on_frame)
         try:
             self._wire.send(node, self._frame(REQUEST))
             async with asyncio.timeout(self._config.timeout_s):

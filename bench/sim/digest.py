@@ -31,9 +31,9 @@ def digest(folder: Path) -> dict[str, str]:
     try:
         log, path = (folder / "v2g-main.log").read_bytes(), str(folder.resolve()).encode()
         results = _lasting(json.loads((folder / "results.json").read_text("utf-8")))
-        told = _placed(json.dumps(results, sort_keys=True).encode(), log, path)
+        placed = _placed(json.dumps(results, sort_keys=True).encode(), log, path)
         return {
-            "results": _sha(_placeless(told, path)),
+            "results": _sha(_placeless(placed, path)),
             "waveforms": _waveforms(folder / "waveforms"),
             "bus": _file_sha(folder / "main.blf"),
             "log": _sha(_placeless(log, path)),
@@ -51,14 +51,14 @@ def _placeless(text: bytes, path: bytes) -> bytes:
     return AUDITED.sub(rb"\1", text.replace(path, b"{run}"))
 
 
-def _placed(told: bytes, log: bytes, path: bytes) -> bytes:
+def _placed(placed: bytes, log: bytes, path: bytes) -> bytes:
     """The results, with the places of the log in which a line was looked for counted without the paths before them."""
 
     def without(found: re.Match[bytes]) -> bytes:
         first, last = (int(place) - len(path) * log.count(path, 0, int(place)) for place in found.group(2, 3))
         return found.group(1) + b"%d, %d" % (first, last)
 
-    return SEARCHED.sub(without, told)
+    return SEARCHED.sub(without, placed)
 
 
 def _lasting(value: Any) -> Any:

@@ -15,7 +15,7 @@ from v2g_bench.rig.file.load import LoadedRig
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.parts.opening import FIRST_FRAME_S, Later, open_database, opened
 from v2g_bench.rig.parts.sync import EmulatedSync, NoSync
-from v2g_bench.rig.parts.timing import Edge, Stamp, SyncLine
+from v2g_bench.rig.parts.timing import Edge, SyncLine, Timestamp
 from v2g_bench.sim.bus import SimBus, SimCapture
 from v2g_bench.sim.controller import SimController
 from v2g_bench.sim.meters import connect
@@ -111,8 +111,8 @@ class SimReception:
         except TimeoutError:
             return None
 
-    def stamp(self, time_s: float) -> Stamp:
-        return Stamp(time_s, 0.0, "simulated clock at the end of the frame: exact")
+    def timestamp(self, time_s: float) -> Timestamp:
+        return Timestamp(time_s, 0.0, "simulated clock at the end of the frame: exact")
 
     def require_good(self) -> None:
         """A simulated bus never fails."""

@@ -56,7 +56,7 @@ class SimPlant:
     def open(self) -> None:
         """Join the bus, serve Modbus, begin to send."""
         self.modbus_port = self._loop.complete(self._server.start(), 1.0)
-        self._bus.join(self, self._hear, "bms")
+        self._bus.join(self, self._on_frame, "bms")
         self._arm()
 
     def close(self) -> None:
@@ -68,8 +68,8 @@ class SimPlant:
         self._bus.leave(self)
         self._loop.complete(self._server.stop(), 1.0)
 
-    def _hear(self, message: can.Message) -> None:
-        self.world.hear(message, self._timeline.now_s())
+    def _on_frame(self, message: can.Message) -> None:
+        self.world.on_frame(message, self._timeline.now_s())
 
     def _arm(self) -> None:
         if self._event is not None:

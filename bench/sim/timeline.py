@@ -4,12 +4,12 @@ Events of one instant happen in the order in which they were asked for. An event
 backwards, and an event that is asked for in the past happens now.
 
 >>> timeline = Timeline(start_s=0.0)
->>> said = []
+>>> message = []
 >>> later = timeline.at(0.2, lambda: said.append("b"))
 >>> _ = timeline.at(0.1, lambda: said.append("a"))
->>> timeline.pause(0.15); said, timeline.now_s()
+>>> timeline.pause(0.15); message, timeline.now_s()
 (['a'], 0.15)
->>> timeline.wait(lambda: len(said) == 2, until_s=1.0), timeline.now_s()
+>>> timeline.wait(lambda: len(message) == 2, until_s=1.0), timeline.now_s()
 (True, 0.2)
 """
 

@@ -10,12 +10,12 @@ import can
 from v2g_bench.can import wire as packet
 from v2g_bench.can.physics.bus import Wire
 from v2g_bench.can.physics.condition import Condition, Conditions
-from v2g_bench.can.physics.errors import Trouble, error_message
+from v2g_bench.can.physics.errors import ErrorNotice, error_message
 from v2g_bench.can.physics.events import Delivered
 from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.node import NEVER_S, Node
 from v2g_bench.can.physics.timing import BitTiming
-from v2g_bench.sim.bus import Hears, SimBus
+from v2g_bench.sim.bus import OnFrame, SimBus
 from v2g_bench.sim.timeline import Event, Timeline
 
 
@@ -27,15 +27,15 @@ class SimWireBus(SimBus):
         self.wire = Wire(timing, seed)
         self._bench = self.wire.join("bench")
         self._conditions = Conditions(self.wire, length_m=length_m, seed=seed)
-        self._on_wire: dict[int, tuple[Node, Hears]] = {}
+        self._on_wire: dict[int, tuple[Node, OnFrame]] = {}
         self._event: Event | None = None
         self._event_s = NEVER_S
 
     # As a bus
 
-    def join(self, node: object, hears: Hears, name: str = "ems") -> None:
+    def join(self, node: object, on_frame: OnFrame, name: str = "ems") -> None:
         on_wire = self.wire.join(name)
-        self._on_wire[id(node)] = on_wire, hears
+        self._on_wire[id(node)] = on_wire, on_frame
         self._conditions.joined(on_wire, self._timeline.now_s())
 
     def leave(self, node: object) -> None:
@@ -84,12 +84,12 @@ class SimWireBus(SimBus):
     def _deliver(self, event: Delivered) -> None:
         if (seen := self._seen(event, self._bench)) is not None:
             self._log(seen, event.at_s)
-        for on_wire, hears in list(self._on_wire.values()):
+        for on_wire, on_frame in list(self._on_wire.values()):
             if on_wire is event.sender or not on_wire.takes_part:
                 continue
             message = self._seen(event, on_wire)
             if message is not None:
-                hears(message)
+                on_frame(message)
 
     @staticmethod
     def _seen(event: Delivered, node: Node) -> can.Message | None:
@@ -104,6 +104,6 @@ class SimWireBus(SimBus):
         flags |= packet.BRS if message.bitrate_switch else 0
         self._keep(at_s, message.arbitration_id, flags, bytes(message.data))
 
-    def _log_error(self, event: Trouble) -> None:
+    def _log_error(self, event: ErrorNotice) -> None:
         message = error_message(event)
         self._keep(event.at_s, message.arbitration_id, packet.ERROR | packet.EXTENDED, bytes(message.data))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.history.index import History, Point, RunLine, Series
-from v2g_bench.reports.history.trend import RUNS, Told, tell
+from v2g_bench.reports.history.trend import RUNS, TrendSummary, summarize
 from v2g_bench.reports.model.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
 
 GONE = "not run"
@@ -35,8 +35,8 @@ class Change:
         name = f"{self.requirement:9} {self.test}"
         if self.kind == "alarm":
             return f"{'alarm':9} {name}: {self.now}"
-        said = f"  ({self.reason})" if self.reason else ""
-        return f"{self.kind:9} {name}: {self.before} -> {self.now}{said}"
+        message = f"  ({self.reason})" if self.reason else ""
+        return f"{self.kind:9} {name}: {self.before} -> {self.now}{message}"
 
 
 def changes(history: History, rig: str, within: int, since: str = "") -> tuple[list[Change], RunLine, RunLine | None]:
@@ -89,16 +89,16 @@ def _alarm(series: Series, within: int, folder: str) -> list[Change]:
     """An alarm that the last run raised. An older one was reported before."""
     if not series.points or series.points[-1].folder != folder:
         return []
-    told = tell(series, within)
-    if not told.alarm or (len(series.points) > 1 and _told_before(series, within, told)):
+    summary = summarize(series, within)
+    if not summary.alarm or (len(series.points) > 1 and _alarmed_before(series, within, summary)):
         return []
-    return [Change("alarm", series.requirement, f"{_short(series)} {series.measurement}", "", told.alarm)]
+    return [Change("alarm", series.requirement, f"{_short(series)} {series.measurement}", "", summary.alarm)]
 
 
-def _told_before(series: Series, within: int, told: Told) -> bool:
+def _alarmed_before(series: Series, within: int, summary: TrendSummary) -> bool:
     """Of the same kind: a drift does not raise a new alarm every night because a figure in it has changed."""
-    before = tell(series._replace(points=series.points[:-1]), within).alarm
-    return before.partition(":")[0] == told.alarm.partition(":")[0]
+    before = summarize(series._replace(points=series.points[:-1]), within).alarm
+    return before.partition(":")[0] == summary.alarm.partition(":")[0]
 
 
 def _short(series: Series) -> str:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from v2g_bench.reports.history.changes import changes
 from v2g_bench.reports.history.index import History, RunLine, Series
-from v2g_bench.reports.history.trend import RUNS, Told, tell
+from v2g_bench.reports.history.trend import RUNS, TrendSummary, summarize
 from v2g_bench.reports.history.trend_plot import describe, spark_svg, trend_svg
 from v2g_bench.reports.model.verdicts import NOT_APPLICABLE, worst
 from v2g_bench.reports.render import words
@@ -49,11 +49,11 @@ def _rig(history: History, rig: str, within: int) -> dict[str, Any]:
     rows: dict[str, list[dict[str, Any]]] = {}
     verdicts: dict[str, list[str]] = {}
     for series in history.series(rig, last=RUNS):
-        told = tell(series, within)
-        if not series.measurement and told.last.folder == now.folder:
-            verdicts.setdefault(series.requirement, []).append(told.last.verdict)
-        if series.measurement or told.alarm:
-            rows.setdefault(series.requirement, []).append(_row(series, told))
+        summary = summarize(series, within)
+        if not series.measurement and summary.last.folder == now.folder:
+            verdicts.setdefault(series.requirement, []).append(summary.last.verdict)
+        if series.measurement or summary.alarm:
+            rows.setdefault(series.requirement, []).append(_row(series, summary))
     groups = [
         _group(requirement, rows.get(requirement, []), verdicts.get(requirement, []))
         for requirement in sorted({*rows, *verdicts})
@@ -80,10 +80,10 @@ def _group(requirement: str, rows: list[dict[str, Any]], found: list[str]) -> di
             "css": words.slug(verdict)}  # fmt: skip
 
 
-def _row(series: Series, told: Told) -> dict[str, Any]:
-    last, shown = told.last, series.points[-RUNS:]
+def _row(series: Series, summary: TrendSummary) -> dict[str, Any]:
+    last, shown = summary.last, series.points[-RUNS:]
     ends = [(sign, limit) for sign, limit in (("≥", last.low), ("≤", last.high)) if limit is not None]
-    steps = told.drift and f"{'+' if told.drift.slope > 0 else ''}{words.significant(told.drift.slope, 2)}"
+    steps = summary.drift and f"{'+' if summary.drift.slope > 0 else ''}{words.significant(summary.drift.slope, 2)}"
     return {
         "requirement": series.requirement,
         "test": series.nodeid.rpartition("::")[2],
@@ -97,11 +97,11 @@ def _row(series: Series, told: Told) -> dict[str, Any]:
         "margin": "" if last.margin is None else words.significant(last.margin, 3),
         "slope": steps or "",
         "spark": spark_svg(shown),
-        "large": trend_svg(shown, series.unit) if told.alarm else "",
+        "large": trend_svg(shown, series.unit) if summary.alarm else "",
         "told": describe(shown),
-        "flips": told.flips,
-        "errors": told.errors,
-        "alarm": told.alarm,
+        "flips": summary.flips,
+        "errors": summary.errors,
+        "alarm": summary.alarm,
     }
 
 

@@ -38,7 +38,7 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Told:
+class TrendSummary:
     """The evaluation of a series. flips: changes between PASS and FAIL at one controller version; errors: runs in which the rig
     failed, or could not decide; alarm: one sentence, "" for none.
     """
@@ -50,7 +50,7 @@ class Told:
     alarm: str
 
 
-def tell(series: Series, within: int) -> Told:
+def summarize(series: Series, within: int) -> TrendSummary:
     """The evaluation of the last RUNS points. within: alarm if the limit would be reached in that many further runs."""
     points = series.points[-RUNS:]
     flips, errors = flips_of(points)
@@ -60,7 +60,7 @@ def tell(series: Series, within: int) -> Told:
         alarm = f"drifts: its margin of {points[-1].margin:.4g} {series.unit} is gone in {drift.runs_left:.0f} runs"
     elif flips:
         alarm = f"flips: {flips} changes between PASS and FAIL at the same controller version"
-    return Told(points[-1], drift, flips, errors, alarm)
+    return TrendSummary(points[-1], drift, flips, errors, alarm)
 
 
 def print_history(history: History, rig: str | None, requirement: str | None, within: int) -> int:
@@ -74,10 +74,10 @@ def print_history(history: History, rig: str | None, requirement: str | None, wi
                 f"history of rig {name}", f"no run has a result{f' of {requirement}' if requirement else ''}"
             )
         for series in found:
-            told = tell(series, within)
-            alarms += bool(told.alarm)
-            if series.measurement or told.alarm or requirement:
-                print(line_of(series, told))
+            summary = summarize(series, within)
+            alarms += bool(summary.alarm)
+            if series.measurement or summary.alarm or requirement:
+                print(line_of(series, summary))
             if requirement and series.measurement:
                 for point in series.points:
                     print(f"      {point.started:25} {point.verdict:13} {_number(point)}   {point.controller}")
@@ -87,21 +87,23 @@ def print_history(history: History, rig: str | None, requirement: str | None, wi
     return alarms
 
 
-def line_of(series: Series, told: Told) -> str:
+def line_of(series: Series, summary: TrendSummary) -> str:
     """One series in one line."""
     test = series.nodeid.rpartition("::")[2]
-    parts = [f"  {series.requirement:9} {test} {series.measurement}".rstrip(), told.last.verdict]
-    if told.last.value is not None:
+    parts = [f"  {series.requirement:9} {test} {series.measurement}".rstrip(), summary.last.verdict]
+    if summary.last.value is not None:
         limits = [
-            f"{sign} {limit:g}" for sign, limit in ((">=", told.last.low), ("<=", told.last.high)) if limit is not None
+            f"{sign} {limit:g}"
+            for sign, limit in ((">=", summary.last.low), ("<=", summary.last.high))
+            if limit is not None
         ]
-        parts.append(f"{_number(told.last)} {series.unit}, limit {' and '.join(limits) or 'none'}".rstrip())
-    if told.last.margin is not None:
-        parts.append(f"margin {told.last.margin:.4g}")
-    if told.drift is not None:
-        parts.append(f"{told.drift.slope:+.2g} a run")
-    parts.append(f"{len(series.points)} runs" + (f", {told.errors} without a verdict" if told.errors else ""))
-    return "   ".join(parts) + (f"\n      ALARM {told.alarm}" if told.alarm else "")
+        parts.append(f"{_number(summary.last)} {series.unit}, limit {' and '.join(limits) or 'none'}".rstrip())
+    if summary.last.margin is not None:
+        parts.append(f"margin {summary.last.margin:.4g}")
+    if summary.drift is not None:
+        parts.append(f"{summary.drift.slope:+.2g} a run")
+    parts.append(f"{len(series.points)} runs" + (f", {summary.errors} without a verdict" if summary.errors else ""))
+    return "   ".join(parts) + (f"\n      ALARM {summary.alarm}" if summary.alarm else "")
 
 
 def _number(point: Point) -> str:

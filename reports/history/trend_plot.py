@@ -74,11 +74,11 @@ def trend_svg(points: list[Point], unit: str) -> str:
 def describe(points: list[Point]) -> str:
     """What the picture shows, in words."""
     values = [point.value for point in points if point.value is not None]
-    said = f"{len(points)} runs"
+    message = f"{len(points)} runs"
     if values:
-        said += f", from {values[0]:.4g} to {values[-1]:.4g}"
+        message += f", from {values[0]:.4g} to {values[-1]:.4g}"
     failed, sick = sum(point.verdict == FAIL for point in points), len(_sick(points))
-    return said + f", {failed} failed, {sick} without a verdict"
+    return message + f", {failed} failed, {sick} without a verdict"
 
 
 def _sick(points: list[Point]) -> list[int]:

@@ -346,11 +346,11 @@ def load(path: Path) -> Run:
     if data.get("schema") not in READABLE:
         known = " and ".join(map(str, READABLE))
         raise BenchError(f"{where}: schema", f"is {data.get('schema')!r}, this version reads {known}")
-    said = data.pop("verdict", None)
+    stated = data.pop("verdict", None)
     completed(data, where)
     run = build(Run, data, where)
-    if said != run.verdict:
-        raise BenchError(f"{where}: verdict", f"says {said!r}, its content says {run.verdict!r}")
+    if stated != run.verdict:
+        raise BenchError(f"{where}: verdict", f"says {stated!r}, its content says {run.verdict!r}")
     _same_verdicts(run, data, where)
     return run
 
@@ -365,10 +365,10 @@ def _same_verdicts(run: Run, data: dict[str, Any], where: str) -> None:
             for m, measurement in enumerate(test.measurements):
                 raw_verdict = raw_test["measurements"][m]["verdict"]
                 pairs.append((f".tests[{t}].measurements[{m}]", raw_verdict, measurement.verdict))
-        for place, said, found in pairs:
-            if said != found:
+        for place, stated, found in pairs:
+            if stated != found:
                 key = f"{where}: requirements[{r}]{place}.verdict"
-                raise BenchError(key, f"says {said!r}, its content says {found!r}", "was the file edited by hand?")
+                raise BenchError(key, f"says {stated!r}, its content says {found!r}", "was the file edited by hand?")
 
 
 def _harden(item: object, verdict: str) -> None:

@@ -70,8 +70,8 @@ def _lines(text: str, most: int) -> str:
         rest, step = line[LINE_WIDTH:], LINE_WIDTH - 2
         wrapped += [f"↳ {rest[at : at + step]}" for at in range(0, len(rest), step)]
     if len(wrapped) > most:
-        left_out = f"[{len(wrapped) - most} lines left out here; the attached results.json holds them all]"
-        wrapped = [*wrapped[: most // 3], left_out, *wrapped[-(most - most // 3) :]]
+        omitted = f"[{len(wrapped) - most} lines left out here; the attached results.json holds them all]"
+        wrapped = [*wrapped[: most // 3], omitted, *wrapped[-(most - most // 3) :]]
     return "\n".join(wrapped)
 
 

@@ -23,8 +23,8 @@ def run_id(run: Run) -> str:
     Issuing the report does not change it.
     """
     run = replace(run, issue=None)
-    stamp = "".join(c for c in run.started[:19] if c.isalnum())
-    return f"V2G-{stamp}-{words.slug(run.rig)}-{hashlib.sha256(dumps(run)).hexdigest()[:8]}"
+    timestamp = "".join(c for c in run.started[:19] if c.isalnum())
+    return f"V2G-{timestamp}-{words.slug(run.rig)}-{hashlib.sha256(dumps(run)).hexdigest()[:8]}"
 
 
 def requirement_statement(requirement: Requirement) -> str:
@@ -49,12 +49,17 @@ def requirement_result(requirement: Requirement) -> str:
     """What the matrix shows: the value alone where the statement is that of a measurement that passed, for limit and
     trials have places of their own; else the whole statement.
     """
-    said = requirement_statement(requirement)
+    message = requirement_statement(requirement)
     for test in requirement.tests:
         for m in test.measurements:
-            if m.statement == said and requirement.verdict == PASS and m.value is not None and m.expanded is not None:
+            if (
+                m.statement == message
+                and requirement.verdict == PASS
+                and m.value is not None
+                and m.expanded is not None
+            ):
                 return words.measured(m.value, m.expanded, m.unit)
-    return said
+    return message
 
 
 def measurement_statement(measurement: Measurement) -> str:

@@ -252,8 +252,8 @@ def _trial_table(m: Measurement) -> View:
     rows = [_trial(trial, m) for trial in m.trials]
     sources = {row["t0 taken from"] for row in rows}
     note = f"t0 taken from: {sources.pop()}." if len(sources) == 1 and "" not in sources else ""
-    left_out = {"t0 taken from"} if note else set()
-    columns = [name for name in _TRIAL_COLUMNS if name not in left_out and any(row[name] for row in rows)]
+    omitted = {"t0 taken from"} if note else set()
+    columns = [name for name in _TRIAL_COLUMNS if name not in omitted and any(row[name] for row in rows)]
     units = {"Value": f"Value / {m.unit or '1'}", "U": f"U / {m.unit or '1'}"}
     return {
         "columns": [{"title": units.get(name, name), "text": name in _TEXT_COLUMNS} for name in columns],

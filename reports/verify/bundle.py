@@ -46,10 +46,10 @@ def verify_bundle(path: Path, trusted: bytes | None = None) -> Verification:
     with tempfile.TemporaryDirectory(prefix="v2g-bundle-") as name:
         folder = _unpack(path, Path(name))
         result = verify(folder, trusted)
-        again = Path(name) / "again.zip"
+        recomputed = Path(name) / "again.zip"
         try:
-            _pack(folder, again)
-            same = filecmp.cmp(again, path, shallow=False)
+            _pack(folder, recomputed)
+            same = filecmp.cmp(recomputed, path, shallow=False)
         except BenchError:
             same = False  # its results.json cannot be read: reported by verify
         if not same:
@@ -62,11 +62,11 @@ def verify_bundle(path: Path, trusted: bytes | None = None) -> Verification:
 
 def _pack(folder: Path, path: Path) -> None:
     moment = datetime.fromisoformat(load(folder / RESULTS).started).astimezone(UTC)
-    stamp = (max(1980, moment.year), moment.month, moment.day, moment.hour, moment.minute, moment.second)
+    timestamp = (max(1980, moment.year), moment.month, moment.day, moment.hour, moment.minute, moment.second)
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for name in names:
-            entry = zipfile.ZipInfo(f"{folder.name}/{name}", stamp)
+            entry = zipfile.ZipInfo(f"{folder.name}/{name}", timestamp)
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
             entry.file_size = (folder / name).stat().st_size
             with (folder / name).open("rb") as source, archive.open(entry, "w") as target:

@@ -35,9 +35,9 @@ def recheck(folder: Path, run: Run, result: Verification) -> None:
     rejudge(folder, run, rule, {id(m) for _, m in timed}, result)
     if timed:
         _latencies(folder, timed, rule, float(fraction), result)
-    told = Counter(how for _, how in result.verdicts)
+    kinds = Counter(how for _, how in result.verdicts)
     result.done.append(
-        "verdicts recomputed: " + (", ".join(f"{told[how]} from {how}" for how in sorted(told)) or "none")
+        "verdicts recomputed: " + (", ".join(f"{kinds[how]} from {how}" for how in sorted(kinds)) or "none")
     )
     tests = sum(len(r.tests) for r in run.requirements)
     result.done.append(

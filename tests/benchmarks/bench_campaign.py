@@ -16,9 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from v2g_bench.campaign.plan import Plan, campaign_path, parse_campaign
+from v2g_bench.campaign.plan import CampaignPlan, campaign_path, parse_campaign
+from v2g_bench.campaign.prepared_world import PreparedWorld, at
 from v2g_bench.campaign.run import Job, opened, row_of
-from v2g_bench.campaign.standing import Standing, at
 
 ROUNDS = 5
 CORES = 2
@@ -35,19 +35,19 @@ def main() -> None:
     text = campaign_path("shutdown").read_text("utf-8")
     plan, setup, judge = opened(Job(text, trials, 1))
     began = time.process_time()
-    standings = [Standing(setup, plan.stand(place)) for place in range(plan.stands)]
-    for place, standing in enumerate(standings):
-        standing.copy(max(at(plan.scenario(index)) for index in plan.members(place)))
-    stands = time.process_time() - began
+    prepared_worlds = [PreparedWorld(setup, plan.operating_point(place)) for place in range(plan.operating_points)]
+    for place, prepared in enumerate(prepared_worlds):
+        prepared.copy(max(at(plan.scenario(index)) for index in plan.members(place)))
+    operating_points = time.process_time() - began
     parts = dict.fromkeys(("generate", "copy", "play and copy", "judge and digest"), float("inf"))
     gc.disable()
     for _ in range(ROUNDS):
-        for name, spent in one_round(plan, standings, judge).items():
+        for name, spent in one_round(plan, prepared_worlds, judge).items():
             parts[name] = min(parts[name], spent)
     for name, spent in parts.items():
         print(f"{name:18} {1e3 * spent / trials:7.2f} ms a scenario")
     full = parse_campaign(text, "shutdown").per_stand
-    per_stand = stands / plan.stands
+    per_stand = operating_points / plan.operating_points
     print(f"{'stand':18} {1e3 * per_stand / full:7.2f} ms a scenario ({1e3 * per_stand:.0f} ms for {full})")
     whole = (parts["generate"] + parts["play and copy"] + parts["judge and digest"]) / trials + per_stand / full
     simulated = sum(plan.scenario(index).end_s for index in range(trials)) / trials
@@ -64,7 +64,7 @@ def main() -> None:
         )
 
 
-def in_real_time(plan: Plan, rig: str) -> float:
+def in_real_time(plan: CampaignPlan, rig: str) -> float:
     """Seconds from beginning to end of one scenario on that rig, the median of the first; the rig is open already."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
@@ -73,28 +73,28 @@ def in_real_time(plan: Plan, rig: str) -> float:
             files[-1].write_text(plan.scenario(index).to_toml(), "utf-8")
         command = [sys.executable, "-m", "pytest", f"--rig={rig}", "--no-qualify", "-q", f"--reports={folder}/runs"]
         subprocess.run([*command, *(f"--scenario={path}" for path in files)], check=True, capture_output=True)
-        (told,) = Path(folder, "runs").glob("*/events.jsonl")
-        events = [json.loads(line) for line in told.read_text("utf-8").splitlines()]
+        (reported,) = Path(folder, "runs").glob("*/events.jsonl")
+        events = [json.loads(line) for line in reported.read_text("utf-8").splitlines()]
     at = {(one["event"], one["test"]): one["bench_s"] for one in events if "test" in one}
     return statistics.median(
         at["test finished", test] - s for (event, test), s in at.items() if event == "test started"
     )
 
 
-def one_round(plan: Plan, standings: list[Standing], judge: object) -> dict[str, float]:
+def one_round(plan: CampaignPlan, prepared_worlds: list[PreparedWorld], judge: object) -> dict[str, float]:
     """CPU seconds of each part over all scenarios."""
     spent = dict.fromkeys(("generate", "copy", "play and copy", "judge and digest"), 0.0)
     clock = time.process_time
-    for place, standing in enumerate(standings):
+    for place, prepared in enumerate(prepared_worlds):
         for index in plan.members(place):
             begin = clock()
             scenario = plan.scenario(index)
             made = clock()
-            standing.copy(at(scenario))
+            prepared.copy(at(scenario))
             copied = clock()
-            played = standing.play(scenario)
+            scenario_run = prepared.play(scenario)
             over = clock()
-            row_of(index, played, judge)  # type: ignore[arg-type]
+            row_of(index, scenario_run, judge)  # type: ignore[arg-type]
             spent["generate"] += made - begin
             spent["copy"] += copied - made
             spent["play and copy"] += over - copied

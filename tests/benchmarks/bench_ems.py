@@ -3,7 +3,7 @@
 - stop: from the send() of the frame with the hot cell to the inverter hearing the STOP, over the userland bus and
   Modbus TCP on this machine; includes the hub and the inverter's own thread.
 - idle CPU: share of one core that the daemon takes while 350 frames/s arrive, in standby and with 3 kW flowing.
-- core: time of one `hear` of the sans-I/O core.
+- core: time of one `on_frame` of the sans-I/O core.
 """
 
 import statistics
@@ -56,13 +56,13 @@ def idle_cpu(world: World, power_w: float, seconds: float = 10.0) -> float:
 
 
 def core_time(world: World, rounds: int = 20000) -> float:
-    """Seconds for one `hear` of the safety frame."""
+    """Seconds for one `on_frame` of the safety frame."""
     ems = Ems(EmsSettings(plan_bus(world.db, 0.1)))
     values = {role: HEALTHY[role] for role in world.db.roles_of("BMS_Safety") if role in HEALTHY}
-    ems.hear_inverter(InverterReading(), 0.0)
+    ems.on_inverter_reading(InverterReading(), 0.0)
     start_s = time.perf_counter()
     for number in range(rounds):
-        ems.hear(Frame("BMS_Safety", values), number * 0.01)
+        ems.on_frame(Frame("BMS_Safety", values), number * 0.01)
     return (time.perf_counter() - start_s) / rounds
 
 

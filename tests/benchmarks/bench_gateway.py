@@ -101,27 +101,27 @@ def listen(buses: tuple[dict, dict], rate: float, count: int) -> list[list[int]]
     import json
 
     ports = [open_port(**bus) for bus in buses]
-    stamps: list[list[int]] = [[], []]
+    timestamps: list[list[int]] = [[], []]
     with subprocess.Popen([sys.executable, "-c", SENDER, json.dumps(buses[0]), str(rate), str(count)]) as sender:
         last_s = time.monotonic()
-        while len(stamps[1]) < count and time.monotonic() < last_s + 20:
+        while len(timestamps[1]) < count and time.monotonic() < last_s + 20:
             for port in select.select(ports, [], [], 1.0)[0]:
-                while (heard := port.read()) is not None:
-                    stamps[ports.index(port)].append(heard[1])
+                while (received := port.read()) is not None:
+                    timestamps[ports.index(port)].append(received[1])
                     last_s = time.monotonic()
         sender.wait()
     for port in ports:
         port.close()
-    return stamps
+    return timestamps
 
 
-def row(name: str, stamps: list[list[int]], count: int) -> tuple[float, float, int]:
+def row(name: str, timestamps: list[list[int]], count: int) -> tuple[float, float, int]:
     """Print one row; (p50, p99) in us, and the lost frames."""
-    lost = count - min(map(len, stamps))
+    lost = count - min(map(len, timestamps))
     if lost:
         print(f"{name:34} {lost} of {count} frames lost")
         return float("nan"), float("nan"), lost
-    added_us = (np.array(stamps[1]) - np.array(stamps[0]))[WARM_UP:] / 1000
+    added_us = (np.array(timestamps[1]) - np.array(timestamps[0]))[WARM_UP:] / 1000
     p50, p99 = np.percentile(added_us, [50, 99])
     print(f"{name:34} {p50:9.1f} {p99:9.1f} {added_us.max():9.1f} {lost:6d}", flush=True)
     return float(p50), float(p99), lost

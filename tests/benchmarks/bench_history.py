@@ -12,7 +12,7 @@ import numpy as np
 from v2g_bench.reports.history.changes import changes
 from v2g_bench.reports.history.index import INDEX, History
 from v2g_bench.reports.history.page import render_history
-from v2g_bench.reports.history.trend import RUNS, tell
+from v2g_bench.reports.history.trend import RUNS, summarize
 from v2g_bench.reports.model.run import Controller, Measurement, Requirement, Run, TestResult
 
 NIGHTS, REQUIREMENTS, TESTS, MEASUREMENTS = (
@@ -61,9 +61,11 @@ def main() -> None:
             best = float("inf")
             for _ in range(3):
                 started = time.perf_counter()
-                found = [tell(series, 30) for series in history.series("bench", requirement, last)]
+                found = [summarize(series, 30) for series in history.series("bench", requirement, last)]
                 best = min(best, time.perf_counter() - started)
-            print(f"{text} {best:6.3f} s   {len(found)} series, {sum(bool(told.alarm) for told in found)} alarms")
+            print(
+                f"{text} {best:6.3f} s   {len(found)} series, {sum(bool(reported.alarm) for reported in found)} alarms"
+            )
             print(f"target 1 s: {'met' if best < 1.0 else 'MISSED'}")
         for text, work in (
             ("what changed", lambda: changes(history, "bench", 30)),

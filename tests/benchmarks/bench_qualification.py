@@ -14,7 +14,7 @@ from pathlib import Path
 
 from v2g_bench.commands.qualify import _show, _table
 from v2g_bench.qualification.result import QualificationResult
-from v2g_bench.qualification.run import DELAYS_MS, Plan, qualify
+from v2g_bench.qualification.run import DELAYS_MS, QualificationPlan, qualify
 from v2g_bench.rig.file.load import load_rig
 
 HOG = "while True: pass"
@@ -25,7 +25,7 @@ def run(trials: int, hogs: int, rig: str, seed: int) -> QualificationResult:
     busy = [subprocess.Popen([sys.executable, "-c", HOG]) for _ in range(hogs)]
     try:
         with tempfile.TemporaryDirectory(prefix="v2g-bench-") as folder:
-            plan = Plan(trials, DELAYS_MS, seed)
+            plan = QualificationPlan(trials, DELAYS_MS, seed)
             return qualify(load_rig(rig), plan, Path(folder), note=print, show=_show)
     finally:
         for hog in busy:

@@ -56,8 +56,11 @@ def suite() -> None:
         wall_s, after = time.monotonic() - begun_s, resource.getrusage(resource.RUSAGE_CHILDREN)
         (run,) = Path(folder).iterdir()
         with BLFReader(run / "main.blf") as reader:
-            stamps = [message.timestamp for message in reader]
-    cpu_s, passed_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, stamps[-1] - stamps[0]
+            timestamps = [message.timestamp for message in reader]
+    cpu_s, passed_s = (
+        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        timestamps[-1] - timestamps[0],
+    )
     print(
         f"whole suite           {wall_s:8.1f} s ({cpu_s:.1f} s CPU) for {passed_s:.0f} s: {passed_s / wall_s:.0f} times real "
         f"time ({passed_s / cpu_s:.0f} by CPU)"

@@ -34,7 +34,7 @@ def main() -> None:
                     power_w = chance.choice((-1, 1)) * chance.uniform(500, 4000)
                     session = Session(parts)
                     bench = session.bench
-                    session.sources.told = lambda one, at=(number, power_w): (
+                    session.comparisons.reported = lambda one, at=(number, power_w): (
                         found[one.quantity].append(one.e_n),
                         None if one.agreed else bad.append((*at, one.text)),
                     )

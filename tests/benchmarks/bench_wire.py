@@ -21,7 +21,7 @@ from pathlib import Path
 
 from v2g_bench.can.hub import HubProcess, WireSettings
 from v2g_bench.can.physics.bus import Wire
-from v2g_bench.can.physics.errors import Trouble, error_message
+from v2g_bench.can.physics.errors import ErrorNotice, error_message
 from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.length import frame_bits, worst_bits
 from v2g_bench.can.physics.line import Line
@@ -96,7 +96,7 @@ def counters() -> bool:
     print("time ms   node  what        TEC  REC  state    SocketCAN error frame")
     off_s = back_s = 0.0
     for event in wire.advance(0.05):
-        if not isinstance(event, Trouble) or event.node is not bms:
+        if not isinstance(event, ErrorNotice) or event.node is not bms:
             continue
         if event.kind == "bit" and event.tec % 64:
             continue  # every eighth of the single errors is shown
@@ -132,14 +132,14 @@ def curve(seed: int = 1) -> bool:
                     parts.clock.pause(LEVEL_S)
                     after, to_s = bench.bus.wire(), bench.bus.now_s()
                     lost_pct = bench.bus.traffic(from_s, to_s).lost_pct()
-                    said = bench.controller.log.find(r"0x0B22|ERR_BMS_TIMEOUT")
+                    message = bench.controller.log.find(r"0x0B22|ERR_BMS_TIMEOUT")
                 destroyed = (after["destroyed"] - before["destroyed"]) / (to_s - from_s)
                 restarts = after["nodes"]["bms"]["restarts"] - before["nodes"]["bms"]["restarts"]
                 print(
                     f"{rate:14g} {destroyed:13.1f} {lost_pct:19.2f} {restarts:14d}   "
-                    f"{'charge-only: ' + said.group() if said else 'discharges'}"
+                    f"{'charge-only: ' + message.group() if message else 'discharges'}"
                 )
-                if said:
+                if message:
                     fallen = True
                     break
     print()
@@ -172,10 +172,10 @@ def speed_of_sim(seconds: float) -> float:
     """Times real time of the simulated bus with its timeline, python-can messages, two hearers and its log."""
     timeline = Timeline(0.0)
     bus, made = SimWireBus(timeline, BitTiming()), [frame.message() for frame in frames()]
-    heard = [0, 0]
+    received = [0, 0]
     bms, ems = object(), object()
-    bus.join(bms, lambda message: heard.__setitem__(0, heard[0] + 1), "bms")
-    bus.join(ems, lambda message: heard.__setitem__(1, heard[1] + 1), "ems")
+    bus.join(bms, lambda message: received.__setitem__(0, received[0] + 1), "bms")
+    bus.join(ems, lambda message: received.__setitem__(1, received[1] + 1), "ems")
     frame_bits(WireFrame(1))
     count, begun = int(FULL_PER_S * seconds), time.process_time()
     for number in range(count):
@@ -183,7 +183,7 @@ def speed_of_sim(seconds: float) -> float:
         bus.send(bms, made[number % 5000])
     timeline.pause(1.0)
     spent_s = time.process_time() - begun
-    assert heard == [0, count]
+    assert received == [0, count]
     assert bus.log.end == count
     return seconds / spent_s
 

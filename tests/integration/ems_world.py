@@ -135,8 +135,8 @@ class Bms:
         self.values = dict(HEALTHY)
         self.muted: set[str] = set()
         self.corrupt_every = 0  # every n-th protected frame has a broken CRC; 0: none
-        self.heard: dict[str, float] = {}
-        self.heard_at: dict[str, float] = {}
+        self.received: dict[str, float] = {}
+        self.received_at: dict[str, float] = {}
         self.sent_hot_s = 0.0
         self._bus = open_bus("v2g_userland", channel, own_echo=False)
         self._specs = [spec for spec in db.senders("BMS") if spec.cycle_s > 0]
@@ -178,8 +178,8 @@ class Bms:
             if message is None:
                 continue
             values = self.db.decode(message)
-            self.heard.update(values)
-            self.heard_at.update(dict.fromkeys(values, time.monotonic()))
+            self.received.update(values)
+            self.received_at.update(dict.fromkeys(values, time.monotonic()))
             if "contactor_request" in values:
                 self.values["contactor_state"] = 2.0 if values["contactor_request"] else 0.0
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from v2g_bench.campaign.scenario import Scenario, Stand, Timed
+from v2g_bench.campaign.scenario import OperatingPoint, Scenario, Timed
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature, StringVoltageDifference, ThermalGradient
 from v2g_bench.kernel import images
@@ -58,8 +58,8 @@ def replay(folder, files, *prefix, rig):
     found = {}
     for test in next(one["tests"] for one in results["requirements"] if one["id"] == "SCN-01"):
         name = re.search(r"\[(.*)\]", test["nodeid"])[1]
-        told = re.search(r"time to isolation, about (\d+\.\d+) ms", test["log"])
-        found[name] = (test["verdict"], float(told[1]) if told else None)
+        reported = re.search(r"time to isolation, about (\d+\.\d+) ms", test["log"])
+        found[name] = (test["verdict"], float(reported[1]) if reported else None)
     return found
 
 
@@ -69,7 +69,9 @@ def test_simulation_and_time_travel_agree(tmp_path):
     files = []
     for place, (name, (faults, power_w, clear_s)) in enumerate(SCENARIOS.items()):
         timed = tuple(Timed(0.01 + 0.0037 * number, fault) for number, fault in enumerate(faults))
-        scenario = Scenario(name, Stand(place + 1, 50.0, 25.0, power_w), timed, clear_s, round(clear_s + 0.3, 6))
+        scenario = Scenario(
+            name, OperatingPoint(place + 1, 50.0, 25.0, power_w), timed, clear_s, round(clear_s + 0.3, 6)
+        )
         files.append(tmp_path / f"{name}.toml")
         files[-1].write_text(scenario.to_toml(), "utf-8")
     kernel = (sys.executable, "-m", "v2g_bench.commands.main", "kernel", "--time-travel", "--timeout", "400", "--")

@@ -58,7 +58,9 @@ def test_dangerous_frame_stops_the_inverter_and_asks_for_open_contactors(
     world.bms.values.update(danger)
     wait_for("STOP on both connections", lambda: len(world.inverter.stops(since_s)) >= 2)
     wait_for("zero power", lambda: world.inverter.stage.flowing_w == 0 and world.inverter.set_w == 0)
-    wait_for("contactors", lambda: world.bms.heard["contactor_request"] == 0 and world.bms.heard["operating_mode"] == 4)
+    wait_for(
+        "contactors", lambda: world.bms.received["contactor_request"] == 0 and world.bms.received["operating_mode"] == 4
+    )
     wait_for("the log", lambda: "EMERGENCY_SHUTDOWN" in world.log_text())
     wait_for("latch on disk", lambda: world.latches().get("trip"))
 
@@ -66,7 +68,7 @@ def test_dangerous_frame_stops_the_inverter_and_asks_for_open_contactors(
 def test_trip_outlives_a_restart_and_is_reset_by_command(world: World) -> None:
     world.power(-3000)
     world.bms.values["cell_temperature_max"] = 46.0
-    wait_for("trip", lambda: world.bms.heard.get("trip_latched") == 1)
+    wait_for("trip", lambda: world.bms.received.get("trip_latched") == 1)
     wait_for("latch on disk", lambda: world.latches().get("trip"))
     world.kill()
     world.start()
@@ -84,7 +86,7 @@ def test_sigterm_leaves_zero_power_and_open_contactors(world: World) -> None:
     world.signal(signal.SIGTERM)
     assert world.wait() == 0
     assert (world.inverter.stage.on, world.inverter.set_w) == (False, 0)
-    wait_for("contactors", lambda: world.bms.heard["contactor_request"] == 0)
+    wait_for("contactors", lambda: world.bms.received["contactor_request"] == 0)
     assert not world.socket.exists()
     assert world.log_text().rstrip().endswith("v2g-daemon ended")
 
@@ -101,7 +103,7 @@ def test_silent_bms_and_its_return(world: World) -> None:
     world.bms.muted = {"*"}
     wait_for("zero", lambda: world.inverter.stage.flowing_w == 0)
     wait_for("log", lambda: world.log_text().count("ERR_BMS_TIMEOUT") == 1)
-    wait_for("contactors", lambda: world.bms.heard["contactor_request"] == 0)
+    wait_for("contactors", lambda: world.bms.received["contactor_request"] == 0)
     world.bms.muted = set()
     wait_for("power again", lambda: world.inverter.stage.flowing_w == -3000)
     wait_for("its end in the log", lambda: world.log_text().count("ERR_BMS_TIMEOUT") == 2)
@@ -110,7 +112,7 @@ def test_silent_bms_and_its_return(world: World) -> None:
 def test_corrupt_frames_latch_charge_only(world: World) -> None:
     world.power(-3000)
     world.bms.corrupt_every = 3
-    wait_for("charge-only", lambda: world.bms.heard.get("charge_only") == 1)
+    wait_for("charge-only", lambda: world.bms.received.get("charge_only") == 1)
     wait_for("no discharge", lambda: world.inverter.stage.flowing_w == 0)
     assert "0x0B22 Signal Noise" in world.log_text()
     refused = _run("commands.ctrl", "--set-power", "-3000", "--socket", str(world.socket))
@@ -118,7 +120,7 @@ def test_corrupt_frames_latch_charge_only(world: World) -> None:
     assert "charge-only" in refused.stderr
     world.power(2000)
     world.bms.corrupt_every = 0
-    assert world.bms.heard["charge_only"] == 1
+    assert world.bms.received["charge_only"] == 1
     wait_for("reset is accepted", lambda: world.ask("reset_trip")["ok"])
     world.power(-1000)
 
@@ -127,7 +129,7 @@ def test_inverter_goes_and_comes_back(world: World) -> None:
     world.power(-3000)
     world.inverter.go_away()
     wait_for("log", lambda: "FAULT_INVERTER_OFFLINE" in world.log_text())
-    wait_for("contactors", lambda: world.bms.heard["contactor_request"] == 0)
+    wait_for("contactors", lambda: world.bms.received["contactor_request"] == 0)
     world.inverter.come_back()
     wait_for("the stop that was due", lambda: world.inverter.stage.flowing_w == 0)
     wait_for("power again", lambda: world.inverter.stage.flowing_w == -3000, timeout_s=15)
@@ -198,9 +200,9 @@ def test_unwritable_log_does_not_stop_it(build: Callable[..., World]) -> None:
 
 
 def test_cyclic_frames_and_log_lines(world: World) -> None:
-    wait_for("status frames", lambda: "error_code" in world.bms.heard)
+    wait_for("status frames", lambda: "error_code" in world.bms.received)
     world.power(-3000)
-    wait_for("setpoint on CAN", lambda: world.bms.heard["power_setpoint"] == -3000)
+    wait_for("setpoint on CAN", lambda: world.bms.received["power_setpoint"] == -3000)
     pattern = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00 \d+\.\d{6} (INFO|WARNING|ERROR) \S+ .+")
     lines = world.log_text().splitlines()
     assert lines

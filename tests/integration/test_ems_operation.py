@@ -151,7 +151,7 @@ def _ramping(world: World) -> None:
 def _tripped(world: World) -> None:
     _at_power(world)
     world.bms.values["cell_temperature_max"] = 46.0
-    wait_for("trip", lambda: world.bms.heard.get("trip_latched") == 1)
+    wait_for("trip", lambda: world.bms.received.get("trip_latched") == 1)
 
 
 def _bms_silent(world: World) -> None:

@@ -63,14 +63,14 @@ class Tick(Broken):
         return super().tick(now_s)
 
 class Hear(Broken):
-    def hear(self, frame, now_s):
+    def on_frame(self, frame, now_s):
         self._break()
-        return super().hear(frame, now_s)
+        return super().on_frame(frame, now_s)
 
 class HearInverter(Broken):
-    def hear_inverter(self, reading, now_s):
+    def on_inverter_reading(self, reading, now_s):
         self._break()
-        return super().hear_inverter(reading, now_s)
+        return super().on_inverter_reading(reading, now_s)
 
 def task(settings):  # not the core fails, but a task beside it
     ems = Broken(settings)
@@ -129,7 +129,9 @@ def _trip_s(world: World) -> float:
         reload.settimeout(0)
         with pytest.raises(BlockingIOError):
             reload.recv(1)
-        wait_for("open", lambda: world.bms.heard["contactor_request"] == 0 and world.bms.heard["trip_latched"] == 1)
+        wait_for(
+            "open", lambda: world.bms.received["contactor_request"] == 0 and world.bms.received["trip_latched"] == 1
+        )
         reload.settimeout(10)
         assert b"no end within 2 s" in reload.recv(65536)
     world.bms.values.update(HEALTHY)
@@ -150,10 +152,10 @@ def test_trip_while_a_reload_of_a_hung_file_is_stuck(build: Callable[..., World]
     before = world.ask("status")["limits"]
     since_s = time.monotonic()
     asked = _daemon(world, "--reload")
-    _, said = asked.communicate(timeout=20)
+    _, message = asked.communicate(timeout=20)
     took_s = time.monotonic() - since_s
-    print(f"\nreload of a hung file: refused after {took_s:.1f} s: {said.strip()!r}")
-    assert (asked.returncode, "no end within 2 s" in said, "limits.conf" in said) == (1, True, True), said
+    print(f"\nreload of a hung file: refused after {took_s:.1f} s: {message.strip()!r}")
+    assert (asked.returncode, "no end within 2 s" in message, "limits.conf" in message) == (1, True, True), message
     _measure(world, "a reload is stuck in open()")
     assert world.ask("status")["limits"] == before
     assert "reload refused, the old limits stay in force" in world.log_text()
@@ -229,8 +231,8 @@ def test_start_with_a_fifo_is_refused(build: Callable[..., World], key: str) -> 
         lines = [f'{key} = "{pipe}"' if line.startswith(f"{key} =") else line for line in lines]
         world.config.write_text("\n".join(lines), encoding="utf-8")
     done = _daemon(world)
-    _, said = done.communicate(timeout=20)
-    assert (done.returncode, "is not a regular file" in said) == (2, True), said
+    _, message = done.communicate(timeout=20)
+    assert (done.returncode, "is not a regular file" in message) == (2, True), message
 
 
 def test_log_that_is_a_fifo_does_not_hold_it_up(build: Callable[..., World]) -> None:
@@ -255,7 +257,7 @@ def test_an_error_in_the_core_stops_and_opens_before_it_ends(build: Callable[...
     since_s = time.monotonic()
     answer = world.ask("set_power", power_w=-3000)
     assert world.wait(20) == 70, answer
-    wait_for("open", lambda: world.bms.heard.get("contactor_request") == 0.0)
+    wait_for("open", lambda: world.bms.received.get("contactor_request") == 0.0)
     assert (world.inverter.stage.flowing_w, world.inverter.set_w) == (0, 0)
     assert world.inverter.stops(since_s)
     log = world.log_text()
@@ -337,7 +339,7 @@ def test_inverter_with_a_wrong_model_length_is_lost_and_taken_up_again(
         liar.length = length
         liar.drop()
         wait_for("lost", lambda: "FAULT_INVERTER_OFFLINE" in world.log_text())
-        wait_for("open", lambda: world.bms.heard["contactor_request"] == 0)
+        wait_for("open", lambda: world.bms.received["contactor_request"] == 0)
         wait_for("no power", lambda: world.inverter.stage.flowing_w == 0)
         assert world.ask("status")["inverter"]["online"] is False
         lines = [line for line in world.log_text().splitlines() if "SunSpec model" in line]
@@ -389,7 +391,7 @@ def test_commands_give_up_a_daemon_that_hangs(build: Callable[..., World]) -> No
         for name, (first, *rest) in asked.items()
     }
     for name, one in running.items():
-        _, said = one.communicate(timeout=30)
-        assert (one.returncode, said) == (2, f"{name}: {world.socket}: the daemon has not answered within 5 s\n")
+        _, message = one.communicate(timeout=30)
+        assert (one.returncode, message) == (2, f"{name}: {world.socket}: the daemon has not answered within 5 s\n")
     world.signal(signal.SIGCONT)
     wait_for("it goes on", world.healthy)

@@ -15,7 +15,7 @@ from v2g_bench.kernel import boot, images
 
 BOUND_S = 110.0
 
-SEND_AND_HEAR = """
+SEND_AND_RECEIVE = """
 import socket
 def node(channel):
     sock = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
@@ -147,7 +147,7 @@ def test_output_status_folder_and_environment_pass_through(run, kind, tmp_path):
 
 @both
 def test_fd_frames_cross_both_channels(run, kind):
-    assert run(kind, sys.executable, "-c", SEND_AND_HEAR) == (0, "heard\n", "")
+    assert run(kind, sys.executable, "-c", SEND_AND_RECEIVE) == (0, "heard\n", "")
 
 
 @both

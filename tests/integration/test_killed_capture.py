@@ -90,9 +90,9 @@ def test_a_capture_that_is_killed_has_everything_up_to_a_second_before(tmp_path,
     if after_s > 1.0:
         assert len(found) > 0
     if len(found):
-        begin_s = found.stamp_s[0]
-        assert found.stamp_s == pytest.approx([begin_s + n / rate for n in range(len(found))], abs=1e-5)  # no hole
-        assert found.stamp_s[-1] > at_s - 1.0
+        begin_s = found.timestamp_s[0]
+        assert found.timestamp_s == pytest.approx([begin_s + n / rate for n in range(len(found))], abs=1e-5)  # no hole
+        assert found.timestamp_s[-1] > at_s - 1.0
     assert export_run(tmp_path) == [tmp_path / "main.mf4", tmp_path / "main.parquet"]
     table = parquet.read_table(tmp_path / "main.parquet").to_pylist()
     assert sum(row["role"] == "cell_temperature_max" and row["sound"] for row in table) == len(found)

@@ -40,7 +40,7 @@ for count in counts:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def reported(tmp_path_factory):
     """{what: [MB after 250,000 frames, after 600,000]}"""
     benchmarks = Path(__file__).parents[1] / "benchmarks"
     words = [sys.executable, "-c", PROGRAM, str(benchmarks), str(tmp_path_factory.mktemp("night")), "250000", "600000"]
@@ -53,7 +53,7 @@ def told(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("what", "grown_mb"), [("capture", 350_000 * 88e-6), ("export", 350_000 * 425e-6)])
-def test_the_memory_is_flat_below_300_mb(told, what, grown_mb):
-    first_mb, last_mb = told[what]
+def test_the_memory_is_flat_below_300_mb(reported, what, grown_mb):
+    first_mb, last_mb = reported[what]
     assert last_mb < 300.0
     assert last_mb - first_mb < grown_mb / 2, f"{what}: {first_mb:.0f} MB, then {last_mb:.0f} MB"

@@ -24,7 +24,7 @@ class Liar:
     """A raw TCP server; `say(question, connection)` answers each line that comes, on a thread per connection."""
 
     def __init__(self, say):
-        self._say = say
+        self._log_line = say
         self._server = socket.create_server(("127.0.0.1", 0))
         self._threads, self._connections = [], []
         self.resource = socket_resource(*self._server.getsockname())
@@ -56,7 +56,7 @@ class Liar:
     def _serve(self, connection):
         try:
             for line in connection.makefile("rb"):
-                self._say(line.decode().strip(), connection.sendall)
+                self._log_line(line.decode().strip(), connection.sendall)
         except OSError:  # the bench has left: it is what is wanted of it
             pass
 

@@ -133,7 +133,7 @@ def test_a_dead_port_is_an_error_that_names_it(form):
         open_meter("fluke-8846a", resource, where="rigs/a.toml: meters.ac", timeout_s=SHORT_S)
     assert caught.value.where == "rigs/a.toml: meters.ac"
     assert f"no answer from {resource} within 0.3 s" in str(caught.value)
-    assert "is the instrument on" in caught.value.mend
+    assert "is the instrument on" in caught.value.hint
 
 
 def test_a_port_that_accepts_and_says_nothing_is_an_error_within_the_timeout():

@@ -45,14 +45,14 @@ def night(tmp_path):
         (programs / name).chmod(0o755)
     (tmp_path / "archive").mkdir()
 
-    def night(told=None, **settings):
+    def night(reported=None, **settings):
         calls, sent = tmp_path / "calls", tmp_path / "sent"
         for path in (calls, sent):
             path.unlink(missing_ok=True)
         values = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "CALLS": str(calls),
-            "TOLD": json.dumps(told or {}),
+            "TOLD": json.dumps(reported or {}),
             "REPORTS": str(tmp_path / "reports"),
             "ARCHIVE": str(tmp_path / "archive"),
             "NOTIFY": f'{{ echo "$SUBJECT"; cat; }} > {sent}',
@@ -81,8 +81,8 @@ def test_a_quiet_night_does_all_and_tells_nobody(night, tmp_path):
 
 
 def test_a_changed_verdict_is_told(night):
-    said = "rig bench-3: a PASS -> b FAIL\n  flip      SAF-01    test_x: PASS -> FAIL"
-    done, _, sent = night({"pytest": [1, ""], "history": [1, said]})
+    message = "rig bench-3: a PASS -> b FAIL\n  flip      SAF-01    test_x: PASS -> FAIL"
+    done, _, sent = night({"pytest": [1, ""], "history": [1, message]})
     assert done.returncode == 1
     assert sent.splitlines()[0] == "rig bench-3: a PASS -> b FAIL"
     assert "flip      SAF-01" in sent
@@ -183,8 +183,10 @@ def test_the_units_are_units(name):
     else:
         assert parser["Timer"]["Persistent"] == "false"
     if shutil.which("systemd-analyze"):
-        told = subprocess.run(["systemd-analyze", "verify", ROOM / name], capture_output=True, text=True, timeout=30)
-        assert "Unknown" not in told.stderr, told.stderr
+        reported = subprocess.run(
+            ["systemd-analyze", "verify", ROOM / name], capture_output=True, text=True, timeout=30
+        )
+        assert "Unknown" not in reported.stderr, reported.stderr
 
 
 @pytest.mark.parametrize("name", ["gitlab-ci.yml", "github.yml", "Jenkinsfile"])

@@ -211,7 +211,7 @@ def test_each_disturbance_of_the_traffic_is_seen_by_the_receiver(setup: Setup, f
         to_s = time.monotonic() - 0.01
         frames = setup.capture.frames(since_s=since_s)
         spreads = [
-            spread_ms(frames.of(spec.frame_id, spec.is_extended).stamp_s, spec.cycle_s)
+            spread_ms(frames.of(spec.frame_id, spec.is_extended).timestamp_s, spec.cycle_s)
             for spec in setup.db.senders("BMS")
         ]
         return expected.met_by(replace(window(setup.db, frames, since_s, to_s), spread_ms=max(spreads)))
@@ -242,10 +242,10 @@ def test_an_injection_at_a_time_begins_with_the_first_safety_frame_after_it(setu
     )
     before_s, after_s = setup.client.truth_frame("cell_temperature_max", above=45.0, since_s=begun_s)
     # On an idle machine one cycle; the bound leaves room for a stalled one, of which the frames before would tell.
-    times = setup.capture.frames(spec.frame_id, since_s=begun_s).stamp_s
-    previous_s = times[times < frame.stamp_s].max()
-    assert previous_s < at_s + 0.002 <= frame.stamp_s + 0.002
-    assert before_s - 2e-4 <= frame.stamp_s <= after_s + 2e-4
+    times = setup.capture.frames(spec.frame_id, since_s=begun_s).timestamp_s
+    previous_s = times[times < frame.timestamp_s].max()
+    assert previous_s < at_s + 0.002 <= frame.timestamp_s + 0.002
+    assert before_s - 2e-4 <= frame.timestamp_s <= after_s + 2e-4
 
 
 def test_frames_hold_their_phase_and_their_counters(setup: Setup):
@@ -256,8 +256,8 @@ def test_frames_hold_their_phase_and_their_counters(setup: Setup):
     frames = eventually(lambda: len(found := setup.capture.frames(spec.frame_id, since_s=since_s)) > 150 and found)
     missed = setup.client.status()["frames_missed"]
     receiver = E2EReceiver(spec.e2e.data_id)
-    assert {str(receiver.hear(frames.frame(n).data)) for n in range(len(frames))} == {"ok"}
-    late = frames.stamp_s - frames.stamp_s[0] - spec.cycle_s * np.arange(len(frames))
+    assert {str(receiver.on_frame(frames.frame(n).data)) for n in range(len(frames))} == {"ok"}
+    late = frames.timestamp_s - frames.timestamp_s[0] - spec.cycle_s * np.arange(len(frames))
     if missed == 0:  # a host stall of more than a cycle leaves slots out; then only the phase is held
         assert abs(np.median(late) - np.median(late[:20])) < 0.003
 
@@ -312,7 +312,7 @@ def test_defects_are_set_reported_and_healed_by_a_reset(setup: Setup):
 
 
 @pytest.mark.parametrize(
-    ("part", "values", "said"),
+    ("part", "values", "message"),
     [
         ("pump", {}, "there are: plant, inverter, meters.dc_current"),
         ("plant", {"pump_faild": True}, "pump_failed"),
@@ -322,13 +322,13 @@ def test_defects_are_set_reported_and_healed_by_a_reset(setup: Setup):
         ("inverter", {"colour": 1}, "faults, local, alarms"),
     ],
 )
-def test_a_wrong_defect_is_refused_with_what_there_is(setup: Setup, part, values, said):
-    with pytest.raises(BenchError, match=said.replace(".", r"\.")):
+def test_a_wrong_defect_is_refused_with_what_there_is(setup: Setup, part, values, message):
+    with pytest.raises(BenchError, match=message.replace(".", r"\.")):
         setup.client.set_defects(part, **values)
 
 
 def test_wrong_requests_are_answered_and_the_plant_goes_on(setup: Setup):
-    for call, said in [
+    for call, message in [
         (lambda: setup.client.call("injekt"), "inject"),
         (lambda: setup.client.call("clear", injection=1, nummer=1), "nummer"),
         (lambda: setup.client.clear(999_999), "no number 999999"),
@@ -338,7 +338,7 @@ def test_wrong_requests_are_answered_and_the_plant_goes_on(setup: Setup):
         (lambda: setup.client.call("inject", fault={"kind": "nothing"}), "unknown kind"),
         (lambda: setup.client.inject(OverCurrent(), at_s=9e9), "within a day"),
     ]:
-        with pytest.raises(BenchError, match=said):
+        with pytest.raises(BenchError, match=message):
             call()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as raw:
         raw.connect(setup.plant.ready["control"])
@@ -430,7 +430,7 @@ def test_a_defect_of_the_bench_ends_it_with_status_1_and_a_trace(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"sead": 3}, r"plant\.json: sead"),
         ({"plant": {"cells": 95}}, "cannot be split"),
@@ -443,9 +443,9 @@ def test_a_defect_of_the_bench_ends_it_with_status_1_and_a_trace(tmp_path):
         ({"control": "/tmp/" + "x" * 120}, "longer than 107 bytes"),
     ],
 )
-def test_a_wrong_config_is_refused_with_status_2_and_its_key(hub, tmp_path, change, said):
+def test_a_wrong_config_is_refused_with_status_2_and_its_key(hub, tmp_path, change, message):
     plant = PlantProcess({**config(hub.path), **change}, tmp_path)
-    with pytest.raises(BenchError, match=f"(?s)did not start.*{said}"):
+    with pytest.raises(BenchError, match=f"(?s)did not start.*{message}"):
         plant.start()
     status = subprocess.run(
         [sys.executable, "-m", "v2g_bench.plant.process", str(tmp_path / "plant.json")],

@@ -16,9 +16,9 @@ from v2g_bench.errors import BenchError
 from v2g_bench.instruments.trigger_timing import read_timing
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.qualification.responder_config import with_responder
+from v2g_bench.qualification.responder_rig import Link, ResponderRig
 from v2g_bench.qualification.result import fresh, read
-from v2g_bench.qualification.run import Plan, qualify
-from v2g_bench.qualification.stand import Link, Stand
+from v2g_bench.qualification.run import QualificationPlan, qualify
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.file.state_folder import state_folder
 from v2g_bench.rig.parts.instruments import Instruments
@@ -59,7 +59,7 @@ def gone(pid):
 @pytest.mark.timeout(240)
 def test_a_short_qualification(tmp_path):
     loaded = load_rig("virtual")
-    result = qualify(loaded, Plan(TRIALS, [20.0, 60.0], seed=4), tmp_path, note=print)
+    result = qualify(loaded, QualificationPlan(TRIALS, [20.0, 60.0], seed=4), tmp_path, note=print)
     assert result.truth == "the emulated world's own record"
     valid = [one for one in result.outcomes if not one.void]
     assert len(valid) == 2 * TRIALS, result.text
@@ -92,27 +92,27 @@ def test_a_bench_whose_record_is_late_does_not_qualify(tmp_path, monkeypatch):
             return Waveform(wave.start_s + 0.000_5, wave.dt_s, wave.samples)
 
     monkeypatch.setattr(Instruments, "digitizer", property(lambda meters: Late(fetch(meters))))
-    result = qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
+    result = qualify(load_rig("virtual"), QualificationPlan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
     assert result.verdict == "FAIL", result.text
     assert "the truth lay within U in 0.0 %" in result.text
 
 
 def breaks(monkeypatch, part, defects):
     """The rig is opened with a broken part."""
-    enter = Stand.__enter__
+    enter = ResponderRig.__enter__
 
-    def broken(stand):
-        stand.parts.world.plant.client.set_defects(part, **defects)
-        return enter(stand)
+    def broken(operating_point):
+        operating_point.parts.world.plant.client.set_defects(part, **defects)
+        return enter(operating_point)
 
-    monkeypatch.setattr(Stand, "__enter__", broken)
+    monkeypatch.setattr(ResponderRig, "__enter__", broken)
 
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("error", [0.02, -0.1])
 def test_a_bench_with_a_wrong_time_base_does_not_qualify(tmp_path, monkeypatch, error):
     breaks(monkeypatch, "meters.dc_current", {"time_base": error})
-    result = qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
+    result = qualify(load_rig("virtual"), QualificationPlan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
     assert result.verdict == "FAIL", result.text
     assert "the truth lay within U in 0.0 %" in result.text
 
@@ -122,13 +122,15 @@ def test_an_inverter_that_ignores_the_stop_does_not_qualify(tmp_path, monkeypatc
     """The responder leaves the contactors closed: nothing else stops the current, and nothing else can hide this."""
     breaks(monkeypatch, "plant", {"ignore_stop": True})
     with pytest.raises(BenchError, match="acknowledged the stop, and the current goes on"):
-        qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
+        qualify(load_rig("virtual"), QualificationPlan(1, [20.0, 60.0], seed=4), tmp_path, note=print)
 
 
 @pytest.mark.timeout(240)
 def test_behind_a_gateway_a_step_of_the_mark_is_the_truth(tmp_path):
     """As with real parts: nobody is asked what the world knows, and no power flows."""
-    result = qualify(load_rig("gateway"), Plan(TRIALS, [20.0, 60.0], seed=4, by="mark"), tmp_path, note=print)
+    result = qualify(
+        load_rig("gateway"), QualificationPlan(TRIALS, [20.0, 60.0], seed=4, by="mark"), tmp_path, note=print
+    )
     assert result.verdict == "PASS", result.text
     assert "mark" in result.truth
     for one in result.outcomes:
@@ -141,7 +143,7 @@ def test_behind_a_gateway_a_step_of_the_mark_is_the_truth(tmp_path):
 @pytest.mark.parametrize("error", [0.02, -0.1])
 def test_by_the_mark_a_wrong_time_base_does_not_qualify(tmp_path, monkeypatch, error):
     breaks(monkeypatch, "meters.dc_current", {"time_base": error})
-    result = qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4, by="mark"), tmp_path, note=print)
+    result = qualify(load_rig("virtual"), QualificationPlan(1, [20.0, 60.0], seed=4, by="mark"), tmp_path, note=print)
     assert result.verdict == "FAIL", result.text
     assert "the truth lay within U in 0.0 %" in result.text
 
@@ -150,18 +152,18 @@ def test_by_the_mark_a_wrong_time_base_does_not_qualify(tmp_path, monkeypatch, e
 def test_a_mark_that_does_not_reach_the_digitizer_is_said(tmp_path, monkeypatch):
     breaks(monkeypatch, "meters.dc_current", {"scale": 0.0})
     with pytest.raises(BenchError, match=r"(?s)sync\.mark.*does its wire reach the digitizer's input"):
-        qualify(load_rig("virtual"), Plan(1, [20.0, 60.0], seed=4, by="mark"), tmp_path, note=print)
+        qualify(load_rig("virtual"), QualificationPlan(1, [20.0, 60.0], seed=4, by="mark"), tmp_path, note=print)
 
 
 @pytest.mark.timeout(120)
 def test_the_responder_keeps_its_delay_and_serves_a_bench(rig):
     assert rig.world.plant is not None
-    with Stand(rig, str(rig.runtime / "ems")) as stand:
-        assert stand.bench.controller.must("status").out.startswith('{"ok": true')
-        outcome = stand.trial(30.0, 3000.0, 0.0)
-        last = stand.link.ask("last")["last"]
+    with ResponderRig(rig, str(rig.runtime / "ems")) as operating_point:
+        assert operating_point.bench.controller.must("status").out.startswith('{"ok": true')
+        outcome = operating_point.trial(30.0, 3000.0, 0.0)
+        last = operating_point.link.ask("last")["last"]
         # It may be late on a busy machine; it is never early.
-        assert last["written_s"] - last["heard_s"] >= 0.0299
+        assert last["written_s"] - last["received_s"] >= 0.0299
         assert outcome.power_w == 3000.0
     # At rest nothing is driven and the contactors open.
     assert eventually(lambda: rig.bus.latest("contactor_state") == 0)
@@ -171,12 +173,12 @@ def test_the_responder_keeps_its_delay_and_serves_a_bench(rig):
 @pytest.mark.timeout(120)
 def test_a_responder_that_died_is_said_and_nothing_else(rig):
     socket_path = str(rig.runtime / "ems")
-    stand = Stand(rig, socket_path)
+    operating_point = ResponderRig(rig, socket_path)
     os.kill(rig.dut.controller._process.pid, signal.SIGKILL)
-    with pytest.raises(BenchError, match="responder: (has ended|does not answer to power)"), stand:
-        stand.trial(30.0, 3000.0, 0.0)
+    with pytest.raises(BenchError, match="responder: (has ended|does not answer to power)"), operating_point:
+        operating_point.trial(30.0, 3000.0, 0.0)
     with pytest.raises(BenchError, match="responder: is not at"):
-        Stand(rig, socket_path)
+        ResponderRig(rig, socket_path)
 
 
 @pytest.mark.timeout(120)

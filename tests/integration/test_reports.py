@@ -49,11 +49,11 @@ def run(sealed, tmp_path):
 def test_a_real_run_verifies_to_the_last_verdict(sealed, capsys):
     folder, key = sealed
     assert main(["verify", str(folder), "--trust", str(key)]) == 0, capsys.readouterr().out
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     latencies = len(list((folder / "waveforms").glob("*.npz")))
-    assert f"checked    {latencies} latencies recomputed" in told
-    assert f"checked    {latencies} t0 found in the capture" in told
-    assert "sealed by Bench 3" in told
+    assert f"checked    {latencies} latencies recomputed" in reported
+    assert f"checked    {latencies} t0 found in the capture" in reported
+    assert "sealed by Bench 3" in reported
 
 
 @pytest.mark.simulated
@@ -94,6 +94,6 @@ def test_an_emulated_run_is_not_issued(run, sealed, capsys):
 @pytest.mark.timeout(400)
 def test_the_history_of_real_runs(sealed, capsys):
     assert main(["history", "--reports", str(sealed[0].parent), "--rig", "virtual"]) == 0
-    told = capsys.readouterr().out
-    assert "SAF-01" in told
-    assert "limit <= 50" in told
+    reported = capsys.readouterr().out
+    assert "SAF-01" in reported
+    assert "limit <= 50" in reported

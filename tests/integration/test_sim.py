@@ -78,10 +78,10 @@ def test_a_controller_that_crashes_is_an_error_and_never_a_pass(tmp_path):
     core.write_text(
         "from v2g_bench.ems.core.controller import Ems\n"
         "class Crashing(Ems):\n"
-        "    def hear(self, frame, now_s):\n"
+        "    def on_frame(self, frame, now_s):\n"
         "        if frame.values.get('cell_temperature_max', 0) > 45:\n"
         "            raise RuntimeError('too hot')\n"
-        "        return super().hear(frame, now_s)\n",
+        "        return super().on_frame(frame, now_s)\n",
         "utf-8",
     )
     rig = broken_rig(tmp_path, f"{core}:Crashing")

@@ -84,11 +84,11 @@ def test_every_frame_kind_arrives_as_it_was_sent(hub, kind):
     sent = KINDS[kind]
     with UserlandBus(hub.path, receive_own_messages=True) as sender, UserlandBus(hub.path) as other:
         sender.send(sent)
-        echo, heard = sender.recv(BOUND_S), other.recv(BOUND_S)
-    for frame in (echo, heard):
+        echo, received = sender.recv(BOUND_S), other.recv(BOUND_S)
+    for frame in (echo, received):
         assert frame.equals(sent, timestamp_delta=None, check_channel=False, check_direction=False)
-    assert (echo.is_rx, heard.is_rx) == (False, True)
-    assert echo.timestamp == heard.timestamp
+    assert (echo.is_rx, received.is_rx) == (False, True)
+    assert echo.timestamp == received.timestamp
 
 
 def test_python_can_finds_the_interface(hub):
@@ -111,27 +111,27 @@ def test_all_nodes_see_one_order(hub):
     each = 2000
     with contextlib.ExitStack() as stack:
         nodes = [stack.enter_context(UserlandBus(hub.path, receive_own_messages=True)) for _ in range(3)]
-        heard = [[] for _ in nodes]
+        received = [[] for _ in nodes]
 
         def send(number):
             for n in range(each):
                 nodes[number].send(message(number, n.to_bytes(4, "big"), is_fd=True))
 
         def listen(number):
-            heard[number] = drain(nodes[number], 3 * each)
+            received[number] = drain(nodes[number], 3 * each)
 
         threads = [threading.Thread(target=act, args=(n,)) for n in range(3) for act in (send, listen)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(BOUND_S)
-        assert heard[0] == heard[1] == heard[2]
+        assert received[0] == received[1] == received[2]
         assert [node.lost for node in nodes] == [0, 0, 0]
     for number in range(3):
-        own = [int.from_bytes(data, "big") for frame_id, data, _ in heard[0] if frame_id == number]
+        own = [int.from_bytes(data, "big") for frame_id, data, _ in received[0] if frame_id == number]
         assert own == list(range(each))
-    stamps = [stamp for _, _, stamp in heard[0]]
-    assert stamps == sorted(stamps)
+    timestamps = [timestamp for _, _, timestamp in received[0]]
+    assert timestamps == sorted(timestamps)
 
 
 def test_stamps_are_taken_inside_send(hub):
@@ -146,11 +146,11 @@ def test_stamps_are_taken_inside_send(hub):
                 brackets.append((before_s, time.time()))
         finally:
             os.kill(hub.pid, signal.SIGCONT)
-        stamps = [stamp for _, _, stamp in drain(bus, 50)]
+        timestamps = [timestamp for _, _, timestamp in drain(bus, 50)]
     # Seconds since 1970 in a float have steps of 0.24 µs, rounded either way.
-    for (before_s, after_s), stamp in zip(brackets, stamps, strict=True):
-        assert before_s - 1e-6 <= stamp <= after_s + 1e-6
-    assert stamps == sorted(stamps)
+    for (before_s, after_s), timestamp in zip(brackets, timestamps, strict=True):
+        assert before_s - 1e-6 <= timestamp <= after_s + 1e-6
+    assert timestamps == sorted(timestamps)
 
 
 def test_several_threads_send_through_one_node(hub):
@@ -164,11 +164,11 @@ def test_several_threads_send_through_one_node(hub):
         threads = [threading.Thread(target=send, args=(n,)) for n in range(4)]
         for thread in threads:
             thread.start()
-        heard = drain(other, 4 * each)
+        received = drain(other, 4 * each)
         for thread in threads:
             thread.join(BOUND_S)
     for number in range(4):
-        assert [int.from_bytes(d, "big") for i, d, _ in heard if i == number] == list(range(each))
+        assert [int.from_bytes(d, "big") for i, d, _ in received if i == number] == list(range(each))
 
 
 def test_a_killed_node_hurts_nobody(hub):
@@ -195,15 +195,15 @@ def test_a_stopped_node_hurts_nobody(hub, frames):
     )
     with (
         UserlandBus(hub.path, receive_own_messages=True) as bus,
-        UserlandBus(hub.path) as witness,
+        UserlandBus(hub.path) as observer,
         node_process(hub.path, code) as process,
     ):
         os.kill(process.pid, signal.SIGSTOP)
         for n in range(frames):
             bus.send(message(n % 2000, bytes(64), is_fd=True), timeout=BOUND_S)
             assert bus.recv(BOUND_S).arbitration_id == n % 2000
-            assert witness.recv(BOUND_S).arbitration_id == n % 2000
-        assert bus.lost == witness.lost == 0
+            assert observer.recv(BOUND_S).arbitration_id == n % 2000
+        assert bus.lost == observer.lost == 0
         os.kill(process.pid, signal.SIGCONT)
         # It cannot miss the last frame: it is sent until the node, which reads again, answers.
         deadline_s = time.monotonic() + BOUND_S
@@ -246,9 +246,9 @@ def test_a_hub_on_a_life_line_ends_when_it_is_told_to_and_when_the_line_is_cut(t
     """The line outlives this process's interest in the hub: SIGTERM alone has to wake it."""
     lifeline, end = os.pipe()
     try:
-        told = HubProcess(tmp_path / "told", lifeline=lifeline)
-        told.start()
-        told.stop()
+        reported = HubProcess(tmp_path / "told", lifeline=lifeline)
+        reported.start()
+        reported.stop()
         cut = HubProcess(tmp_path / "cut", lifeline=lifeline)
         cut.start()
         os.close(end)
@@ -307,7 +307,7 @@ def test_a_capture_on_the_bus(hub, tmp_path):
         columns = capture.frames()
         assert sorted(columns.frame_id.tolist()) == list(range(500))
         assert columns.sequence.tolist() == list(range(1, 501))
-        assert before_s - 1e-4 < columns.stamp_s[0] <= columns.stamp_s[-1] < after_s + 1e-4
+        assert before_s - 1e-4 < columns.timestamp_s[0] <= columns.timestamp_s[-1] < after_s + 1e-4
         assert capture.counters.lost == 0
     with can.BLFReader(tmp_path / "bus.blf") as reader:
         assert len(list(reader)) == 500

@@ -84,10 +84,10 @@ def test_each_fault_of_the_wire_is_proven_by_its_counters_and_the_bms_is_back_af
     client.clear(injection)
     assert client.wire()["conditions"] == []
 
-    def heard() -> bool:
+    def received() -> bool:
         return len(capture.frames(0x80, time.monotonic() - 0.1)) >= 5
 
-    eventually(heard)
+    eventually(received)
     assert plant.poll() is None
     assert capture.counters.lost == 0
 

@@ -135,12 +135,12 @@ def test_the_stops_are_counted():
         process: sum(one == process for _, one, _ in found) for process in ("pytest", "plant", "controller", "hub")
     }
     legs = [process for process, _ in groupby(process for _, process, _ in found)]
-    said = " ".join(ARCHITECTURE.split("## The path of one fault")[1].split("**")[0].split())
+    message = " ".join(ARCHITECTURE.split("## The path of one fault")[1].split("**")[0].split())
     assert (
         f"{len(found)} stops in {len(count)} processes, {count['pytest']} of them in pytest, {count['plant']} in the plant, "
         f"{count['controller']} in the controller and {count['hub']} in the hub; a process boundary is crossed "
         f"{len(legs) - 1} times"
-    ) in said
+    ) in message
 
 
 # The page of tests
@@ -148,7 +148,7 @@ def test_the_stops_are_counted():
 
 @pytest.mark.parametrize(("fixture", "kind"), [("bench", Bench), ("judge", Judge)])
 def test_each_name_of_a_fixture_is_on_the_page_and_there(fixture, kind):
-    own = {*vars(kind), *re.findall(r"self\.(\w+)(?:: [^=\n]+)? = ", inspect.getsource(kind))}
+    own = {*vars(kind), *re.findall(r"self\.(\w+)(?=,|:| =)", inspect.getsource(kind))}
     named = set(re.findall(rf"(?<![\w-]){fixture}\.(\w+)", TESTS_PAGE))
     assert named == {name for name in own if not name.startswith("_")}
 

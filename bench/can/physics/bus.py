@@ -3,7 +3,7 @@
     bus = Wire(BitTiming(), seed=1)
     bms, ems = bus.join("bms"), bus.join("ems")
     bus.submit(bms, WireFrame(0x80, data), at_s=0.0)
-    for event in bus.advance(until_s=1.0): ...          # Delivered and Trouble, in order of their times
+    for event in bus.advance(until_s=1.0): ...          # Delivered and ErrorNotice, in order of their times
 
 Between two frames the wire is idle. When it is, all nodes with a frame begin together and the lowest arbitration field
 wins; the others wait for the end. A frame without a hit costs a table look-up; one with a hit is judged on its true
@@ -111,20 +111,20 @@ class Wire(Health):
 
     def advance(self, until_s: float) -> list[Event]:
         """Everything up to and at `until_s`, in order."""
-        told: list[Event] = []
+        events: list[Event] = []
         waiting = self._now
         while True:
             while waiting and waiting[0].at_s <= until_s:
-                told.append(waiting.popleft())
+                events.append(waiting.popleft())
             if waiting:
-                return told
+                return events
             begin_s = self._start_s()
             if self._troubled and (recovery_s := self._recovery_s()) <= min(begin_s, until_s):
                 self._recover(recovery_s)
             elif begin_s <= until_s:
                 self._attempt(begin_s)
             else:
-                return told
+                return events
 
     def _start_s(self) -> float:
         if self._short_since_s is not None:
@@ -206,7 +206,7 @@ class Wire(Health):
             node.done(free_s)
         self._now.append(Delivered(end_s, sender, item.frame, item.token, others))
         if self._troubled:
-            self._settle(senders, others, end_s)
+            self._count_good_frame(senders, others, end_s)
 
     def _judge(self, begin_s: float, sender: Node, senders: list[Node], clash: dict[Node, list[int]]) -> None:
         """The frame meets a hit, a clash, or no acknowledging node."""
@@ -228,7 +228,7 @@ class Wire(Health):
         over_s = self._error_frame(outcome, senders, known_s)
         self._blame(outcome, senders, known_s, before)
         if outcome.accepted:
-            self._now.append(Delivered(end_s, sender, item.frame, item.token, others, again=not outcome.ok))
+            self._now.append(Delivered(end_s, sender, item.frame, item.token, others, repeated=not outcome.ok))
         bit_s = self.timing.bit_s
         self._free_s = self._idle_from_s = over_s + INTERMISSION * bit_s
         self.load.busy(begin_s, self._free_s - begin_s)
@@ -317,7 +317,7 @@ class Wire(Health):
         for event in cut_off:
             self._now.remove(event)
             sender = event.sender
-            if not event.again:  # it was counted when it began
+            if not event.repeated:  # it was counted when it began
                 self.frames, sender.sent, sender.dropped = self.frames - 1, sender.sent - 1, sender.dropped + 1
             while sender.counters.state != "off":  # 8 more for each 8 further dominant bits
                 sender.counters.transmit_error()
@@ -327,4 +327,4 @@ class Wire(Health):
             while node.takes_part and node.counters.state == "active":
                 node.counters.receive_error(heavy=True)
             self._troubled = True
-            self._tell_level(node, before, at_s)
+            self._report_level(node, before, at_s)

@@ -18,7 +18,7 @@ from v2g_bench.can.physics.interference import Interference
 from v2g_bench.can.physics.length import frame_bits
 from v2g_bench.can.physics.line import Line
 from v2g_bench.can.physics.node import Node
-from v2g_bench.can.physics.noise import BitErrors, GilbertElliott, Source, SwitchingNoise
+from v2g_bench.can.physics.noise import BitErrors, GilbertElliott, NoiseSource, SwitchingNoise
 from v2g_bench.inputs.ranges import CanId, FrequencyHz, PauseS, PowerW, Ranged, Within
 
 ALWAYS = 1e-3
@@ -67,7 +67,7 @@ class Condition(Ranged):
             raise ValueError(f"a wire has no {', '.join(unknown)}")
         return cls(**data)
 
-    def source(self, seed: int) -> Source | None:
+    def source(self, seed: int) -> NoiseSource | None:
         """Its noise, if it makes some."""
         if self.bit_error_rate:
             return BitErrors(self.bit_error_rate)
@@ -105,7 +105,7 @@ class Conditions:
         self._conditions: list[Condition] = []
         self._traffic: dict[Condition, Node] = {}
         self._power_w = 0.0
-        self._sources: dict[Condition, Source] = {}
+        self._sources: dict[Condition, NoiseSource] = {}
         self._disturb()
 
     def set(self, conditions: Iterable[Condition], now_s: float) -> None:

@@ -49,7 +49,7 @@ class Confinement:
         self.rec = min(self.rec + (8 if heavy else 1), 255)
         self._judge()
 
-    def heard_recessive(self, sequences: int) -> bool:
+    def on_recessive(self, sequences: int) -> bool:
         """So many times 11 recessive bits have passed while it was off; True if it takes part again now."""
         if self.state != "off":
             return False

@@ -113,16 +113,16 @@ def _until_checksum(reader: _Reader) -> tuple[WireFrame, bool]:
     length = 0 if remote else min(code, 8)
     data = _bytes(reader, length)
     frame = WireFrame(frame_id, data, extended, remote=remote, remote_length=min(code, 8) if remote else 0)
-    told = int(reader.take(15), 2)
+    received_crc = int(reader.take(15), 2)
     reader.end_of_stuffing()
     # A receiver checks what it saw; a code above 8 or a recessive r0 is in the checksum as sent.
-    return frame, told == CRC15.of(_seen_body(frame, code, reader))
+    return frame, received_crc == CRC15.of(_seen_body(frame, code, reader))
 
 
 def _seen_body(frame: WireFrame, code: int, reader: _Reader) -> str:
     """The unstuffed bits from SOF to the last data bit, as they were seen."""
-    again = _Reader(reader.bits)
-    return again.take((39 if frame.extended else 19) + 8 * len(frame.data))
+    repeated = _Reader(reader.bits)
+    return repeated.take((39 if frame.extended else 19) + 8 * len(frame.data))
 
 
 def _fd(reader: _Reader, frame_id: int, extended: bool) -> tuple[WireFrame, bool]:
@@ -133,9 +133,9 @@ def _fd(reader: _Reader, frame_id: int, extended: bool) -> tuple[WireFrame, bool
     length = FD_LENGTHS[int(reader.take(4), 2)]
     frame = WireFrame(frame_id, _bytes(reader, length), extended, fd=True, brs=brs, esi=esi)
     front, crc = reader.bits[: reader.at], crc_of_length(length)
-    told = reader.fixed(4 + crc.width)
+    received_crc = reader.fixed(4 + crc.width)
     count = stuff_count(reader.stuff_bits)
-    return frame, told == f"{count}{crc.of(front + count):0{crc.width}b}"
+    return frame, received_crc == f"{count}{crc.of(front + count):0{crc.width}b}"
 
 
 def _bytes(reader: _Reader, length: int) -> bytes:

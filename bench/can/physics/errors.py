@@ -1,6 +1,6 @@
 """What a controller reports of an error, as SocketCAN words it (linux/can/error.h).
 
->>> error_message(Trouble(1.0, Node("bms"), "bus off")).data[6:]
+>>> error_message(ErrorNotice(1.0, Node("bms"), "bus off")).data[6:]
 bytearray(b'\\x00\\x00')
 """
 
@@ -19,7 +19,7 @@ _LOCATION_CRC, _LOCATION_ACK = 0x08, 0x19
 _MOST = 255
 
 
-class Trouble(NamedTuple):
+class ErrorNotice(NamedTuple):
     """One node found an error, or its state changed. kind: an error (bit, stuff, form, crc, ack) or "state", "bus off",
     "restarted". tec, rec, state: of the node after it.
     """
@@ -33,31 +33,31 @@ class Trouble(NamedTuple):
     as_transmitter: bool = False
 
 
-def error_message(trouble: Trouble) -> can.Message:
+def error_message(notice: ErrorNotice) -> can.Message:
     """The error frame that this node's interface delivers to its own programs."""
     data = bytearray(8)
-    data[6], data[7] = min(trouble.tec, _MOST), min(trouble.rec, _MOST)
+    data[6], data[7] = min(notice.tec, _MOST), min(notice.rec, _MOST)
     error_id = COUNTERS
-    if trouble.kind == "bus off":
+    if notice.kind == "bus off":
         error_id |= BUS_OFF
-    elif trouble.kind == "restarted":
+    elif notice.kind == "restarted":
         error_id |= RESTARTED
-    elif trouble.kind == "state":
+    elif notice.kind == "state":
         error_id |= CONTROLLER
-        data[1] = _controller_state(trouble)
-    elif trouble.kind == "ack":
+        data[1] = _controller_state(notice)
+    elif notice.kind == "ack":
         error_id |= NO_ACK | BUS_ERROR
         data[3] = _LOCATION_ACK
     else:
         error_id |= PROTOCOL | BUS_ERROR
-        data[2] = _TYPES[trouble.kind] | (_TYPE_TX if trouble.as_transmitter else 0)
-        data[3] = _LOCATION_CRC if trouble.kind == "crc" else 0
+        data[2] = _TYPES[notice.kind] | (_TYPE_TX if notice.as_transmitter else 0)
+        data[3] = _LOCATION_CRC if notice.kind == "crc" else 0
     return can.Message(arbitration_id=error_id, is_error_frame=True, is_extended_id=True, data=data, dlc=8)
 
 
-def _controller_state(trouble: Trouble) -> int:
-    if trouble.state == "passive":
-        return (TX_PASSIVE if trouble.tec > 127 else 0) | (RX_PASSIVE if trouble.rec > 127 else 0)
-    if max(trouble.tec, trouble.rec) >= WARNING:
-        return (TX_WARNING if trouble.tec >= WARNING else 0) | (RX_WARNING if trouble.rec >= WARNING else 0)
+def _controller_state(notice: ErrorNotice) -> int:
+    if notice.state == "passive":
+        return (TX_PASSIVE if notice.tec > 127 else 0) | (RX_PASSIVE if notice.rec > 127 else 0)
+    if max(notice.tec, notice.rec) >= WARNING:
+        return (TX_WARNING if notice.tec >= WARNING else 0) | (RX_WARNING if notice.rec >= WARNING else 0)
     return ACTIVE

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from v2g_bench.can.physics.errors import Trouble
+from v2g_bench.can.physics.errors import ErrorNotice
 from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.node import Node
 
@@ -18,7 +18,7 @@ class Delivered(NamedTuple):
     frame: WireFrame
     token: Any
     others: dict[Node, WireFrame | None]
-    again: bool = False
+    repeated: bool = False
 
 
-Event = Delivered | Trouble
+Event = Delivered | ErrorNotice

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from v2g_bench.can.physics.confinement import RECOVERY_BITS, WARNING
-from v2g_bench.can.physics.errors import Trouble
+from v2g_bench.can.physics.errors import ErrorNotice
 from v2g_bench.can.physics.events import Event
 from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.node import NEVER_S, Item, Node
@@ -33,7 +33,7 @@ class Health:
         self._now: deque[Event] = deque()
         self._troubled = False  # a counter is not zero, or a node is off
 
-    def _settle(self, senders: Sequence[Node], others: dict[Node, WireFrame | None], end_s: float) -> None:
+    def _count_good_frame(self, senders: Sequence[Node], others: dict[Node, WireFrame | None], end_s: float) -> None:
         """Counters after a good frame; an error-passive sender waits longer."""
         for node in self.nodes:
             if not node.takes_part:
@@ -45,7 +45,7 @@ class Health:
                     node.next_at(self._free_s + SUSPEND * self.timing.bit_s)
             elif others.get(node, node) is not None:
                 node.counters.received()
-            self._tell_level(node, before, end_s)
+            self._report_level(node, before, end_s)
         self._recover_by(1, self._free_s)
         self._troubled = any(not node.counters.quiet or node.counters.state != "active" for node in self.nodes)
 
@@ -53,7 +53,7 @@ class Health:
         self, outcome: Outcome, senders: Sequence[Node], at_s: float, levels: Mapping[Node, Level] | None = None
     ) -> None:
         """Counters and reports of all that found something, by the rules of the standard. levels: those before it."""
-        heard_flag = any(node.counters.state == "active" for node in outcome.found if node not in senders)
+        saw_error_flag = any(node.counters.state == "active" for node in outcome.found if node not in senders)
         for node, (at, kind) in outcome.found.items():
             before = levels[node] if levels else self._level(node)
             node.errors += 1
@@ -62,17 +62,17 @@ class Health:
                 node.counters.receive_error()
                 if 0 <= at + FLAG < outcome.flags_end:
                     node.counters.receive_error(heavy=True)
-            elif kind != "ack" or node.counters.state == "active" or heard_flag:
+            elif kind != "ack" or node.counters.state == "active" or saw_error_flag:
                 # A passive transmitter that no node acknowledges, and that sees no flag, does not count further.
                 node.counters.transmit_error()
             self._troubled = True
             self._now.append(self._trouble(at_s, node, kind, transmits))
-            self._tell_level(node, before, at_s)
+            self._report_level(node, before, at_s)
 
     def _level(self, node: Node) -> Level:
         return node.counters.state, max(node.counters.tec, node.counters.rec) >= WARNING
 
-    def _tell_level(self, node: Node, before: Level, at_s: float) -> None:
+    def _report_level(self, node: Node, before: Level, at_s: float) -> None:
         after = self._level(node)
         if after == before:
             return
@@ -86,9 +86,9 @@ class Health:
         self._troubled = True
         self._now.append(self._trouble(at_s, node, "bus off", True))
 
-    def _trouble(self, at_s: float, node: Node, kind: str, transmits: bool) -> Trouble:
+    def _trouble(self, at_s: float, node: Node, kind: str, transmits: bool) -> ErrorNotice:
         counters = node.counters
-        return Trouble(at_s, node, kind, counters.tec, counters.rec, counters.state, transmits)
+        return ErrorNotice(at_s, node, kind, counters.tec, counters.rec, counters.state, transmits)
 
     def _recovery_s(self) -> float:
         """When the first node that is off would have counted enough recessive bits if nothing more happens."""
@@ -106,7 +106,7 @@ class Health:
         if not sequences:
             return
         for node in self.nodes:
-            if node.counters.heard_recessive(sequences):
+            if node.counters.on_recessive(sequences):
                 if node.source is not None:
                     node.put(Item(node.source, at_s, None))
                 self._now.append(self._trouble(at_s, node, "restarted", False))

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from v2g_bench.can.physics.encode import Encoded
 from v2g_bench.can.physics.line import Line
-from v2g_bench.can.physics.noise import Source
+from v2g_bench.can.physics.noise import NoiseSource
 from v2g_bench.can.physics.timing import BitTiming
 
 LOCAL_SHARE = 0.2
@@ -27,10 +27,10 @@ class Interference:
         self._timing = timing
         self._sample = sample_point  # of a node that samples elsewhere than the bus was designed for
         self._rng = random.Random(seed)
-        self.line, self.sources, self.power_w = Line(), dict[str, Source](), 0.0
+        self.line, self.sources, self.power_w = Line(), dict[str, NoiseSource](), 0.0
         self.set(self.line, {})
 
-    def set(self, line: Line, sources: Mapping[str, Source], power_w: float = 0.0) -> None:
+    def set(self, line: Line, sources: Mapping[str, NoiseSource], power_w: float = 0.0) -> None:
         """The line and what disturbs it from now on."""
         self.line, self.sources, self.power_w = line, dict(sources), power_w
         volts, rate = 0.0, 0.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
-class Source(Protocol):
+class NoiseSource(Protocol):
     """One disturbance. The peaks bound what `at` gives from now on."""
 
     def at(self, time_s: float, power_w: float) -> tuple[float, float]:

@@ -46,16 +46,16 @@ def judge(
 ) -> Outcome:
     """The outcome for a frame in which bit `common` is wrong for all, and the bits in `local` for one node each."""
     code = encoded(frame)
-    found, accepted = _own_troubles(code, frame, transmitters, receivers, local)
+    found, accepted = _own_errors(code, frame, transmitters, receivers, local)
     if common is not None:
         for sender in transmitters:
             if sender not in found or found[sender][0] > common:
                 found[sender] = common, "ack" if common == code.ack else "bit"
     # Only an active node, or the transmitter that falls silent, changes what the others see.
-    telling = [at for node, (at, _) in found.items() if node in transmitters or node.counters.state == "active"]
-    if not telling:
+    in_doubt = [at for node, (at, _) in found.items() if node in transmitters or node.counters.state == "active"]
+    if not in_doubt:
         return _seen_through(code, frame, transmitters, receivers, found, accepted)
-    first = min(telling)
+    first = min(in_doubt)
     wire = _flipped(code.bits, [common]) if common is not None and common <= first else code.bits
     lost = {
         sender
@@ -84,7 +84,7 @@ def judge(
     return outcome
 
 
-def _own_troubles(
+def _own_errors(
     code: Encoded,
     frame: WireFrame,
     transmitters: Sequence[Node],
@@ -117,8 +117,8 @@ def _seen_through(
     """No node destroyed the frame: it is good if one acknowledged it."""
     end = len(code.bits) - 1
     if any(node not in found or found[node][0] > code.ack for node in receivers) or len(transmitters) > 1:
-        heard = {node: accepted.get(node, frame) for node in receivers if node not in found}
-        return Outcome(True, end, found=found, accepted=heard)
+        received = {node: accepted.get(node, frame) for node in receivers if node not in found}
+        return Outcome(True, end, found=found, accepted=received)
     troubles = dict.fromkeys(transmitters, (code.ack, "ack")) | found
     return Outcome(False, code.ack, code.ack + FLAG, troubles)
 

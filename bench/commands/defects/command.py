@@ -87,7 +87,7 @@ def _cell(one: "Found", check: str) -> str:
 
 
 def _show(one: "Found") -> None:
-    print(f"{one.outcome:9} {one.check:18} {one.name:44} {one.said[:110]}", flush=True)
+    print(f"{one.outcome:9} {one.check:18} {one.name:44} {one.message[:110]}", flush=True)
 
 
 def _suite() -> Path:

@@ -61,8 +61,10 @@ def _cold(words: Sequence[str], env: Mapping[str, str], bound_s: float) -> Done:
 def _warm(words: Sequence[str], env: Mapping[str, str], folder: Path, bound_s: float) -> Done:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    said = folder / "output.txt"
-    process = context.Process(target=_begin, args=(list(words), {**os.environ, **env}, str(Path.cwd()), str(said)))
+    output_path = folder / "output.txt"
+    process = context.Process(
+        target=_begin, args=(list(words), {**os.environ, **env}, str(Path.cwd()), str(output_path))
+    )
     process.start()
     try:
         process.join(bound_s)
@@ -71,15 +73,15 @@ def _warm(words: Sequence[str], env: Mapping[str, str], folder: Path, bound_s: f
         if process.is_alive():
             process.kill()
             process.join()
-    return Done(status, said.read_text("utf-8", errors="replace") if said.exists() else "")
+    return Done(status, output_path.read_text("utf-8", errors="replace") if output_path.exists() else "")
 
 
-def _begin(words: list[str], env: dict[str, str], cwd: str, said: str) -> None:
+def _begin(words: list[str], env: dict[str, str], cwd: str, output_path: str) -> None:
     """In the new process: take its place, and become the command."""
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
-    out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    out = os.open(output_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(out, 1)
     os.dup2(out, 2)
     sys.stdout, sys.stderr = os.fdopen(1, "w", encoding="utf-8"), os.fdopen(2, "w", encoding="utf-8")

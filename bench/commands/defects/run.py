@@ -44,7 +44,7 @@ class Found:
     check: str
     outcome: str
     tested: dict[str, str]
-    said: str
+    message: str
 
     @property
     def good(self) -> bool:
@@ -105,18 +105,18 @@ def controls(defects: list[Defect]) -> list[tuple[str, str]]:
 def control(bench: Bench, check: str, tests: str) -> Found:
     """The controller without defects on the bench without defects."""
     sound = Defect(f"control: {check}", "controller", check, "PASS", "", tests)
-    tested, said, fits = _campaign(bench, sound) if check.startswith("campaign") else _certify(bench, sound, True)
+    tested, message, fits = _campaign(bench, sound) if check.startswith("campaign") else _certify(bench, sound, True)
     good = fits and bool(tested) and set(tested.values()) <= SOUND
-    return Found(sound.name, "control", check, PASSED if good else REJECTED, tested, _short(said, ""))
+    return Found(sound.name, "control", check, PASSED if good else REJECTED, tested, _short(message, ""))
 
 
 def try_out(bench: Bench, defect: Defect) -> Found:
     """One defect."""
     if defect.check.startswith("campaign"):
-        tested, said, fits = _campaign(bench, defect)
+        tested, message, fits = _campaign(bench, defect)
     else:
-        tested, said, fits = _certify(bench, defect, defect.check == "verify")
-    right = re.search(defect.reason, said, re.DOTALL) is not None if defect.reason else True
+        tested, message, fits = _certify(bench, defect, defect.check == "verify")
+    right = re.search(defect.reason, message, re.DOTALL) is not None if defect.reason else True
     if defect.near_miss:
         outcome = PASSED if tested.get(defect.check) == "PASS" else REJECTED
     elif defect.check == "verify":
@@ -126,13 +126,13 @@ def try_out(bench: Bench, defect: Defect) -> Found:
         outcome = KILLED if right and not (defect.alone and blamed) else OTHER
     else:
         outcome = SURVIVED if tested and set(tested.values()) <= SOUND else OTHER
-    return Found(defect.name, defect.kind, defect.check, outcome, tested, _short(said, defect.reason))
+    return Found(defect.name, defect.kind, defect.check, outcome, tested, _short(message, defect.reason))
 
 
-def _short(said: str, reason: str) -> str:
-    found = re.search(reason, said, re.DOTALL) if reason else None
+def _short(message: str, reason: str) -> str:
+    found = re.search(reason, message, re.DOTALL) if reason else None
     start = max(0, found.start() - 60) if found else 0
-    words = said[start : start + 240].split()
+    words = message[start : start + 240].split()
     # From a whole word on, and without where on this machine a file lies.
     return " ".join(re.sub(r"(?<!\S)/\S*/", "", word) for word in words[1 if start and len(words) > 1 else 0 :])
 
@@ -144,11 +144,11 @@ def _campaign(bench: Bench, defect: Defect) -> tuple[dict[str, str], str, bool]:
         out = Path(folder) / "out"
         command = ["v2g-bench", "campaign", name, f"--trials={SCENARIOS[name]}", f"--out={out}"]
         command += ["--no-shrink", f"--seed={bench.seed}", *([f"--core={defect.reference}"] if defect.core else [])]
-        told = _run(bench, command, {}, Path(folder)).output
+        output = _run(bench, command, {}, Path(folder)).output
         try:
             summary = json.loads((out / "summary.json").read_text("utf-8"))
         except (OSError, ValueError):
-            return {}, told, False
+            return {}, output, False
     broken = summary["by_invariant"]
     tested = {defect.check: defect.verdict if defect.verdict in broken else "held", **dict.fromkeys(broken, "failed")}
     return tested, "; ".join(f"{name}: {text}" for name, text in summary["first"].items()), not broken
@@ -162,10 +162,10 @@ def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, st
         command += [f"--trials={bench.trials}", f"--seed={bench.seed}", "--no-qualify", "-q", "-p", PLUGIN]
         command += ["-p", "no:cacheprovider", *_selection(bench.suite, defect)]
         sick = json.dumps({"parts": [list(one) for one in defect.parts], "bench": defect.bench})
-        told = _run(bench, command, {SEEDED: sick}, Path(folder)).output
+        output = _run(bench, command, {SEEDED: sick}, Path(folder)).output
         runs = sorted(reports.glob("*/results.json"))
         if len(runs) != 1:
-            return {}, told, False
+            return {}, output, False
         results = json.loads(runs[0].read_text("utf-8"))
         # Of the tests that were selected: a requirement that was not tested as a whole has no verdict of its own.
         tested = {
@@ -174,9 +174,9 @@ def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, st
             if one["tests"]
         }
         reasons = {one["id"]: [test["reason"] for test in one["tests"]] for one in results["requirements"]}
-        said = "\n".join(reasons.get(defect.check) or itertools.chain.from_iterable(reasons.values()))
+        message = "\n".join(reasons.get(defect.check) or itertools.chain.from_iterable(reasons.values()))
         if not verified:
-            return tested, said, True
+            return tested, message, True
         if defect.tamper:
             _tamper(runs[0].parent, defect.tamper)
         done = _run(bench, ["v2g-bench", "verify", str(runs[0].parent)], {}, Path(folder))

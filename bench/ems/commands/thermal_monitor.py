@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _watch(client: ControlClient, interval_s: float, once: bool, ended: threading.Event) -> int:
-    told, answered_s = "", time.monotonic()
+    shown_line, answered_s = "", time.monotonic()
     while not ended.is_set():
         try:
             status = client.ask({"cmd": "status"})
@@ -50,8 +50,8 @@ def _watch(client: ControlClient, interval_s: float, once: bool, ended: threadin
             if once or time.monotonic() - answered_s > _PATIENCE_S:
                 print(line, flush=True)
                 return _SILENT
-        if line != told:
-            told = line
+        if line != shown_line:
+            shown_line = line
             print(line, flush=True)
         if once:
             return 0

@@ -24,7 +24,7 @@ def ceilings(parts: EmsParts, pack: PackState, limits: Thresholds, request_w: fl
     derated = parts.derating.ceiling(
         limits.rated_power_w, hottest_c=pack.hottest_c, coldest_c=pack.coldest_c, soc_pct=soc_pct
     )
-    yield parts.slow_rise.settle(derated, now_s)
+    yield parts.slow_rise.limited(derated, now_s)
     if hold := parts.micro_cycle.ceiling():
         yield hold
     if parts.thermal.high_gradient is not None:

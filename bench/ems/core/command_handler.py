@@ -39,12 +39,12 @@ class Commanded(Protocol):
         """What was decided last."""
         ...
 
-    def settle(self, now_s: float) -> list[Action]:
+    def reconcile(self, now_s: float) -> list[Action]:
         """Decide with what is known now; the actions that follow."""
         ...
 
     def shut_down(self) -> None:
-        """Zero power and open contactors with the next `settle`."""
+        """Zero power and open contactors with the next `reconcile`."""
         ...
 
 
@@ -99,7 +99,7 @@ def _set_power(ems: Commanded, power_w: float, now_s: float) -> Reply:
     if refusal is None:
         ems.request_w = power_w + 0.0
         ems.parts.over_current.new_request(ems.pack.flag("over_current"))
-    actions = ems.settle(now_s)
+    actions = ems.reconcile(now_s)
     setpoint = ems.decision.setpoint
     data = {
         "requested_w": power_w,
@@ -166,4 +166,4 @@ def _set_departure(ems: Commanded, departure: Departure | None, now_s: float) ->
 def _answer(ems: Commanded, refusal: str | None, done: str, now_s: float) -> Reply:
     text = refusal or done
     line = LogLine(Level.WARNING if refusal else Level.INFO, "-", f"command: {text}")
-    return Reply(refusal is None, text, [*ems.settle(now_s), line])
+    return Reply(refusal is None, text, [*ems.reconcile(now_s), line])

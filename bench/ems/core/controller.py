@@ -5,7 +5,7 @@
     any --(hot cell | diverging strings)--> tripped --(authorised reset)--> standby
     any --(BMS silent | inverter offline | shutdown)--> standby, contactors open
 
-The stop that a dangerous frame causes is in the list that `hear` returns for that frame, ahead of everything else. A
+The stop that a dangerous frame causes is in the list that `on_frame` returns for that frame, ahead of everything else. A
 frame that changes no input of the decision waits for the next tick, at most `_DECIDE_EVERY_S` later: a BMS sends 350
 frames a second, most of them with the values of the one before.
 Every part can be replaced through `EmsParts`.
@@ -65,27 +65,27 @@ class Ems:
 
     # Inputs
 
-    def hear(self, frame: Frame, now_s: float) -> list[Action]:
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         """One frame of the BMS. For a dangerous one the stop is in this list."""
         parts = self.parts
-        parts.signal.hear(frame.message, frame.quality, now_s)
+        parts.signal.on_frame(frame.message, frame.quality, now_s)
         if frame.quality is Quality.GOOD:
-            heard = parts.plausible.settle(frame.message, frame.values)
-            if parts.trip.hear(heard, now_s):
+            received = parts.plausible.filtered(frame.message, frame.values)
+            if parts.trip.update(received, now_s):
                 self.request_w = 0.0
-            values = parts.believable.settle(heard, now_s)
+            values = parts.believable.believable(received, now_s)
             self.pack.update(values, now_s)
-            if values is heard:  # a message without a plausible value counts as not received
-                parts.watchdog.hear(frame.message, now_s)
-            parts.thermal.hear(self.pack, now_s)
+            if values is received:  # a message without a plausible value counts as not received
+                parts.watchdog.on_frame(frame.message, now_s)
+            parts.thermal.update(self.pack, now_s)
             if "soc" in values or "pack_current" in values:
-                parts.soc.hear(self.pack, now_s)
-                parts.micro_cycle.hear(self.pack, now_s)
+                parts.soc.update(self.pack, now_s)
+                parts.micro_cycle.update(self.pack, now_s)
             if "cell_imbalance" in values:
-                parts.balance.hear(self.pack)
+                parts.balance.update(self.pack)
             if "over_current" in values:
-                parts.over_current.hear(self.pack.flag("over_current"))
-        return self.settle(now_s) if self._inputs() != self._decided_on else []
+                parts.over_current.update(self.pack.flag("over_current"))
+        return self.reconcile(now_s) if self._inputs() != self._decided_on else []
 
     def _inputs(self) -> tuple[object, ...]:
         """All inputs of a decision except the time, the operators' commands and the inverter's readings."""
@@ -112,27 +112,27 @@ class Ems:
             get("discharge_power_continuous"),
         )
 
-    def hear_inverter(self, reading: InverterReading, now_s: float) -> list[Action]:
+    def on_inverter_reading(self, reading: InverterReading, now_s: float) -> list[Action]:
         """One answer of the inverter."""
         self.inverter = reading
-        self.parts.inverter.hear(now_s)
-        self.parts.meters.hear(self.pack, reading.ac_power_w, now_s, fresh=self.parts.watchdog.alive)
-        return self.settle(now_s)
+        self.parts.inverter.on_answer(now_s)
+        self.parts.meters.update(self.pack, reading.ac_power_w, now_s, fresh=self.parts.watchdog.alive)
+        return self.reconcile(now_s)
 
-    def hear_peer(self, report: PeerReport, now_s: float) -> list[Action]:
+    def on_peer_report(self, report: PeerReport, now_s: float) -> list[Action]:
         """A condition of the vehicle's or the grid's communication has begun or is over."""
-        self.parts.peers.hear(report)
-        return self.settle(now_s)
+        self.parts.peers.on_report(report)
+        return self.reconcile(now_s)
 
-    def hear_codes(self, code: str, now_s: float, *, stored: bool, active: bool) -> list[Action]:
+    def on_trouble_codes(self, code: str, now_s: float, *, stored: bool, active: bool) -> list[Action]:
         """A readout of the BMS's trouble codes: whether the one for cell imbalance is stored, and active."""
-        self.parts.balance.hear_codes(code, stored=stored, active=active, pack=self.pack)
-        return self.settle(now_s)
+        self.parts.balance.on_trouble_codes(code, stored=stored, active=active, pack=self.pack)
+        return self.reconcile(now_s)
 
     def lose_bus(self, why: str, now_s: float) -> list[Action]:
         """The CAN interface is down."""
         self.parts.watchdog.lose(why)
-        return self.settle(now_s)
+        return self.reconcile(now_s)
 
     def tick(self, now_s: float) -> list[Action]:
         """Judge the silences, decide when it is time, and send what is due. To be called at `next_due_s`."""
@@ -145,9 +145,9 @@ class Ems:
         # A frame is due each 10 ms; deciding for each of them would be half of what an idle controller computes.
         lost = before != (parts.watchdog.alive, parts.inverter.online)
         if lost or now_s - self._decided_s >= _DECIDE_EVERY_S - _EARLY_S:
-            parts.precool.hear(self.pack, now_s)
+            parts.precool.update(self.pack, now_s)
             parts.review = self._review()
-            actions = self.settle(now_s)
+            actions = self.reconcile(now_s)
         sent = {action.message for action in actions if isinstance(action, SendFrame)}
         for message in self.cyclic.due(now_s):
             if message not in sent:
@@ -163,7 +163,7 @@ class Ems:
         return carry_out(self, command, now_s)
 
     def shut_down(self) -> None:
-        """Zero power, inverter stopped, contactors open with the next `settle`; nothing moves afterwards."""
+        """Zero power, inverter stopped, contactors open with the next `reconcile`; nothing moves afterwards."""
         self._shut_down, self.request_w = True, 0.0
 
     def restore(self, latches: Mapping[str, object]) -> None:
@@ -180,7 +180,7 @@ class Ems:
         parts.window.in_force = parts.floating.at(parts.window.limits, now_s, pace)
         # A request of zero needs no ceiling.
         held_down = ceilings(parts, pack, self.thresholds, self.request_w, now_s) if self.request_w else ()
-        setpoint = parts.arbiter.settle(self.request_w, held_down)
+        setpoint = parts.arbiter.arbitrate(self.request_w, held_down)
         if self.request_w != 0:
             self._linger_until_s = now_s + self.thresholds.contactor_linger_s
         stop = self._stop_reason()
@@ -223,7 +223,7 @@ class Ems:
 
     # Outputs
 
-    def settle(self, now_s: float) -> list[Action]:
+    def reconcile(self, now_s: float) -> list[Action]:
         """Decide with what is known now; the changes: first the inverter, then the contactors, then the records."""
         before, decision = self.decision, self.decide(now_s)
         self.decision, self._decided_s = decision, now_s

@@ -17,7 +17,7 @@ from v2g_bench.ems.protection.meters import PowerAgreement
 from v2g_bench.ems.protection.microcycle import MicroCycle
 from v2g_bench.ems.protection.plausibility import MedianOfFive
 from v2g_bench.ems.protection.precool import PreCooling
-from v2g_bench.ems.protection.ranges import Believable
+from v2g_bench.ems.protection.ranges import PlausibleRange
 from v2g_bench.ems.protection.signal_quality import SignalQuality
 from v2g_bench.ems.protection.soc import SocDivergence
 from v2g_bench.ems.protection.thermal import ThermalGuard
@@ -41,7 +41,7 @@ class EmsParts:
     """One object per capability."""
 
     plausible: MedianOfFive
-    believable: Believable
+    believable: PlausibleRange
     meters: PowerAgreement
     trip: EmergencyTrip
     signal: SignalQuality
@@ -69,7 +69,7 @@ class EmsParts:
         limits, plan = settings.thresholds, settings.plan
         return cls(
             plausible=MedianOfFive(plan.unprotected),
-            believable=Believable(),
+            believable=PlausibleRange(),
             meters=PowerAgreement(limits.meter_tolerance_w, limits.meter_tolerance_pct, limits.meter_hold_s),
             trip=EmergencyTrip(TripLimits(limits.trip_temperature_c, limits.trip_string_difference_v)),
             signal=SignalQuality(

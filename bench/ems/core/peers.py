@@ -4,7 +4,7 @@ A peer is a shell like the CAN port. It reports conditions as data and asks with
 never touches the core. Which conditions there are, and which of them keep V2G off, is this table:
 
 >>> conditions = PeerConditions()
->>> conditions.hear(PeerReport("0x05F1", "no SessionSetupRes within 2 s"))
+>>> conditions.on_frame(PeerReport("0x05F1", "no SessionSetupRes within 2 s"))
 >>> conditions.blocked()
 '0x05F1 Handshake Timeout: no SessionSetupRes within 2 s'
 """
@@ -56,7 +56,7 @@ class PeerConditions:
     def __init__(self) -> None:
         self._active: dict[str, str] = {}
 
-    def hear(self, report: PeerReport) -> None:
+    def on_report(self, report: PeerReport) -> None:
         """Take over a report. Raises: KeyError for a code that the table does not have."""
         code = CONDITIONS[report.code].event.code
         if report.detail is None:

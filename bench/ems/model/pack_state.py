@@ -20,7 +20,7 @@ class PackState:
         self._values: dict[str, float] = {}
         self._temperatures: dict[str, float] = {}
         self._cell_voltages: dict[str, float] = {}
-        self._heard_s: dict[str, float] = {}  # of both
+        self._received_s: dict[str, float] = {}  # of both
         self._kept_in: dict[str, dict[str, float] | None] = {}  # which of both a role belongs to
         self.hottest_c: float | None = None
         self.coldest_c: float | None = None
@@ -38,7 +38,7 @@ class PackState:
             except KeyError:
                 kept_in = self._kept_in[role] = self._place(role)
             if kept_in is not None:
-                kept_in[role], self._heard_s[role] = value, now_s
+                kept_in[role], self._received_s[role] = value, now_s
                 temperatures = temperatures or kept_in is self._temperatures
                 voltages = voltages or kept_in is self._cell_voltages
             self._values[role] = value
@@ -58,7 +58,7 @@ class PackState:
             return
         self._expire_at_s = now_s + _EXPIRE_EVERY_S
         for values in (self._temperatures, self._cell_voltages):
-            for role in [role for role in values if now_s - self._heard_s[role] > self._expiry_s]:
+            for role in [role for role in values if now_s - self._received_s[role] > self._expiry_s]:
                 del values[role]
         self.coldest_c, self.hottest_c = _extremes(self._temperatures)
         self.cell_v_min, self.cell_v_max = _extremes(self._cell_voltages)

@@ -1,6 +1,6 @@
 """Arbitration: what of a requested power is left under all ceilings.
 
->>> Arbiter().settle(-3000.0, [Ceiling("BMS limit", discharge_w=2000.0), Ceiling("rating", 11000.0, 11000.0)])
+>>> Arbiter().arbitrate(-3000.0, [Ceiling("BMS limit", discharge_w=2000.0), Ceiling("rating", 11000.0, 11000.0)])
 Setpoint(power_w=-2000.0, limited_by=('BMS limit',))
 """
 
@@ -31,7 +31,7 @@ class Setpoint:
 class Arbiter:
     """The lowest ceiling of the requested direction wins. A ceiling never raises and never turns a request round."""
 
-    def settle(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
+    def arbitrate(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
         """What is left of `request_w` (W)."""
         wanted = abs(request_w)
         allowed, reasons = wanted, []
@@ -80,7 +80,7 @@ class OverCurrentHold:
     def __init__(self) -> None:
         self.held = False
 
-    def hear(self, flag: bool) -> None:
+    def update(self, flag: bool) -> None:
         """Judge the BMS's flag of a good frame."""
         self.held = self.held or flag
 

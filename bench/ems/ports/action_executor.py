@@ -23,18 +23,20 @@ class Bus(Protocol):
         """Send one frame."""
 
 
-class Keeper(Protocol):
+class StateStore(Protocol):
     """Whatever outlives the controller."""
 
     def keep(self, **latches: Any) -> None:
         """Keep these over a restart."""
 
 
-class Hands:
+class ActionExecutor:
     """Carries out the core's actions, one after the other."""
 
-    def __init__(self, inverter: Inverter, bus: Bus, keeper: Keeper, say: Callable[[LogLine], None]) -> None:
-        self._inverter, self._bus, self._keeper, self._say = inverter, bus, keeper, say
+    def __init__(
+        self, inverter: Inverter, bus: Bus, state_store: StateStore, on_log_line: Callable[[LogLine], None]
+    ) -> None:
+        self._inverter, self._bus, self._state_store, self._on_log_line = inverter, bus, state_store, on_log_line
 
     def act(self, actions: Iterable[Action]) -> None:
         """All of them, in the order in which the core gave them."""
@@ -47,6 +49,6 @@ class Hands:
                 case SendFrame():
                     self._bus.send(action)
                 case LogLine():
-                    self._say(action)
+                    self._on_log_line(action)
                 case SaveState(latches):
-                    self._keeper.keep(**latches)
+                    self._state_store.keep(**latches)

@@ -31,12 +31,12 @@ class CanPort:
         self,
         config: BusConfig,
         db: BusDatabase,
-        heard: Callable[[Frame], None],
+        received: Callable[[Frame], None],
         lost: Callable[[str], None],
-        said: Callable[[LogLine], None],
+        on_log_line: Callable[[LogLine], None],
     ) -> None:
         self._config, self._db = config, db
-        self._heard, self._lost, self._said = heard, lost, said
+        self._received, self._lost, self._on_log_line = received, lost, on_log_line
         self._from_bms = {spec.name for spec in db.senders("BMS")}
         self._receivers = {spec.name: E2EReceiver(spec.e2e.data_id) for spec in db.messages.values() if spec.e2e}
         self._counters: dict[str, int] = {}
@@ -94,7 +94,7 @@ class CanPort:
         self._bus, self._failing_since_s = found, None
         if self._problem:
             self._problem, self._backoff_s = "", _BACKOFF_MIN_S
-            self._said(LogLine(Level.INFO, "-", f"{name} is open"))
+            self._on_log_line(LogLine(Level.INFO, "-", f"{name} is open"))
 
     def drain(self) -> None:
         """Hand on everything that waits in the receive buffer."""
@@ -144,7 +144,7 @@ class CanPort:
         if spec is None or spec.name not in self._from_bms:
             return
         quality = self._judge(message, spec)
-        self._heard(Frame(spec.name, self._db.decode(message), quality))
+        self._received(Frame(spec.name, self._db.decode(message), quality))
 
     def _judge(self, message: can.Message, spec: MessageSpec) -> Quality:
         if len(message.data) < spec.length:
@@ -152,7 +152,7 @@ class CanPort:
         receiver = self._receivers.get(spec.name)
         if receiver is None:
             return Quality.GOOD
-        status = receiver.hear(message.data)
+        status = receiver.on_frame(message.data)
         if status.good:
             return Quality.GOOD
         return Quality.REPEATED if status is E2EStatus.REPEATED else Quality.BAD
@@ -180,4 +180,4 @@ class CanPort:
     def _report(self, problem: str) -> None:
         if problem != self._problem:
             self._problem = problem
-            self._said(LogLine(Level.ERROR, "-", problem))
+            self._on_log_line(LogLine(Level.ERROR, "-", problem))

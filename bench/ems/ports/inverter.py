@@ -34,10 +34,10 @@ class InverterPort:
     def __init__(
         self,
         config: InverterConfig,
-        heard: Callable[[InverterReading], None],
-        said: Callable[[LogLine], None],
+        received: Callable[[InverterReading], None],
+        on_log_line: Callable[[LogLine], None],
     ) -> None:
-        self._config, self._heard, self._said = config, heard, said
+        self._config, self._received, self._on_log_line = config, received, on_log_line
         self._main: ModbusLink | None = None
         self._spare: ModbusLink | None = None
         self._map: sunspec.InverterMap | None = None
@@ -159,10 +159,10 @@ class InverterPort:
             self._notes.clear()
             if self._problem:
                 self._problem = ""
-                self._say(Level.INFO, "the inverter answers again")
+                self._log_text(Level.INFO, "the inverter answers again")
         if self._wanted_w is None and reading.state in sunspec.RUNNING_STATES:
             self._done = -1  # another client started it, or it restarted on its own
-        self._heard(reading)
+        self._received(reading)
 
     async def _carry_out(self, link: ModbusLink, map_: sunspec.InverterMap) -> None:
         """Bring the inverter to the newest order. An order that is overtaken on the way is left where it is."""
@@ -190,18 +190,18 @@ class InverterPort:
 
     async def _keep_spare(self) -> None:
         """Hold the second connection open; its heartbeat proves each second that a stop would go through."""
-        told = False
+        reported = False
         while True:
             try:
                 await self._beat()
-                told = False
+                reported = False
             except Exception as error:  # noqa: BLE001  (see `_work`)
                 if self._spare is not None and not isinstance(error, ModbusError):
                     self._spare.close()
-                if not told and self._main is not None and self._main.opened:
-                    told = True
+                if not reported and self._main is not None and self._main.opened:
+                    reported = True
                     why = str(error) if isinstance(error, ModbusError) else repr(error)
-                    self._say(Level.WARNING, f"no second connection for the stop, it will use the first: {why}")
+                    self._log_text(Level.WARNING, f"no second connection for the stop, it will use the first: {why}")
             # Before the map is known the first heartbeat should not have to wait a whole period.
             await asyncio.sleep(_HEARTBEAT_S if self._map is not None else _BACKOFF_MIN_S)
 
@@ -212,21 +212,21 @@ class InverterPort:
             self._spare = await ModbusLink.connect(config.host, config.port, config.unit_id, config.request_timeout_s)
         if self._map is not None and self._map.heartbeat_address is not None:
             self._heartbeat = (self._heartbeat + 1) & 0x7FFFFFFF
-            beat = [self._heartbeat >> 16, self._heartbeat & 0xFFFF]
-            await self._spare.write(self._map.heartbeat_address, beat)
+            heartbeat = [self._heartbeat >> 16, self._heartbeat & 0xFFFF]
+            await self._spare.write(self._map.heartbeat_address, heartbeat)
 
     def _report(self, problem: str) -> None:
         """Log a problem once until it is over; a different one at most every `_REPORT_EVERY_S`."""
         now_s = asyncio.get_running_loop().time()
         if problem != self._problem and (not self._problem or now_s - self._reported_s >= _REPORT_EVERY_S):
             self._problem, self._reported_s = problem, now_s
-            self._say(Level.WARNING, f"inverter {self._config.host}:{self._config.port}: {problem}")
+            self._log_text(Level.WARNING, f"inverter {self._config.host}:{self._config.port}: {problem}")
 
     def _note(self, text: str) -> None:
         """Log a lasting condition once."""
         if text not in self._notes:
             self._notes.add(text)
-            self._say(Level.WARNING, text)
+            self._log_text(Level.WARNING, text)
 
-    def _say(self, level: Level, text: str) -> None:
-        self._said(LogLine(level, "-", text))
+    def _log_text(self, level: Level, text: str) -> None:
+        self._on_log_line(LogLine(level, "-", text))

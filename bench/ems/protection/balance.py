@@ -20,20 +20,20 @@ class CellImbalance:
         self.charged = False  # the balancing charge has reached 100 %
         self._active = False
         self._stored = False
-        self._settled = False  # the stored code has had its balancing charge
+        self._concluded = False  # the stored code has had its balancing charge
 
-    def hear(self, pack: PackState) -> None:
+    def update(self, pack: PackState) -> None:
         """Judge the newest flag and state of charge."""
         flag = pack.flag("cell_imbalance")
         if flag and not self.latched:
             self.cause = "flag of the BMS"
         self._judge(flag, full=is_full(pack, self._full_v))
 
-    def hear_codes(self, code: str, *, stored: bool, active: bool, pack: PackState) -> None:
+    def on_trouble_codes(self, code: str, *, stored: bool, active: bool, pack: PackState) -> None:
         """Judge a readout of the trouble codes. code: its name for people."""
-        self._settled = self._settled and stored
+        self._concluded = self._concluded and stored
         self._stored, self._active = stored, active
-        if not self.latched and (active or (stored and not self._settled)):
+        if not self.latched and (active or (stored and not self._concluded)):
             self.latched, self.charged, self.cause = True, False, f"trouble code {code} of the BMS"
         self._judge(pack.flag("cell_imbalance"), full=is_full(pack, self._full_v))
 
@@ -44,4 +44,4 @@ class CellImbalance:
         self.charged = self.charged or full
         if self.charged and not flag and not self._active:
             self.latched = self.charged = False
-            self._settled = self._stored
+            self._concluded = self._stored

@@ -73,7 +73,7 @@ class SlowRise:
         self._rising: set[str] = set()
         self._at_s = 0.0
 
-    def settle(self, allowed: Ceiling, now_s: float) -> Ceiling:
+    def limited(self, allowed: Ceiling, now_s: float) -> Ceiling:
         """The ceiling to go by at this time."""
         step_w, self._at_s = self._per_s_w * max(0.0, now_s - self._at_s), now_s
         return Ceiling(

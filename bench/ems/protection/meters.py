@@ -20,7 +20,7 @@ class PowerAgreement:
         self._readings = 0
         self.disagree: str | None = None
 
-    def hear(self, pack: PackState, ac_power_w: float | None, now_s: float, *, fresh: bool) -> None:
+    def update(self, pack: PackState, ac_power_w: float | None, now_s: float, *, fresh: bool) -> None:
         """Compare one reading of the inverter (W, positive into the battery). fresh: the BMS's values are."""
         volts, amperes = pack.get("pack_voltage"), pack.get("pack_current")
         if not fresh or ac_power_w is None or volts is None or amperes is None:

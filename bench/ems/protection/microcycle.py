@@ -24,7 +24,7 @@ class MicroCycle:
         self.held = False
         self._counted_s: float | None = None
 
-    def hear(self, pack: PackState, now_s: float) -> None:
+    def update(self, pack: PackState, now_s: float) -> None:
         """Count on from the newest current (A, positive into the battery)."""
         current_a, capacity_ah = pack.get("pack_current"), pack.get("capacity") or self._capacity_ah
         elapsed_s = 0.0 if self._counted_s is None else min(now_s - self._counted_s, _GAP_S)

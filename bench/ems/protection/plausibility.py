@@ -5,7 +5,7 @@ its last five: one or two spoiled frames change nothing, a true change arrives t
 (the BMS's own extremes) travels in protected frames and is not touched.
 
 >>> plausible = MedianOfFive({"Temps"})
->>> [plausible.settle("Temps", {"t": value})["t"] for value in (25.0, 25.0, 200.0, 25.0, 26.0, 26.0, 26.0)]
+>>> [plausible.filtered("Temps", {"t": value})["t"] for value in (25.0, 25.0, 200.0, 25.0, 26.0, 26.0, 26.0)]
 [25.0, 25.0, 25.0, 25.0, 25.0, 26.0, 26.0]
 """
 
@@ -21,7 +21,7 @@ class MedianOfFive:
         self._messages = frozenset(messages)
         self._last: dict[str, list[float]] = {}
 
-    def settle(self, message: str, values: Mapping[str, float]) -> Mapping[str, float]:
+    def filtered(self, message: str, values: Mapping[str, float]) -> Mapping[str, float]:
         """The filtered values. The first frame passes unchanged."""
         if message not in self._messages:
             return values

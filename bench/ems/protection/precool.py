@@ -15,7 +15,7 @@ class PreCooling:
         self.window: V2gWindow | None = None
         self.on = False
 
-    def hear(self, pack: PackState, now_s: float) -> None:
+    def update(self, pack: PackState, now_s: float) -> None:
         """Judge the newest temperatures at this time; a window that is over is forgotten."""
         if self.window is None:
             self.on = False

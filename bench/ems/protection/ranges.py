@@ -4,10 +4,10 @@ A value outside its range is left out. A value that jumps further than physics a
 frames in a row carried the same: one corrupted frame changes nothing, a true step arrives two frames late. The emergency
 trip does not wait for this: it receives every good frame unfiltered, so a dangerous jump acts at once.
 
->>> ranges = Believable()
->>> [ranges.settle({"soc": soc}, at) for at, soc in enumerate((50.0, 400.0, 70.0, 50.1))]
+>>> ranges = PlausibleRange()
+>>> [ranges.believable({"soc": soc}, at) for at, soc in enumerate((50.0, 400.0, 70.0, 50.1))]
 [{'soc': 50.0}, {}, {}, {'soc': 50.1}]
->>> [ranges.settle({"soc": 70.0}, 4 + at) for at in range(3)]
+>>> [ranges.believable({"soc": 70.0}, 4 + at) for at in range(3)]
 [{}, {}, {'soc': 70.0}]
 """
 
@@ -59,7 +59,7 @@ RANGES: Mapping[str, Range] = {
 }
 
 
-class Believable:
+class PlausibleRange:
     """The filter. `doubts`: role -> what is wrong with the value that it sends now."""
 
     def __init__(self, ranges: Mapping[str, Range] = RANGES) -> None:
@@ -69,9 +69,9 @@ class Believable:
         self._jumped: dict[str, tuple[float, int]] = {}  # role -> new value, number of frames that carried it
         self.doubts: dict[str, str] = {}
 
-    def settle(self, values: Mapping[str, float], now_s: float) -> Mapping[str, float]:
+    def believable(self, values: Mapping[str, float], now_s: float) -> Mapping[str, float]:
         """The plausible values; the same object when all of them are."""
-        left_out = None
+        omitted = None
         for role, value in values.items():
             try:
                 range_ = self._of_key[role]
@@ -84,10 +84,10 @@ class Believable:
                 continue
             if self._believe(role, value, range_, now_s):
                 continue
-            left_out = {role} if left_out is None else left_out | {role}
-        if left_out is None:
+            omitted = {role} if omitted is None else omitted | {role}
+        if omitted is None:
             return values
-        return {role: value for role, value in values.items() if role not in left_out}
+        return {role: value for role, value in values.items() if role not in omitted}
 
     def _believe(self, role: str, value: float, range_: Range, now_s: float) -> bool:
         if not range_.low <= value <= range_.high:  # also when it is not a number

@@ -35,15 +35,15 @@ class SignalQuality:
             name: _MessageWindow(cycle_s, max(window_s, _FRAMES_MIN * cycle_s)) for name, cycle_s in cycles_s.items()
         }
         self._line_s = 0.0  # time on a clock that is stopped while the line is dead
-        self._heard_s: float | None = None
+        self._received_s: float | None = None
         self._judged_s = 0.0
         self.noisy: str | None = None
 
-    def hear(self, message: str, quality: Quality, now_s: float) -> None:
+    def on_frame(self, message: str, quality: Quality, now_s: float) -> None:
         """Count one frame of the BMS, of any quality."""
-        if self._heard_s is not None:
-            self._line_s += min(max(0.0, now_s - self._heard_s), self._silence_s)
-        self._heard_s = now_s
+        if self._received_s is not None:
+            self._line_s += min(max(0.0, now_s - self._received_s), self._silence_s)
+        self._received_s = now_s
         window = self._messages.get(message)
         if window is not None and quality is Quality.GOOD:
             window.good(self._line_s)

@@ -32,7 +32,7 @@ class SocDivergence:
         self.calibrated = False
         self._counted_s: float | None = None
 
-    def hear(self, pack: PackState, now_s: float, *, gap_s: float = 0.2) -> None:
+    def update(self, pack: PackState, now_s: float, *, gap_s: float = 0.2) -> None:
         """Count on from the newest current and compare; a gap longer than `gap_s` is not filled with a guess."""
         soc_pct, current_a = pack.get("soc"), pack.get("pack_current")
         capacity_ah = pack.get("capacity") or self._capacity_ah

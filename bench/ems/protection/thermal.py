@@ -35,7 +35,7 @@ class ThermalGuard:
         self.cooling = False
         self.high_gradient: str | None = None
 
-    def hear(self, pack: PackState, now_s: float) -> None:
+    def update(self, pack: PackState, now_s: float) -> None:
         """Judge the newest temperatures."""
         if pack.hottest_c is None:
             return

@@ -3,7 +3,7 @@
 armed --(a temperature > 45 °C | strings differ > 300 mV)--> tripped --(authorised reset, and the pack is safe)--> armed
 
 >>> trip = EmergencyTrip(TripLimits())
->>> trip.hear({"cell_temperature_max": 45.0}), trip.hear({"cell_temperature_max": 45.5})
+>>> trip.on_frame({"cell_temperature_max": 45.0}), trip.on_frame({"cell_temperature_max": 45.5})
 (False, True)
 >>> trip.reset()
 'cell_temperature_max is 45.5 degC, limit 45 degC'
@@ -38,7 +38,7 @@ class EmergencyTrip:
         """Whether the trip holds."""
         return self.cause is not None
 
-    def hear(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
+    def update(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
         """Judge the values of one good frame; True if this frame causes the trip."""
         for role, value in values.items():
             unsafe = self.judge(role, value)

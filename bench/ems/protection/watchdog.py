@@ -20,17 +20,17 @@ class BmsWatchdog:
     def __init__(self, timeouts_s: Mapping[str, float], recover_s: float = 0.5, startup_s: float = 2.0) -> None:
         self._timeouts_s = dict(timeouts_s)
         self._recover_s, self._startup_s = recover_s, startup_s
-        self._heard_s = dict.fromkeys(self._timeouts_s, -inf)
+        self._received_s = dict.fromkeys(self._timeouts_s, -inf)
         self._started_s: float | None = None
         self._fresh_since_s: float | None = None
         self._ever = False
         self.alive = False
         self.silent: str | None = None  # the reason, once it is to be reported
 
-    def hear(self, message: str, now_s: float) -> None:
+    def on_frame(self, message: str, now_s: float) -> None:
         """A good frame of this message has arrived."""
-        if message in self._heard_s:
-            self._heard_s[message] = now_s
+        if message in self._received_s:
+            self._received_s[message] = now_s
             if not self.alive:
                 self.tick(now_s)
 
@@ -54,7 +54,7 @@ class BmsWatchdog:
 
     def lose(self, why: str) -> None:
         """The line itself is known to be down: do not wait for the silence."""
-        self._heard_s = dict.fromkeys(self._timeouts_s, -inf)
+        self._received_s = dict.fromkeys(self._timeouts_s, -inf)
         self._fresh_since_s = None
         self.alive, self._ever = False, True
         self.silent = self.silent or why
@@ -63,11 +63,11 @@ class BmsWatchdog:
         """When the silence will be too long if nothing more comes; inf while not alive."""
         if not self.alive:
             return inf
-        return min((self._heard_s[name] + limit for name, limit in self._timeouts_s.items()), default=inf)
+        return min((self._received_s[name] + limit for name, limit in self._timeouts_s.items()), default=inf)
 
     def _stale(self, now_s: float) -> str | None:
         for name, limit in self._timeouts_s.items():
-            if now_s - self._heard_s[name] > limit + _ROUNDING_S:
+            if now_s - self._received_s[name] > limit + _ROUNDING_S:
                 return name
         return None
 
@@ -83,7 +83,7 @@ class InverterWatch:
         self.online = False
         self.offline: str | None = None
 
-    def hear(self, now_s: float) -> None:
+    def on_answer(self, now_s: float) -> None:
         """The inverter has answered."""
         if self._since_s is None:
             self._since_s = now_s

@@ -13,7 +13,7 @@ from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.peers import PeerReport
 from v2g_bench.ems.model.actions import Action, Frame, InverterReading, LogLine
 from v2g_bench.ems.model.commands import Command, Reply
-from v2g_bench.ems.ports.action_executor import Bus, Hands, Inverter, Keeper
+from v2g_bench.ems.ports.action_executor import ActionExecutor, Bus, Inverter, StateStore
 
 STOPPING = "internal error: the controller is stopping"
 
@@ -31,12 +31,14 @@ class CoreShell:
         on_failure: Callable[[str, BaseException | None, bool], None],
     ) -> None:
         self._ems, self._now_s, self._on_failure = ems, now_s, on_failure
-        self._hands: Hands | None = None
+        self._hands: ActionExecutor | None = None
         self.failed = False
 
-    def connect(self, inverter: Inverter, bus: Bus, keeper: Keeper, say: Callable[[LogLine], None]) -> None:
-        """Where actions go; see `Hands`."""
-        self._hands = Hands(inverter, bus, keeper, say)
+    def connect(
+        self, inverter: Inverter, bus: Bus, state_store: StateStore, on_log_line: Callable[[LogLine], None]
+    ) -> None:
+        """Where actions go; see `ActionExecutor`."""
+        self._hands = ActionExecutor(inverter, bus, state_store, on_log_line)
 
     def act(self, actions: Iterable[Action]) -> None:
         """Carry out actions that somebody else has from the core; what they raise is his."""
@@ -45,15 +47,15 @@ class CoreShell:
 
     def on_frame(self, frame: Frame) -> None:
         """A frame from the bus."""
-        self._run(self._ems.hear, frame)
+        self._run(self._ems.on_frame, frame)
 
     def on_inverter(self, reading: InverterReading) -> None:
         """What the inverter has answered."""
-        self._run(self._ems.hear_inverter, reading)
+        self._run(self._ems.on_inverter_reading, reading)
 
     def on_peer(self, report: PeerReport) -> None:
         """A report of another system."""
-        self._run(self._ems.hear_peer, report)
+        self._run(self._ems.on_peer_report, report)
 
     def lose_bus(self, why: str) -> None:
         """Nothing can be sent any more."""

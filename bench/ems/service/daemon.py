@@ -63,8 +63,8 @@ def _socket_of(config: Path) -> str:
     from v2g_bench.inputs.files import read_text
 
     try:  # the running daemon has judged the file: to judge it again takes two thirds of the command's time
-        told = tomllib.loads(read_text(config))["control"]["socket"]
-        return str(config.resolve().parent / told)
+        configured = tomllib.loads(read_text(config))["control"]["socket"]
+        return str(config.resolve().parent / configured)
     except (OSError, ValueError, LookupError, TypeError):
         from v2g_bench.ems.model.config import load_config
 
@@ -119,7 +119,7 @@ def core_factory(reference: str) -> "Callable[[EmsSettings], Ems]":
     import importlib.util
 
     name, _, factory = reference.rpartition(":")
-    mend = "write MODULE:FACTORY, MODULE a dotted name or a .py file"
+    hint = "write MODULE:FACTORY, MODULE a dotted name or a .py file"
     try:
         if name.endswith(".py"):
             spec = importlib.util.spec_from_file_location(Path(name).stem, name)
@@ -132,7 +132,7 @@ def core_factory(reference: str) -> "Callable[[EmsSettings], Ems]":
             module = importlib.import_module(name)
         found: Callable[[EmsSettings], Ems] = getattr(module, factory)
     except (ImportError, OSError, AttributeError, ValueError) as error:
-        raise BenchError(f"--core {reference}", f"cannot be loaded: {error}", mend) from error
+        raise BenchError(f"--core {reference}", f"cannot be loaded: {error}", hint) from error
     return found
 
 

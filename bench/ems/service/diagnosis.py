@@ -35,15 +35,15 @@ class Diagnosis:
         now_s: Callable[[], float],
         ask: Ask,
         act: Callable[[list[Action]], None],
-        said: Callable[[LogLine], None],
+        on_log_line: Callable[[LogLine], None],
     ) -> None:
         self._config, self._ems = config, ems
-        self._now_s, self._ask, self._act, self._said = now_s, ask, act, said
+        self._now_s, self._ask, self._act, self._on_log_line = now_s, ask, act, on_log_line
         self.latest: dict[str, Any] = {}
         self._alive_s: float | None = None
         self._read_s: float | None = None
         self._reason: tuple[object, ...] | None = None
-        self._told: str | None = None
+        self._last_text: str | None = None
 
     async def run(self) -> None:
         """For good; does nothing when it is switched off."""
@@ -74,20 +74,20 @@ class Diagnosis:
         answer = await self._ask()
         self.latest = {**answer, "read_s": round(self._now_s(), 3)}
         if answer["source"] is None:
-            self._tell(f"trouble codes cannot be read: {answer['problem']}")
+            self._log_once(f"trouble codes cannot be read: {answer['problem']}")
             return self.latest
         codes = answer["codes"]
-        self._tell(f"trouble codes by {answer['source']}: {', '.join(code['code'] for code in codes) or 'none'}")
+        self._log_once(f"trouble codes by {answer['source']}: {', '.join(code['code'] for code in codes) or 'none'}")
         hits = [code for code in codes if code["code"] in self._config.imbalance_codes]
         name = hits[0]["code"] if hits else self._config.imbalance_codes[0] if self._config.imbalance_codes else ""
         stored, active = any(hit["stored"] for hit in hits), any(hit["active"] for hit in hits)
-        self._act(self._ems.hear_codes(name, self._now_s(), stored=stored, active=active))
+        self._act(self._ems.on_trouble_codes(name, self._now_s(), stored=stored, active=active))
         return self.latest
 
-    def _tell(self, text: str) -> None:
-        if text != self._told:
-            self._told = text
-            self._said(LogLine(Level.INFO, "-", text))
+    def _log_once(self, text: str) -> None:
+        if text != self._last_text:
+            self._last_text = text
+            self._on_log_line(LogLine(Level.INFO, "-", text))
 
 
 def unanswered(problem: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class MainLog:
         wall = wall or datetime.now(UTC)
         data = _line(line, now_s, wall)
         if self._journal:
-            _tell(_journal_line(line))
+            _write_stderr(_journal_line(line))
         try:
             if self._missing:
                 lost = f"{self._missing} lines before this one are missing here: the log could not be written"
@@ -59,10 +59,10 @@ class MainLog:
         except OSError as error:
             self.close()
             if not self._missing:
-                _tell(f"v2g-daemon: {self._path}: cannot be written: {error}; going on without\n".encode())
+                _write_stderr(f"v2g-daemon: {self._path}: cannot be written: {error}; going on without\n".encode())
             self._missing += 1
             if not self._journal:
-                _tell(data)
+                _write_stderr(data)
 
     def lose(self, lines: int) -> None:
         """Count lines that never reached this file; the next line states the number."""
@@ -161,7 +161,7 @@ class LibraryLog(logging.Handler):
 def _tell_all(text: str | Callable[[], bytes]) -> None:
     data = text.encode("utf-8", "backslashreplace") if isinstance(text, str) else text()
     for start in range(0, len(data), _PIPE_ATOMIC):
-        _tell(data[start : start + _PIPE_ATOMIC])
+        _write_stderr(data[start : start + _PIPE_ATOMIC])
 
 
 def _line(line: LogLine, now_s: float, wall: datetime) -> bytes:
@@ -186,7 +186,7 @@ def _is_journal(stream: str) -> bool:
     return stream == f"{ours.st_dev}:{ours.st_ino}"
 
 
-def _tell(data: bytes) -> None:
+def _write_stderr(data: bytes) -> None:
     """Write to stderr unless that would block: a pipe without a reader must not hold up the controller."""
     waiting = select.poll()
     waiting.register(_STDERR, select.POLLOUT)

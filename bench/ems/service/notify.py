@@ -26,19 +26,19 @@ class Notifier:
 
     def ready(self) -> None:
         """All is open and the first decision was made."""
-        self._say(b"READY=1")
+        self._notify(b"READY=1")
 
     def alive(self, now_s: float) -> None:
         """To be called each turn; speaks four times per watchdog period."""
         if self._period_s < inf and now_s >= self._due_s:
             self._due_s = now_s + self._period_s
-            self._say(b"WATCHDOG=1")
+            self._notify(b"WATCHDOG=1")
 
     def stopping(self) -> None:
         """The clean end has begun."""
-        self._say(b"STOPPING=1")
+        self._notify(b"STOPPING=1")
 
-    def _say(self, message: bytes) -> None:
+    def _notify(self, message: bytes) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.sendto(message, self._address)

@@ -42,8 +42,8 @@ from v2g_bench.inputs.ranges import shown
 _RECORD_S = 2.0
 
 
-class KeepsState(Protocol):
-    """Where plans are kept over a restart; `Keeper` is it."""
+class SavesState(Protocol):
+    """Where plans are kept over a restart; `StateStore` is it."""
 
     @property
     def run(self) -> dict[str, Any]: ...
@@ -65,16 +65,16 @@ class Requests:
         config: EmsConfig,
         ems: Ems,
         clock: Clock,
-        keeper: KeepsState,
+        state_store: SavesState,
         carry_out: Callable[[Command], Reply],
-        said: Callable[[LogLine], None],
+        on_log_line: Callable[[LogLine], None],
         wall: Callable[[], datetime] = _wall,
         aside: Callable[[str], Aside] = Worker,
     ) -> None:
         self._wall = wall
         wall()  # the first use reads the time zone's file
-        self._config, self._ems, self._clock, self._keeper = config, ems, clock, keeper
-        self._carry_out, self._said = carry_out, said
+        self._config, self._ems, self._clock, self._state_store = config, ems, clock, state_store
+        self._carry_out, self._on_log_line = carry_out, on_log_line
         path = config.files.audit_trail
         self.trail = AuditTrail(path) if path else None
         self._recorder = aside("audit")
@@ -87,7 +87,7 @@ class Requests:
         match request:
             case {"cmd": "status"}:
                 status = status_of(self._ems, self._clock.now_s())
-                return {"ok": True, "text": "", **status, "run": self._keeper.run}
+                return {"ok": True, "text": "", **status, "run": self._state_store.run}
             case {"cmd": "health"}:
                 return {"ok": True, "text": "", **health_of(self._ems), "trouble_codes": self.codes()}
             case {"cmd": "set_power", "power_w": power_w}:
@@ -125,7 +125,7 @@ class Requests:
             limits, policy = await self._files.read()
         except BenchError as error:
             reason = "; ".join(line.strip() for line in str(error).splitlines())
-            self._said(LogLine(Level.ERROR, "-", f"reload refused, the old limits stay in force: {reason}"))
+            self._on_log_line(LogLine(Level.ERROR, "-", f"reload refused, the old limits stay in force: {reason}"))
             before = audited(self._ems)
             await self._record("reload", who, {"ok": False, "text": str(error)}, before)
             return {"ok": False, "text": str(error)}
@@ -164,9 +164,9 @@ class Requests:
             entry = self._entry(what, who, answer, before)
             number, digest = await self._recorder.run(partial(trail.append, entry), _RECORD_S)
         except OSError as error:
-            self._said(LogLine(Level.ERROR, "-", f"{trail.path}: {what} could not be recorded: {error}"))
+            self._on_log_line(LogLine(Level.ERROR, "-", f"{trail.path}: {what} could not be recorded: {error}"))
             return False
-        self._said(LogLine(Level.INFO, "-", f"audit entry {number}: {what} by {who.get('user', '?')}, {digest}"))
+        self._on_log_line(LogLine(Level.INFO, "-", f"audit entry {number}: {what} by {who.get('user', '?')}, {digest}"))
         return True
 
     def _entry(self, what: str, who: Who, answer: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class Requests:
         answer = self.command(command)
         if answer["ok"]:
             self.plans |= plan
-            self._keeper.keep(plans=self.plans)
+            self._state_store.keep(plans=self.plans)
         return answer
 
     def _departure(self, at: str, soc_pct: object) -> tuple[Command, dict[str, Any]]:

@@ -39,7 +39,7 @@ from v2g_bench.ems.service.log import LibraryLog, Log, MainLog
 from v2g_bench.ems.service.notify import Notifier
 from v2g_bench.ems.service.reload import Repeated
 from v2g_bench.ems.service.requests import Requests
-from v2g_bench.ems.service.state_store import Keeper
+from v2g_bench.ems.service.state_store import StateStore
 
 _STOP_TIMEOUT_S = 0.7
 _CLOSE_S = 3.0
@@ -65,17 +65,17 @@ class Service:
         files = config.files
         self._terminal = Worker("terminal")
         self._log = Log(MainLog(files.log, files.log_max_bytes, files.log_keep), self._terminal)
-        self._keeper = Keeper(config.files.state, kept or {}, self._say)
+        self._state_store = StateStore(config.files.state, kept or {}, self._log_line)
         self._plans = dict(kept or {}).get("plans") or {}
         self._core = core = CoreShell(ems, self._clock.now_s, self._stop_after_failure)
-        self._can = CanPort(config.bus, db, core.on_frame, core.lose_bus, self._say)
-        self._inverter = InverterPort(config.inverter, core.on_inverter, self._say)
-        core.connect(self._inverter, self._can, self._keeper, self._say)
-        self._requests = Requests(config, ems, self._clock, self._keeper, core.command, self._say)
+        self._can = CanPort(config.bus, db, core.on_frame, core.lose_bus, self._log_line)
+        self._inverter = InverterPort(config.inverter, core.on_inverter, self._log_line)
+        core.connect(self._inverter, self._can, self._state_store, self._log_line)
+        self._requests = Requests(config, ems, self._clock, self._state_store, core.command, self._log_line)
         self._reloads = Repeated(partial(self._requests.reload, {"user": "SIGHUP"}))
         self._control = ControlServer(config.control.socket, self._answer)
         codes = ProcessReader(config.bus, config.diagnosis)
-        self._diagnosis = Diagnosis(config.diagnosis, ems, self._clock.now_s, codes.ask, core.act, self._say)
+        self._diagnosis = Diagnosis(config.diagnosis, ems, self._clock.now_s, codes.ask, core.act, self._log_line)
         self._requests.codes = lambda: self._diagnosis.latest
         self._peers = peers
         self._tasks: list[asyncio.Task[Any]] = []
@@ -106,7 +106,7 @@ class Service:
             task.add_done_callback(self._task_ended)
         self._can.open()
         self._tick()
-        self._say(LogLine(Level.INFO, "-", f"v2g-daemon {__version__} started, process {os.getpid()}"))
+        self._log_line(LogLine(Level.INFO, "-", f"v2g-daemon {__version__} started, process {os.getpid()}"))
         self._terminal.give(partial(os.write, 1, b"ready\n"))
         self._notifier.ready()
         await self._ended.wait()
@@ -115,15 +115,15 @@ class Service:
 
     def _greet(self) -> None:
         """Report what the run before has left."""
-        run = self._keeper.run
+        run = self._state_store.run
         if run["after_crash"]:
             text = f"the run before ended by a crash or a power cut, {run['crashes']} so far; its latches still hold"
-            self._say(LogLine(Level.ERROR, "CRASH_RESTART", text))
+            self._log_line(LogLine(Level.ERROR, "CRASH_RESTART", text))
         trail = self._requests.trail
         if trail is not None and trail.problem:
-            self._say(LogLine(Level.ERROR, "AUDIT_BROKEN", f"{trail.problem}; v2g-ctrl audit --verify shows all"))
+            self._log_line(LogLine(Level.ERROR, "AUDIT_BROKEN", f"{trail.problem}; v2g-ctrl audit --verify shows all"))
         self._requests.restore_plans(self._plans)
-        self._keeper.keep()
+        self._state_store.keep()
 
     async def _shut_down(self) -> None:
         """Zero power, inverter stopped, contactors asked open; then everything is closed, each on its own."""
@@ -131,7 +131,7 @@ class Service:
         self._core.command(Shutdown())
         self._inverter.stop()
         if not await self._inverter.stopped(_STOP_TIMEOUT_S):
-            self._say(LogLine(Level.ERROR, "-", "the inverter has not acknowledged the last stop"))
+            self._log_line(LogLine(Level.ERROR, "-", "the inverter has not acknowledged the last stop"))
         if self._timer is not None:
             self._timer.cancel()
         self._core.tick()
@@ -141,8 +141,8 @@ class Service:
         await self._closed("control socket", self._control.close)
         await self._closed("inverter", self._inverter.close)
         await self._closed("CAN", self._close_can)
-        await self._closed("state", lambda: self._keeper.end(clean=not self._core.failed))
-        self._say(LogLine(Level.INFO, "-", "v2g-daemon ended"))
+        await self._closed("state", lambda: self._state_store.end(clean=not self._core.failed))
+        self._log_line(LogLine(Level.INFO, "-", "v2g-daemon ended"))
         await self._log.close()
 
     async def _closed(self, what: str, close: Callable[[], Awaitable[None]]) -> None:
@@ -150,7 +150,7 @@ class Service:
             async with asyncio.timeout(_CLOSE_S):
                 await close()
         except Exception as error:  # noqa: BLE001  (what comes after it must be closed, too)
-            self._say(LogLine(Level.ERROR, "-", f"{what} could not be closed: {error!r}"))
+            self._log_line(LogLine(Level.ERROR, "-", f"{what} could not be closed: {error!r}"))
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:
@@ -167,7 +167,7 @@ class Service:
             return await self._requests.answer(request, who)
         except Exception as error:  # noqa: BLE001  (no question may end the controller)
             text = f"this cannot be answered: {error!r:.200}"
-            self._say(LogLine(Level.ERROR, "-", f"a request of {who.get('user', '?')} failed: {error!r:.200}"))
+            self._log_line(LogLine(Level.ERROR, "-", f"a request of {who.get('user', '?')} failed: {error!r:.200}"))
             return {"ok": False, "text": text}
 
     def _reload(self) -> None:
@@ -190,7 +190,7 @@ class Service:
 
     # Out
 
-    def _say(self, line: LogLine) -> None:
+    def _log_line(self, line: LogLine) -> None:
         self._log.write(line, self._clock.now_s())
 
     # Unforeseen errors
@@ -207,7 +207,7 @@ class Service:
         self._make_safe()
         self._ended.set()
         text = f"internal error, stopping: {what}: {error!r}"
-        self._say(LogLine(Level.ERROR, "-", text))
+        self._log_line(LogLine(Level.ERROR, "-", text))
         if first:
             self._log.tell(f"v2g-daemon: {text}\n")
         if first and error is not None:
@@ -220,7 +220,7 @@ class Service:
             try:
                 step()
             except Exception as error:  # noqa: BLE001  (the other step must be done, too)
-                self._say(LogLine(Level.ERROR, "-", f"the safe state could not be asked for: {error!r}"))
+                self._log_line(LogLine(Level.ERROR, "-", f"the safe state could not be asked for: {error!r}"))
 
     def _open_contactors(self) -> None:
         """The frame that asks for them, all zero."""

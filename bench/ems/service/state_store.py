@@ -20,13 +20,13 @@ _RETRY_S = 2.0
 _SAVE_S = 5.0  # a disk that has not written it by then is reported as hanging
 
 
-class Keeper:
+class StateStore:
     """Writes the state in a thread, because a disk may take its time: never two at once, the newest last, and again
     until the disk takes it. path None: nothing is kept.
     """
 
-    def __init__(self, path: Path | None, kept: Mapping[str, Any], said: Callable[[LogLine], None]) -> None:
-        self._path, self._said, self._aside = path, said, Worker("state")
+    def __init__(self, path: Path | None, kept: Mapping[str, Any], on_log_line: Callable[[LogLine], None]) -> None:
+        self._path, self._on_log_line, self._aside = path, on_log_line, Worker("state")
         run = kept.get("run") or {}
         self.crashed = run.get("clean") is False
         self.starts = int(run.get("starts", 0)) + 1
@@ -69,12 +69,12 @@ class Keeper:
                     self._due = True
                     if not self._failed:
                         text = f"{path}: the latches cannot be kept over a restart: {error}; trying again"
-                        self._said(LogLine(Level.ERROR, "-", text))
+                        self._on_log_line(LogLine(Level.ERROR, "-", text))
                     self._failed = True
                     await asyncio.sleep(_RETRY_S)
                     continue
                 if self._failed:
                     self._failed = False
-                    self._said(LogLine(Level.INFO, "-", f"{path}: the latches are kept again"))
+                    self._on_log_line(LogLine(Level.INFO, "-", f"{path}: the latches are kept again"))
         finally:
             self._work = None

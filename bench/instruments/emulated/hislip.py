@@ -134,7 +134,7 @@ class HislipServer(InstrumentServer):
         writer.write(Message(Kind.INITIALIZE_RESPONSE, 0, VERSION << 16 | session.number).encode())
         try:
             while True:
-                await self._hear_sync(await receive(reader), session)
+                await self._receive_sync(await receive(reader), session)
         finally:
             session.stop_executing()
             del self._sessions[session.number]
@@ -143,7 +143,7 @@ class HislipServer(InstrumentServer):
             if session.asynchronous:
                 session.asynchronous.close()
 
-    async def _hear_sync(self, message: Message, session: _Session) -> None:
+    async def _receive_sync(self, message: Message, session: _Session) -> None:
         if message.kind == Kind.DEVICE_CLEAR_COMPLETE:
             session.clearing = session.response_unread = False
             session.program.clear()
@@ -204,12 +204,12 @@ class HislipServer(InstrumentServer):
         writer.write(Message(Kind.ASYNC_INITIALIZE_RESPONSE, 0, VENDOR).encode())
         try:
             while True:
-                writer.write((await self._hear_async(await receive(reader), session)).encode())
+                writer.write((await self._receive_async(await receive(reader), session)).encode())
         finally:
             session.stop_executing()
             session.sync.close()
 
-    async def _hear_async(self, message: Message, session: _Session) -> Message:
+    async def _receive_async(self, message: Message, session: _Session) -> Message:
         if message.kind == Kind.ASYNC_MAX_SIZE and len(message.payload) == 8:
             session.largest = min(int.from_bytes(message.payload), LARGEST_MESSAGE)
             return Message(Kind.ASYNC_MAX_SIZE_RESPONSE, 0, 0, LARGEST_MESSAGE.to_bytes(8))

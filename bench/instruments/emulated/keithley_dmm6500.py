@@ -200,14 +200,14 @@ class KeithleyDMM6500(EmulatedDigitizer):
 
     def _encoded(self, first: int, last: int, elements: list[str], binary: bool) -> Answer:
         volts = self.volts()
-        columns = [self.stamps_s(len(volts)) if item.startswith("REL") else volts for item in elements]
+        columns = [self.timestamps_s(len(volts)) if item.startswith("REL") else volts for item in elements]
         table = np.column_stack(columns)[first - 1 : last].ravel()
         if not binary:
             return ",".join(f"{value:.6E}" for value in table)
         kind = "f8" if self.data_format == "REAL" else "f4"
         return b"#0" + self.packed(table, kind, high_first=self.byte_order == "NORM")
 
-    def stamps_s(self, count: int) -> Samples:
+    def timestamps_s(self, count: int) -> Samples:
         """Relative time stamps; its own clock does not see its own error."""
         return np.arange(count) / self.rate_hz
 

@@ -26,7 +26,7 @@ from v2g_bench.priority import favoured
 from v2g_bench.rig.dut.controller_log import log_of
 from v2g_bench.rig.dut.host import SSH_FAILED, Host, Launched, SshHost, ThisMachine, launch
 from v2g_bench.rig.file.model import Dut
-from v2g_bench.rig.safety.supervisor_client import Guard
+from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 
 STOP_S = 5.0
 FAR_STOP_S = 8.0  # the same on another machine, where a program that ignores SIGTERM is killed after 5 s
@@ -51,7 +51,13 @@ class Controller:
     """
 
     def __init__(
-        self, dut: Dut, values: dict[str, str], folder: Path, *, favour: bool = False, guard: Guard | None = None
+        self,
+        dut: Dut,
+        values: dict[str, str],
+        folder: Path,
+        *,
+        favour: bool = False,
+        supervisor: SupervisorClient | None = None,
     ) -> None:
         self.dut = dut
         self._favoured = favour
@@ -61,7 +67,7 @@ class Controller:
         self._runs = dut.kind == "process" or (dut.kind == "ssh" and bool(dut.command))
         self._process: subprocess.Popen[bytes] | None = None
         self._far: Launched | None = None
-        self._guard = guard
+        self._supervisor = supervisor
         self.log = log_of(self._host, self._fill(dut.log), folder)
         self.starts = 0
 
@@ -110,8 +116,8 @@ class Controller:
                     )
             except OSError as error:
                 raise BenchError("dut.command", f"{command[0]} cannot be started: {error.strerror}") from None
-        if self._guard is not None:
-            self._guard.watch(self._process.pid)
+        if self._supervisor is not None:
+            self._supervisor.watch(self._process.pid)
         if self._favoured and self._far is None:
             favoured(self._process.pid)
 
@@ -150,8 +156,10 @@ class Controller:
         reply = self.run(name, **values)
         if reply.status != 0:
             self.require_alive()
-            said = (reply.err or reply.out).strip() or "nothing"
-            raise BenchError(f"dut.commands.{name}", f"exit status {reply.status} from {' '.join(reply.command)}", said)
+            message = (reply.err or reply.out).strip() or "nothing"
+            raise BenchError(
+                f"dut.commands.{name}", f"exit status {reply.status} from {' '.join(reply.command)}", message
+            )
         return reply
 
     def stop(self) -> None:
@@ -173,8 +181,8 @@ class Controller:
                 f"process {process.pid} has not ended {STOP_S:g} s after SIGKILL",
                 "it hangs in the kernel, in a driver most likely: check its device, or restart this machine",
             )
-        if self._guard is not None:
-            self._guard.forget(process.pid)
+        if self._supervisor is not None:
+            self._supervisor.forget(process.pid)
         if killed:
             raise self._error(f"did not end within {STOP_S:g} s of SIGTERM and was killed")
 
@@ -191,8 +199,8 @@ class Controller:
             return "", ""
         if isinstance(self._host, SshHost):
             program = self._fill(self.dut.command[0])
-            told = self._told(["sh", "-c", 'sha256sum "$(command -v "$1")"', "v2g-bench", program]).split()
-            return program, told[0] if told else ""
+            output = self._output_of(["sh", "-c", 'sha256sum "$(command -v "$1")"', "v2g-bench", program]).split()
+            return program, output[0] if output else ""
         path = Path(self._host.argv(self.dut.command)[0])
         return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -200,18 +208,18 @@ class Controller:
         """The program's output for --version; empty where it does not answer or the bench does not start it."""
         if not self._runs:
             return ""
-        told = self._told([self._fill(self.dut.command[0]), "--version"])
-        return told.strip().removeprefix(self.dut.name).strip()
+        output = self._output_of([self._fill(self.dut.command[0]), "--version"])
+        return output.strip().removeprefix(self.dut.name).strip()
 
-    def _told(self, words: list[str]) -> str:
+    def _output_of(self, words: list[str]) -> str:
         """The output of a program on the controller's host; empty where it fails."""
         try:
-            told = subprocess.run(
+            output = subprocess.run(
                 self._host.argv(words), capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL
             )
         except (OSError, subprocess.TimeoutExpired):
             return ""
-        return told.stdout if told.returncode == 0 else ""
+        return output.stdout if output.returncode == 0 else ""
 
     def _fill(self, word: str, **values: str) -> str:
         try:
@@ -227,8 +235,8 @@ class Controller:
         lines = path.read_text("utf-8", "replace").strip().splitlines() if path.exists() else []
         return "it said: " + " / ".join(lines[-3:]) if lines else ""
 
-    def _error(self, what: str, mend: str = "") -> BenchError:
-        return BenchError(f"controller {self.dut.name}", what, mend)
+    def _error(self, what: str, hint: str = "") -> BenchError:
+        return BenchError(f"controller {self.dut.name}", what, hint)
 
 
 def _killed(process: "subprocess.Popen[bytes]") -> bool:

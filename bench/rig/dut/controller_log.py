@@ -140,10 +140,10 @@ class CopiedLog(LogTail):
             raise self._lost(f"has ended (status {status})")
 
     def _lost(self, what: str) -> BenchError:
-        said = self._words.read_text("utf-8", "replace").replace(READY.decode(), "").strip().splitlines()
+        message = self._words.read_text("utf-8", "replace").replace(READY.decode(), "").strip().splitlines()
         there = f" on {self._host.name}" if self._host.name else ""
         return BenchError(
-            "dut.log", f"the copy of {self._source}{there} {what}: {' / '.join(said[-3:]) or 'it printed nothing'}"
+            "dut.log", f"the copy of {self._source}{there} {what}: {' / '.join(message[-3:]) or 'it printed nothing'}"
         )
 
 

@@ -84,11 +84,11 @@ class SshHost:
         own += [f"ServerAliveInterval={ALIVE_S}", f"ServerAliveCountMax={ALIVE_COUNT}"]
         return [ssh, *self._options, *(word for one in own for word in ("-o", one)), self.name, shlex.join(words)]
 
-    def failed(self, said: str) -> BenchError:
+    def failed(self, message: str) -> BenchError:
         """The error that ssh's own exit status means."""
-        mend = f"try: ssh -o BatchMode=yes {shlex.join([*self._options, self.name])} true"
-        words = " / ".join(said.strip().splitlines()[:3]) or "it printed nothing"
-        return BenchError("dut.host", f"ssh to {self.name} failed: {words}", mend)
+        hint = f"try: ssh -o BatchMode=yes {shlex.join([*self._options, self.name])} true"
+        words = " / ".join(message.strip().splitlines()[:3]) or "it printed nothing"
+        return BenchError("dut.host", f"ssh to {self.name} failed: {words}", hint)
 
 
 def launch(host: Host, words: Sequence[str], out: IO[bytes], err: IO[bytes], key: str = "dut.command") -> "Launched":

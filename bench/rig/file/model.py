@@ -346,7 +346,7 @@ class Dut(Checked):
         return self
 
 
-class Source(Checked):
+class Supply(Checked):
     """A supply on the rig whose output must be off in the safe state: what is sent, and how the answer shows it."""
 
     resource: str
@@ -406,7 +406,7 @@ class Rig(Checked):
     inverter: Inverter
     meters: Meters
     dut: Dut
-    sources: dict[str, Source] = {}
+    sources: dict[str, Supply] = {}
     sync: Sync = Sync()
     record_truth: bool = (
         False  # the emulated world also writes what really happened, to truth.csv: to test the bench by
@@ -450,13 +450,13 @@ class Rig(Checked):
     @model_validator(mode="after")
     def _plant_is_this_inverter(self) -> "Rig":
         """What [inverter] states of the emulated one as well is not something else in [plant]."""
-        own, told = self.plant, self.plant.model_fields_set
-        if "rated_power_w" in told and own.rated_power_w != self.inverter.rated_power_w:
+        own, given = self.plant, self.plant.model_fields_set
+        if "rated_power_w" in given and own.rated_power_w != self.inverter.rated_power_w:
             raise ValueError(
                 f"[plant] rated_power_w = {own.rated_power_w:g} and [inverter] rated_power_w = "
                 f"{self.inverter.rated_power_w:g}: state it once, in [inverter]"
             )
-        if "ripple_hz" in told and self.inverter.ripple_hz not in (None, own.ripple_hz):
+        if "ripple_hz" in given and self.inverter.ripple_hz not in (None, own.ripple_hz):
             raise ValueError(
                 f"[plant] ripple_hz = {own.ripple_hz:g} and [inverter] ripple_hz = {self.inverter.ripple_hz:g}: "
                 "state it once, in [inverter]"
@@ -471,13 +471,13 @@ class Rig(Checked):
     @model_validator(mode="after")
     def _simulated_throughout(self) -> "Rig":
         """A simulation is one from end to end, and states it."""
-        told = {
+        given = {
             'evidence = "simulated"': self.evidence == "simulated",
             '[bus.main] interface = "sim"': any(bus.interface == "sim" for bus in self.bus.values()),
             '[dut] kind = "core"': self.dut.kind == "core",
         }
-        if len(set(told.values())) > 1:
-            raise ValueError(f"these go together or not at all: {', '.join(told)}")
+        if len(set(given.values())) > 1:
+            raise ValueError(f"these go together or not at all: {', '.join(given)}")
         real = [f"meters.{name}" for name, meter in self.meters.named().items() if not meter.emulated]
         real += ["bms"] if self.bms.kind != "emulated" else []
         real += ["inverter"] if self.inverter.kind != "emulated" else []

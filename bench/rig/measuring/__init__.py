@@ -4,13 +4,13 @@ Public names:
 
     bench          Bench, NotApplicable, NotAtPower, RATED_W
     bus            Bus
-    command_lines  NoStart, Operator
+    command_lines  NoStart, DutCommandLine
+    comparisons    Comparison
     injection      Injector
     pack           Pack
     power          Power
     readings       Readings
     session        Session
-    sources        Comparison
     trace          RATE_HZ, Known, Span, Trace, save
     under_test     UnderTest
 """

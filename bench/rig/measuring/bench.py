@@ -37,10 +37,10 @@ T = TypeVar("T")
 class NotAtPower(NoStart):
     """The controller does not bring the rig to the power that a test starts from."""
 
-    def __init__(self, asked_w: float, found_w: float, said: str) -> None:
+    def __init__(self, asked_w: float, found_w: float, message: str) -> None:
         super().__init__(
             f"asked for {asked_w:.0f} W, the inverter stands at {found_w:.0f} W: the test cannot start; "
-            f"the controller said: {said or 'nothing'}"
+            f"the controller said: {message or 'nothing'}"
         )
 
 
@@ -68,10 +68,10 @@ class Bench:
         RATED_W and -RATED_W: as much as the rig allows.
         """
         target_w = self.power.allowed_w(power_w)
-        with self.power.asking(target_w, within_s=self.controller.dut.ready_s, releasing=True) as said:
+        with self.power.asking(target_w, within_s=self.controller.dut.ready_s, releasing=True) as message:
             found_w = self.readings.inverter_power().value or 0.0
             if abs(found_w - target_w) > 0.2 * abs(target_w):
-                raise NotAtPower(target_w, found_w, said)
+                raise NotAtPower(target_w, found_w, message)
             yield
 
     def recording(

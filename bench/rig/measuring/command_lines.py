@@ -21,7 +21,7 @@ class NoStart(Exception):
     """The controller does not bring the rig to where a test starts from: the bench cannot tell."""
 
 
-class Operator:
+class DutCommandLine:
     """The person at the controller, as far as the rig's [dut.files] and [dut.commands] let them."""
 
     def __init__(self, parts: Parts) -> None:
@@ -71,14 +71,14 @@ class Operator:
             controller.must("restart")
         else:
             raise NotApplicable("the rig names no [dut.commands] restart for its external controller")
-        self._hear_again(since_s=self._parts.clock.now_s())
+        self._wait_for_next_frames(since_s=self._parts.clock.now_s())
 
-    def _hear_again(self, since_s: float) -> None:
+    def _wait_for_next_frames(self, since_s: float) -> None:
         """Wait until each of the controller's messages has been received again: a test may read them now."""
         parts, dut = self._parts, self._parts.dut.controller.dut
         for role in filter(parts.bus.db.has, EMS_ROLES):
             left_s = max(0.0, since_s + dut.ready_s - parts.clock.now_s())
-            if parts.bus.wait_for(partial(_says, role), since_s, left_s) is None:
+            if parts.bus.wait_for(partial(_shows, role), since_s, left_s) is None:
                 parts.dut.controller.require_alive()
                 raise BenchError(
                     f"controller {dut.name}",
@@ -121,12 +121,12 @@ class Operator:
             self._parts.dut.controller.run("force_limit", value="off")
 
 
-def _says(role: str, seen: Mapping[str, float]) -> bool:
+def _shows(role: str, seen: Mapping[str, float]) -> bool:
     return role in seen
 
 
 def accepted(reply: Reply) -> None:
     """BenchError with the controller's reason where it refused a command that a test stands on."""
     if reply.status != 0:
-        said = " ".join((reply.err or reply.out).split()) or "nothing"
-        raise BenchError("controller", f"exit status {reply.status} from {' '.join(reply.command)}", said)
+        message = " ".join((reply.err or reply.out).split()) or "nothing"
+        raise BenchError("controller", f"exit status {reply.status} from {' '.join(reply.command)}", message)

@@ -24,7 +24,7 @@ from v2g_bench.faults import Fault
 from v2g_bench.instruments.protocols import DigitizerTiming
 from v2g_bench.metrology.step import step_in
 from v2g_bench.metrology.waveform import Waveform
-from v2g_bench.rig.measuring.sources import BMS_WITNESSES, Sources, bms_accuracy
+from v2g_bench.rig.measuring.comparisons import BMS_CROSS_CHECKED, Comparisons, bms_accuracy
 from v2g_bench.rig.measuring.trace import Trace
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.sync import NoSync
@@ -40,7 +40,7 @@ SPAN_S, LEAD_S, TAIL_S = 0.09, 0.004, 0.015
 STEP_S = 0.005  # the line stays up so long
 ATTEMPTS = 3  # a stall of the machine may spoil some
 
-MEND = "check shunt value, leads, ranges and ratios: meters.dc_current, meters.ac_power, bms.roles"
+HINT = "check shunt value, leads, ranges and ratios: meters.dc_current, meters.ac_power, bms.roles"
 
 
 def current_contradiction(meter_a: float, bms_a: float, meter_limit_a: float, bms_limit_a: float) -> str:
@@ -60,19 +60,19 @@ def time_base_contradiction(waveform: Waveform, timing: DigitizerTiming, first: 
     The interval in the record must be the one that the bench knows, within what is known of both: the edges' own
     widths, one sample interval, and the time base as specified.
     """
-    told_s = second.time_s - first.time_s
+    reported_s = second.time_s - first.time_s
     try:
         begun_s = step_in(waveform.between(waveform.start_s, first.time_s + LEAD_S), timing.aperture_s)
         ended_s = step_in(waveform.between(first.time_s + 2 * STEP_S, waveform.end_s), timing.aperture_s)
     except BenchError as error:
-        return f"two edges of the sync line are {1e3 * told_s:.3f} ms apart, in the digitizer's record one {error.what}"
+        return f"two edges of the sync line are {1e3 * reported_s:.3f} ms apart, in the digitizer's record one {error.what}"
     seen_s = ended_s - begun_s
-    allowed_s = first.half_width_s + second.half_width_s + waveform.dt_s + timing.time_base_rel * told_s
-    if abs(seen_s - told_s) <= allowed_s:
+    allowed_s = first.half_width_s + second.half_width_s + waveform.dt_s + timing.time_base_rel * reported_s
+    if abs(seen_s - reported_s) <= allowed_s:
         return ""
     return (
-        f"two edges of the sync line are {1e3 * told_s:.3f} ms apart, in the digitizer's record {1e3 * seen_s:.3f} ms "
-        f"(allowed: ± {1e3 * allowed_s:.3f} ms): its time base is off by {100 * (seen_s / told_s - 1):+.2f} %"
+        f"two edges of the sync line are {1e3 * reported_s:.3f} ms apart, in the digitizer's record {1e3 * seen_s:.3f} ms "
+        f"(allowed: ± {1e3 * allowed_s:.3f} ms): its time base is off by {100 * (seen_s / reported_s - 1):+.2f} %"
     )
 
 
@@ -81,35 +81,35 @@ def power_contradiction(pack_w: float, ac_w: float, limit_w: float, efficiency: 
 
     limit_w: how far both together may be off; efficiency: the converter's at the least, by the rig file.
     """
-    told = f"{pack_w:.0f} W at the pack (BMS) and {ac_w:.0f} W at the AC terminals (analyzer)"
+    output = f"{pack_w:.0f} W at the pack (BMS) and {ac_w:.0f} W at the AC terminals (analyzer)"
     allowed_w = limit_w + MOVED_W
     if abs(pack_w) > allowed_w and abs(ac_w) > allowed_w and (pack_w > 0) != (ac_w > 0):
-        return f"{told} flow in different directions"
+        return f"{output} flow in different directions"
     given_w, taken_w = (abs(ac_w), abs(pack_w)) if ac_w > 0 else (abs(pack_w), abs(ac_w))
     if taken_w > given_w + allowed_w:
-        return f"{told}: more comes out of the converter than goes in"
+        return f"{output}: more comes out of the converter than goes in"
     if taken_w < given_w * (1 - GROSS * (1 - efficiency)) - allowed_w:
-        return f"{told}: more is lost in the converter than a converter loses"
+        return f"{output}: more is lost in the converter than a converter loses"
     return ""
 
 
-class Witnesses:
+class CrossCheck:
     """The instruments of an open rig, held against each other. faults: those that are in force, as the bench keeps them;
     recording: makes a record of the DC current.
     """
 
     def __init__(
-        self, parts: Parts, sources: Sources, faults: Sequence[Fault], recording: Callable[..., Trace]
+        self, parts: Parts, sources: Comparisons, faults: Sequence[Fault], recording: Callable[..., Trace]
     ) -> None:
         self._parts, self._sources, self._faults, self._recording = parts, sources, faults, recording
-        self._heard = False
+        self._received = False
 
-    def hear(self, target_w: float) -> None:
+    def check(self, target_w: float) -> None:
         """Once in a test, when the power is there: the digitizer sees the current that the BMS sees and, where the sync
         line reaches its input, its time base is right; BenchError if not.
         """
         found_w, sync = self._parts.inverter.reading().ac_power_w, self._parts.instruments.sync
-        if self._heard or isinstance(sync, NoSync) or abs(found_w - target_w) > 0.2 * abs(target_w):
+        if self._received or isinstance(sync, NoSync) or abs(found_w - target_w) > 0.2 * abs(target_w):
             return
         if sync.marks:
             trace, first, second = self._two_edges()
@@ -119,14 +119,14 @@ class Witnesses:
             with self._recording(before_s=LEAD_S, after_s=SPAN_S) as trace:
                 flowing, first, second = trace.waveform, trace.edge, None
         bms_a = self._parts.bus.latest_all().get("pack_current")
-        self._heard = bool(target_w) and bms_a is not None
+        self._received = bool(target_w) and bms_a is not None
         median_a = float(np.median(flowing.samples))
-        if bms_a is not None and (said := self._current_contradiction(median_a, bms_a, trace)):
-            raise BenchError("the instruments contradict each other", said, MEND)
+        if bms_a is not None and (message := self._current_contradiction(median_a, bms_a, trace)):
+            raise BenchError("the instruments contradict each other", message, HINT)
         timing = self._parts.instruments.digitizer.timing()
-        if second is not None and (said := time_base_contradiction(trace.waveform, timing, first, second)):
-            raise BenchError("meters.dc_current", said, "have it calibrated; see meters.dc_current")
-        self._sources.standing(trace.of("DC current by the digitizer", median_a, flowing), bms=self.roles())
+        if second is not None and (message := time_base_contradiction(trace.waveform, timing, first, second)):
+            raise BenchError("meters.dc_current", message, "have it calibrated; see meters.dc_current")
+        self._sources.steady(trace.of("DC current by the digitizer", median_a, flowing), bms=self.roles())
 
     def weigh(self, ac_w: float) -> None:
         """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies."""
@@ -138,8 +138,8 @@ class Witnesses:
             "pack_voltage", volts
         )
         limit_w += self._parts.instruments.analyzer.power_accuracy(ac_w)[0]
-        if said := power_contradiction(volts * amperes, ac_w, limit_w, self._parts.loaded.rig.inverter.efficiency):
-            raise BenchError("the instruments contradict each other", said, MEND)
+        if message := power_contradiction(volts * amperes, ac_w, limit_w, self._parts.loaded.rig.inverter.efficiency):
+            raise BenchError("the instruments contradict each other", message, HINT)
 
     def _current_contradiction(self, meter_a: float, bms_a: float, trace: Trace) -> str:
         zero_a, gain_rel, _ = trace.accuracy()
@@ -156,7 +156,7 @@ class Witnesses:
         faked = {role for fault in self._faults for role in fault.signals()}
         if any(role.startswith("cell_voltage") for role in faked):
             faked.add("pack_voltage")  # it is their sum
-        return set(BMS_WITNESSES) - faked
+        return set(BMS_CROSS_CHECKED) - faked
 
     def _two_edges(self) -> tuple[Trace, Edge, Edge]:
         """A record with two edges of the sync line in it, and when they were."""

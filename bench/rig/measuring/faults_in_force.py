@@ -52,8 +52,8 @@ class FaultsInForce:
         """
         physical = self._parts.world.physical()
         if breach := self._envelope.breach(physical):
-            told = ", ".join(map(str, faults))
-            raise BenchError("fault", f"{told} is not injected: {breach}", "let the pack come back inside first")
+            output = ", ".join(map(str, faults))
+            raise BenchError("fault", f"{output} is not injected: {breach}", "let the pack come back inside first")
         for fault in () if stimulates(self._parts.loaded.rig) else faults:
             if breach := self._envelope.breach(fault.signals({**HEALTHY, **physical})):
                 raise BenchError("fault", f"{fault}: {breach}", "the rig file decides how far a test may go")

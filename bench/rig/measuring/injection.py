@@ -13,7 +13,7 @@ from v2g_bench.errors import BenchError, NotApplicable
 from v2g_bench.evidence.record import Shown
 from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation, WireFault
 from v2g_bench.rig.parts.protocol import Parts
-from v2g_bench.rig.parts.timing import Stamp
+from v2g_bench.rig.parts.timing import Timestamp
 from v2g_bench.rig.parts.traffic import bms_frames, window
 
 READBACK_S = 5.0
@@ -28,7 +28,7 @@ class Active:
     """A fault that is in force. on_bus: the stamp of the first frame that carries it (of the last frame for silence)."""
 
     fault: Fault
-    on_bus: Stamp
+    on_bus: Timestamp
 
 
 class Injector:
@@ -99,9 +99,9 @@ class Injector:
 
     def _proof(
         self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float, wire: dict[str, Any]
-    ) -> Stamp:
+    ) -> Timestamp:
         expected = fault.readback()
-        bound_s = READBACK_S + fault.settle_s(before) + max(0.0, from_s - asked_s)
+        bound_s = READBACK_S + fault.full_after_s(before) + max(0.0, from_s - asked_s)
         if isinstance(expected, BusExpectation):
             return self._traffic_proof(fault, expected, from_s, bound_s)
         if isinstance(expected, WireExpectation):
@@ -122,9 +122,9 @@ class Injector:
             raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
         known = {role: float(before[role]) for role in roles if role in before}
         shown = Shown(**asdict(expected), before=known, asked_s=asked_s)
-        return replace(self._parts.bus.stamp(frame.stamp_s), shown=shown)
+        return replace(self._parts.bus.timestamp(frame.timestamp_s), shown=shown)
 
-    def _wire_proof(self, fault: Fault, expected: WireExpectation, before: dict[str, Any], until_s: float) -> Stamp:
+    def _wire_proof(self, fault: Fault, expected: WireExpectation, before: dict[str, Any], until_s: float) -> Timestamp:
         """Wait until the counters of the wire's nodes show it."""
         parts = self._parts
         assert parts.world.plant is not None
@@ -133,13 +133,13 @@ class Injector:
                 raise BenchError(f"fault {fault.kind}", f"not seen within {READBACK_S:g} s {expected}", f"seen: {now}")
             parts.clock.pause(POLL_S)
         if not isinstance(fault, WireFault) or not fault.silences:
-            return parts.bus.stamp(parts.clock.now_s())
-        heard = bms_frames(parts.bus.db, parts.bus.capture.frames(since_s=until_s - 2 * READBACK_S))
-        if not len(heard):
+            return parts.bus.timestamp(parts.clock.now_s())
+        received = bms_frames(parts.bus.db, parts.bus.capture.frames(since_s=until_s - 2 * READBACK_S))
+        if not len(received):
             raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
-        return replace(parts.bus.stamp(float(heard.stamp_s[-1]) + 1e-6), shown=SILENCE)
+        return replace(parts.bus.timestamp(float(received.timestamp_s[-1]) + 1e-6), shown=SILENCE)
 
-    def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Stamp:
+    def _traffic_proof(self, fault: Fault, expected: BusExpectation, from_s: float, bound_s: float) -> Timestamp:
         """Wait until the traffic since the injection shows it. A silence is proven from its last frame on."""
         parts = self._parts
         deadline_s = from_s + bound_s
@@ -150,13 +150,13 @@ class Injector:
             columns = parts.bus.capture.frames(since_s=from_s - BEFORE_S)
             started_s = from_s
             if isinstance(fault, BmsSilence):
-                heard = bms_frames(parts.bus.db, columns)
-                if not len(heard):
+                received = bms_frames(parts.bus.db, columns)
+                if not len(received):
                     raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
-                started_s = float(heard.stamp_s[-1]) + 1e-6
+                started_s = float(received.timestamp_s[-1]) + 1e-6
             seen = window(parts.bus.db, columns, started_s, max(started_s, now_s))
             if expected.met_by(seen):
-                return replace(parts.bus.stamp(started_s), shown=SILENCE if isinstance(fault, BmsSilence) else None)
+                return replace(parts.bus.timestamp(started_s), shown=SILENCE if isinstance(fault, BmsSilence) else None)
         raise BenchError(
             f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}", f"what was seen: {seen}"
         )
@@ -164,7 +164,7 @@ class Injector:
     def _wait_for_health(self, fault: Fault, before: dict[str, float]) -> None:
         """After the fault: until the bus no longer shows it; BenchError if it stays."""
         expected, cleared_s = fault.readback(), self._parts.clock.now_s()
-        if isinstance(expected, WireExpectation) and not self._bms_heard(cleared_s):
+        if isinstance(expected, WireExpectation) and not self._bms_received(cleared_s):
             raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS is not heard for {HEALTHY_S:g} s")
         if isinstance(fault, BmsSilence):
             if self._parts.bus.wait_for(lambda seen: "pack_voltage" in seen, cleared_s, HEALTHY_S) is None:
@@ -184,5 +184,5 @@ class Injector:
                 f"fault {fault.kind}", f"still on the bus {HEALTHY_S:g} s after it was taken back: {expected}"
             )
 
-    def _bms_heard(self, since_s: float) -> bool:
+    def _bms_received(self, since_s: float) -> bool:
         return self._parts.bus.wait_for(lambda seen: "contactor_state" in seen, since_s, HEALTHY_S) is not None

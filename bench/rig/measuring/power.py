@@ -14,7 +14,7 @@ from v2g_bench.errors import BenchError, NotApplicable
 from v2g_bench.inverter.server_faults import ServerFault
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.measuring.bus import Bus, SignalsRead
-from v2g_bench.rig.measuring.cross_check import Witnesses
+from v2g_bench.rig.measuring.cross_check import CrossCheck
 from v2g_bench.rig.measuring.latches import Latches
 from v2g_bench.rig.measuring.pack import Pack
 from v2g_bench.rig.measuring.rating import RATED_W, within_rating
@@ -23,7 +23,7 @@ from v2g_bench.rig.measuring.steady import START_S, wait_for_power
 from v2g_bench.rig.measuring.trace import Trace
 from v2g_bench.rig.measuring.waiting import wait_until
 from v2g_bench.rig.parts.protocol import Parts
-from v2g_bench.rig.parts.timing import Stamp
+from v2g_bench.rig.parts.timing import Timestamp
 from v2g_bench.rig.safety.envelope import Envelope
 
 COMMAND_POLL_S, INSIST_POLL_S = 0.02, 0.1
@@ -37,12 +37,12 @@ class Power:
         parts: Parts,
         envelope: Envelope,
         latches: Latches,
-        witnesses: Witnesses,
+        cross_check: CrossCheck,
         recordings: Recordings,
         read: SignalsRead,
     ) -> None:
         self._parts, self._envelope, self._latches = parts, envelope, latches
-        self._witnesses, self._recordings, self._read = witnesses, recordings, read
+        self._cross_check, self._recordings, self._read = cross_check, recordings, read
         self.pack = Pack(parts, Bus(parts, read), self)
 
     @contextmanager
@@ -66,7 +66,7 @@ class Power:
         try:
             if reply.status == 0:
                 wait_for_power(self._parts, target_w)
-                self._witnesses.hear(target_w)
+                self._cross_check.check(target_w)
             self._read.clear()  # what was asked on the way is no part of what is judged
             yield " ".join((reply.out + reply.err).split())
         finally:
@@ -104,7 +104,7 @@ class Power:
         wait_until(self._parts, lambda: clock.now_s() >= until_s, fallback_s + 1.0)
 
     @contextmanager
-    def silent_inverter(self) -> Iterator[Stamp]:
+    def silent_inverter(self) -> Iterator[Timestamp]:
         """An inverter that answers nobody; from when on. BenchError where its server does not confirm the silence."""
         plant = self._parts.world.plant
         if plant is None or self._parts.loaded.rig.inverter.kind != "emulated":
@@ -115,7 +115,7 @@ class Power:
         try:
             if plant.client.set_defects("inverter", faults=[silence])["faults"] != [silence]:
                 raise BenchError("inverter", "its emulator did not fall silent")
-            yield self._parts.bus.stamp(self._parts.clock.now_s())
+            yield self._parts.bus.timestamp(self._parts.clock.now_s())
         finally:
             plant.client.set_defects("inverter", faults=before["faults"])
 

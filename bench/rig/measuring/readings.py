@@ -13,9 +13,9 @@ from v2g_bench.evidence.reading import Reading
 from v2g_bench.evidence.record import mean_of, stated
 from v2g_bench.metrology.budget import Budget, Component, Term
 from v2g_bench.rig.measuring.bus import Bus
-from v2g_bench.rig.measuring.cross_check import Witnesses
+from v2g_bench.rig.measuring.comparisons import Comparisons, bms_accuracy, by_bms, by_inverter
+from v2g_bench.rig.measuring.cross_check import CrossCheck
 from v2g_bench.rig.measuring.recordings import Recordings
-from v2g_bench.rig.measuring.sources import Sources, bms_accuracy, by_bms, by_inverter
 from v2g_bench.rig.measuring.trace import Trace
 from v2g_bench.rig.parts.protocol import Parts
 
@@ -25,18 +25,20 @@ AC_READINGS = 5
 class Readings:
     """Reads power and current."""
 
-    def __init__(self, parts: Parts, bus: Bus, sources: Sources, witnesses: Witnesses, recordings: Recordings) -> None:
-        self._parts, self._bus, self._sources = parts, bus, sources
-        self._witnesses, self._recordings = witnesses, recordings
+    def __init__(
+        self, parts: Parts, bus: Bus, comparisons: Comparisons, cross_check: CrossCheck, recordings: Recordings
+    ) -> None:
+        self._parts, self._bus, self._comparisons = parts, bus, comparisons
+        self._cross_check, self._recordings = cross_check, recordings
 
     def ac_power(self) -> Reading:
         """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
         before = self._parts.inverter.reading()
-        taken, beside = self._sources.measured(AC_READINGS)
+        taken, beside = self._comparisons.measured(AC_READINGS)
         readings = [one.power_w for one in taken]
         after = self._parts.inverter.reading()
         mean_w = float(np.mean(readings))
-        self._witnesses.weigh(mean_w)
+        self._cross_check.weigh(mean_w)
         limit_w, source = self._parts.instruments.analyzer.power_accuracy(mean_w)
         parts = [
             Component.of_samples(Term.REPEATABILITY, readings, source=f"{AC_READINGS} readings"),
@@ -45,8 +47,8 @@ class Readings:
         ]
         budget = Budget("AC power", "W", parts)
         power = Reading("AC power", mean_w, "W", budget, evidence=mean_of(readings, budget.components))
-        self._sources.at_the_terminals(replace(power, quantity="AC power by the analyzer"), before, after, beside)
-        if doubt := self._sources.doubt("AC power"):
+        self._comparisons.at_the_terminals(replace(power, quantity="AC power by the analyzer"), before, after, beside)
+        if doubt := self._comparisons.doubt("AC power"):
             budget = Budget("AC power", "W", [*parts, *doubt])
             power = replace(power, budget=budget, evidence=mean_of(readings, budget.components))
         return power
@@ -55,7 +57,9 @@ class Readings:
         """DC power at the pack (W, charge positive): the digitizer's mean current at the voltage that the BMS reports."""
         with self._recordings(before_s=over_s / 10, after_s=over_s) as trace:
             current = trace.mean()
-        self._sources.standing(replace(current, quantity="DC current by the digitizer"), bms=self._witnesses.roles())
+        self._comparisons.steady(
+            replace(current, quantity="DC current by the digitizer"), bms=self._cross_check.roles()
+        )
         volts = self._bus.signal("pack_voltage")
         step_v = self._parts.bus.db.resolution("pack_voltage")
         limit_v, source = bms_accuracy(self._parts.loaded.rig, "pack_voltage", volts, step_v)
@@ -63,9 +67,9 @@ class Readings:
         assert current.uncertainty is not None
         parts = [
             Component("current", "normal", current.uncertainty.u, volts, source="digitizer", unit="A"),
-            *(replace(part, sensitivity=volts, unit="A") for part in self._sources.doubt("DC current")),
+            *(replace(part, sensitivity=volts, unit="A") for part in self._comparisons.doubt("DC current")),
             Component.rectangular("voltage", limit_v, current.value, source, "V"),
-            *(replace(part, sensitivity=current.value, unit="V") for part in self._sources.doubt("DC voltage")),
+            *(replace(part, sensitivity=current.value, unit="V") for part in self._comparisons.doubt("DC voltage")),
         ]
         budget = Budget("DC power", "W", parts)
         value_w = current.value * volts
@@ -85,8 +89,8 @@ class Readings:
 
     def compare(self, trace: Trace) -> None:
         """Hold a trace against what the BMS said of the current meanwhile; not while a fault touches its frames."""
-        if "pack_current" in self._witnesses.roles():
-            self._sources.during(trace.waveform, trace.frames(), *trace.accuracy())
+        if "pack_current" in self._cross_check.roles():
+            self._comparisons.during(trace.waveform, trace.frames(), *trace.accuracy())
 
     def no_discharge_limit_a(self) -> float:
         """The DC current (A) of the power that is not yet a discharge."""

@@ -9,13 +9,13 @@ session.require_good()
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.rig.measuring.bus import Bus, SignalsRead
-from v2g_bench.rig.measuring.cross_check import Witnesses
+from v2g_bench.rig.measuring.comparisons import Comparisons
+from v2g_bench.rig.measuring.cross_check import CrossCheck
 from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
 from v2g_bench.rig.measuring.latches import Latches
 from v2g_bench.rig.measuring.power import COMMAND_POLL_S, Power
 from v2g_bench.rig.measuring.readings import Readings
 from v2g_bench.rig.measuring.recordings import Recordings
-from v2g_bench.rig.measuring.sources import Sources
 from v2g_bench.rig.measuring.under_test import UnderTest
 from v2g_bench.rig.measuring.waiting import wait_until
 from v2g_bench.rig.parts.protocol import Parts
@@ -26,20 +26,20 @@ WELDED = 3  # role contactor_state
 
 
 class Session:
-    """Composes the bench of one test. sources: what compares the instruments; read: the signals that the test has read."""
+    """Composes the bench of one test. comparisons: what compares the instruments; read: the signals that the test has read."""
 
     def __init__(self, parts: Parts) -> None:
-        self.parts, self.sources, self.read = parts, Sources(parts), SignalsRead()
+        self.parts, self.comparisons, self.read = parts, Comparisons(parts), SignalsRead()
         envelope = Envelope(parts.loaded.rig.safety.model_dump())
-        bus, recordings = Bus(parts, self.read), Recordings(parts, self.sources)
+        bus, recordings = Bus(parts, self.read), Recordings(parts, self.comparisons)
         faults = FaultsInForce(parts, envelope)
-        witnesses = Witnesses(parts, self.sources, faults.in_force, recordings)
+        cross_check = CrossCheck(parts, self.comparisons, faults.in_force, recordings)
         self._latches = Latches(parts, bus)
         self._omitted = 0
         self.bench = Bench(
             parts,
-            power=Power(parts, envelope, self._latches, witnesses, recordings, self.read),
-            readings=Readings(parts, bus, self.sources, witnesses, recordings),
+            power=Power(parts, envelope, self._latches, cross_check, recordings, self.read),
+            readings=Readings(parts, bus, self.comparisons, cross_check, recordings),
             bus=bus,
             controller=UnderTest(parts, self._latches, faults),
             recordings=recordings,
@@ -54,9 +54,9 @@ class Session:
         if not wait_until(parts, lambda: self._latches.takes(PROBE_W), ready_s, COMMAND_POLL_S):
             parts.dut.controller.require_alive()
             reply = parts.dut.controller.run("set_power", power_w=f"{PROBE_W:.0f}")
-            said = " ".join((reply.err + reply.out).split())
+            message = " ".join((reply.err + reply.out).split())
             where = f"controller {parts.loaded.rig.dut.name}"
-            raise BenchError(where, f"takes no power command within {ready_s:g} s", said)
+            raise BenchError(where, f"takes no power command within {ready_s:g} s", message)
         parts.dut.controller.must("set_power", power_w="0")
 
     def require_good(self) -> None:

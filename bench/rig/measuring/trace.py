@@ -24,7 +24,7 @@ from v2g_bench.metrology.extremes import least_mean, least_share, turned
 from v2g_bench.metrology.latency import TERMS, ClockLink, RecordTiming, latency_budget
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED, Calibrated
-from v2g_bench.rig.parts.timing import Edge, Stamp, SyncLine
+from v2g_bench.rig.parts.timing import Edge, SyncLine, Timestamp
 
 RATE_HZ = 50_000.0
 BESIDE_S = 0.1  # of the bus before and after the samples: a digitizer may take some more than it was asked for
@@ -113,7 +113,7 @@ class Trace:
         """Wait until all samples are there, for a trace that is judged after its block."""
         self.waveform  # noqa: B018
 
-    def isolation(self, after: Stamp) -> Latency:
+    def isolation(self, after: Timestamp) -> Latency:
         """From `after` until the current is below the rig's fraction of its value before, and stays there."""
         fall = Fall(
             t0_s=after.time_s, fraction=self._known.fraction, ripple_hz=self._known.ripple_hz, shown=after.shown
@@ -129,7 +129,7 @@ class Trace:
 
         return latency_of(fall, self.waveform, components, after.source)
 
-    def least_share(self, since: Stamp) -> Reading:
+    def least_share(self, since: Timestamp) -> Reading:
         """The smallest current from `since` to the end, in % of that before, in the direction it flowed before.
 
         The samples are averaged over 2 ms (ripple and noise are not a loss of current).
@@ -187,7 +187,7 @@ class Trace:
             *self._known.doubt(),
         ]
 
-    def _budget(self, crossing: Crossing, after: Stamp) -> Budget:
+    def _budget(self, crossing: Crossing, after: Timestamp) -> Budget:
         """The budget of the latency, in ms."""
         edge, timing = self.edge, self._digitizer.timing()
         return latency_budget(
@@ -195,8 +195,8 @@ class Trace:
             RecordTiming(timing.trigger_half_width_s, timing.time_base_rel, timing.offset_a, timing.source),
             ClockLink(edge.half_width_s, "edge on the sync line, stamped before and after by the bench"),
             since_trigger_s=crossing.time_s - edge.time_s,
-            stamp_half_width_s=after.half_width_s,
-            stamp_source=after.source,
+            timestamp_half_width_s=after.half_width_s,
+            timestamp_source=after.source,
             calibration=self._known.calibrated.timing,
         )
 

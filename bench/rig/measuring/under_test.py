@@ -2,7 +2,7 @@
 
 reply = bench.controller.run("reset_trip")
 bench.controller.log.find("ERR_BMS_TIMEOUT")
-with bench.controller.operator.limits(min_soc=50, max_soc=75): ...
+with bench.controller.command_line.limits(min_soc=50, max_soc=75): ...
 """
 
 from contextlib import AbstractContextManager
@@ -11,21 +11,21 @@ from v2g_bench.faults import Fault
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.dut.controller_log import LogTail
 from v2g_bench.rig.file.model import Dut
-from v2g_bench.rig.measuring.command_lines import Operator
+from v2g_bench.rig.measuring.command_lines import DutCommandLine
 from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
 from v2g_bench.rig.measuring.latches import Latches
 from v2g_bench.rig.parts.protocol import Parts
 
 
 class UnderTest:
-    """The controller, for a test. latches: its trip and charge-only latch, as it reports them; operator: what
+    """The controller, for a test. latches: its trip and charge-only latch, as it reports them; command_line: what
     a person does at it, its files, restarts and plans.
     """
 
     def __init__(self, parts: Parts, latches: Latches, faults: FaultsInForce) -> None:
         self._parts, self._faults = parts, faults
         self.latches = latches
-        self.operator = Operator(parts)
+        self.command_line = DutCommandLine(parts)
 
     @property
     def dut(self) -> Dut:

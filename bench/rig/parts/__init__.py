@@ -10,7 +10,7 @@ Public names:
                        Safety, World, emi_mark, plant_config
     real               OpenRig
     sync               EmulatedSync, NoClockLink, NoSync
-    timing             Edge, Stamp, SyncLine
+    timing             Edge, Timestamp, SyncLine
     traffic            bms_frames, protection, window
     trigger_timing     timing_of, timing_path
 """

@@ -26,20 +26,20 @@ class BusWatch:
     """The bench's ears on all buses of a rig, as one."""
 
     def __init__(self) -> None:
-        self._ears: dict[str, tuple[Watched, dict[str, Any]]] = {}
+        self._listeners: dict[str, tuple[Watched, dict[str, Any]]] = {}
 
     def add(self, name: str, capture: Watched, choice: dict[str, Any]) -> None:
         """Watch this bus from now on. choice: how it was opened, the arguments of `can.buses.open_bus`."""
-        self._ears[name] = (capture, choice)
+        self._listeners[name] = (capture, choice)
 
     def require(self, since_s: float) -> None:
         """`require_bus` for each."""
-        for name, (capture, choice) in self._ears.items():
+        for name, (capture, choice) in self._listeners.items():
             require_bus(name, capture, choice, since_s)
 
     def hints(self) -> list[str]:
         """`hints` of each."""
-        return [hint for capture, choice in self._ears.values() for hint in hints(capture, choice)]
+        return [hint for capture, choice in self._listeners.values() for hint in hints(capture, choice)]
 
 
 def require_bus(name: str, capture: Watched, choice: dict[str, Any], since_s: float) -> None:
@@ -48,17 +48,17 @@ def require_bus(name: str, capture: Watched, choice: dict[str, Any], since_s: fl
     broken = next(((at_s, why) for at_s, why in capture.interruptions if at_s >= since_s), None)
     if broken is not None:
         raise BenchError(
-            where, f"failed {broken[0] - since_s:.3f} s after the start of the test: {broken[1]}", mend(choice)
+            where, f"failed {broken[0] - since_s:.3f} s after the start of the test: {broken[1]}", hint(choice)
         )
     off_s = capture.health.bus_off_since(since_s)
     if off_s is not None:
         when = f"{off_s - since_s:.3f} s after" if off_s >= since_s else "before"
         what = f"bus-off {when} the start of the test ({capture.health.words()})"
-        raise BenchError(where, what, mend(choice, "look at wiring, terminators and bit rates; "))
+        raise BenchError(where, what, hint(choice, "look at wiring, terminators and bit rates; "))
     capture.check()
 
 
-def mend(choice: dict[str, Any], look: str = "") -> str:
+def hint(choice: dict[str, Any], look: str = "") -> str:
     """What brings the interface back."""
     if choice["interface"] != "socketcan":
         return "is its hub alive?"
@@ -78,7 +78,7 @@ def silence(name: str, capture: Watched, choice: dict[str, Any], within_s: float
         return BenchError(
             f"bus.{name}",
             f"error frames alone within {within_s:g} s ({health.words()})",
-            f"the other nodes do not run at {rates} bit/s, or the wiring is broken; {mend(choice)}",
+            f"the other nodes do not run at {rates} bit/s, or the wiring is broken; {hint(choice)}",
         )
     if others:
         return BenchError(
@@ -86,10 +86,10 @@ def silence(name: str, capture: Watched, choice: dict[str, Any], within_s: float
             f"{others} frames within {within_s:g} s, and none that says where the BMS's contactors are",
             "is the database the one of this BMS?",
         )
-    hint = "is the BMS on, and its database right?"
+    advice = "is the BMS on, and its database right?"
     if choice["interface"] == "socketcan":
-        hint = "is the BMS on, and the cable plugged in?"
-    return BenchError(f"bus.{name}", f"no frame of the BMS within {within_s:g} s", hint)
+        advice = "is the BMS on, and the cable plugged in?"
+    return BenchError(f"bus.{name}", f"no frame of the BMS within {within_s:g} s", advice)
 
 
 def hints(capture: Watched, choice: dict[str, Any]) -> list[str]:

@@ -18,15 +18,15 @@ from v2g_bench.can.hub import HubProcess, WireSettings
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.load import LoadedRig
 from v2g_bench.rig.file.model import Rig
-from v2g_bench.rig.safety.supervisor_client import Guard
+from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 
 Closer = Callable[[str, Callable[[], None]], None]
 
 
-def runtime_folder(guard: Guard, later: Closer) -> Path:
+def runtime_folder(supervisor: SupervisorClient, later: Closer) -> Path:
     """A folder for sockets, whose paths must be short; gone at the end, also of a bench that was killed."""
     folder = Path(tempfile.gettempdir()) / f"v2g-{secrets.token_hex(6)}"
-    guard.tell("folder", path=str(folder))  # before there is one
+    supervisor.send("folder", path=str(folder))  # before there is one
     folder.mkdir(mode=0o700)
     later("runtime folder", lambda: shutil.rmtree(folder))
     return folder
@@ -35,7 +35,7 @@ def runtime_folder(guard: Guard, later: Closer) -> Path:
 def open_buses(
     loaded: LoadedRig,
     runtime: Path,
-    guard: Guard,
+    supervisor: SupervisorClient,
     *,
     seed: int,
     strict: bool,
@@ -70,10 +70,10 @@ def open_buses(
             words.append(f"{where}SocketCAN {bus.channel}")
             continue
         wire = WireSettings(bus.bitrate, bus.data_bitrate, bus.cable_m, seed) if bus.physics else None
-        hub = HubProcess(runtime / ("bus" if name == "main" else f"bus.{name}"), wire, guard.lifeline)
+        hub = HubProcess(runtime / ("bus" if name == "main" else f"bus.{name}"), wire, supervisor.lifeline)
         hub.start()
         later(f"userland bus hub {name}".removesuffix(" main"), hub.stop)
-        guard.tell("child", pid=hub.pid)
+        supervisor.send("child", pid=hub.pid)
         chosen[name] = {"interface": "v2g_userland", "channel": hub.path, **common[name]}
         kind = "CAN FD" if bus.fd else "classic CAN"
         words.append(f"{where}userland bus, {kind}{', with physics' if bus.physics else ''}")

@@ -113,10 +113,10 @@ def open_output(sync: Sync) -> GpioOutput | SerialOutput:
     try:
         return kind(sync)
     except OSError as error:
-        raise BenchError(f"sync.device: {sync.device}", f"{error.strerror}", _mend(sync, error)) from None
+        raise BenchError(f"sync.device: {sync.device}", f"{error.strerror}", _hint(sync, error)) from None
 
 
-def _mend(sync: Sync, error: OSError) -> str:
+def _hint(sync: Sync, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "gpiodetect names the chips" if sync.kind == "gpio" else "is the port plugged in? dmesg names it"
     if isinstance(error, PermissionError):

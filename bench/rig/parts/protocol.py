@@ -22,7 +22,7 @@ from v2g_bench.rig.file.derived import plant_ratings
 from v2g_bench.rig.file.load import LoadedRig
 from v2g_bench.rig.file.model import Rig
 from v2g_bench.rig.parts.calibrated import Calibrated
-from v2g_bench.rig.parts.timing import Stamp, SyncLine
+from v2g_bench.rig.parts.timing import SyncLine, Timestamp
 
 if TYPE_CHECKING:
     from v2g_bench.rig.parts.opening import Step
@@ -84,7 +84,7 @@ class BusNode(Protocol):
         """The first frame since then that is good and whose roles are accepted; None if there is none in time."""
         ...
 
-    def stamp(self, time_s: float) -> Stamp:
+    def timestamp(self, time_s: float) -> Timestamp:
         """A time on the bus with what is known of it."""
         ...
 

@@ -59,7 +59,7 @@ class OpenRig(Opening):
         self.safety = Supervision(loaded, folder, machine, note=note, later=self._later, temporary=temporary)
         self.clock = SupervisedClock(self.safety.check)
         self.bus = Reception(loaded, machine, self.safety.require)
-        self.world = RealWorld(loaded, machine, self.bus, self.safety.guard, self._later)
+        self.world = RealWorld(loaded, machine, self.bus, self.safety.supervisor, self._later)
         self.instruments = Instruments(loaded, machine)
         self.dut = RealDut(self.world, self.bus)
         self._inverter: InverterPart | None = None
@@ -115,13 +115,13 @@ class OpenRig(Opening):
 
     def _open_hub(self) -> str:
         """Choose how every node of this run opens its bus."""
-        guard = self.safety.guard
-        self._place = Place(self.folder, runtime_folder(guard, self._later), self._seed)
+        supervisor = self.safety.supervisor
+        self._place = Place(self.folder, runtime_folder(supervisor, self._later), self._seed)
         self._note(emi_mark(self.loaded.rig))
         self._buses, words = open_buses(
             self.loaded,
             self.runtime,
-            guard,
+            supervisor,
             seed=self._seed,
             strict=self._strict,
             note=self._note,
@@ -168,7 +168,7 @@ class OpenRig(Opening):
         self._later("inverter", client.close)
         self.safety.inverter_at(address, client.close)
         identity = client.identity()
-        self.safety.guard.tell("inverter", **asdict(address))
+        self.safety.supervisor.send("inverter", **asdict(address))
         return str(identity)
 
     def _open_sync(self) -> str:
@@ -182,7 +182,7 @@ class OpenRig(Opening):
     def _open_controller(self) -> str:
         rig = self.loaded.rig
         controller = Controller(
-            rig.dut, self._placeholders(), self.folder, favour=rig.needs_plant(), guard=self.safety.guard
+            rig.dut, self._placeholders(), self.folder, favour=rig.needs_plant(), supervisor=self.safety.supervisor
         )
         self.dut.open(controller, self.runtime, self._later)
         return f"{rig.dut.name} {controller.version()}".strip()

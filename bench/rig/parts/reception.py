@@ -20,11 +20,11 @@ from v2g_bench.metrology.stall import StallMonitor
 from v2g_bench.rig.file.load import LoadedRig
 from v2g_bench.rig.parts.bus_watch import BusWatch
 from v2g_bench.rig.parts.opening import Later, open_database, opened
-from v2g_bench.rig.parts.timing import Stamp
+from v2g_bench.rig.parts.timing import Timestamp
 
 # A kernel stamp against the moment the frame was complete: 135 us was the largest error of 150 under full load (kernel
 # stamps on both buses); it includes bringing the stamp over to the bench clock.
-STAMP_HALF_WIDTH_S = 150e-6
+TIMESTAMP_HALF_WIDTH_S = 150e-6
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ class Reception:
             self.require_good()
             return None
 
-    def stamp(self, time_s: float) -> Stamp:
+    def timestamp(self, time_s: float) -> Timestamp:
         """A time on the bus with what is known of it."""
-        return Stamp(time_s, STAMP_HALF_WIDTH_S, self.stamped_by())
+        return Timestamp(time_s, TIMESTAMP_HALF_WIDTH_S, self.stamped_by())
 
     def disturbed(self, from_s: float, to_s: float) -> str:
         """Why a latency measured between these times is not to be trusted; "" if nothing speaks against it.
@@ -156,5 +156,5 @@ class Reception:
         if self.node.choice["interface"] == "v2g_userland":
             wire = "end of the frame on the modelled wire, from the " if self._loaded.rig.physics else ""
             return f"{wire}kernel stamp at the sender's send(), userland bus"
-        hardware = getattr(self.node.bus, "stamp_source", "") == "hardware"
+        hardware = getattr(self.node.bus, "timestamp_source", "") == "hardware"
         return ("hardware stamp, joined to the bench clock" if hardware else "kernel stamp at receive") + ", SocketCAN"

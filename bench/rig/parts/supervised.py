@@ -19,7 +19,7 @@ from v2g_bench.rig.parts.opening import Later, opened, roles_of
 from v2g_bench.rig.safety.lock import shared, take
 from v2g_bench.rig.safety.physical import Physical
 from v2g_bench.rig.safety.safe_state import stop_inverter
-from v2g_bench.rig.safety.supervisor_client import Guard
+from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 
 
 class SupervisedClock(RealClock):
@@ -53,7 +53,7 @@ class Supervision:
     ) -> None:
         self._loaded, self._folder, self._clock = loaded, folder, clock
         self._note, self._later, self._temporary = note, later, temporary
-        self.guard = Guard(folder / "supervisor.jsonl")
+        self.supervisor = SupervisorClient(folder / "supervisor.jsonl")
         self._exchanges: Exchanges | None = None
         self._address, self._hang_up = InverterAddress(), _nothing
 
@@ -64,12 +64,12 @@ class Supervision:
 
     def check(self) -> None:
         """BenchError as `require`, or where evidence of an exchange is lost."""
-        self.guard.check()
+        self.supervisor.check()
         self.exchanges.check()
 
     def require(self) -> None:
         """BenchError if the supervisor has made the rig safe by itself, or is gone."""
-        self.guard.check()
+        self.supervisor.check()
 
     def make_safe(self, why: str) -> None:
         """Zero power and a stopped inverter now; if that is not enough, no controller and open contactors as well."""
@@ -77,36 +77,36 @@ class Supervision:
         if self._address.device:
             self._hang_up()  # a serial line has one master: the supervisor needs it now
         try:
-            self.guard.make_safe(why, within_s, full=False)
+            self.supervisor.make_safe(why, within_s, full=False)
         except BenchError:
-            self.guard.make_safe(why, within_s)
+            self.supervisor.make_safe(why, within_s)
 
     def expect_end(self, within_s: float | None) -> None:
         """The test that runs now has hung if it has not ended within this time; None: no test runs."""
-        self.guard.tell("deadline", at_s=None if within_s is None else self._clock.now_s() + within_s)
+        self.supervisor.send("deadline", at_s=None if within_s is None else self._clock.now_s() + within_s)
 
     def allow_silence(self, allowed: bool) -> None:
         """The BMS is silenced on purpose, or no longer is."""
-        self.guard.tell("silence", allowed=allowed)
+        self.supervisor.send("silence", allowed=allowed)
 
     def open(self) -> str:
         """The supervisor, and the lock on what this rig shares with others: before anything of the rig is touched."""
-        rig, guard = self._loaded.rig, self.guard
+        rig, supervisor = self._loaded.rig, self.supervisor
         resources = shared(rig)
-        guard.start()
-        self._later("supervisor", guard.close)
-        holding, notes = take(resources, rig.name, guard.pid)
+        supervisor.start()
+        self._later("supervisor", supervisor.close)
+        holding, notes = take(resources, rig.name, supervisor.pid)
         for note in notes:
             self._note(note)
-        guard.tell("hold", paths=[str(path) for path in holding.paths], token=holding.token)
+        supervisor.send("hold", paths=[str(path) for path in holding.paths], token=holding.token)
         self._later("lock", holding.release)
         self._exchanges = exchanges = Exchanges(self._folder / "exchanges.jsonl")
         self._later("log of exchanges", exchanges.close)
-        guard.tell("limits", safety=rig.safety.model_dump())
+        supervisor.send("limits", safety=rig.safety.model_dump())
         sources = [source.model_dump() | {"name": name} for name, source in rig.sources.items()]
-        guard.tell("sources", sources=sources)
+        supervisor.send("sources", sources=sources)
         if self._temporary:
-            guard.tell("folder", path=str(self._folder))
+            supervisor.send("folder", path=str(self._folder))
         return f"watches over {', '.join(resources) or 'an emulated rig'}"
 
     def inverter_at(self, address: InverterAddress, hang_up: Callable[[], None]) -> None:
@@ -122,11 +122,11 @@ class Supervision:
         for words in side.blind:
             self._note(words)
         truth = str(world) if side.source == "plant" else None
-        self.guard.tell("physical", timeouts_s=dict(side.timeouts_s), truth=truth, roles=list(side.roles))
+        self.supervisor.send("physical", timeouts_s=dict(side.timeouts_s), truth=truth, roles=list(side.roles))
         dbc = str(self._loaded.resolve(rig.bms.dbc, "bms.dbc"))
         bus = buses["bms" if rig.has_gateway else "main"]
-        self.guard.tell("bus", bus=dict(bus), dbc=dbc, roles=roles_of(self._loaded))
-        self.guard.tell("arm")
+        self.supervisor.send("bus", bus=dict(bus), dbc=dbc, roles=roles_of(self._loaded))
+        self.supervisor.send("arm")
         self._later("safe state", self._safe_at_the_end)
 
     def _safe_at_the_end(self) -> None:
@@ -137,15 +137,15 @@ class Supervision:
         why, rig = "the rig is closed", self._loaded.rig
         try:
             if rig.dut.kind == "process":
-                self.guard.make_safe(why, rig.safety.safe_within_s)
+                self.supervisor.make_safe(why, rig.safety.safe_within_s)
             else:
                 self.make_safe(why)
         except BenchError:
-            self.guard.tell("disarm", well=False)
+            self.supervisor.send("disarm", well=False)
             with contextlib.suppress(BenchError, AttributeError):  # no address: no inverter was found
                 stop_inverter(self._address)
             raise
-        self.guard.tell("disarm", well=True)
+        self.supervisor.send("disarm", well=True)
 
 
 def _nothing() -> None:

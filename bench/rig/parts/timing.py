@@ -7,7 +7,7 @@ from v2g_bench.evidence.record import Shown
 
 
 @dataclass(frozen=True)
-class Stamp:
+class Timestamp:
     """When something was on the bus (bench clock, s). half_width_s: of a rectangle around it; source: what stamped it;
     shown: what the bus had to show then, for whoever looks for it in the capture; None where no single frame shows it.
     """

@@ -21,7 +21,7 @@ def protection(columns: Columns, specs: Sequence[MessageSpec]) -> tuple[int, lis
         last: int | None = None
         for position in range(len(frames)):
             data = frames.data[position, : spec.length].tobytes()
-            where = f"{spec.name} at {float(frames.stamp_s[position]):.3f} s"
+            where = f"{spec.name} at {float(frames.timestamp_s[position]):.3f} s"
             if not check(data, spec.e2e.data_id):
                 wrong.append(f"{where}: wrong checksum")
             elif last is not None and data[COUNTER_BYTE] != (last + 1) % 256:
@@ -38,7 +38,7 @@ def bms_frames(db: BusDatabase, columns: Columns) -> Columns:
 
 def window(db: BusDatabase, columns: Columns, from_s: float, to_s: float) -> BusWindow:
     """Measures of the BMS's cyclic frames stamped between two times."""
-    inside = columns[(columns.stamp_s >= from_s) & (columns.stamp_s <= to_s)]
+    inside = columns[(columns.timestamp_s >= from_s) & (columns.timestamp_s <= to_s)]
     expected = received = bad = repeated = 0
     spread = 0.0
     for spec in db.senders("BMS"):
@@ -47,7 +47,7 @@ def window(db: BusDatabase, columns: Columns, from_s: float, to_s: float) -> Bus
         frames = inside.of(spec.frame_id, spec.is_extended)
         expected += int((to_s - from_s) / spec.cycle_s)
         received += len(frames)
-        spread = max(spread, spread_ms(frames.stamp_s, spec.cycle_s))
+        spread = max(spread, spread_ms(frames.timestamp_s, spec.cycle_s))
         if spec.e2e is None:
             continue
         last = -1

@@ -18,7 +18,7 @@ from v2g_bench.rig.parts.opening import Later, opened, roles_of
 from v2g_bench.rig.parts.protocol import plant_config
 from v2g_bench.rig.parts.reception import Reception
 from v2g_bench.rig.safety.physical import Physical
-from v2g_bench.rig.safety.supervisor_client import Guard
+from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 
 Buses = Mapping[str, Mapping[str, Any]]
 
@@ -35,9 +35,11 @@ class Place:
 class RealWorld:
     """The world of a rig with processes. plant, gateway: None where the rig has none, or before they are open."""
 
-    def __init__(self, loaded: LoadedRig, clock: Clock, reception: Reception, guard: Guard, later: Later) -> None:
+    def __init__(
+        self, loaded: LoadedRig, clock: Clock, reception: Reception, supervisor: SupervisorClient, later: Later
+    ) -> None:
         self._loaded, self._clock, self._reception = loaded, clock, reception
-        self._guard, self._later = guard, later
+        self._supervisor, self._later = supervisor, later
         self.plant: PlantProcess | None = None
         self.gateway: GatewayProcess | None = None
         self._bms_capture: Capture | None = None
@@ -81,26 +83,26 @@ class RealWorld:
             config["bus"] = dict(buses.get("main") or buses["bms"]) | {"physics": rig.physics}
         config["control"] = str(place.runtime / "plant")
         config |= {"truth": str(place.folder / "truth.csv")} if rig.record_truth else {}
-        self.plant = PlantProcess(config, place.folder, self._guard.lifeline)
+        self.plant = PlantProcess(config, place.folder, self._supervisor.lifeline)
         self.plant.start()
         self._later("plant", self.plant.stop)
-        self._guard.tell("world", pid=self.plant.pid)
+        self._supervisor.send("world", pid=self.plant.pid)
         return f"emulates {', '.join(rig.emulated_parts())}"
 
     def open_gateway(self, buses: Buses, place: Place, note: Callable[[str], None]) -> str:
         """Start the gateway, and the bench's own node on the BMS's side of it."""
-        rig, guard = self._loaded.rig, self._guard
+        rig, supervisor = self._loaded.rig, self._supervisor
         dbc = self._loaded.resolve(rig.bms.dbc, "bms.dbc")
         config = {"seed": place.seed, "dbc": str(dbc), "roles": roles_of(self._loaded)}
         config |= {"control": str(place.runtime / "gateway"), "bms": buses["bms"], "controller": buses["ems"]}
         config["path"] = gateway_path(rig, buses)
         channels = [buses["bms"]["channel"], buses["ems"]["channel"]] if config["path"] != "bench" else []
-        guard.tell("gateway", channels=channels)  # before there is anything to remove
-        self.gateway = gateway = GatewayProcess(config, place.folder, guard.lifeline)
+        supervisor.send("gateway", channels=channels)  # before there is anything to remove
+        self.gateway = gateway = GatewayProcess(config, place.folder, supervisor.lifeline)
         gateway.start()
         self._later("gateway", gateway.stop)
-        guard.tell("child", pid=gateway.pid)
-        guard.tell("gateway", channels=channels, pid=gateway.pid)
+        supervisor.send("child", pid=gateway.pid)
+        supervisor.send("gateway", channels=channels, pid=gateway.pid)
         for words in gateway.notes(rig.gateway.path):
             note(words)
         self._later("gateway's account", lambda: note(gateway.account()))

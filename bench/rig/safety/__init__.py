@@ -6,5 +6,5 @@ Public names:
     lock               require_free, shared, take
     physical           Physical, physical_side, stimulates
     safe_state         stop_inverter
-    supervisor_client  Guard
+    supervisor_client  SupervisorClient
 """

@@ -156,7 +156,7 @@ class Watch:
         self._armed = False
         self._silence_allowed = False
         self._looked_s = now_s
-        self._beat_s: float | None = None
+        self._last_heartbeat_s: float | None = None
         self._deadline_s = math.inf
         self._power_since_s: float | None = None
         self._at_rest = 0  # frames in a row
@@ -177,12 +177,12 @@ class Watch:
         """A test silences the BMS on purpose, or has ended that. What is physical is never silenced."""
         self._look(now_s)
         self._silence_allowed = allowed
-        self._ages.hear([FRAMES], now_s)
+        self._ages.on_frame([FRAMES], now_s)
 
-    def beat(self, now_s: float) -> None:
+    def on_heartbeat(self, now_s: float) -> None:
         """The bench is alive."""
         self._look(now_s)
-        self._beat_s = now_s
+        self._last_heartbeat_s = now_s
 
     def deadline(self, at_s: float | None) -> None:
         """When the running test has hung; None: none runs."""
@@ -191,13 +191,13 @@ class Watch:
     def hear_frame(self, now_s: float) -> None:
         """A good frame of the BMS was received, with any content."""
         self._look(now_s)
-        self._ages.hear([FRAMES], now_s)
+        self._ages.on_frame([FRAMES], now_s)
 
-    def hear(self, values: Mapping[str, Any], now_s: float) -> None:
+    def update(self, values: Mapping[str, Any], now_s: float) -> None:
         """Role values of the physical side; those that are not credible count as not received."""
         self._look(now_s)
         seen = credible(values)
-        self._ages.hear(seen, now_s)
+        self._ages.on_frame(seen, now_s)
         self._voltage_v = seen.get("pack_voltage", self._voltage_v)
         if "pack_current" in seen and self._voltage_v is not None:
             seen["power"] = seen["pack_current"] * self._voltage_v
@@ -219,7 +219,7 @@ class Watch:
     def due(self, now_s: float) -> str:
         """Why the rig may not go on; "" as long as it may."""
         self._look(now_s)
-        if self._beat_s is not None and not now_s - self._beat_s <= self._heartbeat_s:
+        if self._last_heartbeat_s is not None and not now_s - self._last_heartbeat_s <= self._heartbeat_s:
             return f"the bench has given no sign of life for {self._heartbeat_s:g} s"
         if now_s > self._deadline_s:
             return "the running test has not ended in its time, and nothing has ended it"
@@ -238,7 +238,7 @@ class Watch:
         own_stall_s, self._looked_s = now_s - self._looked_s, now_s
         if own_stall_s > OWN_STALL_S:
             self._ages.forgive(own_stall_s)
-            self._beat_s = None if self._beat_s is None else self._beat_s + own_stall_s
+            self._last_heartbeat_s = None if self._last_heartbeat_s is None else self._last_heartbeat_s + own_stall_s
 
 
 class Ages:
@@ -246,29 +246,29 @@ class Ages:
 
     def __init__(self, timeouts_s: Mapping[str, float]) -> None:
         self._timeouts_s = dict(timeouts_s)
-        self._heard_s: dict[str, float] = {}
+        self._received_s: dict[str, float] = {}
         self._begun_s = -math.inf
 
     def begin(self, now_s: float) -> None:
         """From now on they are to come."""
-        self._begun_s, self._heard_s = now_s, {}
+        self._begun_s, self._received_s = now_s, {}
 
-    def hear(self, roles: Mapping[str, Any] | list[str], now_s: float) -> None:
+    def on_frame(self, roles: Mapping[str, Any] | list[str], now_s: float) -> None:
         """A credible value of each of these."""
-        self._heard_s |= dict.fromkeys(roles, now_s)
+        self._received_s |= dict.fromkeys(roles, now_s)
 
     def forgive(self, for_s: float) -> None:
         """As if this time had not passed."""
         self._begun_s += for_s
-        self._heard_s = {role: heard_s + for_s for role, heard_s in self._heard_s.items()}
+        self._received_s = {role: received_s + for_s for role, received_s in self._received_s.items()}
 
     def over(self, now_s: float, besides: str = "") -> str:
         """Which of them (not of `besides`) are too old; "" if none is."""
         reasons: dict[str, list[str]] = {}
         for role, timeout_s in self._timeouts_s.items():
-            never = role not in self._heard_s
+            never = role not in self._received_s
             bound_s = max(timeout_s, START_GRACE_S) if never else timeout_s
-            if role == besides or now_s - self._heard_s.get(role, self._begun_s) <= bound_s:
+            if role == besides or now_s - self._received_s.get(role, self._begun_s) <= bound_s:
                 continue
             what = NAMES[FRAMES] if role == FRAMES else "credible value"
             names = reasons.setdefault(f"no {what} {'at all ' if never else ''}for {bound_s:g} s", [])

@@ -141,7 +141,7 @@ class Holding:
         return ""
 
 
-def take(resources: Sequence[str], rig: str, keeper: int, place: Path | None = None) -> tuple[Holding, list[str]]:
+def take(resources: Sequence[str], rig: str, holder_pid: int, place: Path | None = None) -> tuple[Holding, list[str]]:
     """Lock all resources, or BenchError that states who holds one and since when.
 
     The notes name stale locks that were taken over, and a folder that is not safe from its owner.
@@ -156,7 +156,7 @@ def take(resources: Sequence[str], rig: str, keeper: int, place: Path | None = N
         try:
             for resource in resources:
                 names = [f"{_key(resource)}.json", f"{_key(resource)}.{holding.token}.json"]
-                name, handle, raw = lockrecord.publish(locks, names, _entry(resource, rig, keeper, holding.token))
+                name, handle, raw = lockrecord.publish(locks, names, _entry(resource, rig, holder_pid, holding.token))
                 holding.add(place / name, handle, raw)
             for resource in resources:  # a run that checks after writing sees the other: two never both continue
                 _left(locks, resource, but=[path.name for path in holding.paths])
@@ -228,7 +228,7 @@ def _difference(held: _Held) -> str:
     return "" if lockrecord.content(held.handle) == held.raw else "has been changed"
 
 
-def _entry(resource: str, rig: str, keeper: int, token: str) -> dict[str, Any]:
+def _entry(resource: str, rig: str, holder_pid: int, token: str) -> dict[str, Any]:
     """A record. `boot`, the times of the processes and `until` are for a run of the former version, which depends on them."""
     return {
         "version": VERSION,
@@ -236,7 +236,7 @@ def _entry(resource: str, rig: str, keeper: int, token: str) -> dict[str, Any]:
         "rig": _line(rig),
         "owner": _line(f"{user(os.geteuid())}@{socket.gethostname()}"),
         "process": {"pid": os.getpid(), "started": _started(os.getpid())},
-        "keeper": {"pid": keeper, "started": _started(keeper)},
+        "keeper": {"pid": holder_pid, "started": _started(holder_pid)},
         "boot": _boot_id(),
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
         "until": time.time() + FOREVER_S,

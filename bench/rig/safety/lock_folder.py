@@ -96,19 +96,19 @@ class LockFolder:
 
         It spares two runs that begin together that both give way. That never both go on does not depend on it (`lock`).
         """
-        guard = self._open_guard()
+        supervisor = self._start_supervisor()
         try:
             until_s = time.monotonic() + GUARD_S
-            while not _locked(guard):
+            while not _locked(supervisor):
                 if time.monotonic() > until_s:
-                    what = f"another process holds it, for {GUARD_S:g} s now: {_holders(guard)}"
+                    what = f"another process holds it, for {GUARD_S:g} s now: {_holders(supervisor)}"
                     raise BenchError(str(self.path / GUARD), what, "no run of the bench does that: end the process")
                 time.sleep(GUARD_AGAIN_S)
             yield
         finally:
-            os.close(guard)
+            os.close(supervisor)
 
-    def _open_guard(self) -> int:
+    def _start_supervisor(self) -> int:
         for _ in range(3):  # another run may make it at this moment
             try:
                 return self.open_plain(GUARD)
@@ -130,8 +130,8 @@ def problems(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        mend = f"for root, once: install -d -m 1777 {path}; or set {PLACE} to a folder in which you may write"
-        raise BenchError(str(path), f"cannot hold the locks of the rigs: {error.strerror}", mend) from None
+        hint = f"for root, once: install -d -m 1777 {path}; or set {PLACE} to a folder in which you may write"
+        raise BenchError(str(path), f"cannot hold the locks of the rigs: {error.strerror}", hint) from None
 
 
 def _walk(path: Path, *, create: bool) -> tuple[int, list[int]]:
@@ -238,15 +238,15 @@ def _holders(handle: int) -> str:
     """Who has locked a file with flock, by the kernel's own list (/proc/locks, proc(5))."""
     found = os.fstat(handle)
     at = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    said = []
+    message = []
     with contextlib.suppress(OSError):
         for line in Path("/proc/locks").read_text().splitlines():
             fields = (
                 line.split()
             )  # number, FLOCK, ADVISORY, WRITE, process, device:inode, begin, end; "->" before a waiting one
             if fields[1] == "FLOCK" and fields[5] == at:
-                said.append(_process(int(fields[4])))
-    return ", ".join(said) or "one that cannot be seen from here"
+                message.append(_process(int(fields[4])))
+    return ", ".join(message) or "one that cannot be seen from here"
 
 
 def _process(pid: int) -> str:

@@ -86,19 +86,19 @@ class Found:
         """Who holds it."""
         if self.record is None:
             return f"held by {self.owner}" if self.locked else f"its place is taken by {self.kind} of {self.owner}"
-        said = self.record
-        return f"held by {self.owner} (process {said.process.pid}, rig {said.rig}) since {said.since}"
+        message = self.record
+        return f"held by {self.owner} (process {message.process.pid}, rig {message.rig}) since {message.since}"
 
     def refusal(self, resource: str) -> BenchError:
         """The text for another run that needs this resource."""
-        mend = f"one rig, one user: wait for its end, it is free as soon as its processes have ended ({self.path})"
+        hint = f"one rig, one user: wait for its end, it is free as soon as its processes have ended ({self.path})"
         if not self.locked:
             left_s = EXPIRY_S - self.age_s
-            mend = (
+            hint = (
                 f"no run of this version; if none of a former version either, {or_root(self.owner)}: rm -r {self.path}; "
                 f"it counts for {left_s:.0f} s more unless it is changed again"
             )
-        return BenchError(resource, f"is in use, {self.by}", mend)
+        return BenchError(resource, f"is in use, {self.by}", hint)
 
 
 def look(folder: LockFolder, name: str, now_s: float) -> Found | None:

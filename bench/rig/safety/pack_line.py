@@ -47,7 +47,7 @@ class PackLine:
         """Readable when a frame is there."""
         return int(self._bus.fileno())
 
-    def heard(self) -> list[dict[str, float]]:
+    def received(self) -> list[dict[str, float]]:
         """The roles of HEARD in every good frame received from the BMS, in order; can.CanError where the bus is lost.
 
         An entry is empty where the frame has none of them, or marks them as "no value".

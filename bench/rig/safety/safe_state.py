@@ -29,7 +29,7 @@ from v2g_bench.rig.safety.truth_line import TruthLine
 
 STOP_FIRST_S = 0.3
 GRACE_S = 1.0  # for the controller, from SIGTERM to SIGKILL
-AGAIN_S = 0.1
+RETRY_S = 0.1
 ISOLATED_S = 2.0  # an inverter that does not answer is waited for no longer where the contactors are open
 GIVE_UP_S = 8.0
 POWER_ONLY_S = 1.0  # then the controllers are ended and the contactors opened
@@ -39,11 +39,11 @@ LOOK_S = 0.05
 REST_W = 50.0  # where only the inverter reports it: no more than its own supply
 OPEN = 0  # role contactor_state
 
-Say = Callable[..., None]
+Report = Callable[..., None]
 
 
 @dataclass(frozen=True)
-class SourceOff:
+class SupplyOff:
     """A supply: where it is, what switches its output off, and what its answer is then."""
 
     name: str
@@ -58,7 +58,7 @@ class Reach:
     """What the safe state must reach: the parts of the rig that are known by now."""
 
     inverter: InverterAddress | None = None
-    sources: list[SourceOff] = field(default_factory=list)
+    sources: list[SupplyOff] = field(default_factory=list)
     line: PackLine | None = None
     truth: TruthLine | None = None  # the emulated world's truth: where there is one, the BMS is not asked
     groups: set[int] = field(default_factory=set)  # process groups of controllers
@@ -81,17 +81,17 @@ class _Act(threading.Thread):
         super().__init__(name=name, daemon=True)
         self._act = act
         self.leave_off = threading.Event()
-        self.done, self.said = False, "has not answered"
+        self.done, self.message = False, "has not answered"
 
     def run(self) -> None:
         while not self.leave_off.is_set():
             try:
-                self.said = self._act()
+                self.message = self._act()
                 self.done = True
                 return
             except Exception as error:  # noqa: BLE001  (after any error the next try may succeed)
-                self.said = " ".join(str(error).split()) or type(error).__name__
-            self.leave_off.wait(AGAIN_S)
+                self.message = " ".join(str(error).split()) or type(error).__name__
+            self.leave_off.wait(RETRY_S)
 
 
 class SafeState:
@@ -139,12 +139,12 @@ class SafeState:
             if number >= 0:
                 waiting.register(number, select.POLLIN)
         waiting.poll(POLL_S * 1000)
-        heard: list[dict[str, float]] = []
+        received: list[dict[str, float]] = []
         try:
-            heard = line.heard() if line is not None else []
+            received = line.received() if line is not None else []
         except Exception as error:  # noqa: BLE001  (no frame keeps the rig from its safe state)
             self._bus_problem = f"bus: {error}"
-        for values in heard if truth is None else truth.heard(self._clock.now_s()):
+        for values in received if truth is None else truth.received(self._clock.now_s()):
             self._current_a = values.get("pack_current", self._current_a)
             self._contactors = values.get("contactor_state", self._contactors)
             if "pack_current" in values:
@@ -195,21 +195,21 @@ class SafeState:
         return False
 
     def _outcome(self) -> Outcome:
-        told = [f"{act.name}: {act.said}" for act in self._acts]
-        told += ["controller: killed"] if self._killed else []
-        told += [self._bus_problem] if self._bus_problem else []
+        output = [f"{act.name}: {act.message}" for act in self._acts]
+        output += ["controller: killed"] if self._killed else []
+        output += [self._bus_problem] if self._bus_problem else []
         if self._world_gone():
-            return Outcome(True, 0.0, "; ".join(["the emulated world has ended, no current can flow", *told]))
+            return Outcome(True, 0.0, "; ".join(["the emulated world has ended, no current can flow", *output]))
         if self._contactors is not None and self._full:
-            told.append("contactors open" if self._contactors == OPEN else f"contactor state {self._contactors:g}")
+            output.append("contactors open" if self._contactors == OPEN else f"contactor state {self._contactors:g}")
         if self._current_a is not None:
             by = "the BMS" if self._reach.truth is None else "the emulated world"
-            told.append(f"current {self._current_a:.2f} A by {by}")
+            output.append(f"current {self._current_a:.2f} A by {by}")
         held = self._open() if self._full and self._contactors is not None else False
         stopped = any(act.name == "inverter" and act.done for act in self._acts) or self._reach.inverter is None
         off = all(act.done for act in self._acts if act.name != "inverter")
         safe = self._at_rest() and (held or stopped) and off
-        return Outcome(safe, self._rest_s, "; ".join(told))
+        return Outcome(safe, self._rest_s, "; ".join(output))
 
 
 def stop_inverter(address: InverterAddress) -> str:
@@ -229,7 +229,7 @@ def stop_inverter(address: InverterAddress) -> str:
         return f"stopped, {reading.ac_power_w:.0f} W"
 
 
-def switch_off(source: SourceOff) -> str:
+def switch_off(source: SupplyOff) -> str:
     """Switch a source's output off and see that it is; BenchError if it does not answer or is still on."""
     from v2g_bench.instruments.session import ScpiSession
 

@@ -36,7 +36,7 @@ from v2g_bench.rig.safety.envelope import Watch
 from v2g_bench.rig.safety.lock import keep
 from v2g_bench.rig.safety.lock_watch import LockWatch
 from v2g_bench.rig.safety.pack_line import PackLine
-from v2g_bench.rig.safety.safe_state import GIVE_UP_S, POWER_ONLY_S, Outcome, Reach, SafeState, SourceOff, ended
+from v2g_bench.rig.safety.safe_state import GIVE_UP_S, POWER_ONLY_S, Outcome, Reach, SafeState, SupplyOff, ended
 from v2g_bench.rig.safety.truth_line import TruthLine
 
 TICK_S = 0.01  # the bus is read at this period, and not at every frame: the machine also runs a controller
@@ -106,7 +106,7 @@ class Supervisor:
     def _fail(self, error: Exception) -> None:
         if not self._failed:
             self._failed = True
-            self._say(problem=f"has failed itself: {_words(error)}")
+            self._report(problem=f"has failed itself: {_words(error)}")
             self._trip(f"the supervisor has failed itself: {_words(error)}")
 
     # Commands of the bench
@@ -120,7 +120,7 @@ class Supervisor:
             try:
                 self._orders[words.pop("do")](**words)
             except Exception as error:  # noqa: BLE001  (what a word does not do must not undo those before it)
-                self._say(problem=_words(error))
+                self._report(problem=_words(error))
         return bool(part)
 
     def _begin(self, record: str | None, give_up_s: float) -> None:
@@ -158,7 +158,7 @@ class Supervisor:
         self._reach.inverter = InverterAddress(**address)
 
     def _sources(self, sources: list[dict[str, Any]]) -> None:
-        self._reach.sources = [SourceOff(**source) for source in sources]
+        self._reach.sources = [SupplyOff(**source) for source in sources]
 
     def _watch_group(self, group: int) -> None:
         self._live = True
@@ -190,7 +190,7 @@ class Supervisor:
 
     def _beat(self) -> None:
         if self._watch is not None:
-            self._watch.beat(self._clock.now_s())
+            self._watch.on_heartbeat(self._clock.now_s())
 
     def _deadline(self, at_s: float | None) -> None:
         if self._watch is not None:
@@ -202,25 +202,25 @@ class Supervisor:
 
     def _safe(self, why: str, full: bool) -> None:
         outcome = self._go(why, full=full)
-        self._say(safe=outcome.safe, rest_s=outcome.rest_s, text=outcome.text)
+        self._report(safe=outcome.safe, rest_s=outcome.rest_s, text=outcome.text)
 
     # What it does
 
     def _listen(self) -> None:
         line, truth, now_s = self._reach.line, self._reach.truth, self._clock.now_s()
-        heard: list[dict[str, float]] = []
+        received: list[dict[str, float]] = []
         try:
-            heard = line.heard() if line is not None else []
+            received = line.received() if line is not None else []
         except (can.CanError, OSError, ValueError) as error:
             self._leave_bus()
             self._trip(f"the bus is lost: {error}")
-        true = heard if truth is None else truth.heard(now_s)
+        true = received if truth is None else truth.received(now_s)
         if self._watch is None:
             return
-        if heard:
+        if received:
             self._watch.hear_frame(now_s)
         for values in true:
-            self._watch.hear(values, now_s)
+            self._watch.update(values, now_s)
 
     def _tick(self) -> None:
         now_s = self._clock.now_s()
@@ -230,7 +230,7 @@ class Supervisor:
             self._trip(lost)
         if now_s - self._alive_s >= ALIVE_S:
             self._alive_s = now_s
-            self._say(alive=True)
+            self._report(alive=True)
         if self._gateway_pid is not None and ended(self._gateway_pid):
             self._stop_forwarding()
 
@@ -250,7 +250,7 @@ class Supervisor:
             return
         self._tripped, self._watch = reason, None
         outcome = self._go(reason, full=True)
-        self._say(tripped=reason, safe=outcome.safe, rest_s=outcome.rest_s, text=outcome.text)
+        self._report(tripped=reason, safe=outcome.safe, rest_s=outcome.rest_s, text=outcome.text)
 
     def _go(self, why: str, *, full: bool) -> Outcome:
         """Bring the rig to its safe state, and keep a record of it."""
@@ -315,7 +315,7 @@ class Supervisor:
         with contextlib.suppress(OSError), self._record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
 
-    def _say(self, **values: Any) -> None:
+    def _report(self, **values: Any) -> None:
         """One line to the bench; a bench that has ended, or has stopped reading, is not waited for."""
         with contextlib.suppress(OSError):
             os.write(1, json.dumps(values).encode() + b"\n")

@@ -1,6 +1,6 @@
 """The bench's end of the supervisor: started with the rig, informed of what is opened, asked for the safe state, closed last.
 
-    guard = Guard(record=folder / "supervisor.jsonl")
+    guard = SupervisorClient(record=folder / "supervisor.jsonl")
     guard.start()
     guard.watch(4711)            from now on this process group ends with the bench
     guard.make_safe("the run is over")
@@ -24,14 +24,14 @@ from typing import Any
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.safety.safe_state import GIVE_UP_S
 
-BEAT_S = 0.5
+HEARTBEAT_S = 0.5
 SILENT_S = 20.0  # a supervisor that has sent nothing for this long would not act either
-TELL_S = 5.0
+SEND_S = 5.0
 START_S = 30.0
 STOP_S = 20.0
 
 
-class Guard:
+class SupervisorClient:
     """One supervisor process for as long as the rig is open. record: where it writes what it did; give_up_s: after how
     long a way to the safe state is called not safe.
 
@@ -44,7 +44,7 @@ class Guard:
         self._writing = threading.Lock()
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
         self._closing = threading.Event()
-        self._heard_s = time.monotonic()
+        self._received_s = time.monotonic()
         self._gone = False
         self._tripped: dict[str, Any] | None = None
         self._problems: list[str] = []
@@ -72,24 +72,24 @@ class Guard:
         )
         assert process.stdin is not None
         os.set_blocking(process.stdin.fileno(), False)
-        self.tell("begin", record=str(self._record) if self._record else None, give_up_s=self._give_up_s)
-        self._heard_s = time.monotonic() + START_S
-        for target in (self._hear, self._beat):
+        self.send("begin", record=str(self._record) if self._record else None, give_up_s=self._give_up_s)
+        self._received_s = time.monotonic() + START_S
+        for target in (self._receive, self._send_heartbeat):
             threading.Thread(target=target, name=f"guard{target.__name__}", daemon=True).start()
 
-    def tell(self, do: str, **values: Any) -> None:
+    def send(self, do: str, **values: Any) -> None:
         """One command to the supervisor; BenchError if it does not read."""
         process = self._process
         if process is None or process.stdin is None or self._gone:
             return  # `check` reports it
         left = memoryview(json.dumps({"do": do, **values}).encode() + b"\n")
-        until_s = time.monotonic() + TELL_S
+        until_s = time.monotonic() + SEND_S
         waiting = select.poll()
         waiting.register(process.stdin, select.POLLOUT)
         with self._writing:
             while left and not self._gone:
                 if not waiting.poll(max(0.0, until_s - time.monotonic()) * 1000):
-                    raise BenchError("supervisor", f"has not listened for {TELL_S:g} s", "is the machine overloaded?")
+                    raise BenchError("supervisor", f"has not listened for {SEND_S:g} s", "is the machine overloaded?")
                 try:
                     left = left[os.write(process.stdin.fileno(), left) :]
                 except BlockingIOError:
@@ -99,11 +99,11 @@ class Guard:
 
     def watch(self, group: int) -> None:
         """From now on this process group ends with the bench."""
-        self.tell("watch", group=group)
+        self.send("watch", group=group)
 
     def forget(self, group: int) -> None:
         """This group has ended."""
-        self.tell("forget", group=group)
+        self.send("forget", group=group)
 
     def check(self) -> None:
         """BenchError if the supervisor has made the rig safe on its own, or has ended and cannot."""
@@ -111,7 +111,7 @@ class Guard:
             raise BenchError("supervisor", self.tripped, "see supervisor.jsonl in the run folder")
         if self._gone:
             raise BenchError("supervisor", "has ended: nobody would bring the rig to its safe state", "was it killed?")
-        if time.monotonic() - self._heard_s > SILENT_S:
+        if time.monotonic() - self._received_s > SILENT_S:
             raise BenchError("supervisor", f"has been silent for {SILENT_S:g} s", "is the machine overloaded?")
         if self._problems:
             raise BenchError("supervisor", self._problems[0])
@@ -133,9 +133,9 @@ class Guard:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._answers.get_nowait()
-        self.tell("safe", why=why, full=full)
+        self.send("safe", why=why, full=full)
         try:
-            answer = self._answers.get(timeout=self._give_up_s + TELL_S)
+            answer = self._answers.get(timeout=self._give_up_s + SEND_S)
         except queue.Empty:
             raise BenchError("safe state", "the supervisor has not answered", "switch the rig off by hand") from None
         if not answer["safe"]:
@@ -173,24 +173,24 @@ class Guard:
         if process.returncode == 1:
             raise BenchError("safe state", "NOT reached at the end", "switch the rig off by hand")
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         """Read the supervisor's output until it ends."""
         assert self._process is not None
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
-                self._heard_s = max(self._heard_s, time.monotonic())
-                said = json.loads(line)
-                if "tripped" in said:
-                    self._tripped = said
-                elif "safe" in said:
-                    self._answers.put(said)
-                elif "problem" in said:
-                    self._problems.append(said["problem"])
+                self._received_s = max(self._received_s, time.monotonic())
+                message = json.loads(line)
+                if "tripped" in message:
+                    self._tripped = message
+                elif "safe" in message:
+                    self._answers.put(message)
+                elif "problem" in message:
+                    self._problems.append(message["problem"])
         self._gone = self._gone or not self._closing.is_set()
 
-    def _beat(self) -> None:
+    def _send_heartbeat(self) -> None:
         """The heartbeat: this process is alive, and not stopped."""
-        while not self._closing.wait(BEAT_S):
+        while not self._closing.wait(HEARTBEAT_S):
             with contextlib.suppress(BenchError):
-                self.tell("beat")
+                self.send("beat")

@@ -1,7 +1,7 @@
 """The supervisor's own line to the emulated world: asks it what is true of its pack, and never waits for the answer.
 
     unconnected --a socket exists--> idle --EVERY_S--> asked --any line--> idle
-    asked --AGAIN_S without one, or the line is lost--> unconnected
+    asked --RETRY_S without one, or the line is lost--> unconnected
 
 A line that cannot be read, an error, a time that does not move on or is long past: none of them is a value. Nothing here
 raises; a world that hangs or has ended is detected by the age of its last values (`envelope.Watch`).
@@ -17,7 +17,7 @@ from typing import Any
 from v2g_bench.rig.safety.envelope import credible
 
 EVERY_S = 0.05
-AGAIN_S = 0.5
+RETRY_S = 0.5
 LATE_S = 0.5  # values that the world states as older than this do not count
 MOST_BYTES = 1 << 16  # an answer has some 300
 
@@ -38,7 +38,7 @@ class TruthLine:
         """Readable when an answer has arrived; -1 while there is no connection."""
         return -1 if self._socket is None else self._socket.fileno()
 
-    def heard(self, now_s: float) -> list[dict[str, float]]:
+    def received(self, now_s: float) -> list[dict[str, float]]:
         """The true values of the roles in every answer received, in order; asks again when it is time."""
         found = []
         for line in self._lines():
@@ -71,10 +71,10 @@ class TruthLine:
     def _values(self, line: bytes, now_s: float) -> dict[str, float]:
         """The values of one line; empty where it is not the answer to the last question, or not current."""
         try:
-            said = json.loads(line)
+            message = json.loads(line)
         except (ValueError, RecursionError):
             return {}
-        true: Any = said.get("ok") if isinstance(said, dict) and said.get("id") == self._number else None
+        true: Any = message.get("ok") if isinstance(message, dict) and message.get("id") == self._number else None
         if not isinstance(true, dict):
             return {}
         at_s = credible({"time_s": true.get("time_s")}).get("time_s", -math.inf)
@@ -85,7 +85,7 @@ class TruthLine:
 
     def _ask(self, now_s: float) -> None:
         waited_s = now_s - self._begun_s
-        if self._asked and waited_s > AGAIN_S:
+        if self._asked and waited_s > RETRY_S:
             self.close()
         if self._asked or waited_s < EVERY_S:
             return

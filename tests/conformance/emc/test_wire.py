@@ -45,8 +45,8 @@ def test_rising_emi_leaves_charge_only(wire, bench, judge):
         judge.kept("fallback_curve.csv", "\n".join(curve) + "\n")
         level = next((rate for rate, _, _, fallen in found if fallen), math.nan)
         shown = ", ".join(f"{rate:g}: {lost_pct:.1f} %" for rate, lost_pct, _, _ in found)
-        said = f"at a bit error rate of {level:g}; BMS frames lost at {shown}"
-        judge.holds("the fallback comes", level == level, said)
+        message = f"at a bit error rate of {level:g}; BMS frames lost at {shown}"
+        judge.holds("the fallback comes", level == level, message)
         through = [rate for rate, lost_pct, destroyed, fallen in found if destroyed > 1 and lost_pct < 1 and not fallen]
         judge.holds(
             "V2G goes on while the wire repairs what noise destroys", bool(through), f"up to {max(through or [0]):g}"

@@ -91,7 +91,7 @@ def test_reload_puts_new_limits_into_force(bench, judge):
     """A MIN_SOC above the pack's SoC stops the discharge that is under way; the old one gives it back."""
     soc_pct = bench.bus.signal("soc")
     with bench.at_power(-3000):
-        with bench.controller.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
+        with bench.controller.command_line.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
             bench.power.granted()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
                 judge.never_discharges("with the new MIN_SOC", trace)
@@ -103,9 +103,9 @@ def test_reload_puts_new_limits_into_force(bench, judge):
 def test_broken_limits_are_refused(bench, judge):
     """An invalid file is refused, and what was in force before stays in force: here a MIN_SOC above the pack's SoC."""
     soc_pct = bench.bus.signal("soc")
-    with bench.controller.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
+    with bench.controller.command_line.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
         for broken in ("MIN_SOC=25\nMAX_SOC=\n", "MIN_SOC=75\nMAX_SOC=25\n"):
-            with bench.controller.operator.file("limits", broken) as reply:
+            with bench.controller.command_line.file("limits", broken) as reply:
                 judge.holds(f"{broken.split()!r} is refused", reply.status != 0, reply.out + reply.err)
                 with bench.power.watching(-3000, WATCHED_S) as trace:
                     judge.never_discharges("with the limits from before", trace)
@@ -115,12 +115,12 @@ def test_broken_limits_are_refused(bench, judge):
 def test_window_narrows_before_a_departure(bench, judge):
     """Needed soon with more than it has, the pack is kept for driving: no discharge. Hours before it gives as asked."""
     wanted_pct = bench.bus.signal("soc") + 30
-    with bench.controller.operator.departure(in_s=SOON_S, soc_pct=wanted_pct):
+    with bench.controller.command_line.departure(in_s=SOON_S, soc_pct=wanted_pct):
         with bench.power.watching(-3000, WATCHED_S) as trace:
             judge.never_discharges("shortly before the departure", trace)
         with bench.power.asking(2000):
             judge.flows("charging shortly before the departure", bench.readings.ac_power(), is_w=2000)
-    with bench.controller.operator.departure(in_s=LATER_S, soc_pct=wanted_pct), bench.power.asking(-3000):
+    with bench.controller.command_line.departure(in_s=LATER_S, soc_pct=wanted_pct), bench.power.asking(-3000):
         judge.flows("discharge hours before the departure", bench.readings.ac_power(), is_w=-3000)
 
 
@@ -130,11 +130,11 @@ def test_override_replaces_the_soc_limit(bench, judge):
     soc_pct = bench.bus.signal("soc")
     with (
         bench.at_power(-3000),
-        bench.controller.operator.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)),
+        bench.controller.command_line.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)),
     ):
         held = bench.wait_until(lambda: abs(bench.readings.inverter_power().value) < 1000, within_s=CROSSED_S)
         judge.require(held, "the limit to override does not hold")
-        with bench.controller.operator.forced_limit("30"), bench.power.asking(-3000):
+        with bench.controller.command_line.forced_limit("30"), bench.power.asking(-3000):
             judge.flows("discharge with the limit overridden", bench.readings.ac_power(), is_w=-3000)
         with bench.power.watching(-3000, WATCHED_S) as trace:
             judge.never_discharges("after the override", trace)

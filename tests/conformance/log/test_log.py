@@ -72,7 +72,7 @@ def test_code_stands_beside_its_corrective_action(bench, judge, code, remedies):
 def test_override_is_logged(bench, judge):
     """An override of the SoC limits is in the log, with its value."""
     bench.controller.log.mark()
-    with bench.controller.operator.forced_limit("15"):
+    with bench.controller.command_line.forced_limit("15"):
         judge.logged(r"(?i)force.?limit\b.*\b15\b", within_s=2)
 
 
@@ -82,7 +82,7 @@ def test_audit_record_is_whole(bench, judge):
     if "audit" not in bench.controller.dut.commands:
         raise NotApplicable("the rig names no [dut.commands] audit")
     for value in ("15", "90"):
-        with bench.controller.operator.forced_limit(value):
+        with bench.controller.command_line.forced_limit(value):
             pass
     reply = bench.controller.run("audit")
     judge.holds("the record is whole", reply.status == 0, reply.out + reply.err)

@@ -81,7 +81,7 @@ def test_trip_outlives(bench, judge, again):
         "the trip releases itself",
     )
     if again == "restart":
-        bench.controller.operator.restart()
+        bench.controller.command_line.restart()
         bench.wait_until(
             lambda: bench.controller.run("set_power", power_w="0").status == 0, bench.controller.dut.ready_s
         )
@@ -101,7 +101,7 @@ def test_charge_only_outlives_a_restart(bench, judge):
         bench.power.settle()
     released = bench.wait_until(lambda: not bench.controller.latches.latched(), within_s=shown_s)
     judge.require(not released, "nothing keeps V2G off")
-    bench.controller.operator.restart()
+    bench.controller.command_line.restart()
     with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
         judge.flows("charging after the restart", bench.readings.ac_power(), is_w=2000)
     with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_FLOW_S) as trace:

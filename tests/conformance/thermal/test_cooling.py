@@ -30,8 +30,8 @@ def test_cooling_starts_at_its_trigger(bench, judge):
 def test_trigger_outlives_a_restart(bench, judge):
     """A trigger of 29 °C in thermal-policy.json acts after a restart as well."""
     bench.bus.needs("cooling_request")
-    with bench.controller.operator.cooling_trigger(OWN_TRIGGER_C):
-        bench.controller.operator.restart()
+    with bench.controller.command_line.cooling_trigger(OWN_TRIGGER_C):
+        bench.controller.command_line.restart()
         judge.holds("no cooling before", not cools(bench, expected=False))
         with bench.inject(OverTemperature(cell=1, to_c=OWN_TRIGGER_C)):
             judge.holds("cooling at 29 °C", cools(bench, expected=True))
@@ -43,5 +43,5 @@ def test_pack_is_cooled_before_a_v2g_window(bench, judge):
     bench.bus.needs("cooling_request")
     with bench.inject(PackTemperature(to_c=30.0)):
         judge.holds("no cooling without a plan", not cools(bench, expected=False))
-        with bench.controller.operator.v2g_window(in_s=600.0, for_s=3600.0):
+        with bench.controller.command_line.v2g_window(in_s=600.0, for_s=3600.0):
             judge.holds("cooling before the window", cools(bench, expected=True))

@@ -51,14 +51,14 @@ def test_cold_pack_is_charged_slowly(bench, judge):
 @pytest.mark.req("THM-06")
 def test_thermal_log_tells_of_derating(bench, judge):
     """The thermal monitor reports why the discharge is lower than requested, and reports nothing of a pack at 25 °C."""
-    told = re.compile(bench.controller.dut.derating_told)
+    reported = re.compile(bench.controller.dut.derating_told)
     require_cool(bench, judge)
     with bench.at_power(-RATED_W):
         cool = bench.controller.must("thermal").out
-        judge.holds("no derating told at 25 °C", not told.search(cool), cool)
+        judge.holds("no derating told at 25 °C", not reported.search(cool), cool)
         with bench.inject(PackTemperature(to_c=42.0)):
             bench.power.settle()
             derated_w = -bench.power.allowed_w() * judge.limits.derated_below_pct / 100
             judge.require(bench.readings.inverter_power().value > derated_w, "the power is not held down at 42 °C")
             hot = bench.controller.must("thermal").out
-            judge.holds("derating told at 42 °C", bool(told.search(hot)), hot)
+            judge.holds("derating told at 42 °C", bool(reported.search(hot)), hot)

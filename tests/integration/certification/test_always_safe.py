@@ -177,9 +177,9 @@ def assert_evidence(run: Killed, dead_s: float, moment: str) -> None:
     """Capture and exchanges are there but for the last second, and can be read by other tools."""
     folder = run.folder()
     assert folder is not None
-    stamps_s = Columns.joined(list(read_blf(folder / "main.blf"))).stamp_s - wall_offset_ns() / 1e9
-    assert dead_s - 1.0 < stamps_s[-1], f"{moment}: the capture ends {dead_s - stamps_s[-1]:.2f} s before"
-    assert float(np.diff(stamps_s).max()) < 0.5, f"{moment}: the capture has a gap"
+    timestamps_s = Columns.joined(list(read_blf(folder / "main.blf"))).timestamp_s - wall_offset_ns() / 1e9
+    assert dead_s - 1.0 < timestamps_s[-1], f"{moment}: the capture ends {dead_s - timestamps_s[-1]:.2f} s before"
+    assert float(np.diff(timestamps_s).max()) < 0.5, f"{moment}: the capture has a gap"
     *_, last = (folder / "exchanges.jsonl").read_text().splitlines()
     assert dead_s - 5.0 < json.loads(last)["at_s"] < dead_s
     assert {path.suffix for path in export_run(folder)} == {".mf4", ".parquet"}

@@ -123,11 +123,11 @@ SICK = [
         Sick(
             f"inverter: {kind}",
             [["inverter", {"faults": [{"kind": kind, **more}]}, "start"]],
-            ("ERROR", f"inverter 127.0.0.1:.* {said}"),
+            ("ERROR", f"inverter 127.0.0.1:.* {message}"),
             [HOT],
             real=True,
         )
-        for kind, more, said in [
+        for kind, more, message in [
             ("garbage", {}, "the reply is not Modbus TCP: de ad be ef"),
             ("wrong-unit", {}, "the reply comes from unit [0-9]+, not 1"),
             ("exception", {"code": 6}, r"exception 6 \(server device busy\)"),

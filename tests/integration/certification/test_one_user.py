@@ -42,7 +42,7 @@ def test_a_second_run_is_told_who_holds_it_and_writes_nothing(tmp_path, shared_r
 
 def test_check_says_who_holds_it_and_touches_no_instrument(tmp_path, shared_rig):
     holding, _ = take([RESOURCE], "bench-3", os.getpid(), tmp_path / "locks")
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-m", "v2g_bench.commands.main", "check", f"--rig={shared_rig}"],
         cwd=PROJECT,
         env=os.environ | {FOLDER: str(tmp_path / "locks")},
@@ -50,10 +50,10 @@ def test_check_says_who_holds_it_and_touches_no_instrument(tmp_path, shared_rig)
         text=True,
         timeout=60,
     )
-    assert told.returncode == 1
-    lines = told.stdout.splitlines()
-    assert any(line.startswith("SICK supervisor") and "is in use, held by" in line for line in lines), told.stdout
-    assert any(line.startswith("SICK meters.ac_power") and "not tried" in line for line in lines), told.stdout
+    assert reported.returncode == 1
+    lines = reported.stdout.splitlines()
+    assert any(line.startswith("SICK supervisor") and "is in use, held by" in line for line in lines), reported.stdout
+    assert any(line.startswith("SICK meters.ac_power") and "not tried" in line for line in lines), reported.stdout
     holding.release()
 
 

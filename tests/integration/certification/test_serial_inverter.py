@@ -33,8 +33,8 @@ def test_it_certifies_and_its_register_map_is_evidence(tmp_path):
     done = certify(tmp_path, "rtu", SOME)
     assert set(done.tested().values()) == {"PASS"}, done.out
     assert (done.folder / MAP).read_bytes() == (PROJECT / "rigs/registers/nordwerk-pcs30.toml").read_bytes()
-    said = [json.loads(line) for line in (done.folder / "exchanges.jsonl").read_text().splitlines()]
-    assert any("0104" in str(one.values()) for one in said)  # unit 1, input registers: SunSpec has none
+    message = [json.loads(line) for line in (done.folder / "exchanges.jsonl").read_text().splitlines()]
+    assert any("0104" in str(one.values()) for one in message)  # unit 1, input registers: SunSpec has none
     status, words = verify(done.folder)
     assert status == 0, words
     with (done.folder / MAP).open("a") as file:

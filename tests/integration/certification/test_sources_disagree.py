@@ -45,5 +45,5 @@ def test_a_source_that_is_5_pct_off_makes_it_inconclusive(tmp_path, name):
     assert done.status == 1, done.out
     assert set(done.tested().values()) == {"INCONCLUSIVE"}, done.out
     for requirement in done.tested():
-        said = rf"sources of {quantity}.*by the {by}.* disagree by|disagree by .*by the {by} -?[\d.]+ \w+ ± "
-        assert re.search(said, done.reason(requirement)), done.reason(requirement)
+        message = rf"sources of {quantity}.*by the {by}.* disagree by|disagree by .*by the {by} -?[\d.]+ \w+ ± "
+        assert re.search(message, done.reason(requirement)), done.reason(requirement)

@@ -94,9 +94,9 @@ def test_the_responder_drops_the_mark_while_the_bench_has_the_trigger(chip):
 
 
 def test_a_pin_that_somebody_holds_is_said(chip):
-    with open_output(chip.sync()), pytest.raises(BenchError, match="busy") as told:
+    with open_output(chip.sync()), pytest.raises(BenchError, match="busy") as reported:
         open_output(chip.sync())
-    assert "gpioinfo" in told.value.mend
+    assert "gpioinfo" in reported.value.hint
 
 
 def test_a_pin_that_is_not_there_is_said(chip):

@@ -55,13 +55,13 @@ class SerialAdapter:
         ip("set", self.name, "up")
 
     def frame(self, frame_id, data):
-        self._say(f"t{frame_id:03X}{len(data)}{data.hex()}")
+        self._log_line(f"t{frame_id:03X}{len(data)}{data.hex()}")
 
     def error(self, kind):
-        self._say(f"e1{kind}")
+        self._log_line(f"e1{kind}")
 
     def state(self, state, rx=0, tx=0):
-        self._say(f"s{state}{rx:03d}{tx:03d}")
+        self._log_line(f"s{state}{rx:03d}{tx:03d}")
 
     def unplug(self):
         """Close the line: the kernel takes the interface away."""
@@ -84,7 +84,7 @@ class SerialAdapter:
                 if not self._arrived.wait(max(0.0, deadline_s - time.monotonic())):
                     return None
 
-    def _say(self, line):
+    def _log_line(self, line):
         os.write(self._adapter, line.encode() + b"\r")
 
     def _read(self):

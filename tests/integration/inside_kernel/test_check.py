@@ -52,7 +52,7 @@ def whole():
 
 
 @pytest.mark.parametrize(
-    ("trouble", "told"),
+    ("trouble", "reported"),
     [
         ([("del", "vcan0")], "there is no interface vcan0 (CAN interfaces here: vcan1)"),
         ([("set", "vcan0", "down")], "vcan0 is down"),
@@ -60,12 +60,12 @@ def whole():
     ],
     ids=["missing", "down", "classic"],
 )
-def test_a_virtual_interface(whole, tmp_path, trouble, told):
+def test_a_virtual_interface(whole, tmp_path, trouble, reported):
     for words in trouble:
         ip(*words)
     status, out = check("vcan0", "--rig-strict")
     assert status != 0
-    assert told in out
+    assert reported in out
     typed(command_in(out), tmp_path)
     assert socketcan_problem("vcan0") is None
 

@@ -29,7 +29,7 @@ def test_a_missing_interface():
     with pytest.raises(BenchError) as error:
         open_bus("socketcan", "can0", **CLASSIC)
     assert error.value.what == "there is no interface can0 (CAN interfaces here: vcan0, vcan1)"
-    assert error.value.mend == f"is the adapter plugged in? then: {UP}"
+    assert error.value.hint == f"is the adapter plugged in? then: {UP}"
 
 
 def test_an_interface_that_is_down():
@@ -40,8 +40,10 @@ def test_an_interface_that_is_down():
 def test_a_wrong_bit_rate(adapter):
     adapter.up(bitrate=250_000)
     assert link_of("can0").bitrate == 250_000
-    told = "can0 runs at bitrate 250000 and not 500000, which the rig file says\nsudo ip link set can0 down && " + UP
-    assert socketcan_problem("can0", **CLASSIC) == told
+    reported = (
+        "can0 runs at bitrate 250000 and not 500000, which the rig file says\nsudo ip link set can0 down && " + UP
+    )
+    assert socketcan_problem("can0", **CLASSIC) == reported
     adapter.up(bitrate=500_000)
     assert socketcan_problem("can0", **CLASSIC) is None
 
@@ -59,7 +61,7 @@ def test_own_frames_come_back_with_the_kernels_stamp(vcans):
             after_ns = time.monotonic_ns()
             assert not echo.is_rx
             assert before_ns - 1000 <= echo.timestamp * 1e9 - offset_ns <= after_ns + 1000
-        assert bus.stamp_source == "software"  # a vcan has no clock of its own
+        assert bus.timestamp_source == "software"  # a vcan has no clock of its own
         assert bus.receive_buffer_bytes >= 8 * 1024 * 1024
 
 
@@ -82,12 +84,12 @@ def test_what_the_kernel_dropped_is_counted(vcans):
         deaf.socket.setsockopt(1, 8, 4096)  # SO_RCVBUF
         for _ in range(500):
             sender.send(can.Message(arbitration_id=0x80, is_extended_id=False, data=bytes(8)))
-        heard = 0
+        received = 0
         while deaf.recv(0.0) is not None:
-            heard += 1
+            received += 1
         sender.send(can.Message(arbitration_id=0x80, is_extended_id=False, data=bytes(8)))
         assert deaf.recv(5.0) is not None  # the count comes with the next frame
-        assert deaf.lost == 500 - heard > 0
+        assert deaf.lost == 500 - received > 0
 
 
 def test_error_frames_are_events_with_their_counters(adapter, listening):
@@ -124,7 +126,7 @@ def test_error_frames_alone_point_at_the_bit_rate(adapter, listening):
     assert capture.counters.error_frames == 3
     error = silence("main", capture, CAN0, 5.0)
     assert "error frames alone" in error.what
-    assert "do not run at 500000 bit/s" in error.mend
+    assert "do not run at 500000 bit/s" in error.hint
 
 
 def test_bus_off_is_an_error_with_its_mend(adapter, listening):
@@ -135,7 +137,7 @@ def test_bus_off_is_an_error_with_its_mend(adapter, listening):
     with pytest.raises(BenchError) as error:
         require_bus("main", capture, CAN0, since_s)
     assert "bus-off" in error.value.what
-    assert error.value.mend.endswith(f"can0 is bus-off: mend the wiring, then: sudo ip link set can0 down && {UP}")
+    assert error.value.hint.endswith(f"can0 is bus-off: mend the wiring, then: sudo ip link set can0 down && {UP}")
     with pytest.raises(BenchError, match="can0 is bus-off"):
         open_bus("socketcan", "can0", **CLASSIC)
 
@@ -154,5 +156,5 @@ def test_an_interface_that_goes_in_the_middle(adapter, listening, how):
     with pytest.raises(BenchError) as error:
         require_bus("main", capture, CAN0, since_s)
     assert "after the start of the test" in error.value.what
-    assert ("can0 is down" if how == "link down" else "there is no interface can0") in error.value.mend
+    assert ("can0 is down" if how == "link down" else "there is no interface can0") in error.value.hint
     assert capture.frames(0x123).data[0, :2].tobytes() == b"ab"  # what was heard before is kept

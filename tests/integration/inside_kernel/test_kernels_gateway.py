@@ -25,7 +25,7 @@ from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature
 from v2g_bench.gateway import cangw
 from v2g_bench.gateway.host import GatewayProcess
 from v2g_bench.gateway.rule import Rule
-from v2g_bench.rig.safety.supervisor_client import Guard
+from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 
 RATES = {"bitrate": 500_000, "data_bitrate": 2_000_000}
 STRANGERS = [
@@ -78,12 +78,12 @@ def world(vcans, tmp_path):
     assert cangw.found() == []
 
 
-def through(sender, hearer, message):
+def through(sender, listener, message):
     """Send a frame; it must be the next on the other side."""
     sender.send(message)
-    heard = hearer.recv(5.0)
-    assert heard is not None
-    assert heard.equals(message, timestamp_delta=None, check_channel=False, check_direction=False)
+    received = listener.recv(5.0)
+    assert received is not None
+    assert received.equals(message, timestamp_delta=None, check_channel=False, check_direction=False)
 
 
 @pytest.mark.parametrize("path", ["kernel", "auto"])
@@ -148,9 +148,9 @@ def test_silence_and_a_wrong_crc_in_the_kernel(world):
     one.gateway.client.clear(number)
     number = one.gateway.rule(Rule(write={"cell_temperature_max": 60.0}, crc="stale"))
     one.bms.send(one.safety())
-    heard = one.controller.recv(5.0)
-    assert one.hot(heard) == 60.0
-    assert not one.sound(heard)
+    received = one.controller.recv(5.0)
+    assert one.hot(received) == 60.0
+    assert not one.sound(received)
     one.gateway.client.clear(number)
     number = one.gateway.rule(Rule(messages=("BMS_Safety",), drop=True))
     one.bms.send(one.safety())
@@ -167,7 +167,7 @@ def test_what_the_kernel_cannot_do_is_refused_or_done_by_the_bench(world):
     ):
         with pytest.raises(BenchError, match=why) as error:
             one.gateway.client.inject(fault)
-        assert 'path = "auto" or "bench"' in error.value.mend
+        assert 'path = "auto" or "bench"' in error.value.hint
     with pytest.raises(BenchError, match="can-gw neither delays nor repeats frames"):
         one.gateway.rule(Rule(messages=("BMS_Safety",), delay_ms=5.0))
     assert one.gateway.status()["injections"] == []
@@ -178,9 +178,9 @@ def test_what_the_kernel_cannot_do_is_refused_or_done_by_the_bench(world):
     assert one.gateway.status()["way"] == "bench"
     assert cangw.found() == []
     one.bms.send(one.safety())
-    heard = one.controller.recv(5.0)
-    assert one.hot(heard) == 45.5
-    assert one.sound(heard)
+    received = one.controller.recv(5.0)
+    assert one.hot(received) == 45.5
+    assert one.sound(received)
     one.gateway.client.clear(number)
     through(one.bms, one.controller, one.safety())
     assert one.gateway.status()["way"] == "kernel"
@@ -207,11 +207,11 @@ def test_no_frame_is_lost_or_doubled_when_they_take_over_from_each_other(world):
         turns += 2
     sender.join()
     for bus, low, wanted in ((one.controller, 0x600, range(count)), (one.bms, 0x700, range(0, count, 3))):
-        heard = []
+        received = []
         while (message := bus.recv(0.5)) is not None:
             if low <= message.arbitration_id < low + 7:
-                heard.append(int.from_bytes(message.data, "little"))
-        assert sorted(heard) == list(wanted), f"{turns} turns"
+                received.append(int.from_bytes(message.data, "little"))
+        assert sorted(received) == list(wanted), f"{turns} turns"
     assert turns >= 10
     assert one.gateway.status()["handovers"] == turns
     one.gateway.require_whole()
@@ -219,17 +219,17 @@ def test_no_frame_is_lost_or_doubled_when_they_take_over_from_each_other(world):
 
 def test_jobs_end_with_the_process_and_after_kill_9_by_the_supervisor(world, tmp_path):
     one = world("kernel")
-    guard = Guard(tmp_path / "supervisor.jsonl")
-    guard.start()
+    supervisor = SupervisorClient(tmp_path / "supervisor.jsonl")
+    supervisor.start()
     try:
-        guard.tell("gateway", channels=["vcan1", "vcan0"], pid=one.gateway.pid)
-        guard.tell("child", pid=one.gateway.pid)
+        supervisor.send("gateway", channels=["vcan1", "vcan0"], pid=one.gateway.pid)
+        supervisor.send("child", pid=one.gateway.pid)
         os.kill(one.gateway.pid, signal.SIGKILL)
         wait_until(lambda: cangw.found() == [])
         one.bms.send(one.safety())
         assert one.controller.recv(0.3) is None
     finally:
-        guard.close()
+        supervisor.close()
     assert "jobs removed from the kernel's CAN gateway" in (tmp_path / "supervisor.jsonl").read_text()
     with pytest.raises(BenchError, match="ended by itself with status -9"):
         one.gateway.stop()

@@ -101,7 +101,7 @@ class Raw:
     def send(self, *frames):
         self.socket.sendall(b"".join(frames))
 
-    def hear(self, count):
+    def on_frame(self, count):
         frames = []
         while len(frames) < count:
             data = self.socket.recv(4096)

@@ -16,7 +16,7 @@ def read_request(transaction_id, address, count=1, unit=1):
 def test_pipelined_requests_are_answered_in_order_each_with_its_own_id(raw):
     link = raw()
     link.send(read_request(10, 40000), read_request(9, 40001), read_request(8, 1), read_request(7, 40002))
-    replies = link.hear(4)
+    replies = link.on_frame(4)
     assert [reply.transaction_id for reply in replies] == [10, 9, 8, 7]
     assert [reply.pdu.hex() for reply in replies] == ["03025375", "03026e53", "8302", "03020001"]
 
@@ -25,7 +25,7 @@ def test_a_request_may_come_byte_by_byte(raw):
     link = raw()
     for byte in read_request(3, 40000):
         link.send(bytes([byte]))
-    assert link.hear(1)[0].pdu.hex() == "03025375"
+    assert link.on_frame(1)[0].pdu.hex() == "03025375"
 
 
 def test_clients_do_not_wait_for_each_other(emulated, raw, until):
@@ -34,7 +34,7 @@ def test_clients_do_not_wait_for_each_other(emulated, raw, until):
     slow.send(read_request(1, 40000), read_request(2, 40000))
     until(lambda: not emulated.server._faults._faults)  # the slow client's first request has met the delay
     quick.send(read_request(5, 40001))
-    assert quick.hear(1)[0].transaction_id == 5
+    assert quick.on_frame(1)[0].transaction_id == 5
     assert [len(reply) for *_, reply in emulated.exchanges] == [11]  # the slow client's requests still wait
 
 
@@ -42,7 +42,7 @@ def test_a_delayed_request_keeps_its_place(emulated, raw):
     emulated.inject("delay", delay_s=0.1, times=1)
     link = raw()
     link.send(read_request(1, 40000), read_request(2, 40001))
-    assert [reply.transaction_id for reply in link.hear(2)] == [1, 2]
+    assert [reply.transaction_id for reply in link.on_frame(2)] == [1, 2]
 
 
 def test_interleaved_clients_each_get_their_own_answers(raw):
@@ -51,7 +51,7 @@ def test_interleaved_clients_each_get_their_own_answers(raw):
         for index, link in enumerate(links):
             link.send(read_request(100 * index + number, 40000 + index))
     for index, link in enumerate(links):
-        replies = link.hear(20)
+        replies = link.on_frame(20)
         assert [reply.transaction_id for reply in replies] == [100 * index + number for number in range(20)]
         assert len({reply.pdu for reply in replies}) == 1
 
@@ -61,7 +61,7 @@ def test_a_flood_that_is_not_read_is_answered_in_full(raw):
     count = 2000
     sender = threading.Thread(target=link.send, args=(b"".join(read_request(n, 40070, 120) for n in range(count)),))
     sender.start()
-    replies = link.hear(count)
+    replies = link.on_frame(count)
     sender.join(10.0)
     assert [reply.transaction_id for reply in replies] == list(range(count))
 
@@ -69,25 +69,25 @@ def test_a_flood_that_is_not_read_is_answered_in_full(raw):
 def test_garbage_ends_the_connection_after_the_answers_that_are_due(raw):
     link = raw()
     link.send(read_request(1, 40000), b"\xff" * 40)
-    assert link.hear(1)[0].transaction_id == 1
+    assert link.on_frame(1)[0].transaction_id == 1
     assert link.socket.recv(100) == b""
 
 
 def test_another_unit_is_not_here(raw):
     link = raw()
     link.send(read_request(1, 40000, unit=9))
-    assert link.hear(1)[0].pdu.hex() == "830b"
+    assert link.on_frame(1)[0].pdu.hex() == "830b"
 
 
 def test_stop_closes_every_connection_and_the_port(emulated, raw):
     links = [raw(), raw()]
     for link in links:
         link.send(read_request(1, 40000))
-        link.hear(1)
+        link.on_frame(1)
     emulated.await_(emulated.server.stop())
     for link in links:
         with pytest.raises((ConnectionError, AssertionError)):
-            link.hear(1)
+            link.on_frame(1)
     with pytest.raises(ConnectionError):
         raw()
     assert emulated.server.connections == 0
@@ -97,7 +97,7 @@ def test_each_exchange_is_logged_with_its_time_and_peer(emulated, raw):
     link = raw()
     before_s = emulated.clock.now_s()
     link.send(read_request(7, 40000))
-    (reply,) = link.hear(1)
+    (reply,) = link.on_frame(1)
     ((time_s, peer, request, answer),) = emulated.exchanges
     assert before_s <= time_s <= emulated.clock.now_s()
     assert peer == f"127.0.0.1:{link.socket.getsockname()[1]}"

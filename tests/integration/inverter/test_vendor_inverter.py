@@ -133,13 +133,13 @@ class SerialServer:
         self._thread.start()
 
     def _serve(self):
-        heard = b""
-        while b"end" not in heard:
-            heard += os.read(self._fd, 256)
-            length = 9 + heard[6] if len(heard) > 6 and heard[1] == 16 else 8
-            if len(heard) < length:
+        received = b""
+        while b"end" not in received:
+            received += os.read(self._fd, 256)
+            length = 9 + received[6] if len(received) > 6 and received[1] == 16 else 8
+            if len(received) < length:
                 continue
-            request, heard = heard[:length], heard[length:]
+            request, received = received[:length], received[length:]
             assert FramerRTU.compute_CRC(request[:-2]) == int.from_bytes(request[-2:], "big")
             if request[0] == UNIT:
                 body = bytes([UNIT]) + self._core.answer(Adu(0, UNIT, request[1:-2]), CLOCK.now_s()).pdu
@@ -210,7 +210,7 @@ def test_a_register_map_drives_a_strangers_inverter(serve, connect):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda reply: b"", "no answer"),
         (lambda reply: reply[:-3], "ends after|no whole frame"),
@@ -219,14 +219,14 @@ def test_a_register_map_drives_a_strangers_inverter(serve, connect):
     ],
     ids=["hangs", "half", "garbage", "well again"],
 )
-def test_a_bad_reply_is_an_error_with_its_cause_and_the_next_request_is_clean(serve, connect, spoil, said):
+def test_a_bad_reply_is_an_error_with_its_cause_and_the_next_request_is_clean(serve, connect, spoil, message):
     device = Nordwerk()
     server = serve(device)
     inverter = connect(server, map="nordwerk.toml")
     inverter.set_power_w(-3000)
     server.spoil = spoil
-    if said:
-        with pytest.raises(BenchError, match=said):
+    if message:
+        with pytest.raises(BenchError, match=message):
             inverter.reading()
     server.spoil = lambda reply: reply
     assert inverter.reading().ac_power_w == 0  # it was never started

@@ -58,9 +58,9 @@ class Person:
     @functools.cached_property
     def _answer(self):
         with os.fdopen(self._read) as answer:
-            result, said = json.load(answer)
-        assert result != "broken", said
-        return result, said
+            result, message = json.load(answer)
+        assert result != "broken", message
+        return result, message
 
     @property
     def result(self):
@@ -68,7 +68,7 @@ class Person:
         return self._answer[0]
 
     @property
-    def said(self):
+    def message(self):
         """What it returned, or the words of the error."""
         return self._answer[1]
 
@@ -153,9 +153,9 @@ def replace_with_own(path):
 
 
 def refused(one, *words):
-    assert one.result == "BenchError", one.said
+    assert one.result == "BenchError", one.message
     for word in words:
-        assert word in one.said
+        assert word in one.message
 
 
 def test_a_live_lock_can_neither_be_removed_nor_changed_and_excludes_every_user(place, person, mine):
@@ -183,7 +183,7 @@ def test_users_exclude_each_other_and_a_killed_run_leaves_nothing_that_counts(pl
     (place.parent / "v2g-bench").mkdir()
     place.chmod(0o1777)
     alice = person(ALICE, taking(place, "alice's"))
-    (path,), notes = alice.said
+    (path,), notes = alice.message
     assert notes == []
     assert Path(path).stat().st_uid == ALICE
     refused(person(BOB, taking(place)), f"held by uid {ALICE} (process {alice.pid}, rig alice's) since")
@@ -191,7 +191,7 @@ def test_users_exclude_each_other_and_a_killed_run_leaves_nothing_that_counts(pl
         require_free([METER], place)
     alice.end()
     bob = person(BOB, taking(place, "bob's"))
-    (other,), (note,) = bob.said
+    (other,), (note,) = bob.message
     assert other != path
     assert note.startswith(f"took over {METER}, held by uid {ALICE} (process {alice.pid}, rig alice's) since")
     assert f"{path} stays until uid {ALICE} or root removes it" in note
@@ -231,10 +231,10 @@ def test_a_record_that_is_a_link_opens_no_file_of_root(place, person, secret):
 
 def test_a_guard_that_is_held_keeps_a_run_for_a_bounded_time_and_its_holder_is_named(place, person, mine):
     mine(place)
-    guard = place / "guard"
+    supervisor = place / "guard"
 
     def hold():
-        fcntl.flock(os.open(guard, os.O_RDONLY), fcntl.LOCK_EX)
+        fcntl.flock(os.open(supervisor, os.O_RDONLY), fcntl.LOCK_EX)
 
     mallory = person(MALLORY, hold)
     assert mallory.result == "done"
@@ -243,7 +243,9 @@ def test_a_guard_that_is_held_keeps_a_run_for_a_bounded_time_and_its_holder_is_n
     assert alice.result == "BenchError"
     assert GUARD_S <= time.monotonic() - begun_s < GUARD_S + 10
     refused(
-        alice, f"{guard}: another process holds it, for {GUARD_S:g} s now: process {mallory.pid} (", f"of uid {MALLORY}"
+        alice,
+        f"{supervisor}: another process holds it, for {GUARD_S:g} s now: process {mallory.pid} (",
+        f"of uid {MALLORY}",
     )
 
 
@@ -265,13 +267,13 @@ def test_a_forged_record_in_the_name_of_root_counts_for_a_minute_and_names_him(p
     place.chmod(0o1777)
     path = place / f"{lock._key(METER)}.json"
     process = {"pid": 1, "started": lock._started(1)}
-    said = {"resource": METER, "rig": "x", "owner": "root@lab", "process": process, "keeper": process}
-    said |= {"boot": lock._boot_id(), "since": "now", "until": 1e300, "token": "0"}
-    assert person(MALLORY, lambda: path.write_text(json.dumps(said))).result == "done"
-    with pytest.raises(BenchError) as told:
+    message = {"resource": METER, "rig": "x", "owner": "root@lab", "process": process, "keeper": process}
+    message |= {"boot": lock._boot_id(), "since": "now", "until": 1e300, "token": "0"}
+    assert person(MALLORY, lambda: path.write_text(json.dumps(message))).result == "done"
+    with pytest.raises(BenchError) as reported:
         take([METER], "root's", os.getpid(), place)
-    assert f"held by uid {MALLORY} (process 1, rig x)" in str(told.value)
-    assert f"uid {MALLORY} or root: rm -r {path}" in told.value.mend
+    assert f"held by uid {MALLORY} (process 1, rig x)" in str(reported.value)
+    assert f"uid {MALLORY} or root: rm -r {path}" in reported.value.hint
     now = time.time
     monkeypatch.setattr(lock.time, "time", lambda: now() + lockrecord.EXPIRY_S + 5)
     holding, _ = take([METER], "root's", os.getpid(), place)
@@ -317,7 +319,7 @@ def test_its_owner_takes_it_over_as_far_as_he_can_and_others_are_told(place, per
     assert mode(place) == 0o1777
     refused(person(BOB, taking(place)), f"held by uid {ALICE}")
     alice.end()
-    _, notes = person(BOB, taking(place)).said
+    _, notes = person(BOB, taking(place)).message
     assert f"the locks are in {place}, which uid {ALICE} could exchange: for root: chown root {place}" in notes
 
 
@@ -337,14 +339,14 @@ def test_what_the_owner_of_the_folder_does_to_a_lock_is_noticed(place, person, a
     place.mkdir()
     place.chmod(0o1777)
     os.chown(place, MALLORY, MALLORY)
-    told = place.parent / "told"
-    told.mkdir()
-    told.chmod(0o777)
+    reported = place.parent / "told"
+    reported.mkdir()
+    reported.chmod(0o777)
 
     def alice():
         holding, _ = take([METER], "alice's", os.getpid(), place)
         assert holding.lost() == ""
-        (told / "held").touch()
+        (reported / "held").touch()
         until_s = time.monotonic() + END_S
         while not (lost := holding.lost()) and time.monotonic() < until_s:
             time.sleep(0.01)
@@ -352,7 +354,7 @@ def test_what_the_owner_of_the_folder_does_to_a_lock_is_noticed(place, person, a
 
     def mallory():
         until_s = time.monotonic() + END_S
-        while not (told / "held").exists():
+        while not (reported / "held").exists():
             assert time.monotonic() < until_s
             time.sleep(0.01)
         (path,) = place.glob("*.json")
@@ -367,5 +369,5 @@ def test_what_the_owner_of_the_folder_does_to_a_lock_is_noticed(place, person, a
 
     held = person(ALICE, alice)
     assert person(MALLORY, mallory).result == "done"
-    assert held.said.startswith(f"the lock on {METER} is lost: {place}/")
-    assert ("is now another's, of uid " if attack == "exchanged" else "has been removed") in held.said
+    assert held.message.startswith(f"the lock on {METER} is lost: {place}/")
+    assert ("is now another's, of uid " if attack == "exchanged" else "has been removed") in held.message

@@ -177,16 +177,16 @@ def test_its_program_is_told_from_there(make):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda options: [word.replace("/user", "/host") for word in options], "Permission denied|Connection"),
         (lambda options: [word.replace("/known", "/none") for word in options], "Host key verification failed"),
     ],
     ids=["wrong key", "unknown host"],
 )
-def test_a_connection_that_cannot_be_made_never_asks(make, sshd, change, said):
+def test_a_connection_that_cannot_be_made_never_asks(make, sshd, change, message):
     controller = make(command=[], ssh_options=change(sshd.options))
-    with pytest.raises(BenchError, match=f"dut.host: ssh to .* failed: .*({said})"):
+    with pytest.raises(BenchError, match=f"dut.host: ssh to .* failed: .*({message})"):
         controller.run("set_power", power_w="1")
-    with pytest.raises(BenchError, match=rf"dut.log: the copy of .* has ended \(status 255\): .*({said})"):
+    with pytest.raises(BenchError, match=rf"dut.log: the copy of .* has ended \(status 255\): .*({message})"):
         controller.start()

@@ -28,7 +28,7 @@ from v2g_bench.faults import BmsFrozen, OverTemperature
 from v2g_bench.plant.host import PlantProcess
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.safety.physical import physical_side
-from v2g_bench.rig.safety.supervisor_client import Guard
+from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 
 DBC, ROLES = str(dbc_path("v2g_bms_fd")), read_roles(roles_path("v2g_bms_fd"))
 DB = BusDatabase.load(DBC, ROLES)
@@ -45,11 +45,11 @@ def eventually(what: str, condition: Callable[[], Any], within_s: float = 20.0) 
     return value
 
 
-def quiet_for(guard: Guard, for_s: float) -> None:
+def quiet_for(supervisor: SupervisorClient, for_s: float) -> None:
     """The supervisor sees no reason for this long."""
     until_s = time.monotonic() + for_s
     while time.monotonic() < until_s:
-        guard.check()
+        supervisor.check()
         time.sleep(0.02)
 
 
@@ -60,26 +60,26 @@ def hub(tmp_path: Path) -> Iterator[HubProcess]:
 
 
 @pytest.fixture
-def guard(tmp_path: Path) -> Iterator[Guard]:
-    guard = Guard(tmp_path / "supervisor.jsonl")
-    guard.start()
-    yield guard
-    guard.tell("disarm", well=True)
+def supervisor(tmp_path: Path) -> Iterator[SupervisorClient]:
+    supervisor = SupervisorClient(tmp_path / "supervisor.jsonl")
+    supervisor.start()
+    yield supervisor
+    supervisor.send("disarm", well=True)
     with contextlib.suppress(BenchError):
-        guard.close()
+        supervisor.close()
 
 
-def watches(guard: Guard, hub: HubProcess, rig: str, truth: Path | None = None) -> None:
+def watches(supervisor: SupervisorClient, hub: HubProcess, rig: str, truth: Path | None = None) -> None:
     """Told as an open rig tells it."""
     loaded = load_rig(rig).rig
     safety = loaded.safety.model_copy(update={"bus_silent_s": SILENT_S})
     side = physical_side(loaded.model_copy(update={"safety": safety}), DB)
     assert (side.source == "plant") == (truth is not None)
-    guard.tell("limits", safety=safety.model_dump())
+    supervisor.send("limits", safety=safety.model_dump())
     roles, socket = list(side.roles), None if truth is None else str(truth)
-    guard.tell("physical", timeouts_s=dict(side.timeouts_s), truth=socket, roles=roles)
-    guard.tell("bus", bus={"interface": "v2g_userland", "channel": hub.path}, dbc=DBC, roles=ROLES)
-    guard.tell("arm")
+    supervisor.send("physical", timeouts_s=dict(side.timeouts_s), truth=socket, roles=roles)
+    supervisor.send("bus", bus={"interface": "v2g_userland", "channel": hub.path}, dbc=DBC, roles=ROLES)
+    supervisor.send("arm")
 
 
 class Bms:
@@ -118,10 +118,10 @@ def bms(hub: HubProcess) -> Iterator[Bms]:
 
 
 @pytest.fixture
-def gone(guard: Guard) -> Iterator[None]:
+def gone(supervisor: SupervisorClient) -> Iterator[None]:
     """A world that has ended: no current can flow, so that every trip is safe at once."""
     world = subprocess.Popen([sys.executable, "-S", "-c", "input()"], stdin=subprocess.PIPE)
-    guard.tell("world", pid=world.pid)
+    supervisor.send("world", pid=world.pid)
     world.kill()
     yield
     world.wait()
@@ -176,43 +176,43 @@ NOT_HEARD = {
 
 @pytest.mark.usefixtures("gone")
 @pytest.mark.parametrize("how", NOT_HEARD)
-def test_a_quantity_that_a_real_bms_does_not_say_any_more_is_a_reason(guard, hub, bms, how):
+def test_a_quantity_that_a_real_bms_does_not_say_any_more_is_a_reason(supervisor, hub, bms, how):
     """Its other frames go on: each of them has kept the one age of the BMS young."""
     change, role = NOT_HEARD[how]
-    watches(guard, hub, "hardware-example")
-    quiet_for(guard, 3 * SILENT_S)
+    watches(supervisor, hub, "hardware-example")
+    quiet_for(supervisor, 3 * SILENT_S)
     bms.change = change
-    eventually("the trip", lambda: guard.tripped)
-    assert f"no credible value for {SILENT_S:g} s: " in guard.tripped
-    assert f"({role})" in guard.tripped
+    eventually("the trip", lambda: supervisor.tripped)
+    assert f"no credible value for {SILENT_S:g} s: " in supervisor.tripped
+    assert f"({role})" in supervisor.tripped
 
 
 @pytest.mark.usefixtures("gone")
-def test_a_real_bms_that_never_says_its_temperature_is_a_reason(guard, hub, bms):
+def test_a_real_bms_that_never_says_its_temperature_is_a_reason(supervisor, hub, bms):
     bms.change = saying("cell_temperature_max", -32768)
-    watches(guard, hub, "hardware-example")
-    eventually("the trip", lambda: guard.tripped)
-    assert "no credible value at all for 5 s: cell temperature (cell_temperature_max)" in guard.tripped
+    watches(supervisor, hub, "hardware-example")
+    eventually("the trip", lambda: supervisor.tripped)
+    assert "no credible value at all for 5 s: cell temperature (cell_temperature_max)" in supervisor.tripped
 
 
 @pytest.mark.usefixtures("gone")
-def test_a_real_bms_behind_a_gateway_is_watched_although_its_silence_is_feigned(guard, hub, bms):
+def test_a_real_bms_behind_a_gateway_is_watched_although_its_silence_is_feigned(supervisor, hub, bms):
     """The gateway silences it for the controller alone: on its own bus it must go on."""
-    watches(guard, hub, "hardware-example")
-    guard.tell("silence", allowed=True)
+    watches(supervisor, hub, "hardware-example")
+    supervisor.send("silence", allowed=True)
     bms.change = lambda frame, name, counter: None
-    eventually("the trip", lambda: guard.tripped)
-    assert "no credible value" in guard.tripped
+    eventually("the trip", lambda: supervisor.tripped)
+    assert "no credible value" in supervisor.tripped
 
 
 @pytest.fixture
-def plant(hub: HubProcess, guard: Guard, tmp_path: Path) -> Iterator[PlantProcess]:
+def plant(hub: HubProcess, supervisor: SupervisorClient, tmp_path: Path) -> Iterator[PlantProcess]:
     bus = {"interface": "v2g_userland", "channel": hub.path}
     config = {"seed": 1, "dbc": DBC, "roles": ROLES, "bus": bus, "control": str(tmp_path / "plant")}
     plant = PlantProcess(config, tmp_path)
     plant.start()
-    guard.tell("world", pid=plant.pid)
-    watches(guard, hub, "virtual", tmp_path / "plant")
+    supervisor.send("world", pid=plant.pid)
+    watches(supervisor, hub, "virtual", tmp_path / "plant")
     yield plant
     with contextlib.suppress(ProcessLookupError):
         os.kill(plant.pid, signal.SIGCONT)
@@ -220,37 +220,37 @@ def plant(hub: HubProcess, guard: Guard, tmp_path: Path) -> Iterator[PlantProces
         plant.stop()
 
 
-def test_what_the_emulated_bms_is_made_to_say_is_no_reason_and_the_hot_cell_is(guard, plant):
+def test_what_the_emulated_bms_is_made_to_say_is_no_reason_and_the_hot_cell_is(supervisor, plant):
     for to_c in (70.0, 125.0):
         number = plant.client.inject(OverTemperature(cell=17, to_c=to_c))
-        quiet_for(guard, 3 * SILENT_S)
+        quiet_for(supervisor, 3 * SILENT_S)
         plant.client.clear(number)
     plant.client.inject(BmsFrozen())
-    quiet_for(guard, 3 * SILENT_S)
+    quiet_for(supervisor, 3 * SILENT_S)
     plant.client.heat_cell(17, 1e6)
-    eventually("the trip", lambda: guard.tripped)
-    assert "is beyond the rig's 60 °C ([safety] max_cell_temperature_c)" in guard.tripped
-    assert guard.tripped.startswith("made the rig safe")
+    eventually("the trip", lambda: supervisor.tripped)
+    assert "is beyond the rig's 60 °C ([safety] max_cell_temperature_c)" in supervisor.tripped
+    assert supervisor.tripped.startswith("made the rig safe")
 
 
-def test_a_world_that_stands_still_is_a_reason(guard, plant):
-    quiet_for(guard, 3 * SILENT_S)
+def test_a_world_that_stands_still_is_a_reason(supervisor, plant):
+    quiet_for(supervisor, 3 * SILENT_S)
     os.kill(plant.pid, signal.SIGSTOP)
-    eventually("the trip", lambda: guard.tripped, 30.0)
-    assert f"for {SILENT_S:g} s" in guard.tripped
-    assert "COULD NOT make the rig safe" in guard.tripped
+    eventually("the trip", lambda: supervisor.tripped, 30.0)
+    assert f"for {SILENT_S:g} s" in supervisor.tripped
+    assert "COULD NOT make the rig safe" in supervisor.tripped
 
 
-def test_a_world_that_stands_still_while_its_bms_is_silenced_is_a_reason(guard, plant):
-    guard.tell("silence", allowed=True)
-    quiet_for(guard, 3 * SILENT_S)
+def test_a_world_that_stands_still_while_its_bms_is_silenced_is_a_reason(supervisor, plant):
+    supervisor.send("silence", allowed=True)
+    quiet_for(supervisor, 3 * SILENT_S)
     os.kill(plant.pid, signal.SIGSTOP)
-    eventually("the trip", lambda: guard.tripped, 30.0)
-    assert f"no credible value for {SILENT_S:g} s: cell temperature (cell_temperature_max), " in guard.tripped
+    eventually("the trip", lambda: supervisor.tripped, 30.0)
+    assert f"no credible value for {SILENT_S:g} s: cell temperature (cell_temperature_max), " in supervisor.tripped
 
 
-def test_a_world_that_is_gone_is_a_reason_and_safe(guard, plant):
-    quiet_for(guard, 3 * SILENT_S)
+def test_a_world_that_is_gone_is_a_reason_and_safe(supervisor, plant):
+    quiet_for(supervisor, 3 * SILENT_S)
     os.kill(plant.pid, signal.SIGKILL)
-    eventually("the trip", lambda: guard.tripped)
-    assert "the emulated world has ended, no current can flow" in guard.tripped
+    eventually("the trip", lambda: supervisor.tripped)
+    assert "the emulated world has ended, no current can flow" in supervisor.tripped

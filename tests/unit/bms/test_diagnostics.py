@@ -33,7 +33,7 @@ def test_what_it_does_not_know_is_refused(asked, answer):
 
 def test_frames_of_others_are_not_for_it():
     bms = Diagnostics(lambda: BOTH)
-    assert not bms.hear(request("190209", frame_id=REQUEST_ID + 1), 1.0)
+    assert not bms.on_frame(request("190209", frame_id=REQUEST_ID + 1), 1.0)
     assert bms.due(2.0) == []
     assert bms.requests == 0
 
@@ -42,7 +42,7 @@ def test_frames_of_others_are_not_for_it():
 def test_many_codes_go_out_as_the_tester_allows(fd):
     many = [(0xC10000 + number, STORED) for number in range(40)]
     bms, incoming = Diagnostics(lambda: many), Reassembly()
-    assert bms.hear(request("190209", fd=fd), 1.0)
+    assert bms.on_frame(request("190209", fd=fd), 1.0)
     assert bms.next_due_s == 1.0
     (first,) = bms.due(1.0)
     assert (first.arbitration_id, first.is_fd) == (RESPONSE_ID, fd)
@@ -51,7 +51,7 @@ def test_many_codes_go_out_as_the_tester_allows(fd):
     assert flow is not None
     assert bms.due(1.5) == []
     flow_control = can.Message(arbitration_id=REQUEST_ID, is_extended_id=False, is_fd=fd, data=flow)
-    assert bms.hear(flow_control, 1.5)
+    assert bms.on_frame(flow_control, 1.5)
     wholes = [incoming.take(bytes(message.data))[0] for message in bms.due(1.5)]
     assert len(decode_by_status_mask(wholes[-1])) == 40
     assert bms.next_due_s == float("inf")
@@ -60,6 +60,6 @@ def test_many_codes_go_out_as_the_tester_allows(fd):
 def test_a_new_request_ends_the_answer_that_was_under_way():
     many = [(0xC10000 + number, STORED) for number in range(40)]
     bms = Diagnostics(lambda: many)
-    bms.hear(request("190209", fd=False), 1.0)
-    bms.hear(request("2210", fd=False), 1.1)
+    bms.on_frame(request("190209", fd=False), 1.0)
+    bms.on_frame(request("2210", fd=False), 1.1)
     assert [bytes(message.data).hex() for message in bms.due(1.2)] == ["037f2211"]

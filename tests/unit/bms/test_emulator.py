@@ -41,11 +41,11 @@ def bms(db, pack) -> BmsEmulator:
 
 def play(bms: BmsEmulator, until_s: float, late_s: float = 0.0) -> list[tuple[float, can.Message]]:
     """All frames until then, each taken `late_s` after it was due."""
-    heard = []
+    received = []
     while bms.next_due_s + late_s <= until_s:
         now_s = bms.next_due_s + late_s
-        heard += [(now_s, frame) for frame in bms.due(now_s)]
-    return heard
+        received += [(now_s, frame) for frame in bms.due(now_s)]
+    return received
 
 
 def of(db: BusDatabase, frames: list[tuple[float, can.Message]], name: str) -> list[tuple[float, can.Message]]:
@@ -76,7 +76,7 @@ def test_end_to_end_counters_go_up_by_one_through_a_thousand_frames(db, bms):
     assert protected
     for spec in protected:
         receiver = E2EReceiver(spec.e2e.data_id)
-        statuses = {receiver.hear(frame.data) for _, frame in of(db, frames, spec.name)}
+        statuses = {receiver.on_frame(frame.data) for _, frame in of(db, frames, spec.name)}
         assert statuses == {E2EStatus.OK}
 
 
@@ -121,7 +121,7 @@ def command(db: BusDatabase, counter: int, closed: bool, cooling: bool = False) 
 
 
 def test_commands_move_contactors_and_cooling(db, bms, pack):
-    assert bms.hear(command(db, 0, closed=True, cooling=True), 1.0)
+    assert bms.on_frame(command(db, 0, closed=True, cooling=True), 1.0)
     assert pack.asked == [("contactors", True, 1.0), ("cooling", True, 1.0)]
     assert bms.commanded
 
@@ -129,16 +129,16 @@ def test_commands_move_contactors_and_cooling(db, bms, pack):
 def test_a_command_with_a_wrong_checksum_or_an_old_counter_is_not_obeyed(db, bms, pack):
     bad = command(db, 0, closed=True)
     bad.data[-1] ^= 1
-    assert not bms.hear(bad, 1.0)
-    assert bms.hear(command(db, 1, closed=False), 1.01)
-    assert not bms.hear(command(db, 1, closed=True), 1.02)
+    assert not bms.on_frame(bad, 1.0)
+    assert bms.on_frame(command(db, 1, closed=False), 1.01)
+    assert not bms.on_frame(command(db, 1, closed=True), 1.02)
     assert [closed for what, closed, _ in pack.asked if what == "contactors"] == [False]
     assert bms.commands_rejected == 2
 
 
 def test_a_silent_controller_opens_the_contactors_once(db, bms, pack):
     play(bms, 1.0)
-    bms.hear(command(db, 0, closed=True), 1.0)
+    bms.on_frame(command(db, 0, closed=True), 1.0)
     pack.asked.clear()
     play(bms, 1.199)
     assert pack.asked == []
@@ -149,8 +149,8 @@ def test_a_silent_controller_opens_the_contactors_once(db, bms, pack):
 
 
 def test_frames_of_others_are_not_commands(db, bms, pack):
-    assert not bms.hear(db.encode("BMS_Safety", {}, 0), 0.0)
-    assert not bms.hear(can.Message(arbitration_id=0x7FF, is_extended_id=False), 0.0)
+    assert not bms.on_frame(db.encode("BMS_Safety", {}, 0), 0.0)
+    assert not bms.on_frame(can.Message(arbitration_id=0x7FF, is_extended_id=False), 0.0)
     assert pack.asked == []
 
 

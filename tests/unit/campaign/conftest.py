@@ -2,11 +2,11 @@ import pytest
 
 from v2g_bench.campaign.bare import Setup
 from v2g_bench.campaign.invariants import Judge
-from v2g_bench.campaign.scenario import Scenario, Stand, Timed
-from v2g_bench.campaign.standing import Standing
+from v2g_bench.campaign.prepared_world import PreparedWorld
+from v2g_bench.campaign.scenario import OperatingPoint, Scenario, Timed
 
 BROKEN = "v2g_bench.qualification.defects.controllers"
-STAND = Stand(seed=1, soc_pct=50.0, temperature_c=25.0, power_w=-3000.0)
+POINT = OperatingPoint(seed=1, soc_pct=50.0, temperature_c=25.0, power_w=-3000.0)
 
 
 @pytest.fixture(scope="session")
@@ -15,8 +15,8 @@ def setup():
 
 
 @pytest.fixture(scope="session")
-def standing(setup):
-    return Standing(setup, STAND)
+def prepared(setup):
+    return PreparedWorld(setup, POINT)
 
 
 @pytest.fixture(scope="session")
@@ -25,26 +25,26 @@ def judge(setup):
 
 
 @pytest.fixture(scope="session")
-def told():
+def reported():
     """A scenario of these faults, from 13 ms on."""
 
-    def made(*faults, clear_s=0.12, end_s=0.3, stand=STAND):
-        return Scenario("told", stand, tuple(Timed(0.013, fault) for fault in faults), clear_s, end_s)
+    def made(*faults, clear_s=0.12, end_s=0.3, operating_point=POINT):
+        return Scenario("told", operating_point, tuple(Timed(0.013, fault) for fault in faults), clear_s, end_s)
 
     return made
 
 
 @pytest.fixture(scope="session")
-def broken(told):
+def broken(reported):
     """(what was played, what was violated) of a broken controller in such a scenario."""
     worlds = {}
 
-    def played(core, *faults, **times):
+    def scenario_run(core, *faults, **times):
         if core not in worlds:
             setup = Setup.of_rig("sim", f"{BROKEN}:{core}")
-            worlds[core] = (Standing(setup, STAND), Judge(setup.db))
-        standing, judge = worlds[core]
-        found = standing.play(told(*faults, **times))
+            worlds[core] = (PreparedWorld(setup, POINT), Judge(setup.db))
+        prepared, judge = worlds[core]
+        found = prepared.play(reported(*faults, **times))
         return found, judge.judge(found)
 
-    return played
+    return scenario_run

@@ -45,10 +45,10 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("core", "fault", "times", "wanted"), BROKEN, ids=[one[0] for one in BROKEN])
-def test_a_broken_controller_breaks_its_invariants(broken, standing, judge, told, core, fault, times, wanted):
+def test_a_broken_controller_breaks_its_invariants(broken, prepared, judge, reported, core, fault, times, wanted):
     _, violations = broken(core, fault, **times)
     assert wanted <= {one.invariant for one in violations}
-    assert judge.judge(standing.play(told(fault, **times))) == []
+    assert judge.judge(prepared.play(reported(fault, **times))) == []
 
 
 def test_every_invariant_is_broken_by_somebody():
@@ -68,39 +68,43 @@ def test_every_invariant_is_broken_by_somebody():
     ],
     ids=str,
 )
-def test_the_sound_controller_keeps_all(standing, judge, told, faults):
-    assert judge.judge(standing.play(told(*faults, clear_s=0.3, end_s=0.5))) == []
+def test_the_sound_controller_keeps_all(prepared, judge, reported, faults):
+    assert judge.judge(prepared.play(reported(*faults, clear_s=0.3, end_s=0.5))) == []
 
 
-def test_a_damaged_frame_proves_nothing(standing, judge, told):
+def test_a_damaged_frame_proves_nothing(prepared, judge, reported):
     """All frames damaged: what they say is neither a danger nor a sign of life."""
-    played = standing.play(told(EmiNoise(flip_pct=100), HOT, clear_s=0.3, end_s=0.36))
-    seen = judge.look(played)
+    scenario_run = prepared.play(reported(EmiNoise(flip_pct=100), HOT, clear_s=0.3, end_s=0.36))
+    seen = judge.look(scenario_run)
     assert seen.disturbed
     assert seen.must_trip_s == seen.may_trip_s == float("inf")
-    assert seen.silent_s == pytest.approx(played.start_s + 0.013, abs=0.011)
+    assert seen.silent_s == pytest.approx(scenario_run.start_s + 0.013, abs=0.011)
 
 
-def test_the_latency_is_that_of_the_plant(standing, judge, told):
+def test_the_latency_is_that_of_the_plant(prepared, judge, reported):
     """The last instant at which the current was above 5 %: a pure decay, found exactly between two ends."""
-    played = standing.play(told(HOT))
-    seen = judge.look(played)
-    found_s = seen.must_trip_s + latency_ms(played, seen, judge.limits) / 1e3
-    place = int(np.searchsorted(played.times_s, found_s)) - 1
-    assert abs(played.current_a[place]) >= 0.05 * abs(played.before_a) >= abs(played.current_a[place + 1])
-    assert 5 < latency_ms(played, seen, judge.limits) < 12
+    scenario_run = prepared.play(reported(HOT))
+    seen = judge.look(scenario_run)
+    found_s = seen.must_trip_s + latency_ms(scenario_run, seen, judge.limits) / 1e3
+    place = int(np.searchsorted(scenario_run.times_s, found_s)) - 1
+    assert (
+        abs(scenario_run.current_a[place])
+        >= 0.05 * abs(scenario_run.before_a)
+        >= abs(scenario_run.current_a[place + 1])
+    )
+    assert 5 < latency_ms(scenario_run, seen, judge.limits) < 12
 
 
-def test_the_record_of_a_rig_gets_its_slack(standing, judge, told):
+def test_the_record_of_a_rig_gets_its_slack(prepared, judge, reported):
     """A current that ends 1 ms late is forgiven where the record is only that good."""
     from v2g_bench.campaign.invariants import Judge
 
-    played = standing.play(told(HOT))
-    due_s = judge.look(played).must_trip_s + 0.05
+    scenario_run = prepared.play(reported(HOT))
+    due_s = judge.look(scenario_run).must_trip_s + 0.05
     late = dataclasses.replace(
-        played,
-        times_s=np.append(played.times_s[played.times_s < due_s], [due_s + 0.001, due_s + 0.002]),
-        current_a=np.append(played.current_a[played.times_s < due_s], [played.before_a, 0.0]),
+        scenario_run,
+        times_s=np.append(scenario_run.times_s[scenario_run.times_s < due_s], [due_s + 0.001, due_s + 0.002]),
+        current_a=np.append(scenario_run.current_a[scenario_run.times_s < due_s], [scenario_run.before_a, 0.0]),
     )
     assert [one.invariant for one in judge.judge(late)] == ["isolation"]
     assert Judge(judge.look.__self__._db, dataclasses.replace(judge.limits, slack_ms=1.5)).judge(late) == []

@@ -6,7 +6,7 @@ import pytest
 
 from v2g_bench.campaign.limits import Limits
 from v2g_bench.campaign.plan import SHIPPED
-from v2g_bench.campaign.run import Job, opened, run_stand
+from v2g_bench.campaign.run import Job, opened, run_operating_point
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.load import load_rig, shipped_rigs
 
@@ -49,15 +49,15 @@ def test_what_the_rig_sim_states_is_what_is_judged_by():
 
 
 def test_each_of_them_is_the_rig_s(rig_file):
-    told = rig_file(
+    reported = rig_file(
         "[judging]\nisolation_fraction = 0.1\nsilence_limit_ms = 900\nfallback_s = 0.7\nno_discharge_w = 80\n"
         "[dut.thresholds]\nbms_timeout_s = 0.3\nsoc_divergence_pct = 7\n[plant]\ncells = 48\n"
     )
-    found = Limits.of_rig(load_rig(told).rig)
+    found = Limits.of_rig(load_rig(reported).rig)
     assert (found.isolation_fraction, found.fallback_ms, found.no_discharge_w) == (0.1, 700.0, 80)
     assert (found.bms_timeout_ms, found.silence_ms, found.soc_step_pct) == (300.0, 600.0, 7)
     assert found.pack_v == Limits().pack_v / 2
-    assert Limits.of_rig(load_rig(told).rig, silence_ms=900.0).silence_ms == 900.0
+    assert Limits.of_rig(load_rig(reported).rig, silence_ms=900.0).silence_ms == 900.0
 
 
 def test_the_campaign_s_own_limits_go_first(rig_file):
@@ -78,10 +78,10 @@ def test_the_campaign_s_own_limits_go_first(rig_file):
     ids=["48 cells", "108 cells", "8 cells", "patient controller", "thirsty inverter"],
 )
 def test_a_sound_controller_keeps_every_invariant_on_another_rig(rig_file, text, more):
-    stood = run_stand(Job(text, 12, 1, rig_file(more)), 0)
-    assert stood.error == ""
-    assert [row["said"] for row in stood.rows if row["failed"]] == []
-    assert all(row["before_a"] for row in stood.rows)
+    result = run_operating_point(Job(text, 12, 1, rig_file(more)), 0)
+    assert result.error == ""
+    assert [row["said"] for row in result.rows if row["failed"]] == []
+    assert all(row["before_a"] for row in result.rows)
 
 
 def test_the_cells_of_a_campaign_are_those_of_the_rig_s_pack(rig_file):
@@ -99,8 +99,8 @@ def test_the_cells_of_a_campaign_are_those_of_the_rig_s_pack(rig_file):
 
 def test_a_cell_that_the_pack_has_not_is_refused(rig_file):
     text = SHUTDOWN.replace('cell = "any"', "cell = [60, 96, 1]")
-    stood = run_stand(Job(text, 12, 1, rig_file("[plant]\ncells = 48\n")), 0)
-    assert "is outside 1..48" in stood.error
+    result = run_operating_point(Job(text, 12, 1, rig_file("[plant]\ncells = 48\n")), 0)
+    assert "is outside 1..48" in result.error
 
 
 def test_any_is_for_what_is_counted():

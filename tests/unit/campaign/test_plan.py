@@ -1,6 +1,6 @@
 import pytest
 
-from v2g_bench.campaign.plan import SHIPPED, Plan, campaign_path, parse_campaign
+from v2g_bench.campaign.plan import SHIPPED, CampaignPlan, campaign_path, parse_campaign
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import OverTemperature
 
@@ -27,13 +27,13 @@ hold_s = [0.3, 0.4]
 
 @pytest.fixture(scope="module")
 def plan():
-    return Plan(parse_campaign(TEXT, "small.toml"))
+    return CampaignPlan(parse_campaign(TEXT, "small.toml"))
 
 
 def test_the_same_file_gives_the_same_scenarios_in_any_order(plan):
-    again = Plan(parse_campaign(TEXT, "small.toml"))
+    again = CampaignPlan(parse_campaign(TEXT, "small.toml"))
     assert [again.scenario(index) for index in reversed(range(40))][::-1] == [plan.scenario(i) for i in range(40)]
-    other = Plan(parse_campaign(TEXT, "small.toml"), seed=2)
+    other = CampaignPlan(parse_campaign(TEXT, "small.toml"), seed=2)
     assert other.scenario(3).faults != plan.scenario(3).faults
 
 
@@ -44,7 +44,7 @@ def test_everything_lies_in_its_span(plan):
     assert all(44.0 <= fault.to_c <= 46.0 and round(10 * fault.to_c, 6) % 1 == 0 for fault in hot)
     assert {fault.ramp_k_per_s == 0 for fault in hot} == {True, False}
     assert all(fault.ramp_k_per_s == 0 or 100 <= fault.ramp_k_per_s <= 200 for fault in hot)
-    assert all(40 <= s.stand.soc_pct <= 60 and -5000 <= s.stand.power_w <= 5000 for s in scenarios)
+    assert all(40 <= s.operating_point.soc_pct <= 60 and -5000 <= s.operating_point.power_w <= 5000 for s in scenarios)
     assert all(s.clear_s > max(one.at_s for one in s.faults) for s in scenarios)
 
 
@@ -55,15 +55,15 @@ def test_a_latin_hypercube_fills_every_stratum(plan):
 
 
 def test_stands_share_their_pack(plan):
-    assert plan.stands == 4
+    assert plan.operating_points == 4
     assert [list(plan.members(place)) for place in range(4)] == [list(range(k, k + 10)) for k in (0, 10, 20, 30)]
-    assert len({plan.scenario(index).stand for index in range(40)}) == 4
-    assert all(plan.scenario(index).stand == plan.stand(index // 10) for index in range(40))
-    assert list(Plan(parse_campaign(TEXT, "x"), trials=15).members(1)) == [10, 11, 12, 13, 14]
+    assert len({plan.scenario(index).operating_point for index in range(40)}) == 4
+    assert all(plan.scenario(index).operating_point == plan.operating_point(index // 10) for index in range(40))
+    assert list(CampaignPlan(parse_campaign(TEXT, "x"), trials=15).members(1)) == [10, 11, 12, 13, 14]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('kind = "bms_silence"', 'kind = "bms_noise"', "fault.1.kind"),
         ("to_c", "to_f", "fault over_temperature"),
@@ -74,11 +74,11 @@ def test_stands_share_their_pack(plan):
         ("[stand]", "[stand", "is not TOML"),
     ],
 )
-def test_a_wrong_file_is_refused(old, new, said):
+def test_a_wrong_file_is_refused(old, new, message):
     assert old in TEXT
     with pytest.raises(BenchError) as error:
         parse_campaign(TEXT.replace(old, new, 1), "small.toml")
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "small.toml" in str(error.value)
 
 
@@ -87,7 +87,7 @@ def test_what_ships_can_be_read(path):
     assert campaign_path(path.stem) == path
     found = parse_campaign(path.read_text("utf-8"), str(path))
     assert found.name == path.stem
-    Plan(found, trials=20).scenario(19)
+    CampaignPlan(found, trials=20).scenario(19)
 
 
 def test_an_unknown_campaign_names_those_that_ship():

@@ -5,7 +5,7 @@ import pytest
 
 from v2g_bench.campaign import run as run_module
 from v2g_bench.campaign.plan import SHIPPED
-from v2g_bench.campaign.run import Campaign, Job, Stood, results_sha256, run_stand
+from v2g_bench.campaign.run import Campaign, Job, PointResult, results_sha256, run_operating_point
 from v2g_bench.errors import BenchError
 
 TEXT = (SHIPPED / "shutdown.toml").read_text("utf-8").replace("per_stand = 100", "per_stand = 4")
@@ -45,8 +45,8 @@ def test_dask_workers_change_nothing(alone, tmp_path):
 
 
 def test_an_interrupted_campaign_goes_on(alone, tmp_path, monkeypatch):
-    def show(stood):
-        if stood.place == 1:
+    def show(result):
+        if result.place == 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -54,7 +54,9 @@ def test_an_interrupted_campaign_goes_on(alone, tmp_path, monkeypatch):
     again = Campaign(JOB, tmp_path)
     assert again.done() == {0, 1}
     ran = []
-    monkeypatch.setattr(run_module, "run_stand", lambda job, place: ran.append(place) or run_stand(job, place))
+    monkeypatch.setattr(
+        run_module, "run_operating_point", lambda job, place: ran.append(place) or run_operating_point(job, place)
+    )
     assert results_sha256(again.run()) == results_sha256(alone[1])
     assert ran == [2]
 
@@ -66,7 +68,9 @@ def test_another_campaign_is_not_continued(alone, tmp_path):
 
 
 def test_a_sick_bench_is_no_result(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "run_stand", lambda job, place: Stood(place, [], 0.0, "dbc: no such file"))
+    monkeypatch.setattr(
+        run_module, "run_operating_point", lambda job, place: PointResult(place, [], 0.0, "dbc: no such file")
+    )
     work = Campaign(JOB, tmp_path)
     with pytest.raises(BenchError, match="stand 0: dbc: no such file"):
         work.run()

@@ -1,12 +1,12 @@
 import pytest
 
-from v2g_bench.campaign.scenario import Scenario, Stand, Timed, read_scenario
+from v2g_bench.campaign.scenario import OperatingPoint, Scenario, Timed, read_scenario
 from v2g_bench.errors import BenchError
 from v2g_bench.faults import EmiNoise, OverTemperature
 
 SCENARIO = Scenario(
     "two",
-    Stand(7, 48.5, 23.0, -3000.0),
+    OperatingPoint(7, 48.5, 23.0, -3000.0),
     (Timed(0.013, OverTemperature(cell=17, to_c=45.5)), Timed(0.0, EmiNoise(loss_pct=5.0))),
     0.2,
     0.26,
@@ -20,7 +20,7 @@ def test_a_file_gives_the_same_scenario_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("seed = 7", "seed = 7.5", "seed: 7.5 is not a whole number"),
         ("power_w = -3000.0", "", "power_w: is missing"),
@@ -33,13 +33,13 @@ def test_a_file_gives_the_same_scenario_back(tmp_path):
         ("name = ", "name == ", "is not TOML"),
     ],
 )
-def test_a_wrong_file_is_refused_with_its_key(tmp_path, old, new, said):
+def test_a_wrong_file_is_refused_with_its_key(tmp_path, old, new, message):
     path = tmp_path / "wrong.toml"
     assert old in SCENARIO.to_toml()
     path.write_text(SCENARIO.to_toml().replace(old, new, 1), "utf-8")
     with pytest.raises(BenchError) as error:
         read_scenario(path)
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert str(path) in str(error.value)
 
 

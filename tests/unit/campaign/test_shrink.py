@@ -1,12 +1,12 @@
 from dataclasses import replace
 
-from v2g_bench.campaign.scenario import Scenario, Stand, Timed
+from v2g_bench.campaign.scenario import OperatingPoint, Scenario, Timed
 from v2g_bench.campaign.shrink import shrink
 from v2g_bench.faults import EmiNoise, OverTemperature, SocDivergence
 
 LARGE = Scenario(
     "large",
-    Stand(4711, 63.2, 31.4, 8123.0),
+    OperatingPoint(4711, 63.2, 31.4, 8123.0),
     (
         Timed(0.0412, SocDivergence(by_pct=3.3)),
         Timed(0.0637, OverTemperature(cell=88, to_c=47.3, ramp_k_per_s=800.0)),
@@ -25,7 +25,7 @@ def hot(scenario):
 def test_what_does_not_matter_goes():
     small = shrink(LARGE, hot)
     assert small.name == "large-small"
-    assert small.stand == Stand(1, 50.0, 25.0, 3000.0)
+    assert small.operating_point == OperatingPoint(1, 50.0, 25.0, 3000.0)
     assert small.faults == (Timed(0.0, OverTemperature(cell=17, to_c=45.5)),)
     assert small.clear_s <= 0.1
     assert small.end_s - small.clear_s >= 0.02
@@ -35,12 +35,12 @@ def test_what_matters_stays():
     def both(scenario):
         kinds = {one.fault.kind for one in scenario.faults}
         hotter = any(isinstance(one.fault, OverTemperature) and one.fault.to_c > 47 for one in scenario.faults)
-        return {"isolation"} if hotter and "emi_noise" in kinds and scenario.stand.soc_pct > 60 else set()
+        return {"isolation"} if hotter and "emi_noise" in kinds and scenario.operating_point.soc_pct > 60 else set()
 
     small = shrink(LARGE, both)
     assert both(small)
     assert {one.fault.kind for one in small.faults} == {"over_temperature", "emi_noise"}
-    assert small.stand.soc_pct == 63.2
+    assert small.operating_point.soc_pct == 63.2
 
 
 def test_another_failure_is_not_the_same():

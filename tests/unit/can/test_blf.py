@@ -45,7 +45,7 @@ def test_what_is_flushed_survives_at_whatever_byte_its_writer_is_killed(tmp_path
             assert found.frame_id.tolist() == list(range(len(found)))
             # Before the first flush the header has no time, and python-can's container is whole or nothing.
             if safe:
-                assert found.stamp_s == pytest.approx(START_S + 0.01 * np.arange(len(found)), abs=1e-6)
+                assert found.timestamp_s == pytest.approx(START_S + 0.01 * np.arange(len(found)), abs=1e-6)
     assert len(read(tmp_path / "bus.blf")) == 60
 
 
@@ -100,7 +100,7 @@ def test_a_full_container_before_the_first_flush_has_its_time(tmp_path):
         number += 1
     found = read(path)
     assert len(found) > 1000
-    assert found.stamp_s[0] == pytest.approx(START_S, abs=1e-6)
+    assert found.timestamp_s[0] == pytest.approx(START_S, abs=1e-6)
     file.close()
 
 

@@ -46,7 +46,7 @@ def same_as_python_can(path):
     with can.BLFReader(path) as reader:
         read = list(reader)
     assert len(found) == len(read)
-    assert found.stamp_s.tolist() == [one.timestamp for one in read]
+    assert found.timestamp_s.tolist() == [one.timestamp for one in read]
     assert found.frame_id.tolist() == [one.arbitration_id for one in read]
     assert found.flags.tolist() == [flags_of(one) for one in read]
     assert found.length.tolist() == [one.dlc for one in read]

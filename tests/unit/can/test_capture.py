@@ -69,8 +69,8 @@ def test_what_is_on_the_bus_is_in_the_capture(bus):
     assert [bytes(capture.frames(1).frame(n).data) for n in range(2)] == [b"a", b"d"]
     assert len(capture.frames()) == len(capture) == 4
     assert (capture.counters.frames, capture.counters.error_frames, capture.counters.lost) == (4, 1, 0)
-    stamps = capture.frames().stamp_s
-    assert before_s - 0.001 < stamps[0] <= stamps[-1] < after_s + 0.001
+    timestamps = capture.frames().timestamp_s
+    assert before_s - 0.001 < timestamps[0] <= timestamps[-1] < after_s + 0.001
 
 
 def test_wait_for_takes_the_first_in_order(bus):
@@ -94,7 +94,7 @@ def test_wait_for_ignores_what_was_before(bus):
         bus.put(message(7))
         first = capture.wait_for(lambda frame: frame.frame_id == 7)
         with pytest.raises(TimeoutError, match="none of 0 frames"):
-            capture.wait_for(lambda frame: frame.frame_id == 7, since_s=first.stamp_s + 1e-5, timeout_s=0.05)
+            capture.wait_for(lambda frame: frame.frame_id == 7, since_s=first.timestamp_s + 1e-5, timeout_s=0.05)
 
 
 def test_an_empty_bus_times_out(bus):
@@ -113,14 +113,14 @@ def test_a_dead_bus_fails_the_wait_and_the_stop(bus):
     assert capture.counters.bus_errors == 3
 
 
-@pytest.mark.parametrize("stamp_s", [float("nan"), float("inf"), -float("inf"), 1e12, 1e300])
-def test_a_stamp_that_is_no_time_fails_the_capture_and_what_came_before_is_readable(bus, tmp_path, stamp_s):
+@pytest.mark.parametrize("timestamp_s", [float("nan"), float("inf"), -float("inf"), 1e12, 1e300])
+def test_a_stamp_that_is_no_time_fails_the_capture_and_what_came_before_is_readable(bus, tmp_path, timestamp_s):
     bus.put(message(1), message(2))
     capture = Capture(bus, tmp_path / "bus.blf")
     capture.start()
     capture.wait_for(lambda frame: frame.frame_id == 2)
     broken = message(3)
-    broken.timestamp = stamp_s
+    broken.timestamp = timestamp_s
     bus.put(broken)
     with pytest.raises(BenchError, match="the capture has failed"):
         capture.wait_for(lambda frame: frame.frame_id == 4, timeout_s=5)
@@ -215,7 +215,7 @@ def test_signals_of_a_capture(bus, db):
             bus.put(frame)
         hit = wait_for_value(capture, db, "cell_temperature_max", lambda value: value > 25.0)
         assert (hit.value, hit.index) == (46.0, 2)
-        assert signal(capture, db, "cell_temperature_max", hit.stamp_s)[1].tolist() == [46.0]
+        assert signal(capture, db, "cell_temperature_max", hit.timestamp_s)[1].tolist() == [46.0]
         with pytest.raises(TimeoutError):
             wait_for_value(capture, db, "soc", lambda value: True, timeout_s=0.05)
 
@@ -231,7 +231,7 @@ def test_old_frames_are_forgotten_but_in_the_file(bus, tmp_path, monkeypatch):
         assert len(list(reader)) == 35
 
 
-def heard(capture, bus, first, count, at_s):
+def received(capture, bus, first, count, at_s):
     """Frames `first` and on, 1 s apart from `at_s` on (wall clock), and wait until the last of them is there."""
     frames = [message(first + n) for n in range(count)]
     for n, frame in enumerate(frames):
@@ -245,11 +245,11 @@ def test_who_asks_for_what_is_forgotten_is_told_so(bus, monkeypatch):
     monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
     with Capture(bus) as capture:
         begin_s = time.time()
-        old = heard(capture, bus, 0, 1, begin_s)
-        heard(capture, bus, 1, 199, begin_s + 1)
+        old = received(capture, bus, 0, 1, begin_s)
+        received(capture, bus, 1, 199, begin_s + 1)
         for ask in (capture.frames, partial(capture.frames, 0), partial(capture.wait_for, lambda frame: True)):
             with pytest.raises(BenchError, match="are in its file alone"):
-                ask(since_s=old.stamp_s)
+                ask(since_s=old.timestamp_s)
         assert 60 <= len(capture.frames()) <= 80  # a minute, in whole blocks
         assert len(capture) == 200
 
@@ -258,13 +258,13 @@ def test_what_a_test_holds_is_there_at_its_end(bus, monkeypatch):
     monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
     with Capture(bus) as capture:
         begin_s = time.time()
-        first = heard(capture, bus, 0, 1, begin_s)
-        with capture.holding(first.stamp_s):
-            held = capture.hold(first.stamp_s, first.stamp_s + 4.5)
-            heard(capture, bus, 1, 499, begin_s + 1)
-            assert len(capture.frames(since_s=first.stamp_s)) == 500
-            assert capture.wait_for(lambda frame: frame.frame_id == 3, since_s=first.stamp_s).index == 3
-        heard(capture, bus, 500, 20, begin_s + 500)
+        first = received(capture, bus, 0, 1, begin_s)
+        with capture.holding(first.timestamp_s):
+            held = capture.hold(first.timestamp_s, first.timestamp_s + 4.5)
+            received(capture, bus, 1, 499, begin_s + 1)
+            assert len(capture.frames(since_s=first.timestamp_s)) == 500
+            assert capture.wait_for(lambda frame: frame.frame_id == 3, since_s=first.timestamp_s).index == 3
+        received(capture, bus, 500, 20, begin_s + 500)
         assert held.frames().frame_id.tolist() == [0, 1, 2, 3, 4]
         assert len(capture.frames()) <= 80
 
@@ -273,15 +273,15 @@ def test_a_search_that_falls_behind_is_an_error(bus, monkeypatch):
     monkeypatch.setattr("v2g_bench.can.columns._BLOCK", 10)
     with Capture(bus) as capture:
         begin_s = time.time()
-        first = heard(capture, bus, 0, 1, begin_s)
+        first = received(capture, bus, 0, 1, begin_s)
 
         def slow(frame):
             if len(capture) == 1:
-                heard(capture, bus, 1, 199, begin_s + 1)
+                received(capture, bus, 1, 199, begin_s + 1)
             return False
 
         with pytest.raises(BenchError, match="behind"):
-            capture.wait_for(slow, first.stamp_s, timeout_s=20.0)
+            capture.wait_for(slow, first.timestamp_s, timeout_s=20.0)
 
 
 def test_failed_reads_of_a_whole_night_do_not_fill_the_memory(bus, monkeypatch):

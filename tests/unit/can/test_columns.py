@@ -29,13 +29,13 @@ def test_since(store, since_s, first):
     assert store.index_since(since_s) == first
     found = store.since(since_s)
     assert found.index.tolist() == found.sequence.tolist() == list(range(first, 25))
-    assert found.stamp_s.tolist() == [100.0 + n for n in range(first, 25)]
+    assert found.timestamp_s.tolist() == [100.0 + n for n in range(first, 25)]
 
 
 def test_a_frame_is_what_was_appended(store):
     fill(store, 25)
     frame = store.frame(17)
-    assert (frame.index, frame.stamp_s, frame.frame_id, frame.data) == (17, 117.0, 0x82, bytes([17] * 8))
+    assert (frame.index, frame.timestamp_s, frame.frame_id, frame.data) == (17, 117.0, 0x82, bytes([17] * 8))
     assert store.since(117.0).frame(0) == frame
     with pytest.raises(IndexError, match="kept: 0 to 24"):
         store.frame(25)
@@ -128,7 +128,7 @@ def test_what_is_held_stays_to_the_frame_and_nothing_else_does(store, since_s, u
     whole = FrameStore()
     fill(whole, 1000)
     expected = whole.since(since_s)
-    expected = expected[expected.stamp_s <= until_s]
+    expected = expected[expected.timestamp_s <= until_s]
     found = held.frames()
     for name in vars(found):
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
@@ -153,7 +153,7 @@ def test_while_a_block_holds_them_all_are_there(store):
     with store.holding(125.0):
         fill(store, 400, first=40)
         assert store.since(125.0).index.tolist() == list(range(25, 440))
-        assert store.frame(25).stamp_s == 125.0
+        assert store.frame(25).timestamp_s == 125.0
     fill(store, 10, first=440)
     assert 410 <= store.begin <= 430
 
@@ -185,10 +185,10 @@ def test_the_memory_of_a_window_does_not_grow_with_its_frames(monkeypatch):
 def test_columns_become_records_and_join(store):
     fill(store, 25)
     everything = store.since(float("-inf"))
-    again = columns.Columns.from_records(everything.records(), 0)
+    repeated = columns.Columns.from_records(everything.records(), 0)
     joined = columns.Columns.joined([everything[:7], everything[7:]])
     for name in vars(everything):
-        assert np.array_equal(getattr(again, name), getattr(everything, name))
+        assert np.array_equal(getattr(repeated, name), getattr(everything, name))
         assert np.array_equal(getattr(joined, name), getattr(everything, name))
     assert len(columns.Columns.joined([])) == 0
     assert len(columns.nothing_held().frames()) == 0

@@ -75,7 +75,7 @@ def test_sequences(counters, statuses):
         data = frame(counter or 0)
         if counter is None:
             data[10] ^= 1
-        got.append(receiver.hear(data))
+        got.append(receiver.on_frame(data))
     assert got == statuses
     assert sum(receiver.counts.values()) == len(counters)
 
@@ -83,7 +83,7 @@ def test_sequences(counters, statuses):
 def test_lost_frames_are_counted():
     receiver = E2EReceiver(DATA_ID)
     for counter in (1, 2, 5, 6, 8):
-        receiver.hear(frame(counter))
+        receiver.on_frame(frame(counter))
     assert receiver.lost == 3
 
 
@@ -97,7 +97,7 @@ def states(receiver, steps):
         else:
             if step == "b":
                 data[5] ^= 0x10
-            receiver.hear(data)
+            receiver.on_frame(data)
         out.append(receiver.state.value[:3])
     return out
 
@@ -124,10 +124,10 @@ def test_states(steps, expected):
 def test_a_frozen_sender_is_invalid():
     receiver = E2EReceiver(DATA_ID)
     for counter in (1, 2, 3):
-        receiver.hear(frame(counter))
+        receiver.on_frame(frame(counter))
     assert receiver.state is E2EState.VALID
     for _ in range(4):
-        receiver.hear(frame(3))
+        receiver.on_frame(frame(3))
     assert receiver.state is E2EState.INVALID
 
 
@@ -136,7 +136,7 @@ def test_reset_starts_over():
     states(receiver, "ggg")
     receiver.reset()
     assert receiver.state is E2EState.INIT
-    assert receiver.hear(frame(200)) is OK
+    assert receiver.on_frame(frame(200)) is OK
 
 
 @pytest.mark.parametrize("bad", [{"max_delta": 0}, {"min_ok": 0}, {"min_ok": 11}, {"max_errors": -1}])

@@ -43,8 +43,8 @@ def test_damage_on_the_wire_is_told_from_the_controllers_state(error_class, on_w
 
 def test_counters_are_those_of_the_newest_frame_that_has_them():
     health = BusHealth()
-    health.hear(*PASSIVE_TX, 1.0)
-    health.hear(0x88, bytes([0, 0, 0x04, 0]), 1.1)
+    health.on_error_frame(*PASSIVE_TX, 1.0)
+    health.on_error_frame(0x88, bytes([0, 0, 0x04, 0]), 1.1)
     assert (health.tx_errors, health.rx_errors, health.error_frames) == (128, 3, 2)
     assert health.state is BusState.PASSIVE
     assert health.words() == "2 error frames, the last: bus error; stuff error"
@@ -54,9 +54,9 @@ def test_bus_off_is_remembered_after_the_restart():
     health = BusHealth()
     assert health.words() == ""
     assert health.bus_off_since(0.0) is None
-    health.hear(*BUS_OFF, 5.0)
+    health.on_error_frame(*BUS_OFF, 5.0)
     assert health.bus_off_since(6.0) == 5.0  # it still is
-    health.hear(*RESTARTED, 7.0)
+    health.on_error_frame(*RESTARTED, 7.0)
     assert health.bus_off_since(4.0) == 5.0
     assert health.bus_off_since(6.0) is None
 
@@ -65,8 +65,8 @@ def test_a_bus_that_is_off_all_night_does_not_fill_the_memory(monkeypatch):
     monkeypatch.setattr(errors, "KEPT_EVENTS", 5)
     health = BusHealth()
     for second in range(1000):
-        health.hear(*BUS_OFF, float(second))
-        health.hear(*RESTARTED, second + 0.5)
+        health.on_error_frame(*BUS_OFF, float(second))
+        health.on_error_frame(*RESTARTED, second + 0.5)
     assert len(health.events) == len(health._off) == 5
     assert health.bus_off_since(0.0) == 995.0
     assert health.bus_off_since(998.5) == 999.0

@@ -105,7 +105,7 @@ def test_a_capture_whose_writer_was_killed_gives_what_it_has(run, db):
     export_run(run)
     (columns,) = read_blf(run / "main.blf")
     assert len(columns) >= 10
-    assert np.all(columns.stamp_s >= START_S)
+    assert np.all(columns.timestamp_s >= START_S)
 
 
 @pytest.mark.parametrize("change", [lambda raw: raw[:-40], lambda raw: raw[:200] + b"?" + raw[201:]])

@@ -49,7 +49,7 @@ def test_what_is_sent_is_what_the_library_receives(frame_bytes, length):
     library.given.append(first.ljust(padded_length(len(first)), b"\xcc"))
 
     def ours(frame: bytes) -> list[bytes]:
-        return [data.ljust(padded_length(len(data)), b"\xcc") for _, data in sending.hear(frame, 0.0)]
+        return [data.ljust(padded_length(len(data)), b"\xcc") for _, data in sending.on_flow_control(frame, 0.0)]
 
     exchange(library, library.layer.available, ours)
     assert library.layer.recv() == payload
@@ -80,22 +80,22 @@ def test_a_frame_without_sense_gives_nothing(frame):
 def test_a_lost_consecutive_frame_ends_the_payload():
     sending, incoming = Sending(bytes(40), 8), Reassembly()
     incoming.take(sending.begin(0.0))
-    frames = [frame for _, frame in sending.hear(b"\x30\x00\x00", 0.0)]
+    frames = [frame for _, frame in sending.on_flow_control(b"\x30\x00\x00", 0.0)]
     assert [incoming.take(frame) for frame in [frames[0], *frames[2:]]] == [(None, None)] * (len(frames) - 1)
 
 
 def test_separation_wait_overflow_and_silence():
-    assert [delay for delay, _ in _began().hear(b"\x30\x02\x05", 0.0)] == [0.0, 0.005]
-    assert [delay for delay, _ in _began().hear(b"\x30\x02\xf3", 0.0)] == [0.0, pytest.approx(0.0003)]
+    assert [delay for delay, _ in _began().on_flow_control(b"\x30\x02\x05", 0.0)] == [0.0, 0.005]
+    assert [delay for delay, _ in _began().on_flow_control(b"\x30\x02\xf3", 0.0)] == [0.0, pytest.approx(0.0003)]
     waiting = _began()
-    assert list(waiting.hear(b"\x31\x00\x00", 0.5)) == []
+    assert list(waiting.on_flow_control(b"\x31\x00\x00", 0.5)) == []
     assert waiting.waiting_since_s == 0.5
     full = _began()
-    assert list(full.hear(b"\x32\x00\x00", 0.0)) == []
-    assert list(full.hear(b"\x30\x00\x00", 0.0)) == []
+    assert list(full.on_flow_control(b"\x32\x00\x00", 0.0)) == []
+    assert list(full.on_flow_control(b"\x30\x00\x00", 0.0)) == []
     silent = _began()
     silent.expire(FLOW_TIMEOUT_S + 0.01)
-    assert list(silent.hear(b"\x30\x00\x00", 2.0)) == []
+    assert list(silent.on_flow_control(b"\x30\x00\x00", 2.0)) == []
 
 
 def _began() -> Sending:

@@ -49,7 +49,7 @@ def test_no_such_interface():
 
 
 @pytest.mark.parametrize(
-    ("link", "told"),
+    ("link", "reported"),
     [
         (CanLink("can", True, 500_000, 2_000_000), ""),
         (CanLink("vcan", True), ""),
@@ -60,8 +60,8 @@ def test_no_such_interface():
         ),
     ],
 )
-def test_the_rates_of_the_rig(link, told):
-    assert rate_problem(link, **RIG) == told
+def test_the_rates_of_the_rig(link, reported):
+    assert rate_problem(link, **RIG) == reported
 
 
 def test_the_data_rate_is_nothing_to_a_classic_rig():
@@ -69,7 +69,7 @@ def test_the_data_rate_is_nothing_to_a_classic_rig():
 
 
 @pytest.mark.parametrize(
-    ("link", "heard", "words"),
+    ("link", "received", "words"),
     [
         (None, (0, 5), []),
         (CanLink("vcan", True), (0, 5), []),
@@ -81,7 +81,7 @@ def test_the_data_rate_is_nothing_to_a_classic_rig():
         (CanLink("can", True, listen_only=True), (0, 5), ["listen-only off"]),
     ],
 )
-def test_what_points_at_the_wiring(link, heard, words):
-    found = suspicions("can0", link, *heard)
+def test_what_points_at_the_wiring(link, received, words):
+    found = suspicions("can0", link, *received)
     assert len(found) == len(words)
     assert all(word in line for word, line in zip(words, found, strict=True))

@@ -101,9 +101,9 @@ def test_a_node_that_does_not_read_loses_and_is_told(hub, monkeypatch, capsys):
         assert deaf.recv(10) is not None
         assert deaf.lost == total - read > 0
         assert bus.lost == 0
-    said = capsys.readouterr().err
-    assert "has not read 500 frames" in said
-    assert f"reads again, after {total - read} lost frames" in said
+    text = capsys.readouterr().err
+    assert "has not read 500 frames" in text
+    assert f"reads again, after {total - read} lost frames" in text
 
 
 def test_a_slow_reader_makes_the_senders_wait(hub, monkeypatch):
@@ -132,16 +132,16 @@ def test_a_slow_reader_makes_the_senders_wait(hub, monkeypatch):
 
 def test_late_stamps_are_brought_into_order(tmp_path):
     board = Switchboard(tmp_path / "hub")
-    stamps = []
-    board._send = lambda node, packet: stamps.append(wire.DOWN.unpack_from(packet)[1])
+    timestamps = []
+    board._send = lambda node, packet: timestamps.append(wire.DOWN.unpack_from(packet)[1])
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     node = switchboard._Node(theirs, 1)
     node.ready = node.echo = True
     board.nodes[node.fd] = node
-    for stamp_ns in (10**18, 10**18 - 5000, 10**18 + 7, 10**18 - 10**9):
-        board._distribute(stamp_ns, node, wire.UP.pack(1, 0, 0))
+    for timestamp_ns in (10**18, 10**18 - 5000, 10**18 + 7, 10**18 - 10**9):
+        board._distribute(timestamp_ns, node, wire.UP.pack(1, 0, 0))
     # The second was preempted in its send(); before the last, the wall clock was set back by a second.
-    assert stamps == [10**18, 10**18, 10**18 + 7, 10**18 - 10**9]
+    assert timestamps == [10**18, 10**18, 10**18 + 7, 10**18 - 10**9]
     board.nodes.clear()
     board.close()
     ours.close()

@@ -21,9 +21,9 @@ def loaded(name):
 def recorded(frames):
     """Columns of (stamp_s, message)."""
     store = FrameStore()
-    for stamp_s, message in frames:
+    for timestamp_s, message in frames:
         flags = (wire.EXTENDED if message.is_extended_id else 0) | (wire.FD if message.is_fd else 0)
-        store.append(stamp_s, -1, message.arbitration_id, flags, message.dlc, bytes(message.data))
+        store.append(timestamp_s, -1, message.arbitration_id, flags, message.dlc, bytes(message.data))
     return store.since(float("-inf"))
 
 
@@ -86,7 +86,7 @@ def test_64_unsigned_bits_are_refused():
 def test_exactly_the_limit_is_not_above_it(db):
     columns = recorded(hot(db, [20.0, 45.0, 45.0, 45.1, 46.0]))
     hit = first_above(columns, db, "cell_temperature_max", 45.0)
-    assert (hit.stamp_s, hit.value, hit.index) == (0.03, 45.1, 3)
+    assert (hit.timestamp_s, hit.value, hit.index) == (0.03, 45.1, 3)
     assert first_above(columns, db, "cell_temperature_max", 46.0) is None
     assert first_below(columns, db, "cell_temperature_max", 20.0) is None
     assert first_below(columns, db, "cell_temperature_max", 20.05).index == 0
@@ -114,9 +114,9 @@ def test_noise_is_not_a_value(db):
 
 
 def test_a_short_frame_is_no_sample(db):
-    (stamp_s, message), *_ = hot(db, [50.0])
+    (timestamp_s, message), *_ = hot(db, [50.0])
     message.data, message.dlc = message.data[:16], 16
-    columns = recorded([(stamp_s, message)])
+    columns = recorded([(timestamp_s, message)])
     assert len(signal(columns, db, "cell_temperature_max")[0]) == 0
     assert first_above(columns, db, "cell_temperature_max", 45.0) is None
 

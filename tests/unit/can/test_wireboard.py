@@ -47,7 +47,7 @@ def message(frame_id=0x301, length=64):
     return can.Message(arbitration_id=frame_id, is_extended_id=False, is_fd=True, bitrate_switch=True, data=data)
 
 
-def heard(bus, count, within_s=5.0):
+def received(bus, count, within_s=5.0):
     """So many data frames; AssertionError if they do not come."""
     found, until_s = [], time.monotonic() + within_s
     while len(found) < count and time.monotonic() < until_s:
@@ -76,11 +76,11 @@ def test_the_stamp_is_the_end_of_the_frame_and_delivery_is_not_before_it(nodes):
     frame = message()
     before_s = time.time()
     bms.send(frame)
-    [seen] = heard(ems, 1)
+    [seen] = received(ems, 1)
     after_s = time.time()
     assert before_s + lasts_s(frame) <= seen.timestamp <= after_s + 1e-6
     assert (seen.arbitration_id, bytes(seen.data), seen.is_fd, seen.bitrate_switch) == (0x301, frame.data, True, True)
-    assert heard(bench, 1)[0].timestamp == seen.timestamp
+    assert received(bench, 1)[0].timestamp == seen.timestamp
 
 
 def test_frames_follow_each_other_with_the_intermission_between(nodes):
@@ -88,8 +88,8 @@ def test_frames_follow_each_other_with_the_intermission_between(nodes):
     frame = message()
     for _ in range(50):
         bms.send(frame)
-    stamps = [seen.timestamp for seen in heard(ems, 50)]
-    apart_s = [later - sooner for sooner, later in itertools.pairwise(stamps)]
+    timestamps = [seen.timestamp for seen in received(ems, 50)]
+    apart_s = [later - sooner for sooner, later in itertools.pairwise(timestamps)]
     assert min(apart_s) == pytest.approx(lasts_s(frame) + 3 * BIT_S, abs=1e-6)
 
 
@@ -97,7 +97,7 @@ def test_more_than_a_queue_of_frames_is_kept_and_nothing_is_lost(nodes):
     bench, bms, ems = nodes
     for number in range(1000):
         bms.send(message(length=8 if number % 2 else 64))
-    assert len(heard(ems, 1000)) == 1000
+    assert len(received(ems, 1000)) == 1000
     assert (ems.lost, bench.lost) == (0, 0)
 
 
@@ -116,7 +116,7 @@ def test_a_node_that_goes_off_is_told_by_error_frames_and_comes_back(nodes, cont
     assert control.status()["nodes"]["bms"]["restarts"] == 1
     control.set([])
     bms.send(message(0x80, 8))
-    assert heard(ems, 1)[0].arbitration_id == 0x80
+    assert received(ems, 1)[0].arbitration_id == 0x80
 
 
 def test_the_bench_hears_the_errors_of_the_bus_and_the_controller_only_its_own_state(nodes, control):
@@ -128,8 +128,8 @@ def test_the_bench_hears_the_errors_of_the_bus_and_the_controller_only_its_own_s
     errors = [frame for frame in iter(lambda: bench.recv(0.2), None) if frame.is_error_frame]
     assert errors
     assert control.status()["destroyed"] > 0
-    told = [frame for frame in iter(lambda: ems.recv(0.1), None) if frame.is_error_frame]
-    assert all(not frame.arbitration_id & 0x80 for frame in told)  # no single bus error
+    reported = [frame for frame in iter(lambda: ems.recv(0.1), None) if frame.is_error_frame]
+    assert all(not frame.arbitration_id & 0x80 for frame in reported)  # no single bus error
 
 
 def test_a_sender_that_gets_nothing_through_is_not_held_up_for_long(nodes, control):
@@ -168,7 +168,7 @@ def test_a_short_stops_the_bus_until_it_is_taken_away(nodes, control):
     assert ems.recv(0.1) is None or ems.recv(0.1) is None
     assert control.status()["frames"] == 0
     control.set([])
-    assert heard(ems, 1)[0].arbitration_id == 0x80
+    assert received(ems, 1)[0].arbitration_id == 0x80
 
 
 def test_a_hub_without_a_wire_refuses_control(tmp_path):

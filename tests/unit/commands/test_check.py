@@ -62,10 +62,10 @@ def test_the_rig_file_is_named_with_its_evidence(rig):
 
 
 def test_a_sound_rig_has_a_line_for_each_part(rig):
-    told = found()
-    assert list(told) == list(rig.parts)
-    assert told["meter"] == Finding("meter", True, "meter of the fakes")
-    assert all(finding.ok for finding in told.values())
+    reported = found()
+    assert list(reported) == list(rig.parts)
+    assert reported["meter"] == Finding("meter", True, "meter of the fakes")
+    assert all(finding.ok for finding in reported.values())
     assert rig.closed == 1
     assert not rig.asked.folder.exists()
 
@@ -79,18 +79,18 @@ def test_strictness_is_handed_on(rig, strict):
 
 def test_a_sick_part_does_not_keep_the_others_from_being_looked_at(rig):
     rig.trouble["meter"] = BenchError("meter", "does not answer", "is it on?")
-    told = found()
-    assert told["meter"] == Finding("meter", False, "meter: does not answer\n  is it on?")
-    assert [part for part, finding in told.items() if not finding.ok] == ["meter"]
+    reported = found()
+    assert reported["meter"] == Finding("meter", False, "meter: does not answer\n  is it on?")
+    assert [part for part, finding in reported.items() if not finding.ok] == ["meter"]
     assert rig.opened == list(rig.parts)
 
 
 def test_what_needs_a_sick_part_is_not_tried_and_neither_is_what_needs_that(rig):
     rig.trouble["bus"] = BenchError("bus", "is down")
-    told = found()
-    assert told["plant"] == Finding("plant", False, "not tried: it needs bus")
-    assert told["meter"] == Finding("meter", False, "not tried: it needs plant")
-    assert told["inverter"].ok
+    reported = found()
+    assert reported["plant"] == Finding("plant", False, "not tried: it needs bus")
+    assert reported["meter"] == Finding("meter", False, "not tried: it needs plant")
+    assert reported["inverter"].ok
     assert rig.opened == ["database", "bus", "inverter"]
 
 
@@ -108,23 +108,23 @@ def test_several_sick_parts_are_all_told(rig):
 
 def test_what_a_part_notes_stands_after_its_line(rig):
     rig.notes = {"bus": ["no vcan0 here: userland bus instead"]}
-    told = list(check_rig("virtual"))
-    place = [finding.part for finding in told].index("note")
-    assert told[place] == Finding("note", True, "no vcan0 here: userland bus instead")
-    assert told[place - 1].part == "bus"
-    assert [finding.part for finding in told].count("note") == 1
+    reported = list(check_rig("virtual"))
+    place = [finding.part for finding in reported].index("note")
+    assert reported[place] == Finding("note", True, "no vcan0 here: userland bus instead")
+    assert reported[place - 1].part == "bus"
+    assert [finding.part for finding in reported].count("note") == 1
 
 
 def test_every_note_is_told_once(rig):
     rig.notes = {"bus": ["one", "two"], "meter": ["three"]}
-    told = [finding.text for finding in check_rig("virtual") if finding.part == "note"]
-    assert sorted(told) == ["one", "three", "two"]
+    reported = [finding.text for finding in check_rig("virtual") if finding.part == "note"]
+    assert sorted(reported) == ["one", "three", "two"]
 
 
 def test_what_cannot_be_closed_is_told_last(rig):
     rig.wont_close = "not all parts closed: plant: it does not end"
-    told = list(check_rig("virtual"))
-    assert told[-1] == Finding("closing", False, "rig: not all parts closed: plant: it does not end")
+    reported = list(check_rig("virtual"))
+    assert reported[-1] == Finding("closing", False, "rig: not all parts closed: plant: it does not end")
 
 
 def test_a_sick_rig_that_cannot_be_closed_has_both_told(rig):
@@ -157,7 +157,7 @@ def test_a_broken_rig_file_opens_nothing(rig, tmp_path):
 
 def test_how_to_have_the_interface_that_a_userland_bus_stands_in_for(rig, monkeypatch):
     monkeypatch.setattr(check, "socketcan_problem", lambda channel, **_: f"no {channel}\nadd {channel}")
-    told = [finding.text for finding in check_rig("gateway") if finding.part == "note"]
-    assert told == ["to have vcan1 itself: add vcan1", "to have vcan0 itself: add vcan0"]
+    reported = [finding.text for finding in check_rig("gateway") if finding.part == "note"]
+    assert reported == ["to have vcan1 itself: add vcan1", "to have vcan0 itself: add vcan0"]
     monkeypatch.setattr(check, "socketcan_problem", lambda channel, **_: None)
     assert not [finding for finding in check_rig("gateway") if finding.part == "note"]

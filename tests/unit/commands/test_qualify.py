@@ -44,20 +44,20 @@ def test_check_says_what_counts(state, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["qualify", "--rig", "hardware-example", "--truth", "plant"], "--truth=mark"),
         (["qualify", "--rig", "nowhere"], "no such rig"),
         (["calibrate", "--pulses", "2"], "too little"),
     ],
 )
-def test_a_wrong_call_is_answered(state, capsys, words, said):
+def test_a_wrong_call_is_answered(state, capsys, words, message):
     assert main(words) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("option", "text", "said"),
+    ("option", "text", "message"),
     [
         ("--delays", "5,fast", "'fast' is not a number from 0 to 1000"),
         ("--delays", "5,inf", "'inf' is not a number from 0 to 1000"),
@@ -65,7 +65,7 @@ def test_a_wrong_call_is_answered(state, capsys, words, said):
         ("--seed", "-1", "'-1' is not a whole number from 0 to"),
     ],
 )
-def test_numbers_that_cannot_be(state, capsys, option, text, said):
+def test_numbers_that_cannot_be(state, capsys, option, text, message):
     with pytest.raises(SystemExit):
         main(["qualify", f"{option}={text}"])
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from v2g_bench.campaign.witness import TRIP_C, TRIP_STRINGS_V
+from v2g_bench.campaign.bus_observer import TRIP_C, TRIP_STRINGS_V
 from v2g_bench.ems.model.config import Thresholds as EmsThresholds
 from v2g_bench.fixtures.requirements import read_requirements
 from v2g_bench.qualification.responder_config import DANGEROUS_C

@@ -75,9 +75,9 @@ class Driver:
                     self._numbers[name] += 1
                     quality = self.quality(name, self._numbers[name])
                     if quality is not None:
-                        self.take(self.ems.hear(Frame(name, dict(self.values[name]), quality), self.now_s))
+                        self.take(self.ems.on_frame(Frame(name, dict(self.values[name]), quality), self.now_s))
             if self.inverter_answers and self.now_ms % 100 == 0:
-                self.take(self.ems.hear_inverter(InverterReading(0.0, 3), self.now_s))
+                self.take(self.ems.on_inverter_reading(InverterReading(0.0, 3), self.now_s))
             if self.now_s >= self.ems.next_due_s(self.now_s):
                 self.take(self.ems.tick(self.now_s))
         return [action for _, action in self.actions[first:]]
@@ -85,9 +85,9 @@ class Driver:
     def take(self, actions: list[Action]) -> None:
         self.actions += [(self.now_s, action) for action in actions]
 
-    def hear(self, name: str, quality: Quality = Quality.GOOD, **roles: float) -> list[Action]:
+    def on_frame(self, name: str, quality: Quality = Quality.GOOD, **roles: float) -> list[Action]:
         """One extra frame now; what comes back in that very call."""
-        actions = self.ems.hear(Frame(name, self.values[name] | roles, quality), self.now_s)
+        actions = self.ems.on_frame(Frame(name, self.values[name] | roles, quality), self.now_s)
         self.take(actions)
         return actions
 

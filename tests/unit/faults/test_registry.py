@@ -135,7 +135,7 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         ({"kind": "over_temprature", "cell": 1, "to_c": 50}, "over_temperature"),
         ({"cell": 1}, "unknown kind None"),
@@ -156,10 +156,10 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         ({"kind": "thermal_gradient", "to_k": 8, "module": 1001}, "number from 1 to 1000"),
     ],
 )
-def test_wrong_data_is_named_with_what_would_be_right(data, said):
+def test_wrong_data_is_named_with_what_would_be_right(data, message):
     with pytest.raises(BenchError) as raised:
         from_dict(data)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_ramps_start_at_what_was_seen_and_end_at_the_full_value():
@@ -167,12 +167,12 @@ def test_ramps_start_at_what_was_seen_and_end_at_the_full_value():
     hot = OverTemperature(cell=2, to_c=40, ramp_k_per_s=5)
     assert hot.senses(1.0, seen) == {("cell_temperature", 2): 35.0}
     assert hot.senses(9.0, seen) == {("cell_temperature", 2): 40.0}
-    assert hot.settle_s(seen) == 2.0
+    assert hot.full_after_s(seen) == 2.0
     assert (
         StringVoltageDifference(320, ramp_mv_per_s=100).senses(1.0, seen)[("string_voltage_difference", None)] == 0.12
     )
     assert SocDivergence(-10, ramp_pct_per_s=2).senses(1.0, seen) == {("soc_offset", None): -2.0}
-    assert OverTemperature(cell=2, to_c=40).settle_s(seen) == 0.0
+    assert OverTemperature(cell=2, to_c=40).full_after_s(seen) == 0.0
 
 
 def test_relative_faults_follow_what_is_seen():

@@ -32,13 +32,13 @@ def test_what_the_wire_shows_proves_the_fault_or_does_not(expected: WireExpectat
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: OpenWire("charger"), "use"),
         (lambda: WireBitErrors(0.9), "rate: 0.9 is not a number from 1e-06 to 0.5"),
         (lambda: BabblingNode(frame_id=0x800), "frame_id: 2048 is not a whole number from 0 to 2047"),
     ],
 )
-def test_a_fault_that_cannot_be_is_refused(make, said):
-    with pytest.raises(BenchError, match=said):
+def test_a_fault_that_cannot_be_is_refused(make, message):
+    with pytest.raises(BenchError, match=message):
         make()

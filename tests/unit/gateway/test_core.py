@@ -188,7 +188,7 @@ def test_noise_takes_damages_delays_and_doubles_as_on_an_emulated_bms(gateway, b
 
 def statuses(db, frames, message="BMS_Safety"):
     receiver = E2EReceiver(db.message(message).e2e.data_id)
-    return [receiver.hear(frame.data) for frame in frames]
+    return [receiver.on_frame(frame.data) for frame in frames]
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from v2g_bench.gateway import kernelpath
 from v2g_bench.gateway.cangw import Found
 from v2g_bench.gateway.canjob import UNCHANGED, Filter
 from v2g_bench.gateway.frame import Frame
-from v2g_bench.gateway.kernelpath import Flow, Heard, KernelPath
-from v2g_bench.gateway.kernelplan import Plan
+from v2g_bench.gateway.kernelpath import Flow, KernelPath, ReceivedFrame
+from v2g_bench.gateway.kernelplan import ForwardingPlan
 
 
-def heard(on, number, content=0, stamp_ns=0):
-    return Heard(on, Frame(number, 0, 1, bytes([content])), stamp_ns)
+def received(on, number, content=0, timestamp_ns=0):
+    return ReceivedFrame(on, Frame(number, 0, 1, bytes([content])), timestamp_ns)
 
 
 ORIGINS = {(1, False): "bms", (2, False): "controller"}
@@ -23,64 +23,68 @@ ORIGINS = {(1, False): "bms", (2, False): "controller"}
 
 def test_a_forwarded_frame_tells_what_it_cost():
     flow = Flow(ORIGINS)
-    assert flow.hear(heard("bms", 1, stamp_ns=100)) is None
-    assert flow.hear(heard("controller", 2, stamp_ns=150)) is None
-    assert flow.hear(heard("controller", 1, stamp_ns=107)) == 100
-    assert flow.hear(heard("bms", 2, stamp_ns=158)) == 150
-    assert flow.hear(heard("bms", 9, stamp_ns=200)) is None  # nobody knows who sends it
-    assert flow.hear(heard("controller", 9, stamp_ns=201)) is None
+    assert flow.on_frame(received("bms", 1, timestamp_ns=100)) is None
+    assert flow.on_frame(received("controller", 2, timestamp_ns=150)) is None
+    assert flow.on_frame(received("controller", 1, timestamp_ns=107)) == 100
+    assert flow.on_frame(received("bms", 2, timestamp_ns=158)) == 150
+    assert flow.on_frame(received("bms", 9, timestamp_ns=200)) is None  # nobody knows who sends it
+    assert flow.on_frame(received("controller", 9, timestamp_ns=201)) is None
 
 
 def test_each_forwarded_frame_is_paired_with_itself_in_whatever_order_they_are_read():
     flow = Flow(ORIGINS)
-    for stamp_ns in (100, 200, 300):  # three of one cycle are read before the first forwarded one
-        flow.hear(heard("bms", 1, stamp_ns=stamp_ns))
-    assert [flow.hear(heard("controller", 1, stamp_ns=stamp_ns)) for stamp_ns in (104, 205, 303)] == [100, 200, 300]
-    assert flow.hear(heard("controller", 1, stamp_ns=404)) is None  # read before the frame that it is a copy of
-    flow.hear(heard("bms", 1, stamp_ns=400))
-    flow.hear(heard("bms", 1, stamp_ns=500))
-    assert flow.hear(heard("controller", 1, stamp_ns=505)) == 500
-    for stamp_ns in (600, 700, 800):  # dropped on purpose
-        flow.hear(heard("bms", 1, stamp_ns=stamp_ns))
-    flow.hear(heard("bms", 1, stamp_ns=900))
-    assert flow.hear(heard("controller", 1, stamp_ns=903)) == 900
+    for timestamp_ns in (100, 200, 300):  # three of one cycle are read before the first forwarded one
+        flow.on_frame(received("bms", 1, timestamp_ns=timestamp_ns))
+    assert [
+        flow.on_frame(received("controller", 1, timestamp_ns=timestamp_ns)) for timestamp_ns in (104, 205, 303)
+    ] == [100, 200, 300]
+    assert (
+        flow.on_frame(received("controller", 1, timestamp_ns=404)) is None
+    )  # read before the frame that it is a copy of
+    flow.on_frame(received("bms", 1, timestamp_ns=400))
+    flow.on_frame(received("bms", 1, timestamp_ns=500))
+    assert flow.on_frame(received("controller", 1, timestamp_ns=505)) == 500
+    for timestamp_ns in (600, 700, 800):  # dropped on purpose
+        flow.on_frame(received("bms", 1, timestamp_ns=timestamp_ns))
+    flow.on_frame(received("bms", 1, timestamp_ns=900))
+    assert flow.on_frame(received("controller", 1, timestamp_ns=903)) == 900
 
 
 def test_frames_that_came_after_the_kernels_last_one_are_left():
     flow = Flow(ORIGINS)
     window = [
-        heard("bms", 1, 0),
-        heard("controller", 1, 0),
-        heard("bms", 1, 1),
-        heard("controller", 9),
-        heard("bms", 1, 2),
+        received("bms", 1, 0),
+        received("controller", 1, 0),
+        received("bms", 1, 1),
+        received("controller", 9),
+        received("bms", 1, 2),
     ]
     for one in window:
-        flow.hear(one)
+        flow.on_frame(one)
     assert flow.left(window, newest=True) == [window[2], window[3], window[4]]
 
 
 def test_frames_that_came_before_the_kernels_first_one_are_left():
     flow = Flow(ORIGINS)
     window = [
-        heard("bms", 1, 0),
-        heard("bms", 1, 1),
-        heard("controller", 1, 1),
-        heard("bms", 3),
-        heard("controller", 3),
+        received("bms", 1, 0),
+        received("bms", 1, 1),
+        received("controller", 1, 1),
+        received("bms", 3),
+        received("controller", 3),
     ]
     for one in window:
-        flow.hear(one)
+        flow.on_frame(one)
     assert flow.left(window, newest=False) == [window[0]]
 
 
 def test_what_was_before_does_not_count():
     flow = Flow(ORIGINS)
-    flow.hear(heard("bms", 1, 0))
+    flow.on_frame(received("bms", 1, 0))
     flow.begin()
-    pair = [heard("bms", 1, 1), heard("controller", 1, 1)]
+    pair = [received("bms", 1, 1), received("controller", 1, 1)]
     for one in pair:
-        flow.hear(one)
+        flow.on_frame(one)
     assert flow.left(pair, newest=True) == []
 
 
@@ -118,7 +122,7 @@ def kernel(monkeypatch):
 @pytest.fixture
 def path(kernel):
     db = BusDatabase.load(dbc_path("compact_classic"), read_roles(roles_path("compact_classic")))
-    plan = Plan(db, "vcan1", "vcan0", fd=False)
+    plan = ForwardingPlan(db, "vcan1", "vcan0", fd=False)
     return KernelPath(plan), plan
 
 

@@ -8,7 +8,7 @@ from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature, SocDivergence, StringVoltageDifference
 from v2g_bench.gateway.core import Gateway
 from v2g_bench.gateway.frame import frame_of
-from v2g_bench.gateway.kernelplan import BeyondTheKernel, Plan, changes
+from v2g_bench.gateway.kernelplan import BeyondTheKernel, ForwardingPlan, changes
 from v2g_bench.gateway.rule import Rule
 
 
@@ -76,7 +76,7 @@ def test_what_is_pending_changes_nothing_yet(gateway):
 
 
 def test_drops_and_silence(classic, gateway):
-    plan = Plan(classic, "can0", "can1", fd=False)
+    plan = ForwardingPlan(classic, "can0", "can1", fd=False)
     all_jobs = {job.uid for job in plan.jobs({}, silent=False)}
     gateway.add(Rule(messages=("BATT_CELL",), drop=True), 0.0, 0.0)
     wanted, _ = changes(gateway)
@@ -90,7 +90,7 @@ def test_drops_and_silence(classic, gateway):
 
 
 def test_every_job_has_a_number_of_its_own_and_both_kinds_of_frames_pass_on_an_fd_bus(fd):
-    jobs = Plan(fd, "can0", "can1", fd=True).jobs({}, silent=False)
+    jobs = ForwardingPlan(fd, "can0", "can1", fd=True).jobs({}, silent=False)
     assert len({job.uid for job in jobs}) == len(jobs)
     for source in ("can0", "can1"):
         classic, large = (

@@ -42,10 +42,10 @@ def config(path, interface="socketcan"):
 )
 def test_who_forwards(built, monkeypatch, asked, problem, shell, why):
     monkeypatch.setattr(kernelshell.cangw, "problem", lambda: problem)
-    _, told = shell_of(asked)
+    _, reported = shell_of(asked)
     assert built == [shell]
-    assert told.startswith(why)
-    assert bool(told) == bool(why)
+    assert reported.startswith(why)
+    assert bool(reported) == bool(why)
 
 
 def test_a_kernel_that_cannot_is_an_error_where_nobody_else_may(built, monkeypatch):
@@ -69,8 +69,8 @@ def test_a_kernel_that_cannot_is_an_error_where_nobody_else_may(built, monkeypat
 def test_the_report_says_who_forwarded(tmp_path, path, ready, notes):
     gateway = GatewayProcess({}, tmp_path)
     gateway.ready = ready
-    told = gateway.notes(path)
-    assert len(told) == len(notes)
-    for note, words in zip(told, notes, strict=True):
+    reported = gateway.notes(path)
+    assert len(reported) == len(notes)
+    for note, words in zip(reported, notes, strict=True):
         assert words in note
     assert ("kernel" in gateway.forwarder) == (ready["way"] == "kernel")

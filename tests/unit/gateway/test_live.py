@@ -22,11 +22,11 @@ def test_nothing_is_known_before_it_is_heard(db):
 def test_the_newest_frame_counts_and_a_damaged_one_does_not(db):
     live = Live(db)
     frame = db.encode("BMS_PackStatus", {"soc": 61.5}, 1)
-    live.heard[frame.arbitration_id, False] = bytes(frame.data)
+    live.received[frame.arbitration_id, False] = bytes(frame.data)
     assert live["soc"] == 61.5
     assert set(live) == {role for role in db.roles_of("BMS_PackStatus") if role in live}
     frame.data[-1] ^= 1
-    live.heard[frame.arbitration_id, False] = bytes(frame.data)
+    live.received[frame.arbitration_id, False] = bytes(frame.data)
     assert live.get("soc") is None
-    live.heard[frame.arbitration_id, False] = b"short"
+    live.received[frame.arbitration_id, False] = b"short"
     assert live.get("soc") is None

@@ -37,7 +37,7 @@ def test_there_and_back_as_a_message(message):
     assert back.equals(message, timestamp_delta=None, check_channel=False, check_direction=False)
 
 
-def heard(port, count):
+def received(port, count):
     frames = []
     for _ in range(20_000):
         while (one := port.read()) is not None:
@@ -52,10 +52,10 @@ def test_a_port_on_a_hub_hears_and_speaks(tmp_path):
         port = UserlandPort(hub.path)
         try:
             node.send(MESSAGES[3])
-            ((frame, stamp_ns),) = heard(port, 1)
+            ((frame, timestamp_ns),) = received(port, 1)
             echo = node.recv(2.0)
             assert frame == frame_of(MESSAGES[3])
-            assert stamp_ns / 1e9 == pytest.approx(echo.timestamp, abs=1e-6)
+            assert timestamp_ns / 1e9 == pytest.approx(echo.timestamp, abs=1e-6)
             assert port.write(frame_of(MESSAGES[2]))
             assert node.recv(2.0).is_remote_frame
             assert port.read() is None  # its own frames do not come back: they would go round for ever
@@ -68,7 +68,7 @@ def test_a_hub_that_ends_is_a_bus_that_is_gone(tmp_path):
         port = UserlandPort(hub.path)
     try:
         with pytest.raises(BusGone, match="hub"):
-            heard(port, 1)
+            received(port, 1)
     finally:
         port.close()
 

@@ -196,6 +196,6 @@ def test_a_config_that_cannot_be_used(tmp_path, capsys, content):
 
 def test_frames_of_others_than_the_bms_pass_both_ways(setup):
     _, bms, controller, _db = setup
-    for sender, hearer in ((bms, controller), (controller, bms)):
+    for sender, listener in ((bms, controller), (controller, bms)):
         sender.send(can.Message(arbitration_id=0x7E0, is_extended_id=False, data=b"\x02\x3e\x00"))
-        assert hearer.recv(5.0).data == b"\x02\x3e\x00"
+        assert listener.recv(5.0).data == b"\x02\x3e\x00"

@@ -44,10 +44,10 @@ READERS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("kind", NO_FILES)
 @pytest.mark.parametrize("reader", READERS)
 def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path, reader: str, kind: str) -> None:
-    make, said = NO_FILES[kind]
+    make, message = NO_FILES[kind]
     path = tmp_path / "f"
     make(path)
-    with pytest.raises(BenchError, match=f"cannot be read: .*{said}"):
+    with pytest.raises(BenchError, match=f"cannot be read: .*{message}"):
         READERS[reader](path)
 
 

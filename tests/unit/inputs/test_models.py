@@ -172,7 +172,7 @@ class Outer(Checked):
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         ({"inner": {"port": 0}}, "a.toml: inner.port: 0 is not a whole number from 1 to 65535"),
         ({"inner": {"prot": 1}}, "a.toml: inner.prot: unknown key, did you mean port?"),
@@ -187,12 +187,12 @@ class Outer(Checked):
         ),
     ],
 )
-def test_an_error_says_file_key_what_was_found_and_what_is_allowed(data, said):
-    with pytest.raises(BenchError) as told:
+def test_an_error_says_file_key_what_was_found_and_what_is_allowed(data, message):
+    with pytest.raises(BenchError) as reported:
         validated(Outer, data, "a.toml", "mend it")
-    assert said in str(told.value)
-    assert str(told.value).count("\n") == 1  # the mend
-    assert len(str(told.value)) < 400
+    assert message in str(reported.value)
+    assert str(reported.value).count("\n") == 1  # the mend
+    assert len(str(reported.value)) < 400
 
 
 def test_what_fits_is_taken():
@@ -207,11 +207,11 @@ def test_arguments_of_an_operation_are_checked_by_its_annotations():
 
     given = {"part": "a", "port": 7, "free": "whatever"}
     assert checked_arguments(operation, given, "op") == given
-    for wrong, said in (
+    for wrong, message in (
         ({"part": []}, "op.part: input should be a valid string, not []"),
         ({"port": 1e400}, "op.port: inf is not a whole number from 1 to 65535"),
         ({"more": []}, "op.more: input should be a valid dictionary, not []"),
     ):
-        with pytest.raises(BenchError) as told:
+        with pytest.raises(BenchError) as reported:
             checked_arguments(operation, wrong, "op")
-        assert said in str(told.value)
+        assert message in str(reported.value)

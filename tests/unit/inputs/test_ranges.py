@@ -14,10 +14,10 @@ NO_NUMBERS = [math.nan, math.inf, -math.inf, 10**400, -(10**400), 1 << 100_000, 
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: shown(value)[:20])
 def test_what_is_no_number_is_refused_in_one_short_line(value):
     for check in (Within(-1e9, 1e9).real, Within(-1e9, 1e9).whole):
-        with pytest.raises(ValueError, match="is not a (whole )?number from -1000000000 to 1000000000") as told:
+        with pytest.raises(ValueError, match="is not a (whole )?number from -1000000000 to 1000000000") as reported:
             check(value)
-        assert len(str(told.value)) < 150
-        assert "\n" not in str(told.value)
+        assert len(str(reported.value)) < 150
+        assert "\n" not in str(reported.value)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ class Line(Ranged):
 def test_a_dataclass_from_outside_checks_its_numbers():
     assert Line(port=5.0).port == 5
     assert isinstance(Line(port=5.0).port, int)
-    for values, said in (({"port": 0}, "line: port: 0"), ({"length_m": math.nan}, "line: length_m: nan")):
-        with pytest.raises(BenchError, match=f"{said} is not a"):
+    for values, message in (({"port": 0}, "line: port: 0"), ({"length_m": math.nan}, "line: length_m: nan")):
+        with pytest.raises(BenchError, match=f"{message} is not a"):
             Line(**values)
     with pytest.raises(BenchError, match="line: port: None is not a whole number"):
         Line(port=None)

@@ -55,7 +55,7 @@ class DirectLink:
         self.answers = []
         self.opened = 0
         self.waits = False
-        self.said = 0
+        self.message = 0
         self.unasked = None  # (how many answers until it comes, ahead of the next one, what)
         self.unseen = False  # whatever stands there comes just after each look
 
@@ -96,10 +96,10 @@ class DirectLink:
             self.answers.append(run.response)
 
     def _say_unasked(self):
-        if self.unasked and self.unasked[0] == self.said:
+        if self.unasked and self.unasked[0] == self.message:
             self.answers.append(self.unasked[1])
             self.unseen = True
-        self.said += 1
+        self.message += 1
 
     def read(self, answer, timeout_s):
         if not self.answers:
@@ -115,15 +115,15 @@ def unasked_at_any_moment(session, measure, line):
     """
     failed, moment, link = [], 0, session._link
     while True:
-        said = link.said
-        link.unasked = (said + moment, line)
+        message = link.message
+        link.unasked = (message + moment, line)
         try:
             measure()
             if link.unseen:  # it came behind all that this one stands on, and is left for the next
                 measure()
         except BenchError as error:
             failed.append(str(error))
-        if link.said <= said + moment:  # the measurement has no such answer
+        if link.message <= message + moment:  # the measurement has no such answer
             return failed, moment
         measure()
         assert not link.unseen

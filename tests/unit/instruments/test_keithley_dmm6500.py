@@ -88,7 +88,9 @@ def test_wrong_identity(rig, clock, direct_session):
 @pytest.mark.parametrize("jump", [1.0, np.nan])
 def test_a_jump_in_its_time_stamps(bench, clock, rig, monkeypatch, jump):
     driver, meter = bench()
-    monkeypatch.setattr(meter, "stamps_s", lambda n: (np.arange(n) + np.where(np.arange(n) > n // 2, jump, 0.0)) / 50e3)
+    monkeypatch.setattr(
+        meter, "timestamps_s", lambda n: (np.arange(n) + np.where(np.arange(n) > n // 2, jump, 0.0)) / 50e3
+    )
     with pytest.raises(BenchError, match="a reading is missing"):
         record(driver, meter, clock, rig)
 

@@ -9,21 +9,21 @@ from v2g_bench.instruments.port import LEFT_OVER_BYTES, Port
 
 
 class Peer:
-    """A connection whose other end sends `said`: [(at_s, bytes)], b"" for its end, and takes `takes` bytes."""
+    """A connection whose other end sends `message`: [(at_s, bytes)], b"" for its end, and takes `takes` bytes."""
 
-    def __init__(self, clock, said=(), takes=10**9):
-        self.clock, self.said, self.takes = clock, list(said), takes
+    def __init__(self, clock, message=(), takes=10**9):
+        self.clock, self.message, self.takes = clock, list(message), takes
         self.sent = b""
 
     def setblocking(self, flag):
         assert flag is False
 
     def recv(self, most):
-        if not self.said or self.said[0][0] > self.clock.now_s() + 1e-12:
+        if not self.message or self.message[0][0] > self.clock.now_s() + 1e-12:
             raise BlockingIOError
-        at_s, data = self.said.pop(0)
+        at_s, data = self.message.pop(0)
         if data[most:]:
-            self.said.insert(0, (at_s, data[most:]))
+            self.message.insert(0, (at_s, data[most:]))
         return data[:most]
 
     def send(self, data):
@@ -36,7 +36,7 @@ class Peer:
 
     def wait(self, connection, sending, timeout_s):
         assert connection is self
-        due_s = self.said[0][0] if self.said and not sending else float("inf")
+        due_s = self.message[0][0] if self.message and not sending else float("inf")
         self.clock.advance(min(max(due_s - self.clock.now_s(), 0.0), timeout_s))
 
 

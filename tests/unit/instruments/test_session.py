@@ -109,7 +109,7 @@ def test_what_nobody_asked_for_is_an_error_before_the_question_is_sent(session, 
         BenchError, match=r"rig.toml: meters.dc: DIRECT: out of step: .*-99\.0.* before 'ANY\?'"
     ) as caught:
         session.query_float("ANY?")
-    assert "the connection is reopened" in caught.value.mend
+    assert "the connection is reopened" in caught.value.hint
     assert asked == []
     assert session.query_float("ANY?") == 1.0
     assert session._link.opened == 2

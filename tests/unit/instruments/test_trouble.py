@@ -2,18 +2,18 @@ import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.instruments.answers import AnswerError, Line
-from v2g_bench.instruments.trouble import Trouble
+from v2g_bench.instruments.trouble import ErrorNotice
 
 
 class Session:
     def __init__(self):
-        self.told = []
+        self.reported = []
 
     def mark_stale(self, what):
-        self.told.append(what)
+        self.reported.append(what)
 
-    def error(self, what, mend=""):
-        return BenchError("meters.dc", what, mend)
+    def error(self, what, hint=""):
+        return BenchError("meters.dc", what, hint)
 
 
 @pytest.mark.parametrize(
@@ -28,21 +28,21 @@ class Session:
 def test_what_is_raised_becomes_an_error_of_the_session(raised, words):
     session, line = Session(), Line()
     line.feed(b"12")
-    with pytest.raises(BenchError, match=words) as caught, Trouble(session, "no answer to 'X?'", 2.0, line):
+    with pytest.raises(BenchError, match=words) as caught, ErrorNotice(session, "no answer to 'X?'", 2.0, line):
         raise raised
-    assert caught.value.mend
-    assert len(session.told) == 1
+    assert caught.value.hint
+    assert len(session.reported) == 1
 
 
 def test_what_is_no_trouble_of_the_wire_is_not_hidden_and_the_session_is_stale_all_the_same():
     session = Session()
-    with pytest.raises(KeyboardInterrupt), Trouble(session, "no answer"):
+    with pytest.raises(KeyboardInterrupt), ErrorNotice(session, "no answer"):
         raise KeyboardInterrupt
-    assert session.told
+    assert session.reported
 
 
 def test_no_trouble():
     session = Session()
-    with Trouble(session, "no answer"):
+    with ErrorNotice(session, "no answer"):
         pass
-    assert session.told == []
+    assert session.reported == []

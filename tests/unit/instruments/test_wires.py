@@ -131,12 +131,12 @@ class TestHislip:
 
 
 class Visa:
-    """A PyVISA resource of a library whose insides are unknown: an instrument that says `said`, in messages."""
+    """A PyVISA resource of a library whose insides are unknown: an instrument that says `message`, in messages."""
 
     session = 7
 
-    def __init__(self, *said, stb=0):
-        self.said, self.stb, self.sizes = list(said), stb, []
+    def __init__(self, *message, stb=0):
+        self.message, self.stb, self.sizes = list(message), stb, []
         self.timeout, self.closed = None, threading.Event()
         self.visalib = self
         self.attributes = {}
@@ -156,11 +156,11 @@ class Visa:
     def read(self, session, count):
         assert session == self.session
         self.sizes.append(count)
-        if not self.said:
+        if not self.message:
             raise VisaIOError(StatusCode.error_timeout)
-        data = self.said.pop(0)
+        data = self.message.pop(0)
         if data[count:]:
-            self.said.insert(0, data[count:])
+            self.message.insert(0, data[count:])
             return data[:count], StatusCode.success_max_count_read
         return data, StatusCode.success
 
@@ -173,7 +173,7 @@ class Visa:
         return self.stb
 
     def clear(self):
-        self.said.clear()
+        self.message.clear()
 
     def close(self):
         self.closed.set()
@@ -239,7 +239,7 @@ class TestVisa:
     def test_only_a_stream_has_no_device_clear(self):
         visa = Visa(b"late\n")
         assert wire_to(visa).clear(later())
-        assert visa.said == []
+        assert visa.message == []
         assert not wire_to(Visa(), by_stream=True).clear(later())
 
 

@@ -133,7 +133,7 @@ def test_what_is_read_back_is_proven_too(meter, direct_session):
     """The last read-back is taken from a line that came unasked: the question behind it gets the instrument's own answer."""
     session = direct_session(meter)
     YokogawaWT300E(session)
-    answers = session._link.said
+    answers = session._link.message
     session._link.unasked = (2 * answers - 2, b"100.0E-03\n")
     with pytest.raises(BenchError, match="where an error number is due"):
         YokogawaWT300E(session)

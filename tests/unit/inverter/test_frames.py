@@ -148,10 +148,10 @@ def test_identification_goes_on_where_one_frame_is_too_small(registers):
 def test_frames_survive_any_segmentation(pdus, size):
     frames = [Adu(number, 1, pdu) for number, pdu in enumerate(pdus)]
     stream = b"".join(frame.to_bytes() for frame in frames)
-    reader, heard = FrameReader(), []
+    reader, received = FrameReader(), []
     for start in range(0, len(stream), size):
-        heard += reader.feed(stream[start : start + size])
-    assert heard == frames
+        received += reader.feed(stream[start : start + size])
+    assert received == frames
     assert not reader.broken
 
 

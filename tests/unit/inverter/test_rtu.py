@@ -108,7 +108,7 @@ def test_a_refusal(slave, link):
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "message"),
     [
         (b"", r"no answer within 1 s\n  are device, unit id, baudrate"),
         (framed(b"\x07\x03\x02\x00\x01")[:4], r"no whole frame within 1 s: 07 03 02 00"),
@@ -121,10 +121,10 @@ def test_a_refusal(slave, link):
     ],
     ids=["silence", "half", "crc", "unit", "function", "registers", "garbage", "no function"],
 )
-def test_what_is_no_proper_reply_is_said_and_the_next_request_is_clean(slave, link, reply, said):
+def test_what_is_no_proper_reply_is_said_and_the_next_request_is_clean(slave, link, reply, message):
     slave.replies = [reply, framed(b"\x07\x03\x02\x00\x2a")]
     link._timeout_s = TIMEOUT_S
-    with pytest.raises(BenchError, match=said) as error:
+    with pytest.raises(BenchError, match=message) as error:
         link.read(100, 1)
     link._timeout_s = PATIENT_S
     assert error.value.where == f"inverter {slave.device} unit 7"

@@ -172,7 +172,7 @@ def test_refusals_name_the_inverter(make):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('maker = "ACME"', "", "maker: is missing"),
         ("[read.ac_power_w]", "[read.soc_pct]", r"\[read.ac_power_w\] is missing"),
@@ -185,9 +185,9 @@ def test_refusals_name_the_inverter(make):
         ("running = [3, 4]", "runing = [3, 4]", "state.run"),
     ],
 )
-def test_a_wrong_file_is_refused_with_its_key(make, tmp_path, old, new, said):
+def test_a_wrong_file_is_refused_with_its_key(make, tmp_path, old, new, message):
     assert old in ACME
-    with pytest.raises(BenchError, match=said) as error:
+    with pytest.raises(BenchError, match=message) as error:
         make(ACME.replace(old, new, 1))
     assert error.value.where.startswith(str(tmp_path / "map.toml"))
 

@@ -23,7 +23,7 @@ def fake_kernel(tmp_path, script):
 
 
 @pytest.fixture
-def desks(tmp_path, monkeypatch):
+def folders(tmp_path, monkeypatch):
     """Where the folders of the runs are made; empty after each."""
     place = tmp_path / "desks"
     place.mkdir()
@@ -66,20 +66,20 @@ def test_only_a_kernel_on_the_real_clock_goes_before_others(monkeypatch):
 @pytest.mark.parametrize(
     ("status", "expected"), [('{"exit": 0}', 0), ('{"exit": 3}', 3), ('{"signal": 9}', 137)]
 )  # fmt: skip
-def test_status_and_output_pass_through(tmp_path, desks, capfd, status, expected):
+def test_status_and_output_pass_through(tmp_path, folders, capfd, status, expected):
     image = fake_kernel(
         tmp_path, f"echo seen >> $FOLDER/out; echo bad >> $FOLDER/err; echo '{status}' > $FOLDER/status.json"
     )
     assert boot.run(image, ["true"]) == expected
     assert capfd.readouterr() == ("seen\n", "bad\n")
-    assert not list(desks.iterdir())
+    assert not list(folders.iterdir())
 
 
-def test_a_kernel_that_dies_is_shown_with_its_last_words(tmp_path, desks):
+def test_a_kernel_that_dies_is_shown_with_its_last_words(tmp_path, folders):
     image = fake_kernel(tmp_path, "echo 'Kernel panic: no ptrace here'; exit 1")
     with pytest.raises(BenchError, match=r"ended before the command did\n(.*\n)*.*no ptrace here"):
         boot.run(image, ["true"])
-    assert not list(desks.iterdir())
+    assert not list(folders.iterdir())
 
 
 def test_a_kernel_that_came_up_sick_says_why(tmp_path):
@@ -88,21 +88,21 @@ def test_a_kernel_that_came_up_sick_says_why(tmp_path):
         boot.run(image, ["true"])
 
 
-def test_a_kernel_that_never_comes_up_is_ended(tmp_path, desks, monkeypatch):
+def test_a_kernel_that_never_comes_up_is_ended(tmp_path, folders, monkeypatch):
     monkeypatch.setattr(boot, "BOOT_BOUND_S", 0.3)
     with pytest.raises(BenchError, match="ended before the command did"):
         boot.run(fake_kernel(tmp_path, "sleep 1000"), ["true"])
-    assert not list(desks.iterdir())
+    assert not list(folders.iterdir())
 
 
-def test_the_bound_ends_a_command_that_does_not_listen(tmp_path, desks, monkeypatch, capfd):
+def test_the_bound_ends_a_command_that_does_not_listen(tmp_path, folders, monkeypatch, capfd):
     monkeypatch.setattr(boot, "GRACE_S", 0.3)
     image = fake_kernel(tmp_path, "touch $FOLDER/ready; sleep 1000")
     assert boot.run(image, ["true"], timeout_s=0.2) == boot.TIMED_OUT
     err = capfd.readouterr().err
     assert "after 0.2 s of real time (--timeout)" in err
     assert "the kernel was killed" in err
-    assert not list(desks.iterdir())
+    assert not list(folders.iterdir())
 
 
 def test_a_kernel_that_does_not_power_off_is_killed(tmp_path, monkeypatch):

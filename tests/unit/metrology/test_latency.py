@@ -18,8 +18,8 @@ def budget(fall=None, rate=50e3, timing=TIMING, link=LINK, calibration=NOT_CALIB
         timing,
         link,
         since_trigger_s=0.05,
-        stamp_half_width_s=100e-6,
-        stamp_source="kernel stamp",
+        timestamp_half_width_s=100e-6,
+        timestamp_source="kernel stamp",
         calibration=calibration,
     )
     return crossing, {c.name: c for c in made.components}, made

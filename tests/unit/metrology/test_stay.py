@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from v2g_bench.metrology.scene import Reclosed, RecordTooShort, prepare
+from v2g_bench.metrology.prepared_record import Reclosed, RecordTooShort, prepare
 from v2g_bench.metrology.stay import last_crossing
 from v2g_bench.metrology.waveform import Waveform
 

@@ -26,7 +26,7 @@ OPERATIONS = {
     [
         (b'{"id": 1, "op": "add", "args": {"a": 2}}', {"id": 1, "ok": 3}),
         (b'{"id": 2, "op": "add", "args": {"a": 2, "b": 5}}\n', {"id": 2, "ok": 7}),
-        (b'{"id": 3, "op": "refuse"}', {"id": 3, "error": {"where": "here", "what": "not this", "mend": "do that"}}),
+        (b'{"id": 3, "op": "refuse"}', {"id": 3, "error": {"where": "here", "what": "not this", "hint": "do that"}}),
     ],
 )
 def test_a_request_is_answered_with_its_id(line, expected):
@@ -34,7 +34,7 @@ def test_a_request_is_answered_with_its_id(line, expected):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (b'{"id": 1, "op": "ad", "args": {}}', "unknown operation 'ad'"),
         (b'{"id": 1, "op": "add", "args": {}}', "missing a required argument: 'a'"),
@@ -47,8 +47,8 @@ def test_a_request_is_answered_with_its_id(line, expected):
         (b"{", "is not JSON"),
     ],
 )
-def test_a_wrong_request_is_answered_with_what_is_wrong(line, said):
-    assert said in answer(line, OPERATIONS)["error"]["what"]
+def test_a_wrong_request_is_answered_with_what_is_wrong(line, message):
+    assert message in answer(line, OPERATIONS)["error"]["what"]
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_refusal_is_the_same_error_on_this_side_and_the_connection_goes_on(pat
     with PlantClient(path) as client:
         with pytest.raises(BenchError) as raised:
             client.call("refuse")
-        assert (raised.value.where, raised.value.what, raised.value.mend) == ("here", "not this", "do that")
+        assert (raised.value.where, raised.value.what, raised.value.hint) == ("here", "not this", "do that")
         assert client.call("add", a=1) == 2
 
 
@@ -121,14 +121,14 @@ def test_a_plant_that_goes_away_is_an_error(tmp_path):
             client.call("status")
 
 
-@pytest.mark.parametrize("said", [b"x\n", b"[1]\n", b"\xff\n", b"[" * 60_000 + b"\n"])
-def test_an_answer_that_is_none_is_an_error(tmp_path, said):
+@pytest.mark.parametrize("message", [b"x\n", b"[1]\n", b"\xff\n", b"[" * 60_000 + b"\n"])
+def test_an_answer_that_is_none_is_an_error(tmp_path, message):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(tmp_path / "odd"))
         listener.listen()
         client = PlantClient(tmp_path / "odd")
         with listener.accept()[0] as other:
-            other.sendall(said)
+            other.sendall(message)
             with pytest.raises(BenchError, match="no JSON object"):
                 client.call("status")
 

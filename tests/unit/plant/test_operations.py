@@ -53,7 +53,7 @@ def test_no_operation_takes_nonsense_for_a_number(client, op, more, name, beyond
 
 
 @pytest.mark.parametrize(
-    ("part", "values", "said"),
+    ("part", "values", "message"),
     [
         ("plant", {"power_gain": 1e308}, "plant: power_gain: 1e+308 is not a number"),
         ("plant", {"power_gain": 10**400}, "plant: power_gain: 1000"),
@@ -69,10 +69,10 @@ def test_no_operation_takes_nonsense_for_a_number(client, op, more, name, beyond
         ("inverter", {"faults": [{"kind": []}]}, "server fault: no kind []"),
     ],
 )
-def test_no_defect_takes_nonsense_for_a_number(client, part, values, said):
+def test_no_defect_takes_nonsense_for_a_number(client, part, values, message):
     line = json.dumps({"id": 1, "op": "set_defects", "args": {"part": part, "values": values}}).encode()
     error = answer(line, client._operations)["error"]
-    assert said in f"{error['where']}: {error['what']}"
+    assert message in f"{error['where']}: {error['what']}"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_silence_stops_the_frames_and_the_pack_goes_on(world):
 def test_a_reset_keeps_the_commands_and_takes_the_faults(world, db):
     command = db.message_of("contactor_request").name
     for number in range(40):
-        world.hear(db.encode(command, {"contactor_request": 1.0}, number), number * 0.02)
+        world.on_frame(db.encode(command, {"contactor_request": 1.0}, number), number * 0.02)
         run(world, (number + 1) * 0.02)
     assert world.plant.contactor_state == 2
     world.injector.inject(OverTemperature(cell=1, to_c=46), 0.8, 0.8)
@@ -115,7 +115,7 @@ def test_a_reset_brings_the_pack_to_a_temperature(world):
 
 def test_a_silent_controller_opens_the_contactors(world, db):
     command = db.message_of("contactor_request").name
-    world.hear(db.encode(command, {"contactor_request": 1.0}, 0), 0.0)
+    world.on_frame(db.encode(command, {"contactor_request": 1.0}, 0), 0.0)
     run(world, 0.19)
     assert world.plant.contactor_state == 2 or world.plant.contactor_state == 1
     run(world, 1.0)
@@ -142,7 +142,7 @@ def test_a_late_wake_is_counted(world):
 def test_without_a_bms_the_pack_is_connected_and_nothing_is_sent():
     world = World(Plant(PlantConfig(), seed=1, now_s=0.0), None, seed=1, now_s=0.0)
     assert run(world, 1.0) == []
-    world.hear(can.Message(arbitration_id=1), 1.0)
+    world.on_frame(can.Message(arbitration_id=1), 1.0)
     assert world.plant.contactor_state == 2
     with pytest.raises(BenchError, match="no BMS"):
         world.first_frame("soc", 0.0, 0.0)
@@ -162,7 +162,7 @@ def test_a_bms_that_samples_its_sensors_looks_no_more_often_and_a_fault_is_sense
     assert first_s == min(at_s for at_s, _ in frames if at_s >= 1.0033)
 
 
-class HeardWire:
+class RecordingWire:
     """A wire that keeps what it is told."""
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ class HeardWire:
 
 
 def test_the_wire_hears_of_its_faults_and_of_the_power_while_one_acts_whoever_moves_the_plant():
-    wire = HeardWire()
+    wire = RecordingWire()
     plant = Plant(PlantConfig(), seed=1, now_s=0.0)
     world = World(plant, load("v2g_bms_fd"), seed=1, now_s=0.0, wire=wire)
     run(world, 0.2)

@@ -70,16 +70,16 @@ def test_an_emulated_rig_is_not_asked():
 
 def test_an_expired_record_blocks(rig):
     write(path_of(rig, "ac_power"), WHO["ac_power"], MEASURES["ac_power"], due="2026-10-01")
-    (said,) = hardware_blocked(rig, WHO, NOW)
-    assert said.startswith("meters.ac_power: ")
-    assert "expired on 2026-10-01" in said
+    (message,) = hardware_blocked(rig, WHO, NOW)
+    assert message.startswith("meters.ac_power: ")
+    assert "expired on 2026-10-01" in message
 
 
 def test_a_record_of_another_instrument_blocks(rig):
     other = WHO | {"multimeter": Identity("FLUKE", "8846A", "100", "1")}
-    (said,) = hardware_blocked(rig, other, NOW)
-    assert "'99'" in said
-    assert "'100'" in said
+    (message,) = hardware_blocked(rig, other, NOW)
+    assert "'99'" in message
+    assert "'100'" in message
 
 
 def test_a_missing_record_or_file_blocks(rig):

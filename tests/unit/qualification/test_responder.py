@@ -44,20 +44,20 @@ def test_big_endian_and_falling_values():
 
 def test_it_reacts_once_a_set_time_after_the_first_dangerous_frame():
     core = Responder(HOT)
-    core.hear(0x80, False, hot_frame(50.0), 0.5)
+    core.on_frame(0x80, False, hot_frame(50.0), 0.5)
     assert core.due_s is None  # at rest nobody reacts
     core.arm(0.0495)
-    core.hear(0x80, False, hot_frame(40.0), 0.9)
+    core.on_frame(0x80, False, hot_frame(40.0), 0.9)
     assert core.due_s is None
-    core.hear(0x80, False, hot_frame(50.0), 1.0)
-    core.hear(0x80, False, hot_frame(50.0), 1.01)
+    core.on_frame(0x80, False, hot_frame(50.0), 1.0)
+    core.on_frame(0x80, False, hot_frame(50.0), 1.01)
     assert core.due_s == pytest.approx(1.0495)
     core.isolated(1.0495, 1.0499)
     assert core.due_s is None
     assert core.contactors_closed
-    core.hear(0x80, False, hot_frame(50.0), 1.02)
+    core.on_frame(0x80, False, hot_frame(50.0), 1.02)
     assert core.due_s is None
-    assert (core.last.heard_s, core.last.written_s, core.last.answered_s) == (1.0, 1.0495, 1.0499)
+    assert (core.last.received_s, core.last.written_s, core.last.answered_s) == (1.0, 1.0495, 1.0499)
     core.arm(None)
     assert core.delay_s == 0.0495
     assert core.last is None

@@ -68,7 +68,7 @@ def test_a_serial_ports_line(calls, inverted, down, up):
 @pytest.fixture
 def plant(tmp_path):
     """A world's control socket: the requests that it has heard, and what it answers."""
-    heard, answers = [], []
+    received, answers = [], []
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(str(tmp_path / "plant"))
     server.listen()
@@ -77,22 +77,22 @@ def plant(tmp_path):
         connection, _ = server.accept()
         with connection, connection.makefile("rb") as lines:
             for one in lines:
-                heard.append(json.loads(one))
+                received.append(json.loads(one))
                 connection.sendall(json.dumps(answers.pop(0)).encode() + b"\n")
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    yield str(tmp_path / "plant"), heard, answers
+    yield str(tmp_path / "plant"), received, answers
     server.close()
 
 
 def test_the_emulated_worlds_line_says_itself_when_it_fell(plant):
-    path, heard, answers = plant
+    path, received, answers = plant
     answers += [{"ok": 1.0}, {"ok": 2.0}, {"ok": 3.25}]
     with line("emulated", path, "", False) as mark:
         mark.start()
         assert mark.stop() == (3.25, 3.25)
-    assert [(one["op"], one["args"]["up"]) for one in heard] == [("sync_mark", up) for up in (False, True, False)]
+    assert [(one["op"], one["args"]["up"]) for one in received] == [("sync_mark", up) for up in (False, True, False)]
 
 
 def test_a_world_that_refuses_is_an_error(plant):

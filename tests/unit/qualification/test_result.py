@@ -16,7 +16,7 @@ from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.file.state_folder import state_folder
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-STAMPS = "kernel stamp"
+TIMESTAMPS = "kernel stamp"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def result(loaded):
         date=(NOW - timedelta(hours=3)).isoformat(),
         duration_s=3.0,
         seed=7,
-        stamps=STAMPS,
+        stamps=TIMESTAMPS,
         truth="the plant",
         bench=this_bench(),
         floor=("echo: 0.1 ms",),
@@ -74,7 +74,7 @@ def test_what_has_no_plain_form_is_an_error_and_leaves_the_last_one(result, tmp_
 def test_a_fresh_one_counts(loaded, result, tmp_path):
     result.save(tmp_path)
     assert ask(loaded, tmp_path) == result
-    assert ask(loaded, tmp_path, stamps=STAMPS) == result
+    assert ask(loaded, tmp_path, stamps=TIMESTAMPS) == result
 
 
 def test_the_report_takes_it(result):
@@ -85,13 +85,13 @@ def test_the_report_takes_it(result):
 
 
 def test_none_yet(loaded, tmp_path):
-    told = ask(loaded, tmp_path)
-    assert "has not been qualified" in told
-    assert "v2g-bench qualify --rig=virtual" in told
+    reported = ask(loaded, tmp_path)
+    assert "has not been qualified" in reported
+    assert "v2g-bench qualify --rig=virtual" in reported
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"date": (NOW - timedelta(hours=25)).isoformat()}, "25.0 h old"),
         ({"date": (NOW + timedelta(hours=1)).isoformat()}, "after now"),
@@ -102,9 +102,9 @@ def test_none_yet(loaded, tmp_path):
         ({"verdict": "INCONCLUSIVE"}, "ended INCONCLUSIVE"),
     ],
 )
-def test_what_no_longer_counts(loaded, result, tmp_path, change, said):
+def test_what_no_longer_counts(loaded, result, tmp_path, change, message):
     dataclasses.replace(result, **change).save(tmp_path)
-    assert said in ask(loaded, tmp_path)
+    assert message in ask(loaded, tmp_path)
 
 
 def test_other_stamps_do_not_count(loaded, result, tmp_path):

@@ -102,18 +102,18 @@ def test_one_wrong_verdict_among_many_is_enough():
 def test_void_trials_do_not_count_and_are_counted():
     found = outcomes()
     broken = replace(found[0], measured_ms=found[0].measured_ms + 30, verdict="FAIL", void="processor 1: stood still")
-    told = score([*found, broken], WANTED)
-    assert told.verdict == Verdict.PASS
-    assert told.total.voids == 1
-    assert told.total.valid == WANTED
-    assert "1 of the void ones would have been judged wrongly" in told.text
+    reported = score([*found, broken], WANTED)
+    assert reported.verdict == Verdict.PASS
+    assert reported.total.voids == 1
+    assert reported.total.valid == WANTED
+    assert "1 of the void ones would have been judged wrongly" in reported.text
 
 
 def test_a_trial_without_a_value_does_not_hold_the_truth():
     found = [replace(one, measured_ms=None, expanded_ms=None, verdict="FAIL") for one in outcomes()]
-    told = score(found, WANTED)
-    assert told.verdict == Verdict.FAIL
-    assert told.total.held == 0
+    reported = score(found, WANTED)
+    assert reported.verdict == Verdict.FAIL
+    assert reported.total.held == 0
 
 
 def test_an_uncertainty_that_is_no_number_never_qualifies():
@@ -123,9 +123,9 @@ def test_an_uncertainty_that_is_no_number_never_qualifies():
 
 
 def test_too_few_trials_say_nothing():
-    told = score(outcomes()[:-1], WANTED)
-    assert told.verdict == Verdict.INCONCLUSIVE
-    assert f"only {WANTED - 1} of {WANTED}" in told.text
+    reported = score(outcomes()[:-1], WANTED)
+    assert reported.verdict == Verdict.INCONCLUSIVE
+    assert f"only {WANTED - 1} of {WANTED}" in reported.text
 
 
 def test_no_trial_at_all_says_nothing():
@@ -138,14 +138,14 @@ def test_no_trial_at_all_says_nothing():
 )
 def test_one_side_of_the_limit_is_not_enough(keep, missing):
     found = [one for one in outcomes() if keep(one.true_ms)]
-    told = score(found, len(found))
-    assert told.verdict == Verdict.INCONCLUSIVE
-    assert missing in told.text
+    reported = score(found, len(found))
+    assert reported.verdict == Verdict.INCONCLUSIVE
+    assert missing in reported.text
 
 
 def test_rows_are_texts_for_a_report():
-    told = score(outcomes(), WANTED)
-    for row in (*told.rows, told.total):
+    reported = score(outcomes(), WANTED)
+    for row in (*reported.rows, reported.total):
         assert all(isinstance(cell, str) for cell in row.as_text().values())
-    assert told.total.as_text()["truth within U"].endswith("%")
+    assert reported.total.as_text()["truth within U"].endswith("%")
     assert score([Outcome(delay_ms=5, void="stalled")], 1).rows[0].as_text()["largest U"] == ""

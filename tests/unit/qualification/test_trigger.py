@@ -28,10 +28,10 @@ def pulses(latency_s, count=100, applied_s=0.0, seed=5):
     rng = np.random.default_rng(seed)
     seen = []
     for number in range(count):
-        told_s = 100.0 + number
-        true_s = told_s + rng.uniform(-5e-6, 5e-6)
+        reported_s = 100.0 + number
+        true_s = reported_s + rng.uniform(-5e-6, 5e-6)
         in_record_s = true_s - latency_s + applied_s + rng.uniform(-DT / 2, DT / 2)
-        seen.append((in_record_s, Edge(told_s, 5e-6)))
+        seen.append((in_record_s, Edge(reported_s, 5e-6)))
     return seen
 
 
@@ -73,7 +73,7 @@ def test_a_disk_that_refuses(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("offset_s", "offset", "offset"),
         ("pulses = 100", "pulses = 2", "pulses"),
@@ -81,11 +81,11 @@ def test_a_disk_that_refuses(tmp_path):
         ("maker =", "maker", "is not TOML"),
     ],
 )
-def test_a_broken_record_names_file_and_key(tmp_path, old, new, said):
+def test_a_broken_record_names_file_and_key(tmp_path, old, new, message):
     path = tmp_path / "one.toml"
     kept().save(path)
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(BenchError, match=said) as caught:
+    with pytest.raises(BenchError, match=message) as caught:
         read_timing(path)
     assert str(path) in str(caught.value)
 

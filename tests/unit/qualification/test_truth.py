@@ -6,7 +6,7 @@ from v2g_bench.qualification.score import Outcome
 from v2g_bench.qualification.truth import Truth
 
 FRAME = (10.0, 10.000_02)
-REACTION = {"heard_s": 10.0002, "written_s": 10.0402, "answered_s": 10.0406}
+REACTION = {"received_s": 10.0002, "written_s": 10.0402, "answered_s": 10.0406}
 END_S = 10.3
 
 
@@ -64,7 +64,7 @@ def test_a_bench_that_saw_an_end_where_there_was_none_is_wrong():
 
 
 def test_a_responder_that_has_not_written_yet_has_no_times():
-    one = Truth(FRAME, 10.0486, 10.5, {"heard_s": 10.2, "written_s": 0.0, "answered_s": 0.0}).beside(
+    one = Truth(FRAME, 10.0486, 10.5, {"received_s": 10.2, "written_s": 0.0, "answered_s": 0.0}).beside(
         measured(), 10.0, 10.0486, END_S
     )
     assert one.control_ms is None

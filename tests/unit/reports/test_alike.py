@@ -75,8 +75,8 @@ def test_one_bad_parameter_is_the_requirements_verdict_everywhere(written, pdf_t
     bad = {FAIL: "failures", ERROR: "errors", INCONCLUSIVE: "errors"}.get(verdict)
     for attribute in ("failures", "errors"):
         assert suite.get(attribute) == root.get(attribute) == ("1" if attribute == bad else "0")
-    said = {p.get("value") for p in suite.iter("property") if p.get("name") == "requirement.verdict"}
-    assert said == {verdict}
+    message = {p.get("value") for p in suite.iter("property") if p.get("name") == "requirement.verdict"}
+    assert message == {verdict}
 
     for name in ("results.json", "manifest.json"):
         assert json.loads((folder / name).read_text())["verdict"] == verdict
@@ -101,14 +101,14 @@ def run(*words, **more):
 
 def test_pdfinfo_pdfsig_qpdf_and_sha256sum_agree(sealed, pdf_text):
     pdf = sealed / "report.pdf"
-    told = run(tool("pdfinfo", "poppler-utils"), pdf).stdout
-    assert re.search(r"Tagged:\s+yes", told)
-    assert re.search(r"Keywords:.*FAIL", told)
-    assert re.search(r"JavaScript:\s+no", told)
-    assert int(re.search(r"Pages:\s+(\d+)", told).group(1)) == len(pdf_text(pdf.read_bytes()))
-    told = run(tool("pdfsig", "poppler-utils"), pdf).stdout
-    assert told.count("Signature is Valid") == 1
-    assert "Total document signed" in told
+    reported = run(tool("pdfinfo", "poppler-utils"), pdf).stdout
+    assert re.search(r"Tagged:\s+yes", reported)
+    assert re.search(r"Keywords:.*FAIL", reported)
+    assert re.search(r"JavaScript:\s+no", reported)
+    assert int(re.search(r"Pages:\s+(\d+)", reported).group(1)) == len(pdf_text(pdf.read_bytes()))
+    reported = run(tool("pdfsig", "poppler-utils"), pdf).stdout
+    assert reported.count("Signature is Valid") == 1
+    assert "Total document signed" in reported
     done = run(tool("qpdf", "qpdf"), "--check", pdf)
     assert done.returncode == 0, done.stdout + done.stderr
     assert run("sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS", cwd=sealed).returncode == 0

@@ -9,15 +9,15 @@ from v2g_bench.reports.sign.seal_run import seal_if_asked
 
 def test_verify_says_what_was_checked_and_what_does_not_fit(folder, capsys):
     assert main(["verify", str(folder)]) == 0
-    told = capsys.readouterr().out
-    assert "checked    11 files" not in told
-    assert "checked    9 files against their SHA-256" in told
-    assert told.endswith("everything fits\n")
+    reported = capsys.readouterr().out
+    assert "checked    11 files" not in reported
+    assert "checked    9 files against their SHA-256" in reported
+    assert reported.endswith("everything fits\n")
     (folder / "main.blf").write_bytes(b"LOGG")
     assert main(["verify", str(folder)]) == 1
-    told = capsys.readouterr().out
-    assert "changed    main.blf: has 4 bytes" in told
-    assert "things do not fit" in told
+    reported = capsys.readouterr().out
+    assert "changed    main.blf: has 4 bytes" in reported
+    assert "things do not fit" in reported
 
 
 def test_key_seal_and_verify_with_trust(folder, tmp_path, capsys, monkeypatch):
@@ -59,9 +59,9 @@ def test_issue_refuses_with_every_reason_and_issues_what_may_be(folder, kept, ke
     assert "the bench's key is not given" in capsys.readouterr().err
     asked += ["--key", str(key)]
     assert main(["issue", str(folder), *asked]) == 2
-    told = capsys.readouterr().err
+    reported = capsys.readouterr().err
     for reason in ("its evidence is emulated", "no measuring instrument", "was not qualified", "it is unsealed"):
-        assert reason in told
+        assert reason in reported
     measured = tmp_path / "measured"
     write_report(kept.hardware(kept.kept_run(measured)), measured)
     seal_if_asked(measured, str(key))

@@ -76,10 +76,10 @@ def test_bench_and_person_both_sign_the_pdf_and_the_envelope(measured, bench, pe
     assert len(json.loads((measured / "seal.json").read_text())["signatures"]) == 2
     if shutil.which("pdfsig") is None:
         pytest.skip("pdfsig is missing: apt-get install poppler-utils")
-    told = subprocess.run(["pdfsig", measured / "report.pdf"], capture_output=True, text=True, timeout=60).stdout
-    assert told.count("Signature is Valid") == 2
-    assert re.findall("Signer Certificate Common Name: (.*)", told) == ["Bench 3", "A. Person"]
-    assert "Total document signed" in told.split("Signature #2")[1]
+    reported = subprocess.run(["pdfsig", measured / "report.pdf"], capture_output=True, text=True, timeout=60).stdout
+    assert reported.count("Signature is Valid") == 2
+    assert re.findall("Signer Certificate Common Name: (.*)", reported) == ["Bench 3", "A. Person"]
+    assert "Total document signed" in reported.split("Signature #2")[1]
 
 
 def test_the_signature_of_the_person_taken_away_is_found(measured, bench, person):

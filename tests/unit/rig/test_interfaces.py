@@ -12,7 +12,7 @@ from v2g_bench import rig, sim
 from v2g_bench.rig.dut.controller import Controller
 from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.rig.measuring.bus import Bus
-from v2g_bench.rig.measuring.command_lines import Operator
+from v2g_bench.rig.measuring.command_lines import DutCommandLine
 from v2g_bench.rig.measuring.pack import Pack
 from v2g_bench.rig.measuring.power import Power
 from v2g_bench.rig.measuring.readings import Readings
@@ -75,7 +75,7 @@ def classes(room) -> list[type]:
 
 @pytest.mark.parametrize(
     "kind",
-    [Bench, Session, Power, Pack, Readings, Bus, UnderTest, Operator, *CAPABILITIES],
+    [Bench, Session, Power, Pack, Readings, Bus, UnderTest, DutCommandLine, *CAPABILITIES],
     ids=lambda kind: kind.__name__,
 )
 def test_an_interface_has_at_most_eight_members(kind):

@@ -24,25 +24,25 @@ def test_how_long_a_frame_takes(length, is_fd, extended, expected_us):
 
 
 def test_frames_wait_for_each_other_and_all_others_hear_them(bus, timeline):
-    heard = []
+    received = []
     for node in ("a", "b", "c"):
-        bus.join(node, lambda message, node=node: heard.append((node, message.arbitration_id, timeline.now_s())))
+        bus.join(node, lambda message, node=node: received.append((node, message.arbitration_id, timeline.now_s())))
     bus.send("a", frame(1))
     bus.send("b", frame(2))
     timeline.pause(1.0)
     one_s = wire_time_s(8, True, False, 500_000, 2_000_000)
-    assert [(node, number) for node, number, _ in heard] == [("b", 1), ("c", 1), ("a", 2), ("c", 2)]
-    assert heard[0][2] - 100.0 == pytest.approx(one_s)
-    assert heard[-1][2] - 100.0 == pytest.approx(2 * one_s)
+    assert [(node, number) for node, number, _ in received] == [("b", 1), ("c", 1), ("a", 2), ("c", 2)]
+    assert received[0][2] - 100.0 == pytest.approx(one_s)
+    assert received[-1][2] - 100.0 == pytest.approx(2 * one_s)
 
 
 def test_who_has_left_hears_nothing(bus, timeline):
-    heard = []
-    bus.join("a", heard.append)
+    received = []
+    bus.join("a", received.append)
     bus.leave("a")
     bus.send("b", frame())
     timeline.pause(1.0)
-    assert heard == []
+    assert received == []
 
 
 def test_waiting_for_a_frame_moves_the_time_to_its_end_and_no_further(bus, timeline):
@@ -50,7 +50,7 @@ def test_waiting_for_a_frame_moves_the_time_to_its_end_and_no_further(bus, timel
     timeline.at(100.5, lambda: bus.send("a", frame(7)))
     timeline.at(100.6, lambda: bus.send("a", frame(8)))
     found = capture.wait_for(lambda one: one.frame_id == 7, since_s=100.0, timeout_s=1.0)
-    assert found.stamp_s == timeline.now_s() == pytest.approx(100.5, abs=1e-3)
+    assert found.timestamp_s == timeline.now_s() == pytest.approx(100.5, abs=1e-3)
 
 
 def test_a_frame_that_does_not_come(bus, timeline):
@@ -68,7 +68,7 @@ def test_the_file_holds_every_frame_with_its_simulated_stamp(bus, timeline, tmp_
     with can.BLFReader(tmp_path / "main.blf") as reader:
         read = list(reader)
     assert [(one.arbitration_id, len(one.data), one.is_fd) for one in read] == [(1, 24, True), (2, 8, False)]
-    assert read[0].timestamp == pytest.approx(WALL_EPOCH_S + capture.frames().stamp_s[0], abs=1e-5)
+    assert read[0].timestamp == pytest.approx(WALL_EPOCH_S + capture.frames().timestamp_s[0], abs=1e-5)
 
 
 def numbered(bus, timeline, count, step_s=1.0):

@@ -13,10 +13,10 @@ CRASHING = """
 from v2g_bench.ems.core.controller import Ems
 
 class Crashing(Ems):
-    def hear(self, frame, now_s):
+    def on_frame(self, frame, now_s):
         if frame.values.get("cell_temperature_max", 0.0) > 45.0:
             raise ZeroDivisionError("too hot to think")
-        return super().hear(frame, now_s)
+        return super().on_frame(frame, now_s)
 
 def crashing(settings):
     return Crashing(settings)

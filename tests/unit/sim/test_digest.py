@@ -49,13 +49,13 @@ def test_a_folder_that_is_none(tmp_path, capsys):
 
 
 def test_where_the_folder_lies_does_not_count_and_what_stands_beside_it_does(tmp_path):
-    said = "audit entry 2: reload by operator, {}\nreload refused: {}/limits.conf: line {}\n"
+    message = "audit entry 2: reload by operator, {}\nreload refused: {}/limits.conf: line {}\n"
     folders = {}
     for name, line in (("a", 2), ("longer", 2), ("c", 3)):
         folder = folders[name] = run_folder(
             tmp_path / name, tests=[{"value": 1.0, "statement": f"{tmp_path / name}/x"}]
         )
-        (folder / "v2g-main.log").write_text(said.format(name[0] * 64, folder, line).replace("l" * 64, "b" * 64))
+        (folder / "v2g-main.log").write_text(message.format(name[0] * 64, folder, line).replace("l" * 64, "b" * 64))
     assert digest(folders["a"]) == digest(folders["longer"])
     assert digest(folders["a"])["log"] != digest(folders["c"])["log"]
 

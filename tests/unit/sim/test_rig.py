@@ -61,9 +61,9 @@ def test_a_strangers_database_in_a_simulation(tmp_path):
 
 
 def test_it_says_what_it_is(tmp_path):
-    said = []
-    with SimRig(load_rig("sim"), tmp_path, seed=1, note=said.append):
-        assert said == [MARK, emi_mark(load_rig("sim").rig)]
+    message = []
+    with SimRig(load_rig("sim"), tmp_path, seed=1, note=message.append):
+        assert message == [MARK, emi_mark(load_rig("sim").rig)]
 
 
 def test_check_finds_every_part_in_order():
@@ -92,7 +92,7 @@ def test_the_same_calls_give_the_same_frames(tmp_path):
             parts.dut.controller.run("set_power", power_w="3000")
             parts.clock.pause(2.0)
             frames = parts.bus.capture.frames()
-            logs.append((frames.stamp_s.tobytes(), frames.data.tobytes()))
+            logs.append((frames.timestamp_s.tobytes(), frames.data.tobytes()))
     assert logs[0] == logs[1]
     assert logs[0] != logs[2]
 

@@ -5,11 +5,11 @@ from v2g_bench.sim.timeline import Timeline
 
 
 def test_events_happen_in_the_order_of_their_times_and_of_asking(timeline):
-    said = []
+    message = []
     for name, at_s in (("c", 101.0), ("a", 100.5), ("d", 101.0), ("b", 100.7)):
-        timeline.at(at_s, lambda name=name: said.append((name, timeline.now_s())))
+        timeline.at(at_s, lambda name=name: message.append((name, timeline.now_s())))
     timeline.run_until(102.0)
-    assert said == [("a", 100.5), ("b", 100.7), ("c", 101.0), ("d", 101.0)]
+    assert message == [("a", 100.5), ("b", 100.7), ("c", 101.0), ("d", 101.0)]
     assert timeline.now_s() == 102.0
 
 

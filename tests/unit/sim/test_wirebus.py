@@ -29,18 +29,18 @@ def message(frame_id=0x80, length=24):
 
 
 def test_a_frame_is_heard_and_logged_when_its_bits_are_over(bus, timeline):
-    heard = []
+    received = []
     bms, ems = object(), object()
-    bus.join(bms, lambda frame: heard.append(("bms", frame)), "bms")
-    bus.join(ems, lambda frame: heard.append(("ems", timeline.now_s())), "ems")
+    bus.join(bms, lambda frame: received.append(("bms", frame)), "bms")
+    bus.join(ems, lambda frame: received.append(("ems", timeline.now_s())), "ems")
     frame = message()
     bus.send(bms, frame)
     timeline.pause(0.01)
     bits = frame_bits(WireFrame.of(frame))
     ends_s = 100.0 + BitTiming().duration_s(bits.nominal, bits.data)
-    assert heard == [("ems", pytest.approx(ends_s, abs=1e-9))]
+    assert received == [("ems", pytest.approx(ends_s, abs=1e-9))]
     logged = bus.log.frame(0)
-    assert (logged.frame_id, logged.data, logged.stamp_s) == (0x80, frame.data, pytest.approx(ends_s, abs=1e-9))
+    assert (logged.frame_id, logged.data, logged.timestamp_s) == (0x80, frame.data, pytest.approx(ends_s, abs=1e-9))
 
 
 def test_the_log_has_the_error_frames_of_the_benchs_node(bus, timeline):
@@ -57,15 +57,15 @@ def test_the_log_has_the_error_frames_of_the_benchs_node(bus, timeline):
 
 
 def test_a_node_that_has_left_hears_and_sends_nothing(bus, timeline):
-    heard = []
+    received = []
     bms, ems = object(), object()
     bus.join(bms, lambda frame: None, "bms")
-    bus.join(ems, heard.append, "ems")
+    bus.join(ems, received.append, "ems")
     bus.leave(ems)
     bus.send(ems, message())
     bus.send(bms, message(0x90))
     timeline.pause(0.01)
-    assert heard == []
+    assert received == []
     assert [bus.log.frame(place).frame_id for place in range(bus.log.end)] == [0x90]
 
 
@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_log_and_another_one_another(tmp_path):
             parts.world.plant.client.inject(WireBitErrors(1e-3))
             parts.clock.pause(0.5)
             store = parts.bus.capture.frames()
-            return store.stamp_s.tobytes() + store.frame_id.tobytes() + store.data.tobytes()
+            return store.timestamp_s.tobytes() + store.frame_id.tobytes() + store.data.tobytes()
 
     assert log(1) == log(1)
     assert log(1) != log(2)

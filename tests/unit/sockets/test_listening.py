@@ -37,12 +37,12 @@ def test_that_of_a_living_one_is_not(tmp_path, waiting):
 
 def test_paths_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("keep me", encoding="utf-8")
-    for path, said in [
+    for path, message in [
         (tmp_path / "file", "not a socket"),
         (tmp_path / "file" / "s", "cannot listen on"),
         (tmp_path / ("x" * 120), f"longer than {PATH_MAX} bytes"),
     ]:
-        with pytest.raises(BenchError, match=said):
+        with pytest.raises(BenchError, match=message):
             listening(path, "here")
     assert (tmp_path / "file").read_text(encoding="utf-8") == "keep me"
 

@@ -19,17 +19,17 @@ class _ContactorsStay(Ems):
 class _InverterStays(_ContactorsStay):
     """A trip neither opens the contactors nor stops the inverter."""
 
-    def settle(self, now_s: float) -> list[Action]:
-        return [action for action in super().settle(now_s) if not isinstance(action, StopInverter)]
+    def reconcile(self, now_s: float) -> list[Action]:
+        return [action for action in super().reconcile(now_s) if not isinstance(action, StopInverter)]
 
 
 class _Crashing(Ems):
     """Dies of the first dangerous value."""
 
-    def hear(self, frame: Frame, now_s: float) -> list[Action]:
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         if any(self.parts.trip.judge(role, value) for role, value in frame.values.items()):
             raise RuntimeError("index out of range")
-        return super().hear(frame, now_s)
+        return super().on_frame(frame, now_s)
 
 
 contactors_stay_closed: make.Factory = _ContactorsStay

@@ -31,12 +31,12 @@ def reset_forgets_the_second_danger(settings: EmsSettings) -> Ems:
 class _DeafToHeat(Ems):
     """Believes no temperature while the line is noisy."""
 
-    def hear(self, frame: Frame, now_s: float) -> list[Action]:
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         if self.parts.signal.noisy is not None:
             frame = replace(
                 frame, values={role: 25.0 if "temperature" in role else value for role, value in frame.values.items()}
             )
-        return super().hear(frame, now_s)
+        return super().on_frame(frame, now_s)
 
 
 trip_asleep_under_noise: make.Factory = _DeafToHeat
@@ -90,9 +90,9 @@ def noise_for_ever(settings: EmsSettings) -> Ems:
 
 
 class _Offended(InverterWatch):
-    def hear(self, now_s: float) -> None:
+    def on_answer(self, now_s: float) -> None:
         if self.offline is None:
-            super().hear(now_s)
+            super().on_answer(now_s)
 
 
 def inverter_offline_for_ever(settings: EmsSettings) -> Ems:

@@ -72,8 +72,8 @@ class _Leaky(Arbiter):
 
     leak_w = 60.0
 
-    def settle(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
-        setpoint = super().settle(request_w, ceilings)
+    def arbitrate(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
+        setpoint = super().arbitrate(request_w, ceilings)
         if request_w < 0 and any(reason.startswith("charge-only") for reason in setpoint.limited_by):
             return Setpoint(-self.leak_w, setpoint.limited_by)
         return setpoint
@@ -87,11 +87,11 @@ def charge_only_leaks_60_w(settings: EmsSettings) -> Ems:
 class _Blocking(Arbiter):
     """In charge-only mode nothing at all is allowed."""
 
-    def settle(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
+    def arbitrate(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
         held = list(ceilings)
         if any(ceiling.reason.startswith("charge-only") for ceiling in held):
             return Setpoint(0.0, ("charge-only",))
-        return super().settle(request_w, held)
+        return super().arbitrate(request_w, held)
 
 
 def charge_only_forbids_charging(settings: EmsSettings) -> Ems:

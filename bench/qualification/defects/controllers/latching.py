@@ -16,8 +16,8 @@ SECOND_THOUGHT_S = 0.15
 
 
 class _NotLatching(EmergencyTrip):
-    def hear(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
-        tripped = super().hear(values, now_s)
+    def update(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
+        tripped = super().update(values, now_s)
         if self.unsafe() is None:
             self.cause = None
         return tripped
@@ -33,8 +33,8 @@ class _SecondThoughts(EmergencyTrip):
 
     since_s = float("-inf")
 
-    def hear(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
-        tripped = super().hear(values, now_s)
+    def update(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
+        tripped = super().update(values, now_s)
         if tripped:
             self.since_s = now_s
         elif self.cause is not None and self.unsafe() is None and now_s - self.since_s < SECOND_THOUGHT_S:
@@ -55,7 +55,7 @@ class _EasilyReset(EmergencyTrip):
     def unsafe(self) -> str | None:
         return None
 
-    def hear(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
+    def update(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
         dangers = [danger for role, value in values.items() if (danger := self.judge(role, value))]
         if dangers and self.cause is None:
             self.cause = dangers[0]
@@ -98,8 +98,8 @@ restart_releases_latches: make.Factory = _Amnesiac
 class _Forgiving(SocDivergence):
     """Forgets a divergence when the SoC is back."""
 
-    def hear(self, pack: PackState, now_s: float, *, gap_s: float = 0.2) -> None:
-        super().hear(pack, now_s, gap_s=gap_s)
+    def update(self, pack: PackState, now_s: float, *, gap_s: float = 0.2) -> None:
+        super().update(pack, now_s, gap_s=gap_s)
         if self.diverged is not None and not self.deviates(self.offset_pct):
             self.diverged = None
 
@@ -115,8 +115,8 @@ class _EasyReset(SocDivergence):
 class _NeverCalibrated(SocDivergence):
     """A calibration charge is never good enough."""
 
-    def hear(self, pack: PackState, now_s: float, *, gap_s: float = 0.2) -> None:
-        super().hear(pack, now_s, gap_s=gap_s)
+    def update(self, pack: PackState, now_s: float, *, gap_s: float = 0.2) -> None:
+        super().update(pack, now_s, gap_s=gap_s)
         self.calibrated = False
 
 

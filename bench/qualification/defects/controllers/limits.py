@@ -98,7 +98,7 @@ def broken_limits_become_defaults(settings: EmsSettings) -> Ems:
 
 
 class _NoHold(OverCurrentHold):
-    def hear(self, flag: bool) -> None:
+    def update(self, flag: bool) -> None:
         return
 
 

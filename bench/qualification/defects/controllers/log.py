@@ -83,8 +83,8 @@ class _CriesWolf(Ems):
 
     cried = False
 
-    def settle(self, now_s: float) -> list[Action]:
-        actions = super().settle(now_s)
+    def reconcile(self, now_s: float) -> list[Action]:
+        actions = super().reconcile(now_s)
         if not self.cried and any(isinstance(action, SetInverterPower) for action in actions):
             self.cried = True
             actions.append(LogLine(Level.ERROR, "0x05F1", "Handshake Timeout: nothing was lost"))
@@ -99,11 +99,11 @@ def override_unlogged(settings: EmsSettings) -> Ems:
     sound = requests.Requests._record
 
     async def record(self: Any, what: str, who: Any, answer: Any, before: Any) -> bool:
-        said, self._said = self._said, lambda line: None
+        on_log_line, self._on_log_line = self._on_log_line, lambda line: None
         try:
             return await sound(self, what, who, answer, before)
         finally:
-            self._said = said
+            self._on_log_line = on_log_line
 
     requests.Requests._record = record  # type: ignore[method-assign]
     return Ems(settings)

@@ -16,7 +16,7 @@ from v2g_bench.ems.core.parts import EmsSettings
 from v2g_bench.ems.model.actions import Action, Frame, Quality, SendFrame
 from v2g_bench.ems.model.setpoint import Arbiter, Ceiling, Setpoint
 from v2g_bench.ems.ports.can_port import CanPort
-from v2g_bench.ems.protection.ranges import Believable
+from v2g_bench.ems.protection.ranges import PlausibleRange
 from v2g_bench.ems.protection.signal_quality import SignalQuality
 from v2g_bench.ems.protection.watchdog import BmsWatchdog, InverterWatch
 from v2g_bench.qualification.defects.controllers import make
@@ -52,22 +52,22 @@ def silence_after_a_second(settings: EmsSettings) -> Ems:
 class _Optimist(BmsWatchdog):
     """Counts as alive before the first frame; correct afterwards."""
 
-    heard = False
+    received = False
 
-    def hear(self, message: str, now_s: float) -> None:
-        self.heard = True
-        super().hear(message, now_s)
+    def on_frame(self, message: str, now_s: float) -> None:
+        self.received = True
+        super().on_frame(message, now_s)
 
     def tick(self, now_s: float) -> None:
-        if self.heard:
+        if self.received:
             super().tick(now_s)
         else:
             self.alive = True
 
 
 class _NeedsNoData(Arbiter):
-    def settle(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
-        return super().settle(request_w, [one for one in ceilings if one.reason != "no BMS data yet"])
+    def arbitrate(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
+        return super().arbitrate(request_w, [one for one in ceilings if one.reason != "no BMS data yet"])
 
 
 def starts_blind(settings: EmsSettings) -> Ems:
@@ -90,34 +90,34 @@ def inverter_silence_ignored(settings: EmsSettings) -> Ems:
 class _RepeatsCount(Ems):
     """Takes repeated frames for new ones."""
 
-    def hear(self, frame: Frame, now_s: float) -> list[Action]:
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         if frame.quality is Quality.REPEATED:
             frame = Frame(frame.message, frame.values)
-        return super().hear(frame, now_s)
+        return super().on_frame(frame, now_s)
 
 
 class _Gullible(Ems):
     """Takes frames with a wrong checksum or counter for good ones."""
 
-    def hear(self, frame: Frame, now_s: float) -> list[Action]:
-        return super().hear(Frame(frame.message, frame.values), now_s)
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
+        return super().on_frame(Frame(frame.message, frame.values), now_s)
 
 
 class _Deaf(SignalQuality):
-    def hear(self, message: str, quality: Quality, now_s: float) -> None:
+    def on_frame(self, message: str, quality: Quality, now_s: float) -> None:
         return
 
 
 class _BelievesWhileCharging(Ems):
     """Counts frames with a wrong checksum as lost, and acts on their content while it charges."""
 
-    def hear(self, frame: Frame, now_s: float) -> list[Action]:
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         if frame.quality is not Quality.BAD or self.request_w <= 0:
-            return super().hear(frame, now_s)
+            return super().on_frame(frame, now_s)
         signal, self.parts.signal = self.parts.signal, _Deaf(self.settings.plan.expected)
         try:
-            signal.hear(frame.message, frame.quality, now_s)
-            return super().hear(Frame(frame.message, frame.values), now_s)
+            signal.on_frame(frame.message, frame.quality, now_s)
+            return super().on_frame(Frame(frame.message, frame.values), now_s)
         finally:
             self.parts.signal = signal
 
@@ -125,7 +125,7 @@ class _BelievesWhileCharging(Ems):
 class _ReadsNothing(Ems):
     """Reads the trouble codes of the BMS and does nothing about them."""
 
-    def hear_codes(self, code: str, now_s: float, *, stored: bool, active: bool) -> list[Action]:
+    def on_trouble_codes(self, code: str, now_s: float, *, stored: bool, active: bool) -> list[Action]:
         return []
 
 
@@ -135,8 +135,8 @@ damage_believed_while_charging: make.Factory = _BelievesWhileCharging
 trouble_codes_ignored: make.Factory = _ReadsNothing
 
 
-class _Credulous(Believable):
-    def settle(self, values: Mapping[str, float], now_s: float) -> Mapping[str, float]:
+class _Credulous(PlausibleRange):
+    def believable(self, values: Mapping[str, float], now_s: float) -> Mapping[str, float]:
         return values
 
 

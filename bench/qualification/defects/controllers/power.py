@@ -13,18 +13,20 @@ class _Power(Ems):
 
     gain, offset_w, charge_gain = 1.0, 0.0, 1.0
 
-    def settle(self, now_s: float) -> list[Action]:
+    def reconcile(self, now_s: float) -> list[Action]:
         return [
-            replace(action, power_w=self._told_w(action.power_w)) if isinstance(action, SetInverterPower) else action
-            for action in super().settle(now_s)
+            replace(action, power_w=self._reported_w(action.power_w))
+            if isinstance(action, SetInverterPower)
+            else action
+            for action in super().reconcile(now_s)
         ]
 
-    def _told_w(self, power_w: float) -> float:
+    def _reported_w(self, power_w: float) -> float:
         gain = self.gain * (self.charge_gain if power_w > 0 else 1.0)
         return gain * power_w + self.offset_w
 
 
-def _telling(gain: float = 1.0, offset_w: float = 0.0, charge_gain: float = 1.0) -> make.Factory:
+def _reporting(gain: float = 1.0, offset_w: float = 0.0, charge_gain: float = 1.0) -> make.Factory:
     def factory(settings: EmsSettings) -> Ems:
         ems = _Power(settings)
         ems.gain, ems.offset_w, ems.charge_gain = gain, offset_w, charge_gain
@@ -33,22 +35,22 @@ def _telling(gain: float = 1.0, offset_w: float = 0.0, charge_gain: float = 1.0)
     return factory
 
 
-power_sign_wrong, power_5_pct_high, power_3_pct_low = _telling(-1.0), _telling(1.05), _telling(0.97)
-power_100_w_off, charge_power_5_pct_low = _telling(offset_w=-100.0), _telling(charge_gain=0.95)
+power_sign_wrong, power_5_pct_high, power_3_pct_low = _reporting(-1.0), _reporting(1.05), _reporting(0.97)
+power_100_w_off, charge_power_5_pct_low = _reporting(offset_w=-100.0), _reporting(charge_gain=0.95)
 
 
 class _OffNear3Kw(_Power):
     """3 % too much, around the manual's 3 kW and nowhere else."""
 
-    def _told_w(self, power_w: float) -> float:
+    def _reported_w(self, power_w: float) -> float:
         return 1.03 * power_w if 2900 <= abs(power_w) <= 3100 else power_w
 
 
 class _Idle(Ems):
     """Accepts every power and sends nothing to the inverter."""
 
-    def settle(self, now_s: float) -> list[Action]:
-        return [action for action in super().settle(now_s) if not isinstance(action, SetInverterPower)]
+    def reconcile(self, now_s: float) -> list[Action]:
+        return [action for action in super().reconcile(now_s) if not isinstance(action, SetInverterPower)]
 
 
 power_off_3_pct_near_3_kw: make.Factory = _OffNear3Kw

@@ -35,9 +35,9 @@ def derating_springs_back(settings: EmsSettings) -> Ems:
 
 
 class _Cautious(ThermalGuard):
-    def hear(self, pack: PackState, now_s: float) -> None:
+    def update(self, pack: PackState, now_s: float) -> None:
         policy, self.policy = self.policy, ThermalPolicy(self.policy.cooling_trigger_c - 1.0)
-        super().hear(pack, now_s)
+        super().update(pack, now_s)
         self.policy = policy
 
 
@@ -52,7 +52,7 @@ def policy_forgotten(settings: EmsSettings) -> Ems:
 
 
 class _NoPlan(PreCooling):
-    def hear(self, pack: PackState, now_s: float) -> None:
+    def update(self, pack: PackState, now_s: float) -> None:
         return
 
 

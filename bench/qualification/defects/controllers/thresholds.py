@@ -56,11 +56,11 @@ class _HalfBlind(Ems):
 
     charging = True
 
-    def hear(self, frame: Frame, now_s: float) -> list[Action]:
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         if (self.request_w > 0) is self.charging and self.request_w:
             safe = {r: v for r, v in frame.values.items() if self.parts.trip.judge(r, v) is None}
             frame = Frame(frame.message, safe, frame.quality)
-        return super().hear(frame, now_s)
+        return super().on_frame(frame, now_s)
 
 
 class _BlindDischarging(_HalfBlind):
@@ -74,8 +74,8 @@ blind_while_discharging: make.Factory = _BlindDischarging
 class _Distracted(EmergencyTrip):
     parts: EmsParts
 
-    def hear(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
-        return self.parts.v2g_blocked() is None and super().hear(values, now_s)
+    def update(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
+        return self.parts.v2g_blocked() is None and super().update(values, now_s)
 
 
 def trip_asleep_in_charge_only(settings: EmsSettings) -> Ems:

@@ -28,23 +28,23 @@ class _Late(Ems):
         super().__init__(settings)
         self._late: list[tuple[float, int, dict[str, float]]] = []
 
-    def hear(self, frame: Frame, now_s: float) -> list[Action]:
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         if frame.quality is not Quality.GOOD or abs(self.request_w) < self.above_w:
-            return super().hear(frame, now_s)
+            return super().on_frame(frame, now_s)
         kept = {role: value for role, value in frame.values.items() if self._concerns(role, value)}
         if not kept:
-            return super().hear(frame, now_s)
+            return super().on_frame(frame, now_s)
         heapq.heappush(self._late, (now_s + self.late_s, len(self._late), kept))
-        return super().hear(
+        return super().on_frame(
             Frame(frame.message, {role: value for role, value in frame.values.items() if role not in kept}), now_s
         )
 
     def tick(self, now_s: float) -> list[Action]:
         actions: list[Action] = []
         while self._late and self._late[0][0] <= now_s + 1e-9:
-            if self.parts.trip.hear(heapq.heappop(self._late)[2], now_s):
+            if self.parts.trip.update(heapq.heappop(self._late)[2], now_s):
                 self.request_w = 0.0
-                actions += self.settle(now_s)
+                actions += self.reconcile(now_s)
         return actions + super().tick(now_s)
 
     def next_due_s(self, now_s: float) -> float:
@@ -119,11 +119,11 @@ class _Polling(EmergencyTrip):
         super().__init__(limits)
         self._looked_s = float("-inf")
 
-    def hear(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
+    def update(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
         if make.STRINGS not in values or now_s - self._looked_s < 0.1:
             return False
         self._looked_s = now_s
-        return super().hear(values, now_s)
+        return super().update(values, now_s)
 
 
 def polls_every_100_ms(settings: EmsSettings) -> Ems:

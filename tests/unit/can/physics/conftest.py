@@ -6,7 +6,7 @@ For the property tests `st.from_type(WireFrame)`: every format, and data with lo
 from hypothesis import strategies as st
 
 from v2g_bench.can.physics.bus import Wire
-from v2g_bench.can.physics.errors import Trouble
+from v2g_bench.can.physics.errors import ErrorNotice
 from v2g_bench.can.physics.events import Delivered
 from v2g_bench.can.physics.frame import FD_LENGTHS, WireFrame
 from v2g_bench.can.physics.length import frame_bits
@@ -53,5 +53,5 @@ def delivered(events):
     return [event for event in events if isinstance(event, Delivered)]
 
 
-def told(events, node, *kinds):
-    return [event for event in events if isinstance(event, Trouble) and event.node is node and event.kind in kinds]
+def reported(events, node, *kinds):
+    return [event for event in events if isinstance(event, ErrorNotice) and event.node is node and event.kind in kinds]

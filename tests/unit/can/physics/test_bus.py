@@ -17,7 +17,7 @@ def test_a_frame_is_delivered_when_its_bits_are_over():
     assert bus.advance(0.5 + lasts_s(SAFETY) - 1e-9) == []
     [event] = bus.advance(0.5 + lasts_s(SAFETY))
     assert event.at_s == 0.5 + lasts_s(SAFETY)
-    assert (event.sender, event.frame, event.token, event.others, event.again) == (bms, SAFETY, "token", {}, False)
+    assert (event.sender, event.frame, event.token, event.others, event.repeated) == (bms, SAFETY, "token", {}, False)
     assert bus.next_s == float("inf")
 
 
@@ -51,7 +51,7 @@ def test_under_noise_every_frame_comes_late_rather_than_wrong():
     got += delivered(bus.advance(3.0))
     assert bus.destroyed > 50
     assert bms.attempts > bms.sent
-    assert [event.frame for event in got if not event.again] == sent
+    assert [event.frame for event in got if not event.repeated] == sent
     assert all(seen is None or seen == event.frame for event in got for seen in event.others.values())
 
 

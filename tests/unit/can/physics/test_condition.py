@@ -25,7 +25,7 @@ def run(wire, begin_s, frames=200):
         wire.submit(bms, SAFETY, begin_s + number * 1e-3)
         events = wire.advance(begin_s + (number + 1) * 1e-3)
         complete += sum(
-            getattr(event, "sender", None) is bms and not event.again and not event.others for event in events
+            getattr(event, "sender", None) is bms and not event.repeated and not event.others for event in events
         )
     return complete
 

@@ -38,12 +38,12 @@ def test_good_frames_bring_the_counters_down_and_no_further_than_zero():
 
 def test_it_comes_back_after_128_times_11_recessive_bits_and_not_before():
     counters = after(32)
-    assert not counters.heard_recessive(127)
+    assert not counters.on_recessive(127)
     assert counters.state == "off"
-    assert counters.heard_recessive(1)
+    assert counters.on_recessive(1)
     assert (counters.tec, counters.rec, counters.state, counters.restarts) == (0, 0, "active", 1)
 
 
 def test_a_node_that_is_not_off_has_nothing_to_recover_from():
-    assert not after(16).heard_recessive(10_000)
+    assert not after(16).on_recessive(10_000)
     assert after(16).tec == 128

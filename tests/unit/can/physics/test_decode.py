@@ -54,8 +54,8 @@ def test_a_dominant_bit_where_all_are_recessive_is_a_form_error_at_that_bit(at, 
 def test_a_wrong_checksum_is_told_after_the_ack_delimiter():
     encoded = encode(WireFrame(0x2AA, bytes([0x55] * 8), fd=True, brs=True))
     outcomes = {decode(flipped(encoded.bits, at) + IDLE) for at in range(30, 60)}
-    told = {seen.at for seen in outcomes if seen.error == "crc"}
-    assert told == {encoded.ack + 1}
+    reported = {seen.at for seen in outcomes if seen.error == "crc"}
+    assert reported == {encoded.ack + 1}
 
 
 def test_six_dominant_bits_of_an_error_flag_are_a_stuff_error():

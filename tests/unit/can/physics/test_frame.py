@@ -30,7 +30,7 @@ def test_a_base_frame_wins_against_an_extended_one_with_the_same_beginning():
 
 
 @pytest.mark.parametrize(
-    ("frame", "said"),
+    ("frame", "message"),
     [
         (WireFrame(0x800), "does not fit"),
         (WireFrame(1, bytes(9)), "no classic frame has 9 bytes"),
@@ -39,8 +39,8 @@ def test_a_base_frame_wins_against_an_extended_one_with_the_same_beginning():
         (WireFrame(1, b"1", brs=True), "no bit rate switch"),
     ],
 )
-def test_a_frame_that_cannot_exist_is_refused(frame, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_frame_that_cannot_exist_is_refused(frame, message):
+    with pytest.raises(ValueError, match=message):
         frame.check()
 
 

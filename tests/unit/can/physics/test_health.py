@@ -4,7 +4,7 @@ from v2g_bench.can.physics.errors import error_message
 from v2g_bench.can.physics.line import Line
 from v2g_bench.can.physics.noise import BitErrors
 
-from .conftest import BIT_S, LONG, SAFETY, delivered, told, wire
+from .conftest import BIT_S, LONG, SAFETY, delivered, reported, wire
 
 
 def test_a_node_alone_gets_no_acknowledge_turns_passive_and_never_goes_off():
@@ -23,8 +23,8 @@ def test_a_node_alone_gets_no_acknowledge_turns_passive_and_never_goes_off():
 def test_a_passive_sender_waits_eight_bits_longer_for_its_repetition():
     bus, bms = wire("bms")
     bus.submit(bms, SAFETY, 0.0)
-    stamps = [event.at_s for event in bus.advance(0.1) if event.kind == "ack"]
-    active, passive = stamps[1] - stamps[0], stamps[-1] - stamps[-2]
+    timestamps = [event.at_s for event in bus.advance(0.1) if event.kind == "ack"]
+    active, passive = timestamps[1] - timestamps[0], timestamps[-1] - timestamps[-2]
     assert passive - active == pytest.approx(8 * BIT_S)
 
 
@@ -33,9 +33,9 @@ def test_a_sick_transceiver_goes_off_after_32_errors_and_comes_back_after_128_ti
     bus.make_sick(bms, 1.0)
     bus.submit(bms, SAFETY, 0.0)
     events = bus.advance(1.0)
-    tec = [event.tec for event in told(events, bms, "bit")]
+    tec = [event.tec for event in reported(events, bms, "bit")]
     assert tec == list(range(8, 257, 8))
-    [off], [back] = told(events, bms, "bus off"), told(events, bms, "restarted")
+    [off], [back] = reported(events, bms, "bus off"), reported(events, bms, "restarted")
     assert 128 * 11 * BIT_S <= back.at_s - off.at_s <= (128 * 11 + 30) * BIT_S
     assert (bms.counters.tec, bms.counters.state, bms.dropped) == (0, "active", 1)
     assert (ems.counters.rec, ems.counters.state) == (32, "active")
@@ -49,7 +49,7 @@ def test_a_full_bus_lets_a_node_back_after_128_frames():
     bus.advance(0.002)
     bus.babble(ems, LONG, 1e-6, bus.next_s if bus.next_s < 1 else 0.01)
     events = bus.advance(0.2)
-    [off], [back] = told(events, bms, "bus off"), told(events, bms, "restarted")
+    [off], [back] = reported(events, bms, "bus off"), reported(events, bms, "restarted")
     between = [event for event in delivered(events) if off.at_s < event.at_s <= back.at_s]
     assert 126 <= len(between) <= 129
 
@@ -59,13 +59,13 @@ def test_counters_are_readable_as_socketcan_error_frames():
     bus.make_sick(bms, 1.0)
     bus.submit(bms, SAFETY, 0.0)
     events = bus.advance(1.0)
-    passive = error_message(next(event for event in told(events, bms, "state") if event.state == "passive"))
+    passive = error_message(next(event for event in reported(events, bms, "state") if event.state == "passive"))
     assert passive.is_error_frame
     assert passive.arbitration_id & 0x04
     assert (passive.data[1], passive.data[6], passive.data[7]) == (0x20, 128, 0)
-    assert error_message(told(events, bms, "bus off")[0]).arbitration_id & 0x40
-    assert error_message(told(events, bms, "restarted")[0]).arbitration_id & 0x100
-    bit = error_message(told(events, bms, "bit")[0])
+    assert error_message(reported(events, bms, "bus off")[0]).arbitration_id & 0x40
+    assert error_message(reported(events, bms, "restarted")[0]).arbitration_id & 0x100
+    bit = error_message(reported(events, bms, "bit")[0])
     assert (bit.arbitration_id & 0x08, bit.data[2], bit.data[6]) == (0x08, 0x81, 8)
 
 
@@ -92,8 +92,8 @@ def test_under_noise_beyond_repair_a_node_goes_off_again_and_again_and_always_co
     for number in range(3000):
         bus.submit(bms, SAFETY, number * 1e-3)
         events += bus.advance((number + 1) * 1e-3)
-    assert len(told(events, bms, "bus off")) > 20
-    assert abs(len(told(events, bms, "bus off")) - len(told(events, bms, "restarted"))) <= 1
+    assert len(reported(events, bms, "bus off")) > 20
+    assert abs(len(reported(events, bms, "bus off")) - len(reported(events, bms, "restarted"))) <= 1
     bus.interference.set(Line(), {})
     bus.advance(3.1)
     bus.submit(bms, LONG, 3.1)

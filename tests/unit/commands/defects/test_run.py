@@ -23,7 +23,7 @@ BENCH = Bench("sim", run_module.Path("tests/conformance"))
 LATE = Defect("late", "controller", "SAF-01", "FAIL", r"51 ms", "hot", core="hot_cell_in_51_ms")
 
 
-def said(monkeypatch, tested, text, fits=True):
+def message(monkeypatch, tested, text, fits=True):
     monkeypatch.setattr(run_module, "_certify", lambda bench, defect, verified: (tested, text, fits))
     monkeypatch.setattr(run_module, "_campaign", lambda bench, defect: (tested, text, fits))
 
@@ -40,7 +40,7 @@ def said(monkeypatch, tested, text, fits=True):
     ],
 )
 def test_a_defect_is_killed_by_its_check_for_its_reason_alone(monkeypatch, tested, text, outcome):
-    said(monkeypatch, tested, text)
+    message(monkeypatch, tested, text)
     assert try_out(BENCH, LATE).outcome == outcome
 
 
@@ -51,21 +51,21 @@ def test_verification_kills_when_it_finds_what_was_done(monkeypatch):
         (False, "no key", "other"),
         (True, "", "survived"),
     ):
-        said(monkeypatch, {"SAF-01": "PASS"}, text, fits)
+        message(monkeypatch, {"SAF-01": "PASS"}, text, fits)
         assert try_out(BENCH, edited).outcome == outcome
 
 
 def test_a_near_miss_has_to_pass(monkeypatch):
     near = Defect("near", "controller", "SAF-01", "PASS", "", "hot", core="hot_cell_in_49_ms", near_miss=True)
     for verdict, outcome in (("PASS", "passed"), ("FAIL", "rejected"), ("INCONCLUSIVE", "rejected")):
-        said(monkeypatch, {"SAF-01": verdict}, "")
+        message(monkeypatch, {"SAF-01": verdict}, "")
         assert try_out(BENCH, near).outcome == outcome
 
 
 def test_one_that_is_said_to_break_nothing_else_breaks_nothing_else(monkeypatch):
     alone = Defect("late", "controller", "SAF-01", "FAIL", r"51 ms", core="hot_cell_in_51_ms", alone=True)
     for other, outcome in (("PASS", "killed"), ("INCONCLUSIVE", "killed"), ("FAIL", "other"), ("ERROR", "other")):
-        said(monkeypatch, {"SAF-01": "FAIL", "SAF-02": other}, "51 ms")
+        message(monkeypatch, {"SAF-01": "FAIL", "SAF-02": other}, "51 ms")
         assert try_out(BENCH, alone).outcome == outcome
 
 
@@ -78,7 +78,7 @@ def test_without_chosen_tests_all_files_of_the_requirement_are_run():
 
 
 def test_a_control_that_does_not_pass_spoils_all(monkeypatch):
-    said(monkeypatch, {"SAF-01": "FAIL"}, "51 ms")
+    message(monkeypatch, {"SAF-01": "FAIL"}, "51 ms")
     found = run_all(BENCH, [LATE], 2, lambda one: None)
     assert [one.outcome for one in found] == ["rejected", "killed"]
     result = matrix(found)

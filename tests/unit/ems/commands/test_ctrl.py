@@ -129,7 +129,7 @@ def test_commands_import_the_standard_library_only(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         (["--set-power", "abc"], "not a power in watts: 'abc'"),
         (["--set-power", "inf"], "not a power in watts: 'inf'"),
@@ -137,8 +137,8 @@ def test_commands_import_the_standard_library_only(module: str) -> None:
         (["--status", "--departure-soc", "85"], "--departure-soc goes with --departure"),
     ],
 )
-def test_usage_says_what_is_wrong(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_says_what_is_wrong(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         ctrl.main(argv)
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

@@ -62,7 +62,7 @@ def test_zero_request_stops_and_opens_after_the_linger(drive: Drive) -> None:
 @pytest.mark.parametrize("danger", [{"cell_temperature_max": 45.5}, {"string_voltage_difference": 0.31}])
 def test_dangerous_frame_stops_in_the_very_call(driver: Driver, power_w: float, danger: dict[str, float]) -> None:
     driver.at_power(power_w)
-    actions = driver.hear("Safety", **danger)
+    actions = driver.on_frame("Safety", **danger)
     assert isinstance(actions[0], StopInverter)
     assert isinstance(actions[1], SendFrame)
     assert actions[1].values["contactor_request"] == 0
@@ -82,7 +82,7 @@ def test_at_the_limit_it_goes_on(driver: Driver) -> None:
 
 def test_trip_latches_until_reset_and_power_is_not_resumed(driver: Driver) -> None:
     driver.at_power(-3000)
-    driver.hear("Safety", cell_temperature_max=46.0)
+    driver.on_frame("Safety", cell_temperature_max=46.0)
     driver.run(1.0)
     assert driver.ems.decision.mode is Mode.TRIPPED
     assert not driver.command(SetPower(-1000)).ok
@@ -111,7 +111,7 @@ def test_reset_is_refused_while_hot_or_silent(driver: Driver) -> None:
 @pytest.mark.parametrize("quality", [Quality.BAD, Quality.REPEATED])
 def test_corrupt_or_repeated_frames_are_not_believed(driver: Driver, quality: Quality) -> None:
     driver.at_power(-3000)
-    driver.hear("Safety", quality, cell_temperature_max=90.0)
+    driver.on_frame("Safety", quality, cell_temperature_max=90.0)
     assert driver.power_w == -3000
 
 
@@ -136,7 +136,7 @@ def test_bms_timeout(driver: Driver) -> None:
 
 def test_bms_timeout_does_not_release_a_trip(driver: Driver) -> None:
     driver.at_power(-3000)
-    driver.hear("Safety", cell_temperature_max=46.0)
+    driver.on_frame("Safety", cell_temperature_max=46.0)
     driver.mute = {"Safety"}
     driver.run(1.0)
     driver.mute = set()
@@ -306,7 +306,7 @@ def test_latches_survive_a_restart(driver: Driver) -> None:
     driver.at_power(-3000)
     driver.set(soc=60.0)
     driver.run(0.1)
-    driver.hear("Safety", cell_temperature_max=46.0)
+    driver.on_frame("Safety", cell_temperature_max=46.0)
     saved = next(action.latches for _, action in reversed(driver.actions) if isinstance(action, SaveState))
     fresh = Driver(Ems(settings_of()))
     fresh.ems.restore(saved)
@@ -358,15 +358,15 @@ def test_one_spoiled_frame_without_protection_changes_nothing(drive: Drive) -> N
     driver = drive(plan={"unprotected": frozenset({"Temps"})}).at_power(-3000)
     driver.values["Temps"] = {}
     for hottest_c in (26.0, 26.0, 200.0, 200.0, 26.0):
-        driver.hear("Temps", **{"module_temperature[3]": hottest_c})
+        driver.on_frame("Temps", **{"module_temperature[3]": hottest_c})
     assert driver.power_w == -3000
     for _ in range(3):
-        driver.hear("Temps", **{"module_temperature[3]": 200.0})
+        driver.on_frame("Temps", **{"module_temperature[3]": 200.0})
     assert driver.power_w is None
 
 
 def test_what_changed_between_two_frames_is_acted_on_with_the_next(driver: Driver) -> None:
     driver.at_power(-3000.0)
-    driver.ems.parts.balance.hear_codes("P0BBD", stored=True, active=True, pack=driver.ems.pack)
-    driver.hear("Safety")
+    driver.ems.parts.balance.on_trouble_codes("P0BBD", stored=True, active=True, pack=driver.ems.pack)
+    driver.on_frame("Safety")
     assert driver.power_w in (0.0, None)

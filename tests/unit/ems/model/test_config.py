@@ -51,7 +51,7 @@ def test_error_names_file_key_and_mend(tmp_path: Path, text: str, key: str, what
         load_config(path)
     assert caught.value.where == f"{path}: {key}"
     assert what in caught.value.what
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_not_toml_and_not_there(tmp_path: Path) -> None:

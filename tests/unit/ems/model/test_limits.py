@@ -34,7 +34,7 @@ def test_broken_file_is_refused(text: str, where: str, what: str) -> None:
         parse_limits(text, "limits.conf")
     assert caught.value.where == where
     assert what in caught.value.what
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_unreadable_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ CEILINGS = st.lists(
 
 @given(st.floats(-1e6, 1e6), CEILINGS)
 def test_only_lowers_and_never_turns_round(request_w: float, ceilings: list[Ceiling]) -> None:
-    power_w = Arbiter().settle(request_w, ceilings).power_w
+    power_w = Arbiter().arbitrate(request_w, ceilings).power_w
     assert abs(power_w) <= abs(request_w)
     assert power_w * request_w >= 0
     for ceiling in ceilings:
@@ -24,17 +24,17 @@ def test_only_lowers_and_never_turns_round(request_w: float, ceilings: list[Ceil
 
 @given(st.floats(-1e6, -1e-3), CEILINGS)
 def test_no_discharge_through_a_closed_ceiling(request_w: float, ceilings: list[Ceiling]) -> None:
-    assert Arbiter().settle(request_w, [*ceilings, Ceiling("charge-only", discharge_w=0.0)]).power_w == 0
+    assert Arbiter().arbitrate(request_w, [*ceilings, Ceiling("charge-only", discharge_w=0.0)]).power_w == 0
 
 
 def test_reasons_and_not_a_number() -> None:
     arbiter = Arbiter()
-    assert arbiter.settle(5000.0, [Ceiling("a", 4000.0), Ceiling("b", 3000.0), Ceiling("c")]) == Setpoint(
+    assert arbiter.arbitrate(5000.0, [Ceiling("a", 4000.0), Ceiling("b", 3000.0), Ceiling("c")]) == Setpoint(
         3000.0, ("a", "b")
     )
-    assert arbiter.settle(-5000.0, [Ceiling("a", 4000.0)]) == Setpoint(-5000.0)
-    assert arbiter.settle(100.0, [Ceiling("nan", math.nan, math.nan)]).power_w == 0
-    assert math.copysign(1, arbiter.settle(0.0, []).power_w) == 1
+    assert arbiter.arbitrate(-5000.0, [Ceiling("a", 4000.0)]) == Setpoint(-5000.0)
+    assert arbiter.arbitrate(100.0, [Ceiling("nan", math.nan, math.nan)]).power_w == 0
+    assert math.copysign(1, arbiter.arbitrate(0.0, []).power_w) == 1
 
 
 def _pack(low_v: float, high_v: float) -> PackState:
@@ -69,10 +69,10 @@ def test_single_cells_count() -> None:
 
 def test_over_current_hold() -> None:
     hold = OverCurrentHold()
-    hold.hear(False)
+    hold.update(False)
     assert not hold.held
-    hold.hear(True)
-    hold.hear(False)
+    hold.update(True)
+    hold.update(False)
     assert hold.held
     hold.new_request(flag=True)
     assert hold.held

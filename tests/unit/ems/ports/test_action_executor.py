@@ -1,31 +1,31 @@
 from v2g_bench.ems.model.actions import Level, LogLine, SaveState, SendFrame, SetInverterPower, StopInverter
-from v2g_bench.ems.ports.action_executor import Hands
+from v2g_bench.ems.ports.action_executor import ActionExecutor
 
 
 class Witness:
     """Inverter, bus, keeper and log in one: what each was told, in order."""
 
     def __init__(self):
-        self.told = []
+        self.reported = []
 
     def stop(self):
-        self.told.append("stop")
+        self.reported.append("stop")
 
     def set_power(self, power_w):
-        self.told.append(("power", power_w))
+        self.reported.append(("power", power_w))
 
     def send(self, frame):
-        self.told.append(("frame", frame.message))
+        self.reported.append(("frame", frame.message))
 
     def keep(self, **latches):
-        self.told.append(("keep", latches))
+        self.reported.append(("keep", latches))
 
-    def say(self, line):
-        self.told.append(("say", line.code))
+    def on_log_line(self, line):
+        self.reported.append(("say", line.code))
 
 
 def test_every_action_goes_where_it_belongs_in_the_core_s_order():
-    witness = Witness()
+    observer = Witness()
     actions = [
         StopInverter("hot cell"),
         SendFrame("EMS_Command", {}),
@@ -34,8 +34,8 @@ def test_every_action_goes_where_it_belongs_in_the_core_s_order():
         SetInverterPower(-3000.0),
         StopInverter("again"),
     ]
-    Hands(witness, witness, witness, witness.say).act(actions)
-    assert witness.told == [
+    ActionExecutor(observer, observer, observer, observer.on_log_line).act(actions)
+    assert observer.reported == [
         "stop",
         ("frame", "EMS_Command"),
         ("say", "EMERGENCY_SHUTDOWN"),
@@ -46,6 +46,6 @@ def test_every_action_goes_where_it_belongs_in_the_core_s_order():
 
 
 def test_nothing_to_do_is_nothing_done():
-    witness = Witness()
-    Hands(witness, witness, witness, witness.say).act([])
-    assert witness.told == []
+    observer = Witness()
+    ActionExecutor(observer, observer, observer, observer.on_log_line).act([])
+    assert observer.reported == []

@@ -69,12 +69,12 @@ class _Scene:
         self.lines: list[LogLine] = []
         number = self.loop.complete(self.server.start(), 1.0)
         with self.loop.entered():
-            self.port = InverterPort(InverterConfig(host="127.0.0.1", port=number), self._hear, self.lines.append)
+            self.port = InverterPort(InverterConfig(host="127.0.0.1", port=number), self._receive, self.lines.append)
             self.port.start()
 
-    def _hear(self, reading: InverterReading) -> None:
+    def _receive(self, reading: InverterReading) -> None:
         self.readings.append(reading)
-        self.watch.hear(self.timeline.now_s())
+        self.watch.on_answer(self.timeline.now_s())
 
     def online(self) -> bool:
         self.watch.tick(self.timeline.now_s())
@@ -124,7 +124,7 @@ def _read(request: Adu) -> tuple[int, int] | None:
     return struct.unpack_from(">HH", request.pdu, 1) if request.pdu[0] == 3 else None
 
 
-def _said(address: int, *values: int) -> Lie:
+def _stderr_tail(address: int, *values: int) -> Lie:
     """These registers stand there, whatever the inverter has."""
 
     def lie(request: Adu, data: bytes) -> bytes:
@@ -141,7 +141,7 @@ def _said(address: int, *values: int) -> Lie:
 
 
 def _length(model: int, length: int) -> Lie:
-    return _said(_start_of(model) + 1, length)
+    return _stderr_tail(_start_of(model) + 1, length)
 
 
 def _endless(request: Adu, data: bytes) -> bytes:
@@ -174,9 +174,9 @@ LIES: dict[str, Lie] = {
     **{f"model {m} of {n}": _length(m, n) for m in (1, 701, 704, 715) for n in (0, 1, 5, 67, 25533, 40000, 65535)},
     "endless list": _endless,
     "no end model": _without_end,
-    "model 0": _said(40002, 0, 66),
-    **{f"setpoint scale {s}": _said(_start_of(704) + 55, s & 0xFFFF) for s in (11, -11, 32767, -32767)},
-    **{f"power scale {s}": _said(_start_of(701) + 116, s & 0xFFFF) for s in (11, -11, 32767, -32767)},
+    "model 0": _stderr_tail(40002, 0, 66),
+    **{f"setpoint scale {s}": _stderr_tail(_start_of(704) + 55, s & 0xFFFF) for s in (11, -11, 32767, -32767)},
+    **{f"power scale {s}": _stderr_tail(_start_of(701) + 116, s & 0xFFFF) for s in (11, -11, 32767, -32767)},
     **{f"exception {code} to {f}": _exception(code, f) for code in (0, 1, 2, 4, 6, 11, 255) for f in (3, 16)},
     "truncated header": lambda request, data: data[:5],
     "truncated": lambda request, data: data[:-1],
@@ -302,7 +302,7 @@ def test_flood_costs_one_frame_and_the_connection() -> None:
 
 
 def test_power_that_the_register_cannot_hold_is_said() -> None:
-    scene = _Scene(_said(_start_of(704) + 55, -6 & 0xFFFF))
+    scene = _Scene(_stderr_tail(_start_of(704) + 55, -6 & 0xFFFF))
     scene.timeline.pause(1.5)
     with scene.loop.entered():
         scene.port.set_power(-3000.0)

@@ -43,12 +43,12 @@ def _with_server(script: Script, client: Callable[[ModbusLink], Awaitable[Any]],
 
 
 def test_read_and_write() -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for reply in (_registers(1, 2), None):
             transaction, pdu = await _request(reader)
-            heard.append(pdu)
+            received.append(pdu)
             writer.write(_adu(transaction, reply or pdu[:5]))
 
     async def client(link: ModbusLink) -> tuple[int, ...]:
@@ -57,7 +57,7 @@ def test_read_and_write() -> None:
         return registers
 
     assert _with_server(script, client) == (1, 2)
-    assert heard == [read_request(100, 2), write_request(200, [7, 8])]
+    assert received == [read_request(100, 2), write_request(200, [7, 8])]
 
 
 def test_pipelined_requests_answered_out_of_order_and_in_pieces() -> None:

@@ -79,7 +79,7 @@ def test_not_implemented_points() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({40003: 65535}, "model 1 at 40002 cannot be 65535 registers long"),
         ({40003: 0}, "model 1 at 40002 cannot be 0 registers long"),
@@ -93,12 +93,12 @@ def test_not_implemented_points() -> None:
         ({address: (1, 1, 0)[(address - 40293) % 3] for address in range(40293, 41000)}, "64 models, and no end model"),
     ],
 )
-def test_a_list_of_models_that_cannot_be(changed: dict[int, int | None], said: str) -> None:
+def test_a_list_of_models_that_cannot_be(changed: dict[int, int | None], message: str) -> None:
     table = _table(40000, ALL) | {key: value for key, value in changed.items() if value is not None}
     for key in changed:
         if changed[key] is None:
             del table[key]
-    with pytest.raises(ModbusError, match=re.escape(said)):
+    with pytest.raises(ModbusError, match=re.escape(message)):
         asyncio.run(sunspec.discover(_Registers(table)))
 
 

@@ -7,7 +7,7 @@ def test_states() -> None:
     seen = []
     for flag, soc_pct in ((0, 50), (1, 50), (0, 50), (0, 99), (0, 100), (0, 50), (1, 100), (1, 100), (0, 90)):
         pack.update({"cell_imbalance": flag, "soc": soc_pct})
-        guard.hear(pack)
+        guard.update(pack)
         seen.append(guard.latched)
     assert seen == [False, True, True, True, False, False, True, True, False]
 
@@ -15,8 +15,8 @@ def test_states() -> None:
 def _codes(guard: CellImbalance, soc_pct: float, *, stored: bool, active: bool) -> bool:
     pack = PackState()
     pack.update({"cell_imbalance": 0, "soc": soc_pct})
-    guard.hear(pack)
-    guard.hear_codes("P0BBD", stored=stored, active=active, pack=pack)
+    guard.update(pack)
+    guard.on_trouble_codes("P0BBD", stored=stored, active=active, pack=pack)
     return guard.latched
 
 

@@ -58,7 +58,7 @@ def test_continuous(x: float, taper: tuple[tuple[float, float], ...]) -> None:
 def test_drops_at_once_and_rises_slowly() -> None:
     slow = SlowRise(10_000.0, pct_per_s=10.0)
     follow = [
-        slow.settle(Ceiling("map", 10_000.0, allowed_w), at_s).discharge_w
+        slow.limited(Ceiling("map", 10_000.0, allowed_w), at_s).discharge_w
         for at_s, allowed_w in ((0.0, 10_000), (1.0, 3000), (1.5, 10_000), (2.5, 10_000), (3.5, 2000), (30.0, 2500))
     ]
     assert follow == [10_000, 3000, 3500, 4500, 2000, 2500]
@@ -68,7 +68,7 @@ def test_noise_on_the_map_does_not_chatter() -> None:
     slow, changes, last = SlowRise(10_000.0), 0, None
     for step in range(1000):
         allowed = Ceiling("map", 5000.0 + 150.0 * (step % 2), 10_000.0)
-        now = slow.settle(allowed, step * 0.1).charge_w
+        now = slow.limited(allowed, step * 0.1).charge_w
         changes += last is not None and now != last
         last = now
     assert changes <= 1
@@ -78,11 +78,11 @@ def test_noise_on_the_map_does_not_chatter() -> None:
 def test_slow_rise_never_exceeds_the_map(allowed: list[float], step_s: float) -> None:
     slow = SlowRise(11_000.0)
     for place, allowed_w in enumerate(allowed):
-        assert slow.settle(Ceiling("map", allowed_w, 0.0), place * step_s).charge_w <= allowed_w
+        assert slow.limited(Ceiling("map", allowed_w, 0.0), place * step_s).charge_w <= allowed_w
 
 
 def test_everything_allowed_comes_back_whole() -> None:
     slow = SlowRise(11_000.0)
     for step, allowed_w in enumerate([11_000.0, 10_900.0, *[11_000.0] * 10]):
-        held_w = slow.settle(Ceiling("map", allowed_w, 0.0), float(step)).charge_w
+        held_w = slow.limited(Ceiling("map", allowed_w, 0.0), float(step)).charge_w
     assert held_w == 11_000.0

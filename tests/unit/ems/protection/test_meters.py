@@ -12,7 +12,7 @@ def _judge(dc_a: float, ac_w: float | None, seconds: float = 10.0, *, fresh: boo
     meters, pack = PowerAgreement(), PackState()
     pack.update({"pack_voltage": 400.0, "pack_current": dc_a})
     for step in range(round(seconds * 5)):
-        meters.hear(pack, ac_w, step * 0.2, fresh=fresh)
+        meters.update(pack, ac_w, step * 0.2, fresh=fresh)
     return meters.disagree
 
 
@@ -35,7 +35,7 @@ def test_disagreement_counts_as_missing_until_reset(driver: Driver) -> None:
     driver.inverter_answers = False
     for _ in range(20):
         driver.run(0.2)
-        driver.take(driver.ems.hear_inverter(InverterReading(-3000.0, 3), driver.now_s))
+        driver.take(driver.ems.on_inverter_reading(InverterReading(-3000.0, 3), driver.now_s))
     assert driver.power_w is None
     assert "ERR_BMS_TIMEOUT" in [event.code for event in driver.ems.parts.book.active]
     assert driver.ems.parts.latches()["meters"]

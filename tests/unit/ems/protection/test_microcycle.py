@@ -9,7 +9,7 @@ def _run(cycle: MicroCycle, current_a: float, minutes: float, start_s: float) ->
     pack.update({"pack_current": current_a, "capacity": 100.0})
     steps = round(minutes * 600)
     for step in range(1, steps + 1):
-        cycle.hear(pack, start_s + step * 0.1)
+        cycle.update(pack, start_s + step * 0.1)
     return start_s + steps * 0.1
 
 
@@ -35,8 +35,8 @@ def test_top_moves_up_with_the_charge() -> None:
 def test_gap_is_not_filled_and_100_switches_it_off() -> None:
     cycle, pack = MicroCycle(10.0), PackState()
     pack.update({"pack_current": -100.0, "capacity": 100.0})
-    cycle.hear(pack, 0.0)
-    cycle.hear(pack, 7200.0)
+    cycle.update(pack, 0.0)
+    cycle.update(pack, 7200.0)
     assert cycle.depth_pct < 0.01
     off = MicroCycle(100.0)
     _run(off, -100.0, 70.0, 0.0)

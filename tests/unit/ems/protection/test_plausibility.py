@@ -3,7 +3,7 @@ from v2g_bench.ems.protection.plausibility import MedianOfFive
 
 def _through(values: list[float], message: str = "Temps") -> list[float]:
     plausible = MedianOfFive({"Temps"})
-    return [plausible.settle(message, {"t": value})["t"] for value in values]
+    return [plausible.filtered(message, {"t": value})["t"] for value in values]
 
 
 def test_up_to_two_spoiled_frames_change_nothing() -> None:
@@ -20,5 +20,5 @@ def test_protected_messages_pass_at_once() -> None:
 
 def test_roles_do_not_mix() -> None:
     plausible = MedianOfFive({"Temps"})
-    plausible.settle("Temps", {"a": 1.0, "b": 2.0})
-    assert plausible.settle("Temps", {"a": 1.0, "b": 2.0}) == {"a": 1.0, "b": 2.0}
+    plausible.filtered("Temps", {"a": 1.0, "b": 2.0})
+    assert plausible.filtered("Temps", {"a": 1.0, "b": 2.0}) == {"a": 1.0, "b": 2.0}

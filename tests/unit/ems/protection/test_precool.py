@@ -14,7 +14,7 @@ def _pack(hottest_c: float) -> PackState:
 
 def test_only_ahead_of_the_window_and_down_to_the_target() -> None:
     cooling = PreCooling(lead_s=1800.0, target_c=25.0)
-    cooling.hear(_pack(31.0), 0.0)
+    cooling.update(_pack(31.0), 0.0)
     assert not cooling.on, "nothing is planned"
     cooling.window = V2gWindow(10_000.0, 13_600.0)
     for now_s, hottest_c, on in (
@@ -26,9 +26,9 @@ def test_only_ahead_of_the_window_and_down_to_the_target() -> None:
         (9300.0, 26.1, True),
         (10_000.0, 31.0, False),
     ):
-        cooling.hear(_pack(hottest_c), now_s)
+        cooling.update(_pack(hottest_c), now_s)
         assert cooling.on is on, now_s
-    cooling.hear(_pack(31.0), 13_600.0)
+    cooling.update(_pack(31.0), 13_600.0)
     assert cooling.window is None
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from v2g_bench.can.roles import BMS_ROLES
-from v2g_bench.ems.protection.ranges import RANGES, Believable
+from v2g_bench.ems.protection.ranges import RANGES, PlausibleRange
 
 from ..conftest import ROLES, Driver
 
@@ -13,36 +13,38 @@ def test_every_role_of_the_bms_has_a_range() -> None:
 
 
 def test_healthy_values_pass_untouched() -> None:
-    ranges = Believable()
+    ranges = PlausibleRange()
     for values in ROLES.values():
-        assert ranges.settle(values, 0.0) is values
+        assert ranges.believable(values, 0.0) is values
 
 
 @pytest.mark.parametrize("value", [-0.1, 100.1, math.nan, math.inf])
 def test_outside_its_range_is_not_sent(value: float) -> None:
-    ranges = Believable()
-    assert ranges.settle({"soc": value, "pack_current": 1.0}, 0.0) == {"pack_current": 1.0}
+    ranges = PlausibleRange()
+    assert ranges.believable({"soc": value, "pack_current": 1.0}, 0.0) == {"pack_current": 1.0}
     assert "soc" in ranges.doubts["soc"]
-    assert ranges.settle({"soc": 50.0}, 0.1) == {"soc": 50.0}
+    assert ranges.believable({"soc": 50.0}, 0.1) == {"soc": 50.0}
     assert not ranges.doubts
 
 
 def test_spike_is_left_out_and_a_step_is_taken_after_three_frames() -> None:
-    ranges = Believable()
-    seen = [ranges.settle({"cell_temperature_max": value}, place / 100) for place, value in enumerate((26, 60, 26, 26))]
+    ranges = PlausibleRange()
+    seen = [
+        ranges.believable({"cell_temperature_max": value}, place / 100) for place, value in enumerate((26, 60, 26, 26))
+    ]
     assert seen == [{"cell_temperature_max": 26}, {}, {"cell_temperature_max": 26}, {"cell_temperature_max": 26}]
-    seen = [ranges.settle({"cell_temperature_max": 44.0 + place / 10}, 1 + place / 100) for place in range(3)]
+    seen = [ranges.believable({"cell_temperature_max": 44.0 + place / 10}, 1 + place / 100) for place in range(3)]
     assert [bool(values) for values in seen] == [False, False, True]
 
 
 def test_slow_change_is_no_jump() -> None:
-    ranges = Believable()
-    assert all(ranges.settle({"cell_temperature_max": 25.0 + second}, float(second)) for second in range(60))
+    ranges = PlausibleRange()
+    assert all(ranges.believable({"cell_temperature_max": 25.0 + second}, float(second)) for second in range(60))
 
 
 def test_dangerous_jump_acts_at_once(driver: Driver) -> None:
     driver.at_power(-3000)
-    driver.hear("Safety", cell_temperature_max=60.0)
+    driver.on_frame("Safety", cell_temperature_max=60.0)
     assert driver.power_w is None
 
 

@@ -21,7 +21,7 @@ class _Line:
             for name, cycle_ms in (("Fast", 10), ("Slow", 100)):
                 if self.now_ms % cycle_ms == 0 and not (callable(lose) and lose(name)):
                     quality = Quality.BAD if callable(bad) and bad(name) else Quality.GOOD
-                    self.signal.hear(name, quality, self.now_ms / 1000)
+                    self.signal.on_frame(name, quality, self.now_ms / 1000)
 
 
 def _share(pct: float, seed: int = 1) -> object:
@@ -110,16 +110,16 @@ def test_repeated_frames_are_neither_news_nor_noise() -> None:
     line.run(2)
     for _ in range(100):
         line.now_ms += 10
-        line.signal.hear("Fast", Quality.GOOD, line.now_ms / 1000)
-        line.signal.hear("Fast", Quality.REPEATED, line.now_ms / 1000)
+        line.signal.on_frame("Fast", Quality.GOOD, line.now_ms / 1000)
+        line.signal.on_frame("Fast", Quality.REPEATED, line.now_ms / 1000)
         if line.now_ms % 100 == 0:
-            line.signal.hear("Slow", Quality.GOOD, line.now_ms / 1000)
+            line.signal.on_frame("Slow", Quality.GOOD, line.now_ms / 1000)
     assert line.signal.noisy is None
 
 
 def test_unknown_messages_are_not_expected() -> None:
     line = _Line()
-    line.signal.hear("Other", Quality.BAD, 0.0)
+    line.signal.on_frame("Other", Quality.BAD, 0.0)
     assert line.signal.worst()[0] == 0
 
 

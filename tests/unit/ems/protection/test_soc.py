@@ -14,13 +14,13 @@ def _pack(soc_pct: float, current_a: float = 0.0, capacity_ah: float | None = 10
 
 def test_counts_coulombs_both_ways() -> None:
     guard = SocDivergence()
-    guard.hear(_pack(50.0), 0.0)
+    guard.update(_pack(50.0), 0.0)
     for tick in range(1, 3601):
-        guard.hear(_pack(50.0, -100.0), tick * 0.1)
+        guard.update(_pack(50.0, -100.0), tick * 0.1)
     assert guard.own_pct == pytest.approx(40.0)
     assert guard.offset_pct == pytest.approx(10.0)
     for tick in range(3601, 7201):
-        guard.hear(_pack(50.0, 100.0), tick * 0.1)
+        guard.update(_pack(50.0, 100.0), tick * 0.1)
     assert guard.own_pct == pytest.approx(50.0)
 
 
@@ -29,25 +29,25 @@ def test_counts_coulombs_both_ways() -> None:
 )
 def test_boundary(jump_pct: float, diverges: bool) -> None:
     guard = SocDivergence()
-    guard.hear(_pack(50.0), 0.0)
-    guard.hear(_pack(50.0 + jump_pct), 0.1)
+    guard.update(_pack(50.0), 0.0)
+    guard.update(_pack(50.0 + jump_pct), 0.1)
     assert (guard.diverged is not None) is diverges
 
 
 def test_latched_until_calibrated_and_reset() -> None:
     guard = SocDivergence()
-    guard.hear(_pack(50.0), 0.0)
-    guard.hear(_pack(60.0), 0.1)
-    guard.hear(_pack(50.0), 0.2)
+    guard.update(_pack(50.0), 0.0)
+    guard.update(_pack(60.0), 0.1)
+    guard.update(_pack(50.0), 0.2)
     assert guard.diverged is not None, "agreeing again does not release it"
     assert guard.reset_offset() == "the calibration charge to 100 % is not complete"
-    guard.hear(_pack(99.9), 0.3)
+    guard.update(_pack(99.9), 0.3)
     assert guard.reset_offset() is not None
-    guard.hear(_pack(99.95), 0.4)
-    guard.hear(_pack(99.0), 0.5)
+    guard.update(_pack(99.95), 0.4)
+    guard.update(_pack(99.0), 0.5)
     assert guard.reset_offset() is None
     assert (guard.diverged, guard.calibrated, guard.offset_pct) == (None, False, 0.0)
-    guard.hear(_pack(99.0), 0.6)
+    guard.update(_pack(99.0), 0.6)
     assert guard.own_pct == 99.0
 
 
@@ -58,23 +58,23 @@ def test_full_by_cell_voltage_when_the_bms_never_shows_100() -> None:
 
 def test_gap_is_not_filled_with_a_guess() -> None:
     guard = SocDivergence()
-    guard.hear(_pack(50.0, -100.0), 0.0)
-    guard.hear(_pack(50.0, -100.0), 3600.0)
+    guard.update(_pack(50.0, -100.0), 0.0)
+    guard.update(_pack(50.0, -100.0), 3600.0)
     assert guard.own_pct == pytest.approx(50.0, abs=0.01)
 
 
 def test_without_capacity_it_does_not_count_but_still_compares() -> None:
     guard = SocDivergence()
-    guard.hear(_pack(50.0, -100.0, None), 0.0)
-    guard.hear(_pack(50.0, -100.0, None), 0.1)
+    guard.update(_pack(50.0, -100.0, None), 0.0)
+    guard.update(_pack(50.0, -100.0, None), 0.1)
     assert guard.own_pct == 50.0
-    guard.hear(_pack(56.0, 0.0, None), 0.2)
+    guard.update(_pack(56.0, 0.0, None), 0.2)
     assert guard.diverged is not None
 
 
 def test_restored_divergence_is_latched() -> None:
     guard = SocDivergence()
     guard.restore("yesterday", calibrated=False)
-    guard.hear(_pack(50.0), 0.0)
+    guard.update(_pack(50.0), 0.0)
     assert guard.diverged == "yesterday"
     assert guard.reset_offset() is not None

@@ -43,7 +43,7 @@ def test_broken_policy_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(BenchError) as caught:
         load_policy(path)
     assert caught.value.where.startswith(str(path))
-    assert caught.value.mend
+    assert caught.value.hint
     assert len(caught.value.what) < 150
 
 
@@ -57,7 +57,7 @@ def test_cooling_with_hysteresis() -> None:
     guard = ThermalGuard(ThermalPolicy(32.0))
     seen = []
     for hottest_c in (31.9, 32.0, 31.0, 30.1, 30.0, 31.9, 320 * 0.1):
-        guard.hear(_pack(hottest_c, hottest_c), 0.0)
+        guard.update(_pack(hottest_c, hottest_c), 0.0)
         seen.append(guard.cooling)
     assert seen == [False, True, True, True, False, False, True]
 
@@ -66,7 +66,7 @@ def test_gradient_with_hysteresis() -> None:
     guard = ThermalGuard(ThermalPolicy(), gradient_limit_k=8.0, gradient_hysteresis_k=2.0, gradient_hold_s=0.0)
     seen = []
     for gradient_k in (7.9, 8.0, 8.1, 7.0, 6.0, 5.9, 8.0):
-        guard.hear(_pack(20.0 + gradient_k, 20.0), 0.0)
+        guard.update(_pack(20.0 + gradient_k, 20.0), 0.0)
         seen.append(guard.high_gradient is not None)
     assert seen == [False, False, True, True, True, False, False]
 
@@ -74,14 +74,14 @@ def test_gradient_with_hysteresis() -> None:
 def test_gradient_sees_modules() -> None:
     guard, pack = ThermalGuard(ThermalPolicy()), _pack(26.0, 25.0)
     pack.update({"module_temperature[7]": 36.0})
-    guard.hear(pack, 0.0)
-    guard.hear(pack, 1.5)
+    guard.update(pack, 0.0)
+    guard.update(pack, 1.5)
     assert guard.high_gradient == "11.0 K across the pack, limit 8 K"
 
 
 def test_no_temperature_no_judgement() -> None:
     guard = ThermalGuard(ThermalPolicy())
-    guard.hear(PackState(), 0.0)
+    guard.update(PackState(), 0.0)
     assert (guard.cooling, guard.high_gradient) == (False, None)
 
 
@@ -96,5 +96,5 @@ def test_only_a_gradient_that_lasts_counts() -> None:
         (3.0, 45.0, True),
         (3.1, 26.0, False),
     ):
-        guard.hear(_pack(hottest_c, 25.0), now_s)
+        guard.update(_pack(hottest_c, 25.0), now_s)
         assert (guard.high_gradient is not None) is high, now_s

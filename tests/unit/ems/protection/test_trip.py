@@ -25,31 +25,31 @@ from v2g_bench.ems.protection.trip import EmergencyTrip, TripLimits
 )
 def test_boundary(role: str, value: float, trips: bool) -> None:
     trip = EmergencyTrip(TripLimits())
-    assert trip.hear({role: value}) is trips
+    assert trip.update({role: value}) is trips
     assert trip.latched is trips
 
 
 def test_states_and_times() -> None:
     trip = EmergencyTrip(TripLimits())
-    assert not trip.hear({"cell_temperature_max": 30.0})
-    assert trip.hear({"cell_temperature_max": 45.5})
-    assert not trip.hear({"cell_temperature_max": 46.0}), "the trip is caused once"
+    assert not trip.update({"cell_temperature_max": 30.0})
+    assert trip.update({"cell_temperature_max": 45.5})
+    assert not trip.update({"cell_temperature_max": 46.0}), "the trip is caused once"
     assert trip.reset() == "cell_temperature_max is 46 degC, limit 45 degC"
-    assert not trip.hear({"soc": 50.0})
+    assert not trip.update({"soc": 50.0})
     assert trip.latched
-    assert not trip.hear({"cell_temperature_max": 30.0})
+    assert not trip.update({"cell_temperature_max": 30.0})
     assert trip.latched, "safe values alone do not release it"
     assert trip.reset() is None
     assert not trip.latched
-    assert trip.hear({"string_voltage_difference": 0.35})
+    assert trip.update({"string_voltage_difference": 0.35})
 
 
 def test_two_dangers_must_both_pass() -> None:
     trip = EmergencyTrip(TripLimits())
-    trip.hear({"cell_temperature_max": 50.0, "string_voltage_difference": 0.4})
-    trip.hear({"cell_temperature_max": 20.0})
+    trip.update({"cell_temperature_max": 50.0, "string_voltage_difference": 0.4})
+    trip.update({"cell_temperature_max": 20.0})
     assert trip.reset() == "string_voltage_difference is 0.4 V, limit 0.3 V"
-    trip.hear({"string_voltage_difference": 0.3})
+    trip.update({"string_voltage_difference": 0.3})
     assert trip.reset() is None
 
 

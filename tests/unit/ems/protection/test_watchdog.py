@@ -6,8 +6,8 @@ from v2g_bench.ems.protection.watchdog import BmsWatchdog, InverterWatch
 
 
 def _fresh(watchdog: BmsWatchdog, now_s: float) -> None:
-    watchdog.hear("Safety", now_s)
-    watchdog.hear("Limits", now_s)
+    watchdog.on_frame("Safety", now_s)
+    watchdog.on_frame("Limits", now_s)
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def watchdog() -> BmsWatchdog:
 def test_waits_for_every_message(watchdog: BmsWatchdog) -> None:
     watchdog.tick(0.0)
     assert not watchdog.alive
-    watchdog.hear("Safety", 0.01)
+    watchdog.on_frame("Safety", 0.01)
     assert not watchdog.alive
-    watchdog.hear("Limits", 0.05)
+    watchdog.on_frame("Limits", 0.05)
     assert watchdog.alive
     assert watchdog.silent is None
 
@@ -47,7 +47,7 @@ def test_boundary_of_the_timeout(watchdog: BmsWatchdog) -> None:
 def test_one_missing_message_is_enough(watchdog: BmsWatchdog) -> None:
     _fresh(watchdog, 0.0)
     for step in range(1, 21):
-        watchdog.hear("Limits", step * 0.1)
+        watchdog.on_frame("Limits", step * 0.1)
         watchdog.tick(step * 0.1 + 0.05)
     assert watchdog.silent == "no good Safety for 100 ms"
 
@@ -88,7 +88,7 @@ def test_lost_line_is_silent_at_once(watchdog: BmsWatchdog) -> None:
 
 def test_messages_that_are_not_watched_do_not_feed_it(watchdog: BmsWatchdog) -> None:
     _fresh(watchdog, 0.0)
-    watchdog.hear("Cells", 0.2)
+    watchdog.on_frame("Cells", 0.2)
     watchdog.tick(0.2)
     assert not watchdog.alive
 
@@ -97,18 +97,18 @@ def test_inverter_watch() -> None:
     watch = InverterWatch(timeout_s=1.0, recover_s=0.5)
     watch.tick(0.0)
     assert (watch.online, watch.offline) == (False, None)
-    watch.hear(0.1)
+    watch.on_answer(0.1)
     assert watch.online
     watch.tick(1.1)
     assert watch.online
     watch.tick(1.2)
     assert not watch.online
     assert watch.offline == "no answer for 1 s"
-    watch.hear(5.0)
+    watch.on_answer(5.0)
     assert not watch.online
-    watch.hear(5.4)
+    watch.on_answer(5.4)
     assert not watch.online
-    watch.hear(5.5)
+    watch.on_answer(5.5)
     assert watch.online
     assert watch.offline is None
 

@@ -106,7 +106,7 @@ def test_no_daemon(tmp_path: Path) -> None:
         ControlClient(str(tmp_path / "absent")).ask({"cmd": "status"})
 
 
-def _hear(path: Path, send: Callable[[socket.socket], object], timeout_s: float) -> str:
+def _receive(path: Path, send: Callable[[socket.socket], object], timeout_s: float) -> str:
     """What the client makes of a daemon that answers as `send` does."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -139,15 +139,15 @@ def _endless(sock: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    ("send", "said"),
+    ("send", "message"),
     [
         (lambda sock: sock.recv(1000), "has not answered within 0.2 s"),
         (_drip, "has not answered within 0.2 s"),
     ],
     ids=["silent", "a byte now and then"],
 )
-def test_daemon_that_is_slow(tmp_path: Path, send: Callable[[socket.socket], object], said: str) -> None:
-    assert said in _hear(tmp_path / "s", send, timeout_s=0.2)
+def test_daemon_that_is_slow(tmp_path: Path, send: Callable[[socket.socket], object], message: str) -> None:
+    assert message in _receive(tmp_path / "s", send, timeout_s=0.2)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_daemon_that_is_slow(tmp_path: Path, send: Callable[[socket.socket], obj
     ids=["endless", "no text", "no object", "half an answer", "deep", "nothing"],
 )
 def test_daemon_that_says_nonsense(tmp_path: Path, send: Callable[[socket.socket], object]) -> None:
-    assert "no valid answer" in _hear(tmp_path / "s", send, timeout_s=30)
+    assert "no valid answer" in _receive(tmp_path / "s", send, timeout_s=30)
 
 
 def test_daemon_that_accepts_nobody(tmp_path: Path) -> None:

@@ -27,13 +27,13 @@ class Parts:
             raise RuntimeError(name)
         return [StopInverter("why"), LINE]
 
-    def hear(self, *given: Any) -> list[Any]:
+    def on_frame(self, *given: Any) -> list[Any]:
         return self._entry("hear", *given)
 
-    def hear_inverter(self, *given: Any) -> list[Any]:
+    def on_inverter_reading(self, *given: Any) -> list[Any]:
         return self._entry("hear_inverter", *given)
 
-    def hear_peer(self, *given: Any) -> list[Any]:
+    def on_peer_report(self, *given: Any) -> list[Any]:
         return self._entry("hear_peer", *given)
 
     def lose_bus(self, *given: Any) -> list[Any]:

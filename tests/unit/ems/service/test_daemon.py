@@ -18,7 +18,7 @@ def _config(folder: Path, more: str = "", roles: str = 'soc = "BMS_PackStatus.St
 
 
 @pytest.mark.parametrize(
-    ("more", "limits", "said"),
+    ("more", "limits", "message"),
     [
         ("[frob]\n", "", "ems.toml: frob: unknown key"),
         ("", "MIN_SOC=80\nMAX_SOC=75\n", "limits.conf: MIN_SOC=80 is not below MAX_SOC=75"),
@@ -26,13 +26,13 @@ def _config(folder: Path, more: str = "", roles: str = 'soc = "BMS_PackStatus.St
     ],
 )
 def test_broken_configuration_is_one_message_and_status_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, limits: str, said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, limits: str, message: str
 ) -> None:
     if limits:
         (tmp_path / "limits.conf").write_text(limits, encoding="utf-8")
     assert main(["--config", _config(tmp_path, more)]) == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert message in err
     assert "Traceback" not in err
     assert len(err.splitlines()) == 2, "what is wrong, and how to mend it"
 
@@ -49,7 +49,7 @@ def test_reload_without_a_daemon(
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         ("[control]\nsocket = 5\n", "control.socket"),
         ("[control]\nsocket = {}\n", "control.socket"),
@@ -57,11 +57,11 @@ def test_reload_without_a_daemon(
     ],
 )
 def test_reload_says_what_is_wrong_with_its_configuration(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, more: str, said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, more: str, message: str
 ) -> None:
     monkeypatch.delenv("V2G_SOCKET", raising=False)
     assert main(["--config", _config(tmp_path, more), "--reload"]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

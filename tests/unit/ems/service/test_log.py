@@ -135,8 +135,8 @@ def test_beside_the_loop_each_line_has_the_time_at_which_it_was_said(tmp_path: P
         return before, after
 
     before, after = asyncio.run(play())
-    stamp = datetime.fromisoformat((tmp_path / "log").read_text(encoding="utf-8").split()[0])
-    assert before <= stamp <= after
+    timestamp = datetime.fromisoformat((tmp_path / "log").read_text(encoding="utf-8").split()[0])
+    assert before <= timestamp <= after
 
 
 def test_log_that_hangs_costs_lines_which_are_counted(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ def test_says_ready_alive_and_stopping(tmp_path: Path) -> None:
         for tenth in range(25):
             notifier.alive(100.0 + tenth / 10)
         notifier.stopping()
-        said = [systemd.recv(100) for _ in range(5)]
-    assert said == [b"READY=1", *[b"WATCHDOG=1"] * 3, b"STOPPING=1"]
+        message = [systemd.recv(100) for _ in range(5)]
+    assert message == [b"READY=1", *[b"WATCHDOG=1"] * 3, b"STOPPING=1"]
     notifier.alive(200.0)  # systemd is gone: nothing happens
 
 

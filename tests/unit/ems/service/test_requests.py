@@ -34,7 +34,7 @@ def ask(driver: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         At(),
         Unkept(),
         carry_out=lambda command: driver.ems.command(command, At().now_s()),
-        said=lambda line: None,
+        on_log_line=lambda line: None,
         wall=lambda: datetime(2026, 11, 22, 12, 0, tzinfo=UTC),
     )
     return lambda request: asyncio.run(requests.answer(request, ADDRESSES))

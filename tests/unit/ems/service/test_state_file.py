@@ -33,4 +33,4 @@ def test_broken_state_is_not_taken_for_no_latch(tmp_path: Path, text: str) -> No
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BenchError) as caught:
         load_state(path)
-    assert caught.value.mend
+    assert caught.value.hint

@@ -9,21 +9,21 @@ import pytest
 from v2g_bench.ems.model.actions import LogLine
 from v2g_bench.ems.service import state_store as module
 from v2g_bench.ems.service.state_file import load_state
-from v2g_bench.ems.service.state_store import Keeper
+from v2g_bench.ems.service.state_store import StateStore
 
 
-def _session(path: Path, lines: list[LogLine] | None = None, *, end: bool = True, **latches: Any) -> Keeper:
+def _session(path: Path, lines: list[LogLine] | None = None, *, end: bool = True, **latches: Any) -> StateStore:
     """One run of the controller, killed unless `end`."""
 
-    async def run() -> Keeper:
-        keeper = Keeper(path, load_state(path), (lines if lines is not None else []).append)
-        keeper.keep()
-        keeper.keep(**latches)
+    async def run() -> StateStore:
+        state_store = StateStore(path, load_state(path), (lines if lines is not None else []).append)
+        state_store.keep()
+        state_store.keep(**latches)
         if end:
-            await keeper.end(clean=True)
+            await state_store.end(clean=True)
         else:
-            await _until(lambda: keeper._work is None)
-        return keeper
+            await _until(lambda: state_store._work is None)
+        return state_store
 
     return asyncio.run(run())
 
@@ -37,7 +37,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 def test_crash_is_told_from_a_clean_end_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     seen = [_session(path, end=end, trip="hot") for end in (True, False, False, True, True)]
-    assert [keeper.crashed for keeper in seen] == [False, False, True, True, False]
+    assert [state_store.crashed for state_store in seen] == [False, False, True, True, False]
     assert seen[-1].run == {"starts": 5, "crashes": 2, "after_crash": False, "kept": True}
     assert load_state(path)["trip"] == "hot"
 
@@ -66,19 +66,19 @@ def test_disk_that_stays_full_does_not_hold_up_the_end(tmp_path: Path, monkeypat
     monkeypatch.setattr(module, "save_state", save)
 
     async def run() -> None:
-        keeper = Keeper(tmp_path / "state.json", {}, lambda line: None)
+        state_store = StateStore(tmp_path / "state.json", {}, lambda line: None)
         async with asyncio.timeout(5):
-            await keeper.end(clean=True, timeout_s=0.05)
+            await state_store.end(clean=True, timeout_s=0.05)
 
     asyncio.run(run())
 
 
 def test_without_a_file_nothing_is_kept() -> None:
     async def run() -> dict[str, Any]:
-        keeper = Keeper(None, {}, lambda line: None)
-        keeper.keep(trip="hot")
-        await keeper.end(clean=True)
-        return keeper.run
+        state_store = StateStore(None, {}, lambda line: None)
+        state_store.keep(trip="hot")
+        await state_store.end(clean=True)
+        return state_store.run
 
     assert asyncio.run(run())["kept"] is False
 
@@ -99,13 +99,13 @@ def test_disk_that_hangs_is_said_and_the_newest_is_kept_when_it_goes_on(
     monkeypatch.setattr(module, "_SAVE_S", 0.01)
 
     async def run() -> None:
-        keeper = Keeper(path, {}, lines.append)
-        keeper.keep(trip="old")
+        state_store = StateStore(path, {}, lines.append)
+        state_store.keep(trip="old")
         await _until(lambda: bool(lines))
-        keeper.keep(trip="hot")
+        state_store.keep(trip="hot")
         hung.set()
         monkeypatch.setattr(module, "_SAVE_S", 30.0)
-        await _until(lambda: keeper._work is None)
+        await _until(lambda: state_store._work is None)
 
     asyncio.run(run())
     assert load_state(path)["trip"] == "hot"

@@ -48,7 +48,7 @@ def _limit_holds(driver: Driver) -> bool:
 
 def _latches(driver: Driver) -> bool:
     driver.at_power(-3000)
-    driver.hear("Safety", cell_temperature_max=45.5)
+    driver.on_frame("Safety", cell_temperature_max=45.5)
     driver.run(0.1)
     return driver.ems.outputs()["trip_latched"] == 1 and not driver.command(SetPower(-100)).ok
 
@@ -91,7 +91,7 @@ def _power_is_right(driver: Driver) -> bool:
 
 def _corrupt_is_dropped(driver: Driver) -> bool:
     driver.at_power(-3000)
-    driver.hear("Safety", Quality.BAD, cell_temperature_max=90.0)
+    driver.on_frame("Safety", Quality.BAD, cell_temperature_max=90.0)
     return driver.power_w == -3000
 
 

@@ -12,10 +12,10 @@ from v2g_bench.reports.model.run import Controller, dump
 
 
 @pytest.fixture
-def told(nights, tmp_path):
+def reported(nights, tmp_path):
     """The changes between night 0 and night 1, after `change(run)` of the second."""
 
-    def told(change, within=30):
+    def reported(change, within=30):
         first, second = nights.night(0), change(nights.night(1))
         for number, run in enumerate((first, second)):
             path = tmp_path / f"night-{number:03d}"
@@ -25,7 +25,7 @@ def told(nights, tmp_path):
             history.refresh()
             return changes(history, "bench-3", within)[0]
 
-    return told
+    return reported
 
 
 def with_verdict(run, verdict, place=2):
@@ -34,32 +34,32 @@ def with_verdict(run, verdict, place=2):
     return dataclasses.replace(run, requirements=[*run.requirements[:place], changed, *run.requirements[place + 1 :]])
 
 
-def test_nothing_changed_is_nothing(told):
-    assert told(lambda run: run) == []
+def test_nothing_changed_is_nothing(reported):
+    assert reported(lambda run: run) == []
 
 
-def test_a_failure_at_the_same_version_is_a_flip(told):
-    found = [change for change in told(lambda run: with_verdict(run, "FAIL")) if change.kind != "alarm"]
+def test_a_failure_at_the_same_version_is_a_flip(reported):
+    found = [change for change in reported(lambda run: with_verdict(run, "FAIL")) if change.kind != "alarm"]
     assert [(one.kind, one.requirement, one.before, one.now, one.reason) for one in found] == [
         ("flip", "SAF-03", "PASS", "FAIL", "because")
     ]
     assert str(found[0]) == "flip      SAF-03    test_held: PASS -> FAIL  (because)"
 
 
-def test_a_failure_of_a_new_version_is_the_versions(told):
+def test_a_failure_of_a_new_version_is_the_versions(reported):
     def change(run):
         return dataclasses.replace(with_verdict(run, "FAIL"), controller=Controller(name="ems", version="2.0"))
 
-    assert [one.kind for one in told(change)] == ["version"]
+    assert [one.kind for one in reported(change)] == ["version"]
 
 
 @pytest.mark.parametrize("verdict", ["ERROR", "INCONCLUSIVE"])
-def test_a_sick_rig_says_nothing_of_the_controller(told, verdict):
-    assert [(one.kind, one.now) for one in told(lambda run: with_verdict(run, verdict))] == [("rig", verdict)]
+def test_a_sick_rig_says_nothing_of_the_controller(reported, verdict):
+    assert [(one.kind, one.now) for one in reported(lambda run: with_verdict(run, verdict))] == [("rig", verdict)]
 
 
-def test_a_test_that_was_not_run_is_told(told):
-    found = told(lambda run: dataclasses.replace(run, requirements=run.requirements[:2]))
+def test_a_test_that_was_not_run_is_told(reported):
+    found = reported(lambda run: dataclasses.replace(run, requirements=run.requirements[:2]))
     assert [(one.kind, one.before, one.now) for one in found] == [("suite", "PASS", "not run")]
 
 
@@ -84,9 +84,9 @@ def test_since_another_run(nights, tmp_path, capsys):
     asked = ["history", "--reports", str(tmp_path), "--changes"]
     assert main(asked) == 0
     assert main([*asked, "--since", "night-029"]) == 1
-    told = capsys.readouterr().out
-    assert "night-029 PASS -> night-031 FAIL" in told
-    assert "flip      SAF-03    test_held: PASS -> FAIL  (it tripped)" in told
+    reported = capsys.readouterr().out
+    assert "night-029 PASS -> night-031 FAIL" in reported
+    assert "flip      SAF-03    test_held: PASS -> FAIL  (it tripped)" in reported
     assert main([*asked, "--since", "nowhere"]) == 2
 
 

@@ -92,11 +92,11 @@ def test_a_run_that_cannot_be_read_is_told(runs, capsys):
 
 def test_the_command_shows_trend_limit_and_alarm(runs, capsys):
     assert main(["history", "--reports", str(runs), "--rig", "bench"]) == 1
-    told = capsys.readouterr().out
-    assert "SAF-01" in told
-    assert "limit <= 50" in told
-    assert "-2 a run" in told
-    assert "ALARM drifts" in told
+    reported = capsys.readouterr().out
+    assert "SAF-01" in reported
+    assert "limit <= 50" in reported
+    assert "-2 a run" in reported
+    assert "ALARM drifts" in reported
     assert main(["history", "--reports", str(runs), "--within", "2"]) == 0
     assert "0 alarms" in capsys.readouterr().out
     assert main(["history", "--reports", str(runs), "--requirement", "SAF-01", "--rebuild"]) == 1

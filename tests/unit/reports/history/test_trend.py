@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from v2g_bench.reports.history.index import Point, Series
-from v2g_bench.reports.history.trend import LEAST, flips_of, line_of, tell, theil_sen
+from v2g_bench.reports.history.trend import LEAST, flips_of, line_of, summarize, theil_sen
 
 
 def points(values, verdicts=None, controllers=None, high=50.0, expanded=0.3):
@@ -34,38 +34,38 @@ def steady(n, seed=1, slope=0.0):
 
 
 def test_a_margin_that_is_being_used_up_raises_the_alarm_before_the_limit():
-    told = tell(series(steady(40, slope=0.5)), within=30)
-    assert told.last.verdict == "PASS"
-    assert told.last.value < 41
-    assert "drifts" in told.alarm
-    assert told.drift.runs_left == pytest.approx((50 - 0.3 - 39.5) / 0.5, rel=0.15)
-    assert "ALARM" in line_of(series(steady(40, slope=0.5)), told)
+    summary = summarize(series(steady(40, slope=0.5)), within=30)
+    assert summary.last.verdict == "PASS"
+    assert summary.last.value < 41
+    assert "drifts" in summary.alarm
+    assert summary.drift.runs_left == pytest.approx((50 - 0.3 - 39.5) / 0.5, rel=0.15)
+    assert "ALARM" in line_of(series(steady(40, slope=0.5)), summary)
 
 
 def test_a_drift_that_is_far_from_the_limit_waits():
-    assert tell(series(steady(40, slope=0.5)), within=10).alarm == ""
+    assert summarize(series(steady(40, slope=0.5)), within=10).alarm == ""
 
 
 def test_a_steady_series_raises_no_alarm():
-    alarms = sum(bool(tell(series(steady(40, seed)), within=10_000).alarm) for seed in range(200))
+    alarms = sum(bool(summarize(series(steady(40, seed)), within=10_000).alarm) for seed in range(200))
     assert alarms <= 6, "99 % interval, one-sided: 1 in 200 expected"
 
 
 def test_a_few_bad_nights_are_no_drift():
     values = steady(40)
     values[35] = values[38] = 48.0
-    assert tell(series(values), within=10_000).alarm == ""
+    assert summarize(series(values), within=10_000).alarm == ""
 
 
 def test_a_drift_away_from_the_limit_is_no_alarm():
-    assert tell(series(steady(40, slope=-0.2)), within=10_000).alarm == ""
+    assert summarize(series(steady(40, slope=-0.2)), within=10_000).alarm == ""
 
 
 def test_a_step_between_two_controllers_is_no_drift():
     values = [20.0] * 10 + [40.0] * 6
-    told = tell(series(values, controllers=["ems 1.0"] * 10 + ["ems 1.1"] * 6), within=10_000)
-    assert told.drift is None, f"{LEAST} runs of one controller show a trend, 6 do not"
-    assert told.alarm == ""
+    summary = summarize(series(values, controllers=["ems 1.0"] * 10 + ["ems 1.1"] * 6), within=10_000)
+    assert summary.drift is None, f"{LEAST} runs of one controller show a trend, 6 do not"
+    assert summary.alarm == ""
 
 
 def test_flips_are_told_apart_from_a_sick_rig_and_from_a_new_controller():
@@ -73,7 +73,7 @@ def test_flips_are_told_apart_from_a_sick_rig_and_from_a_new_controller():
     assert flips_of(points([1.0] * 6, verdicts)) == (2, 2)
     assert flips_of(points([1.0] * 3, ["PASS", "ERROR", "PASS"])) == (0, 1)
     assert flips_of(points([1.0] * 2, ["PASS", "FAIL"], ["ems 1.0", "ems 1.1"])) == (0, 0)
-    assert "2 changes between PASS and FAIL" in tell(series([1.0] * 6, verdicts=verdicts), 30).alarm
+    assert "2 changes between PASS and FAIL" in summarize(series([1.0] * 6, verdicts=verdicts), 30).alarm
 
 
 def test_the_slope_is_the_median_of_all_pairs():

@@ -140,7 +140,7 @@ def test_a_run_of_requirements_that_do_not_apply_tested_nothing():
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "message"),
     [
         ("p_conform", 1.5, "p_conform: 1.5 is not a number from 0 to 1"),
         ("p_conform", "inf", "p_conform: 'inf' is not a number from 0 to 1"),
@@ -151,7 +151,7 @@ def test_a_run_of_requirements_that_do_not_apply_tested_nothing():
         ("value", True, "value: true is not a number"),
     ],
 )
-def test_a_number_that_cannot_be_is_named(tmp_path, key, value, said):
+def test_a_number_that_cannot_be_is_named(tmp_path, key, value, message):
     run = make_run(
         requirements=[
             Requirement(id="A-1", title="a", tests=[TestResult(nodeid="t", measurements=[Measurement(name="m")])])
@@ -162,9 +162,9 @@ def test_a_number_that_cannot_be_is_named(tmp_path, key, value, said):
         tmp_path / "results.json",
         lambda data: data["requirements"][0]["tests"][0]["measurements"][0].update({key: value}),
     )
-    with pytest.raises(BenchError) as told:
+    with pytest.raises(BenchError) as reported:
         load(path)
-    assert f"results.json: requirements[0].tests[0].measurements[0].{said}" in str(told.value)
+    assert f"results.json: requirements[0].tests[0].measurements[0].{message}" in str(reported.value)
 
 
 def test_what_was_never_reached_is_infinite_in_the_file_as_well(tmp_path):

@@ -102,7 +102,7 @@ def test_what_is_of_neither_version_is_refused(tmp_path, schema, change, named):
 
 
 @pytest.mark.parametrize(
-    ("of", "key", "value", "said"),
+    ("of", "key", "value", "message"),
     [
         (
             lambda evidence: evidence["components"][0],
@@ -124,13 +124,13 @@ def test_what_is_of_neither_version_is_refused(tmp_path, schema, change, named):
         ),
     ],
 )
-def test_a_number_of_the_evidence_that_cannot_be_is_named(tmp_path, of, key, value, said):
+def test_a_number_of_the_evidence_that_cannot_be_is_named(tmp_path, of, key, value, message):
     data = json.loads(dumps(latency(3)))
     of(first(data)["trials"][0]["evidence"])[key] = value
     (tmp_path / "results.json").write_text(json.dumps(data))
     with pytest.raises(BenchError) as refused:
         load(tmp_path / "results.json")
-    assert f"measurements[0].trials[0].evidence.{said}" in str(refused.value)
+    assert f"measurements[0].trials[0].evidence.{message}" in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from v2g_bench.reports.render.view import view
 
 def one(name, outcome, check="SAF-01", kind="controller", **tested):
     tested = tested or {check.replace("-", "_"): "FAIL"}
-    told = {key.replace("_", "-"): verdict for key, verdict in tested.items()}
-    return {"name": name, "kind": kind, "check": check, "outcome": outcome, "tested": told, "said": f"{name}: said"}
+    reported = {key.replace("_", "-"): verdict for key, verdict in tested.items()}
+    return {"name": name, "kind": kind, "check": check, "outcome": outcome, "tested": reported, "said": f"{name}: said"}
 
 
 CONTROL = one("control: certification", "passed", "certification", "control", SAF_01="PASS")

@@ -28,9 +28,9 @@ def test_a_comparison_of_sources_speaks_only_where_nothing_else_does():
     sources = Measurement(name="sources of DC current", value=0.2, verdict="PASS", statement="agree, E_n = 0.2")
     own = Measurement(name="own frames", value=1.0, verdict="PASS", statement="50 frames, all protected")
 
-    def said(*measurements):
+    def message(*measurements):
         test = TestResult(nodeid="t", verdict="PASS", measurements=list(measurements))
         return requirement_statement(Requirement(id="R", title="r", verdict="PASS", tests=[test]))
 
-    assert said(sources, own) == "50 frames, all protected"
-    assert said(sources) == "agree, E_n = 0.2"
+    assert message(sources, own) == "50 frames, all protected"
+    assert message(sources) == "agree, E_n = 0.2"

@@ -37,8 +37,8 @@ def test_a_person_signs_after_the_bench_and_both_fit(pdf, bench, tmp_path):
         pades.check(both, [person.certificate, bench.certificate])
     if shutil.which("pdfsig"):
         (tmp_path / "both.pdf").write_bytes(both)
-        told = subprocess.run(["pdfsig", tmp_path / "both.pdf"], capture_output=True, text=True, timeout=60).stdout
-        assert told.count("Signature is Valid") == 2
+        reported = subprocess.run(["pdfsig", tmp_path / "both.pdf"], capture_output=True, text=True, timeout=60).stdout
+        assert reported.count("Signature is Valid") == 2
 
 
 def test_changes_are_found_wherever_they_are(pdf, bench):

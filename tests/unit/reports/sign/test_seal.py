@@ -85,10 +85,10 @@ def test_the_envelope_is_dsse_over_an_in_toto_statement(sealed, key):
 def test_pdfsig_agrees(sealed):
     if shutil.which("pdfsig") is None:
         pytest.skip("pdfsig is missing: apt-get install poppler-utils")
-    told = subprocess.run(["pdfsig", sealed / "report.pdf"], capture_output=True, text=True, timeout=60).stdout
-    assert "Signature is Valid" in told
-    assert "Total document signed" in told
-    assert "ETSI.CAdES.detached" in told
+    reported = subprocess.run(["pdfsig", sealed / "report.pdf"], capture_output=True, text=True, timeout=60).stdout
+    assert "Signature is Valid" in reported
+    assert "Total document signed" in reported
+    assert "ETSI.CAdES.detached" in reported
 
 
 def test_qpdf_finds_no_fault_in_the_signed_file(sealed):

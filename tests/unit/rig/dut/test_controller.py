@@ -85,7 +85,7 @@ def test_one_that_outlives_even_sigkill_is_an_error_and_stays_watched(make, monk
     controller.start()
     process, watched = controller._process, []
     monkeypatch.setattr("v2g_bench.rig.dut.controller.STOP_S", 0.05)
-    controller._guard = SimpleNamespace(forget=watched.append)
+    controller._supervisor = SimpleNamespace(forget=watched.append)
     with monkeypatch.context() as deaf:
         deaf.setattr("v2g_bench.rig.dut.controller.os.killpg", lambda *_: None)
         for name in ("terminate", "kill"):
@@ -124,7 +124,7 @@ def test_one_that_logs_nothing_is_ended_again(make):
 
 
 @pytest.mark.parametrize(
-    ("dut", "said"),
+    ("dut", "message"),
     [
         ({"command": ["v2g-nothing"]}, "dut.command: no such program: v2g-nothing"),
         ({"command": ["sleep", "{sokcet}"]}, r"unknown placeholder 'sokcet' in '{sokcet}'\n  known: {folder}, {log}"),
@@ -132,8 +132,8 @@ def test_one_that_logs_nothing_is_ended_again(make):
         ({"command": ["sh", "-c", "echo }"]}, "a brace that is meant is written twice"),
     ],
 )
-def test_a_wrong_command_is_named(make, dut, said):
-    with pytest.raises(BenchError, match=said):
+def test_a_wrong_command_is_named(make, dut, message):
+    with pytest.raises(BenchError, match=message):
         make(**dut).start()
 
 
@@ -158,14 +158,14 @@ def test_a_failed_command_of_a_dead_controller_is_the_controllers_end(make):
 
 
 @pytest.mark.parametrize(
-    ("commands", "said"),
+    ("commands", "message"),
     [
         ({}, "dut.commands.status: the rig names no such command"),
         ({"status": ["v2g-nothing"]}, "dut.commands.status: no such program"),
     ],
 )
-def test_a_command_that_is_not_there_is_named(make, commands, said):
-    with pytest.raises(BenchError, match=said):
+def test_a_command_that_is_not_there_is_named(make, commands, message):
+    with pytest.raises(BenchError, match=message):
         make(commands=commands).run("status")
 
 
@@ -205,7 +205,7 @@ def test_a_start_command_that_starts_nothing_is_said(make, status):
 
 
 @pytest.mark.parametrize(
-    ("dut", "said"),
+    ("dut", "message"),
     [
         ({"kind": "process", "command": []}, "a process needs its command"),
         ({"kind": "ssh"}, "ssh needs a host"),
@@ -214,6 +214,6 @@ def test_a_start_command_that_starts_nothing_is_said(make, status):
         ({"kind": "external", "host": "ems.lab"}, 'host and ssh_options are for kind = "ssh"'),
     ],
 )
-def test_a_rig_file_that_contradicts_itself(dut, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_rig_file_that_contradicts_itself(dut, message):
+    with pytest.raises(ValueError, match=message):
         Dut(**dut)

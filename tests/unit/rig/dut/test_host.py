@@ -76,8 +76,8 @@ def test_a_command_reaches_a_far_shell_word_by_word(monkeypatch):
     assert "BatchMode=yes" in argv
     assert argv[-2] == "ems.lab"
     assert shlex.split(argv[-1]) == words
-    told = subprocess.run(["sh", "-c", argv[-1].replace("ctl", "printf '%s|'", 1)], capture_output=True, text=True)
-    assert told.stdout == "it's|$HOME; rm -rf x|-3000|"
+    reported = subprocess.run(["sh", "-c", argv[-1].replace("ctl", "printf '%s|'", 1)], capture_output=True, text=True)
+    assert reported.stdout == "it's|$HOME; rm -rf x|-3000|"
 
 
 def test_no_ssh_here(monkeypatch):

@@ -57,7 +57,7 @@ def test_a_register_map_that_is_not_there(rig):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"kind": "modbus-rtu"}, "an inverter on a serial line needs it"),
         ({"kind": "emulated", "map": "ab.toml"}, "its maker's registers \\(map\\) are on its service port alone"),
@@ -66,6 +66,6 @@ def test_a_register_map_that_is_not_there(rig):
         ({"kind": "modbus-tcp"}, "needs its address"),
     ],
 )
-def test_what_a_rig_file_must_say(given, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_a_rig_file_must_say(given, message):
+    with pytest.raises(ValueError, match=message):
         Inverter(**given)

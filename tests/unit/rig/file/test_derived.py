@@ -37,17 +37,17 @@ def test_the_reference_controller_knows_the_inverter_that_the_rig_states(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("inverter", "plant", "said"),
+    ("inverter", "plant", "message"),
     [
         ("rated_power_w = 7400\n", "rated_power_w = 11_000\n", "[plant] rated_power_w = 11000 and [inverter]"),
         ("ripple_hz = 16_000\n", "ripple_hz = 20_000\n", "[plant] ripple_hz = 20000 and [inverter]"),
         ("", "efficiency = 0.9\n", "[plant] efficiency = 0.9 is below [inverter] efficiency = 0.95"),
     ],
 )
-def test_a_fact_that_is_stated_twice_and_differs_is_refused(tmp_path, inverter, plant, said):
-    with pytest.raises(BenchError) as told:
+def test_a_fact_that_is_stated_twice_and_differs_is_refused(tmp_path, inverter, plant, message):
+    with pytest.raises(BenchError) as reported:
         rig_with(tmp_path, inverter, plant)
-    assert said in str(told.value)
+    assert message in str(reported.value)
 
 
 def test_a_fact_that_is_stated_twice_alike_is_taken(tmp_path):

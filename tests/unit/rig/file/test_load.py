@@ -61,7 +61,7 @@ def test_hardware_example_can_tell_a_latency_and_be_qualified():
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         (
             'kind = "gpio"',
@@ -75,11 +75,11 @@ def test_hardware_example_can_tell_a_latency_and_be_qualified():
         ('kind = "gpio"\ndevice = "x"\ntrigger = 4\nmarker = 5', "marker"),
     ],
 )
-def test_a_sync_line_that_cannot_be_is_refused(write, keys, said):
-    with pytest.raises(BenchError) as told:
+def test_a_sync_line_that_cannot_be_is_refused(write, keys, message):
+    with pytest.raises(BenchError) as reported:
         load_rig(write(f"{GOOD}\n[sync]\n{keys}\n"))
-    assert "sync" in str(told.value)
-    assert said in str(told.value)
+    assert "sync" in str(reported.value)
+    assert message in str(reported.value)
 
 
 def test_roles_of_the_hardware_example_are_signals_of_its_database():
@@ -101,7 +101,7 @@ def test_emulated_parts_are_named(write):
 
 
 @pytest.mark.parametrize(
-    ("change", "where", "said"),
+    ("change", "where", "message"),
     [
         (('kind = "process"', 'kind = "process"\ncomand = ["x"]'), "dut.comand", "did you mean command?"),
         (("shunt_ohm = 0.001", 'shunt_ohm = "big"'), "meters.dc_current.shunt_ohm", "'big'"),
@@ -115,13 +115,13 @@ def test_emulated_parts_are_named(write):
         (("[bus.main]", "[bus.bms]"), "rig", "either [bus.main], or [bus.bms] and [bus.ems]"),
     ],
 )
-def test_wrong_key_names_file_key_and_mend(write, change, where, said):
+def test_wrong_key_names_file_key_and_mend(write, change, where, message):
     assert change[0] in GOOD
     with pytest.raises(BenchError) as error:
         load_rig(write(GOOD.replace(*change)))
     assert error.value.where.endswith(f"mine.toml: {where}")
-    assert said in error.value.what
-    assert "v2g-bench check" in error.value.mend
+    assert message in error.value.what
+    assert "v2g-bench check" in error.value.hint
 
 
 def test_broken_toml_names_the_line(write):
@@ -159,15 +159,15 @@ def test_who_forwards(write, path):
 
 
 @pytest.mark.parametrize(
-    ("base", "table", "told"),
+    ("base", "table", "reported"),
     [
         ("virtual", 'path = "auto"', "[gateway] is for a rig with [bus.bms] and [bus.ems]"),
         ("gateway", 'path = "kernal"', "gateway.path"),
         ("gateway", 'way = "auto"', "unknown key"),
     ],
 )
-def test_a_gateway_that_cannot_be(write, base, table, told):
-    with pytest.raises(BenchError, match=re.escape(told)):
+def test_a_gateway_that_cannot_be(write, base, table, reported):
+    with pytest.raises(BenchError, match=re.escape(reported)):
         load_rig(write(shipped_rigs()[base].read_text() + f"\n[gateway]\n{table}\n"))
 
 
@@ -196,17 +196,17 @@ def test_two_buses_that_cannot_be(write, old, new, words):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ('interface = "socketcan"\nchannel = "can0"\nphysics = true', "physics = true is for the bench's own bus"),
         ('interface = "userland"\ncable_m = 3.0', "cable_m is for a bus with physics"),
     ],
 )
-def test_physics_is_for_the_benchs_own_bus_and_its_cable_for_physics(tmp_path, change, said):
+def test_physics_is_for_the_benchs_own_bus_and_its_cable_for_physics(tmp_path, change, message):
     text = load_rig("virtual").text.replace('interface = "userland"', change)
     path = tmp_path / "rig.toml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(BenchError, match=said):
+    with pytest.raises(BenchError, match=message):
         load_rig(str(path))
 
 

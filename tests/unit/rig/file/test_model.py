@@ -43,10 +43,10 @@ def test_no_number_of_a_rig_can_be_nonsense(name, at, tmp_path):
     path, text = tmp_path / "mine.toml", shipped_rigs()[name].read_text()
     for value in NEVER + ([] if at[1] in ZERO_COUNTS else ["0"]):
         path.write_text(text[: at.start(2)] + value + text[at.end(2) :])
-        with pytest.raises(BenchError) as told:
+        with pytest.raises(BenchError) as given:
             load_rig(str(path))
-        first, *mend = str(told.value).splitlines()
-        assert len(mend) == 1
+        first, *hint = str(given.value).splitlines()
+        assert len(hint) == 1
         assert len(first) < 500
         # An integer that no parser takes is no TOML; anything else names its key, and what is allowed.
         assert first.startswith(f"{path}: ")
@@ -114,7 +114,7 @@ def test_what_real_rigs_have_is_taken(key, values, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"max_cell_temperature_c": "nan"}, "safety.max_cell_temperature_c: nan is not a number above 0, up to 150"),
         ({"max_cell_temperature_c": 300}, "safety.max_cell_temperature_c: 300 is not a number above 0, up to 150"),
@@ -123,16 +123,16 @@ def test_what_real_rigs_have_is_taken(key, values, tmp_path):
         ({"current_pct": 100}, "bms.accuracy.current_pct: 100 is not a number from 0, below 100"),
     ],
 )
-def test_the_sentence_names_what_was_found_and_what_is_allowed(changed, said, tmp_path):
+def test_the_sentence_names_what_was_found_and_what_is_allowed(changed, message, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(SHELL.format(**PLAIN | changed))
-    with pytest.raises(BenchError) as told:
+    with pytest.raises(BenchError) as given:
         load_rig(str(path))
-    assert said in str(told.value)
+    assert message in str(given.value)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ("current_ratio = 0", "current_ratio: 0 is not a number above 0"),
         ("current_ratio = -20", "current_ratio: -20 is not a number above 0"),
@@ -142,10 +142,10 @@ def test_the_sentence_names_what_was_found_and_what_is_allowed(changed, said, tm
         ("whatever = []", "whatever: [] is no number"),
     ],
 )
-def test_the_options_of_a_driver_are_in_its_ranges(options, said, tmp_path):
+def test_the_options_of_a_driver_are_in_its_ranges(options, message, tmp_path):
     path = tmp_path / "mine.toml"
     multimeter = f'[meters.multimeter]\ndriver = "fluke-8846a"\n[meters.multimeter.options]\n{options}\n'
     path.write_text(SHELL.format(**PLAIN) + multimeter)
-    with pytest.raises(BenchError, match="meters.multimeter.options: ") as told:
+    with pytest.raises(BenchError, match="meters.multimeter.options: ") as given:
         load_rig(str(path))
-    assert said in str(told.value)
+    assert message in str(given.value)

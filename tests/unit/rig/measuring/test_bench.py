@@ -21,7 +21,7 @@ from v2g_bench.rig.measuring.bench import RATED_W, NotAtPower
 from v2g_bench.rig.measuring.pack import FULL_PCT, nearly_full_pct
 from v2g_bench.rig.measuring.session import Session
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED
-from v2g_bench.rig.parts.timing import Edge, Stamp
+from v2g_bench.rig.parts.timing import Edge, Timestamp
 
 
 class FakeLog:
@@ -124,8 +124,8 @@ class FakeParts:
         return SimpleNamespace(power_w=self.power_w * self.ac_scale)
 
     def latest_all(self):
-        heard = {"pack_voltage": 350.0, "pack_current": self.pack_a, "contactor_state": self.contactors}
-        return {} if self.silent else heard | {"trip_latched": self.latched, "charge_only": 0.0}
+        received = {"pack_voltage": 350.0, "pack_current": self.pack_a, "contactor_state": self.contactors}
+        return {} if self.silent else received | {"trip_latched": self.latched, "charge_only": 0.0}
 
     def physical(self):
         return {"pack_voltage": 350.0, "pack_current": self.pack_a} | self.true
@@ -282,11 +282,11 @@ def test_the_current_of_a_power_is_judged_by_the_pack_s_true_voltage(bench, part
     assert parts.controller.ran == []
 
 
-@pytest.mark.parametrize(("scale", "said"), [(0.5, "the digitizer shows -4.4"), (-1.0, "the digitizer shows 8.8")])
+@pytest.mark.parametrize(("scale", "message"), [(0.5, "the digitizer shows -4.4"), (-1.0, "the digitizer shows 8.8")])
 @pytest.mark.parametrize("marks", [True, False], ids=["line at the input", "trigger alone"])
-def test_a_digitizer_that_contradicts_the_bms_ends_the_test(bench, parts, scale, said, marks):
+def test_a_digitizer_that_contradicts_the_bms_ends_the_test(bench, parts, scale, message, marks):
     parts.dc_scale, parts.sync.marks = scale, marks
-    with pytest.raises(BenchError, match=said), bench.at_power(-3000):
+    with pytest.raises(BenchError, match=message), bench.at_power(-3000):
         pytest.fail("the test began")
     assert parts.power_w == 0
 
@@ -329,11 +329,11 @@ def test_where_the_power_is_not_there_nobody_is_heard(bench, parts):
 
 
 @pytest.mark.parametrize(
-    ("scale", "said"), [(1.2, "more comes out"), (0.5, "more is lost"), (-1.0, "different directions")]
+    ("scale", "message"), [(1.2, "more comes out"), (0.5, "more is lost"), (-1.0, "different directions")]
 )
-def test_an_analyzer_that_shows_what_cannot_be_is_not_believed(bench, parts, scale, said):
+def test_an_analyzer_that_shows_what_cannot_be_is_not_believed(bench, parts, scale, message):
     parts.ac_scale = scale
-    with bench.at_power(-3000), pytest.raises(BenchError, match=said):
+    with bench.at_power(-3000), pytest.raises(BenchError, match=message):
         bench.readings.ac_power()
 
 
@@ -400,7 +400,7 @@ def test_a_silent_bms_bears_no_witness(bench, parts):
 def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_on(bench, parts, monkeypatch):
     @contextmanager
     def active(faults, phase_s, meanwhile):
-        yield Stamp(100.0, 1e-4, "a stamp")
+        yield Timestamp(100.0, 1e-4, "a stamp")
 
     monkeypatch.setattr(bench._faults._injector, "active", active)
     with bench.at_power(-3000):
@@ -430,12 +430,12 @@ def test_a_controller_that_takes_no_command_is_not_ready(session, parts):
 
 @pytest.mark.parametrize("late", ["trip_latched", "charge_only"])
 def test_a_controller_of_which_a_latch_was_not_heard_yet_is_waited_for(session, parts, late):
-    heard, heard_from_s = parts.latest_all, parts.clock.now_s() + 0.5
+    received, received_from_s = parts.latest_all, parts.clock.now_s() + 0.5
     parts.latest_all = lambda: {
-        role: value for role, value in heard().items() if role != late or parts.clock.now_s() >= heard_from_s
+        role: value for role, value in received().items() if role != late or parts.clock.now_s() >= received_from_s
     }
     session.prepare()
-    assert parts.clock.now_s() == pytest.approx(heard_from_s, abs=0.03)
+    assert parts.clock.now_s() == pytest.approx(received_from_s, abs=0.03)
     assert {words[0] for words in parts.controller.ran} == {"set_power"}
 
 
@@ -467,7 +467,7 @@ def test_what_the_rig_grants_is_waited_for_and_no_longer(bench, parts):
 def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monkeypatch):
     @contextmanager
     def active(faults, phase_s, meanwhile):
-        yield Stamp(100.0, 1e-4, "a stamp")
+        yield Timestamp(100.0, 1e-4, "a stamp")
 
     monkeypatch.setattr(bench._faults._injector, "active", active)
     hot, silent = OverTemperature(cell=1, to_c=50), BmsSilence()
@@ -476,5 +476,5 @@ def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monke
     with bench.inject(silent):
         first.__exit__(None, None, None)
         assert bench._faults.in_force == [silent]
-        assert bench.readings._witnesses.roles() == set(), "a silent BMS bears no witness"
-    assert bench.readings._witnesses.roles() == {"pack_current", "pack_voltage", "soc"}
+        assert bench.readings._cross_check.roles() == set(), "a silent BMS bears no witness"
+    assert bench.readings._cross_check.roles() == {"pack_current", "pack_voltage", "soc"}

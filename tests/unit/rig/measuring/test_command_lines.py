@@ -17,7 +17,7 @@ from v2g_bench.faults import (
     StringVoltageDifference,
 )
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.measuring.command_lines import Operator, accepted
+from v2g_bench.rig.measuring.command_lines import DutCommandLine, accepted
 from v2g_bench.rig.measuring.session import Session
 from v2g_bench.sim.rig import SimRig
 
@@ -45,13 +45,13 @@ def limits(bench) -> str:
 
 
 def test_limits_are_in_force_and_taken_back(bench):
-    with bench.controller.operator.limits(min_soc=40, max_soc=60):
+    with bench.controller.command_line.limits(min_soc=40, max_soc=60):
         assert limits(bench) == '"limits": {"min_soc_pct": 40.0, "max_soc_pct": 60.0}'
     assert limits(bench) == '"limits": {"min_soc_pct": 25.0, "max_soc_pct": 75.0}'
 
 
 def test_limits_that_are_refused_are_an_error_and_taken_back(bench):
-    with pytest.raises(BenchError, match="is not below"), bench.controller.operator.limits(min_soc=60, max_soc=40):
+    with pytest.raises(BenchError, match="is not below"), bench.controller.command_line.limits(min_soc=60, max_soc=40):
         pass
     assert limits(bench) == '"limits": {"min_soc_pct": 25.0, "max_soc_pct": 75.0}'
 
@@ -61,7 +61,7 @@ def test_a_file_that_the_rig_does_not_name_is_an_error(bench, parts):
     try:
         with (
             pytest.raises(BenchError, match="dut.files.limits"),
-            bench.controller.operator.limits(min_soc=40, max_soc=60),
+            bench.controller.command_line.limits(min_soc=40, max_soc=60),
         ):
             pass
     finally:
@@ -69,7 +69,10 @@ def test_a_file_that_the_rig_does_not_name_is_an_error(bench, parts):
 
 
 def test_an_override_and_a_departure_end_with_their_blocks(bench):
-    with bench.controller.operator.forced_limit("30"), bench.controller.operator.departure(in_s=600, soc_pct=80):
+    with (
+        bench.controller.command_line.forced_limit("30"),
+        bench.controller.command_line.departure(in_s=600, soc_pct=80),
+    ):
         status = bench.controller.must("status").out
         assert '"forced_for_s": null' not in status
         assert '"departure": {' in status
@@ -79,14 +82,14 @@ def test_an_override_and_a_departure_end_with_their_blocks(bench):
 
 
 def test_a_plan_outlives_a_restart_and_a_window_ends_with_its_block(bench):
-    with bench.controller.operator.v2g_window(in_s=600, for_s=60):
-        bench.controller.operator.restart()
+    with bench.controller.command_line.v2g_window(in_s=600, for_s=60):
+        bench.controller.command_line.restart()
         assert '"v2g_window": "2000-01-01T' in bench.controller.must("status").out
     assert '"v2g_window": null' in bench.controller.must("status").out
 
 
 def test_overrides_are_recorded_and_the_record_verifies(bench):
-    with bench.controller.operator.forced_limit("30"):
+    with bench.controller.command_line.forced_limit("30"):
         pass
     reply = bench.controller.must("audit")
     assert "2 entries, whole" in reply.out
@@ -94,7 +97,7 @@ def test_overrides_are_recorded_and_the_record_verifies(bench):
 
 
 def test_refused_is_an_error_with_the_reason(bench):
-    with pytest.raises(BenchError, match="is not a window within"), bench.controller.operator.forced_limit("99"):
+    with pytest.raises(BenchError, match="is not a window within"), bench.controller.command_line.forced_limit("99"):
         pass
     with pytest.raises(BenchError, match="exit status 2"):
         accepted(bench.controller.run("set_power", power_w="much"))
@@ -105,7 +108,7 @@ def test_an_external_controller_is_restarted_by_its_own_command_or_not_at_all():
     dut = SimpleNamespace(kind="external", commands={"restart": ["x"]}, ready_s=5.0)
     silent = SimpleNamespace(has=lambda role: False)
     controller = SimpleNamespace(dut=dut, must=ran.append)
-    operator = Operator(
+    operator = DutCommandLine(
         SimpleNamespace(dut=SimpleNamespace(controller=controller), clock=SimClock(), bus=SimpleNamespace(db=silent))
     )
     operator.restart()
@@ -117,10 +120,10 @@ def test_an_external_controller_is_restarted_by_its_own_command_or_not_at_all():
 
 def test_a_controller_is_heard_again_after_its_restart(bench, parts):
     began_s = bench.bus.now_s()
-    bench.controller.operator.restart()
+    bench.controller.command_line.restart()
     frames = parts.bus.capture.frames(since_s=began_s)
-    said = {role for at in range(len(frames)) for role in parts.bus.db.decode(frames.frame(at).message())}
-    assert set(EMS_ROLES) <= said
+    message = {role for at in range(len(frames)) for role in parts.bus.db.decode(frames.frame(at).message())}
+    assert set(EMS_ROLES) <= message
 
 
 def test_a_restart_after_which_nothing_is_heard_is_an_error(bench, monkeypatch, parts):
@@ -128,7 +131,7 @@ def test_a_restart_after_which_nothing_is_heard_is_an_error(bench, monkeypatch, 
     monkeypatch.setattr(parts.dut.controller, "start", lambda: (start(), parts.dut.controller.stop()))
     began_s = bench.bus.now_s()
     with pytest.raises(BenchError, match="controller v2g-daemon"):
-        bench.controller.operator.restart()
+        bench.controller.command_line.restart()
     assert bench.bus.now_s() - began_s < bench.controller.dut.ready_s + 1.0
 
 

@@ -24,7 +24,7 @@ def test_no_current_is_no_contradiction():
 
 
 @pytest.mark.parametrize(
-    ("pack_w", "ac_w", "said"),
+    ("pack_w", "ac_w", "message"),
     [
         (-3090, -3000, ""),
         (2910, 3000, ""),
@@ -38,10 +38,10 @@ def test_no_current_is_no_contradiction():
         (-3090, 0, "more is lost"),
     ],
 )
-def test_energy_is_kept(pack_w, ac_w, said):
+def test_energy_is_kept(pack_w, ac_w, message):
     found = power_contradiction(pack_w, ac_w, 85.0, 0.95)
-    assert said in found
-    assert bool(found) is bool(said)
+    assert message in found
+    assert bool(found) is bool(message)
 
 
 def test_a_bms_that_may_be_further_off_and_a_converter_that_loses_more_contradict_nobody():

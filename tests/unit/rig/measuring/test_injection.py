@@ -23,7 +23,7 @@ from v2g_bench.faults import (
 )
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.measuring.injection import HEALTHY_S, READBACK_S, Injector
-from v2g_bench.rig.parts.timing import Stamp
+from v2g_bench.rig.parts.timing import Timestamp
 
 DB = BusDatabase.load(dbc_path("v2g_bms_fd"), read_roles(roles_path("v2g_bms_fd")))
 TICK_S = 0.01
@@ -52,7 +52,7 @@ class World:
             capture=capture,
             latest_all=self.latest_all,
             wait_for=self.wait_for,
-            stamp=self.stamp,
+            timestamp=self.timestamp,
             require_good=lambda: None,
         )
         self.world = SimpleNamespace(plant=None, faults=self)
@@ -94,11 +94,11 @@ class World:
             if spec.cycle_s > 0 and self.ticks % round(spec.cycle_s / TICK_S) == 0:
                 self.put(now_s, spec.name, values, lost=lossy and (self.ticks // round(spec.cycle_s / TICK_S)) % 2)
 
-    def put(self, stamp_s, name, values, lost=False):
+    def put(self, timestamp_s, name, values, lost=False):
         roles = {role: value for role, value in values.items() if DB.message_of(role).name == name}
         frame = DB.encode(name, roles, self.ticks)
         if not lost:
-            self.store.append(stamp_s, -1, frame.arbitration_id, 0, len(frame.data), bytes(frame.data))
+            self.store.append(timestamp_s, -1, frame.arbitration_id, 0, len(frame.data), bytes(frame.data))
 
     def store_since(self, since_s):
         return self.store.since(since_s)
@@ -125,8 +125,8 @@ class World:
                 return None
             self.tick()
 
-    def stamp(self, time_s):
-        return Stamp(time_s, 1e-4, "a stamp")
+    def timestamp(self, time_s):
+        return Timestamp(time_s, 1e-4, "a stamp")
 
     def shows(self, role):
         return newest(DB, self.store.since(self.clock.now_s() - 0.05))[role]
@@ -150,18 +150,18 @@ def on_bus(world, fault, phase_s=0.0):
 @pytest.mark.parametrize(("phase_s", "late_s"), [(0.0, 0.0), (0.3, 0.0), (0.0, 0.7), (0.3, 4.9)])
 def test_t0_is_the_first_frame_that_shows_it(world, phase_s, late_s):
     world.late_s = late_s
-    stamp, asked_s = on_bus(world, HOT, phase_s)
+    timestamp, asked_s = on_bus(world, HOT, phase_s)
     assert world.asked == [(HOT, pytest.approx(asked_s + phase_s))]
-    assert stamp.time_s == pytest.approx(max(asked_s + phase_s + late_s, asked_s + TICK_S), abs=TICK_S)
-    assert stamp.time_s in [frame_s for frame_s, value in temperatures(world) if value == 50.0]
-    assert not [value for frame_s, value in temperatures(world) if frame_s < stamp.time_s and value != 25.0]
+    assert timestamp.time_s == pytest.approx(max(asked_s + phase_s + late_s, asked_s + TICK_S), abs=TICK_S)
+    assert timestamp.time_s in [frame_s for frame_s, value in temperatures(world) if value == 50.0]
+    assert not [value for frame_s, value in temperatures(world) if frame_s < timestamp.time_s and value != 25.0]
 
 
 def temperatures(world):
     spec = DB.message_of("cell_temperature_max")
     frames = world.store.since(0.0).of(spec.frame_id)
     decoded = [frames.frame(place) for place in range(len(frames))]
-    return [(frame.stamp_s, DB.decode(frame.message())["cell_temperature_max"]) for frame in decoded]
+    return [(frame.timestamp_s, DB.decode(frame.message())["cell_temperature_max"]) for frame in decoded]
 
 
 def test_the_fault_is_there_inside_and_gone_after(world):
@@ -182,8 +182,8 @@ def test_it_is_taken_back_after_an_error_as_well_and_the_error_is_what_is_told(w
 def test_a_frame_from_before_the_asking_proves_nothing(world):
     world.put(world.clock.now_s() - 0.5 * TICK_S, "BMS_Safety", {"cell_temperature_max": 50.0})
     world.tick()
-    stamp, asked_s = on_bus(world, HOT, 0.2)
-    assert stamp.time_s >= asked_s + 0.2
+    timestamp, asked_s = on_bus(world, HOT, 0.2)
+    assert timestamp.time_s >= asked_s + 0.2
 
 
 @pytest.mark.parametrize("fault", [HOT, SocDivergence(by_pct=10), EmiNoise(loss_pct=50), BmsSilence()])
@@ -214,8 +214,8 @@ def test_less_than_asked_for_is_no_proof(world):
 def test_a_ramp_and_a_phase_are_waited_for(world):
     slow = OverTemperature(cell=1, to_c=50, ramp_k_per_s=2.5)  # 10 s from 25 degC
     world.late_s = 9.9
-    stamp, asked_s = on_bus(world, slow, 6.0)
-    assert stamp.time_s == pytest.approx(asked_s + 15.9, abs=TICK_S)
+    timestamp, asked_s = on_bus(world, slow, 6.0)
+    assert timestamp.time_s == pytest.approx(asked_s + 15.9, abs=TICK_S)
 
 
 @pytest.mark.parametrize(
@@ -227,12 +227,12 @@ def test_a_ramp_and_a_phase_are_waited_for(world):
     ],
 )
 def test_the_stamp_says_what_the_frame_had_to_show(world, fault, known):
-    stamp, asked_s = on_bus(world, fault, 0.2)
-    shown, readback = stamp.shown, fault.readback()
+    timestamp, asked_s = on_bus(world, fault, 0.2)
+    shown, readback = timestamp.shown, fault.readback()
     assert shown.before == pytest.approx(known)
     assert shown.asked_s == asked_s
     assert (shown.role, shown.op, shown.value) == (readback.role, readback.op, readback.value)
-    assert (stamp.half_width_s, stamp.source) == (1e-4, "a stamp")
+    assert (timestamp.half_width_s, timestamp.source) == (1e-4, "a stamp")
 
 
 class Split(SocDivergence):
@@ -243,27 +243,29 @@ class Split(SocDivergence):
 
 
 def test_a_difference_of_signals_in_two_messages_is_seen(world):
-    stamp, asked_s = on_bus(world, Split(by_pct=10), 0.2)
-    assert stamp.time_s == pytest.approx(asked_s + 0.2, abs=2 * TICK_S)
+    timestamp, asked_s = on_bus(world, Split(by_pct=10), 0.2)
+    assert timestamp.time_s == pytest.approx(asked_s + 0.2, abs=2 * TICK_S)
 
 
 def test_no_more_is_asked_of_a_signal_than_its_counts_can_show(world, monkeypatch):
     monkeypatch.setattr(DB, "resolution", lambda role: 0.5)
     world.counts = 0.5
-    stamp, _ = on_bus(world, OverTemperature(cell=1, to_c=50.2))  # 50.0 is all that can be sent
-    assert stamp.shown.tolerance == 0.25
+    timestamp, _ = on_bus(world, OverTemperature(cell=1, to_c=50.2))  # 50.0 is all that can be sent
+    assert timestamp.shown.tolerance == 0.25
 
 
 @pytest.mark.parametrize("late_s", [0.0, 0.5])
 def test_a_silence_counts_from_its_last_frame(world, late_s):
     world.late_s = late_s
-    stamp, asked_s = on_bus(world, BmsSilence(), 0.2)
-    stamps_s = world.store.since(0.0).stamp_s
-    last_s = float(stamps_s[stamps_s <= stamp.time_s][-1])
-    assert stamp.time_s == pytest.approx(last_s, abs=1e-5)
-    assert stamps_s[stamps_s > stamp.time_s][0] > last_s + 0.05  # then nothing for as long as the readback asks
+    timestamp, asked_s = on_bus(world, BmsSilence(), 0.2)
+    timestamps_s = world.store.since(0.0).timestamp_s
+    last_s = float(timestamps_s[timestamps_s <= timestamp.time_s][-1])
+    assert timestamp.time_s == pytest.approx(last_s, abs=1e-5)
+    assert (
+        timestamps_s[timestamps_s > timestamp.time_s][0] > last_s + 0.05
+    )  # then nothing for as long as the readback asks
     assert last_s == pytest.approx(asked_s + 0.2 + late_s - TICK_S, abs=0.6 * TICK_S)
-    assert stamp.shown == Shown(silence=True)
+    assert timestamp.shown == Shown(silence=True)
     assert world.silences == [True, False]
 
 
@@ -277,8 +279,8 @@ def test_a_bms_that_was_silent_already_is_not_silenced(world):
 
 def test_noise_is_proven_by_the_traffic_from_the_injection_on(world):
     noise = EmiNoise(loss_pct=50)
-    stamp, asked_s = on_bus(world, noise, 0.2)
-    assert stamp.time_s == pytest.approx(asked_s + 0.2)
+    timestamp, asked_s = on_bus(world, noise, 0.2)
+    assert timestamp.time_s == pytest.approx(asked_s + 0.2)
     assert world.clock.now_s() > asked_s + 0.2
 
 

@@ -11,7 +11,7 @@ from v2g_bench.faults import BmsSilence, Fault, OverTemperature
 from v2g_bench.faults.expectation import Expectation
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.measuring.injection import Injector
-from v2g_bench.rig.parts.timing import Stamp
+from v2g_bench.rig.parts.timing import Timestamp
 
 
 class Weld(Fault):
@@ -23,7 +23,7 @@ class Weld(Fault):
         return Expectation("contactor_state", "==", 3.0)
 
 
-class Desk:
+class FakePlantClient:
     """Takes faults."""
 
     def __init__(self):
@@ -38,16 +38,16 @@ class Desk:
 
 
 class Parts:
-    def __init__(self, rig, desk):
-        self.loaded, self.desk, self.clock, self.sick = load_rig(rig), desk, SimClock(100.0), None
-        self.world = SimpleNamespace(plant=None, faults=desk)
+    def __init__(self, rig, client):
+        self.loaded, self.desk, self.clock, self.sick = load_rig(rig), client, SimClock(100.0), None
+        self.world = SimpleNamespace(plant=None, faults=client)
         self.safety = SimpleNamespace(allow_silence=lambda allowed: None)
         self.bus = SimpleNamespace(
             db=SimpleNamespace(resolution=lambda role: 0.1),
             capture=FrameStore(),
             latest_all=self.latest_all,
             wait_for=self.wait_for,
-            stamp=lambda time_s: Stamp(time_s, 1e-4, "a fake"),
+            timestamp=lambda time_s: Timestamp(time_s, 1e-4, "a fake"),
             require_good=self.require_good,
         )
 
@@ -56,7 +56,7 @@ class Parts:
 
     def wait_for(self, accept, since_s, timeout_s):
         seen = {"cell_temperature_max": 45.5} if len(self.desk.cleared) < len(self.desk.injected) else self.latest_all()
-        return SimpleNamespace(stamp_s=100.5) if accept(seen) else None
+        return SimpleNamespace(timestamp_s=100.5) if accept(seen) else None
 
     def require_good(self):
         if self.sick:
@@ -65,17 +65,17 @@ class Parts:
 
 @pytest.mark.parametrize("rig", ["virtual", "gateway"])
 def test_the_same_fault_goes_to_whoever_injects_on_this_rig(rig):
-    desk = Desk()
+    client = FakePlantClient()
     fault = OverTemperature(cell=17, to_c=45.5)
-    with Injector(Parts(rig, desk)).active([fault], 0.003) as active:
-        assert desk.injected == [(fault, 100.003)]
+    with Injector(Parts(rig, client)).active([fault], 0.003) as active:
+        assert client.injected == [(fault, 100.003)]
         assert active.on_bus.time_s == 100.5
-    assert desk.cleared == [1]
+    assert client.cleared == [1]
 
 
 def test_no_gateway_can_weld_a_contactor():
     with pytest.raises(NotApplicable, match="weld changes nothing on the bus"):
-        with Injector(Parts("gateway", Desk())).active([Weld()], 0.0):
+        with Injector(Parts("gateway", FakePlantClient())).active([Weld()], 0.0):
             raise AssertionError("it must not run")
 
 
@@ -86,7 +86,7 @@ def test_a_rig_without_either_says_how_to_get_one():
 
 
 def test_a_bus_that_went_sick_meanwhile_is_no_pass():
-    parts = Parts("virtual", Desk())
+    parts = Parts("virtual", FakePlantClient())
     with pytest.raises(BenchError, match="bus-off"):
         with Injector(parts).active([OverTemperature(cell=17, to_c=45.5)], 0.0):
             parts.sick = BenchError("bus.main", "bus-off")

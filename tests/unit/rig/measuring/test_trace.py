@@ -8,9 +8,9 @@ from v2g_bench.errors import BenchError
 from v2g_bench.instruments.protocols import DigitizerTiming
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.measuring.trace import Trace, save
-from v2g_bench.rig.parts.timing import Edge, Stamp
+from v2g_bench.rig.parts.timing import Edge, Timestamp
 
-FAULT = Stamp(100.1, 150e-6, "a stamp")
+FAULT = Timestamp(100.1, 150e-6, "a stamp")
 
 
 class FakeDigitizer:

@@ -9,7 +9,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.parts import buses
 from v2g_bench.rig.parts.buses import open_buses, runtime_folder
-from v2g_bench.rig.safety.supervisor_client import Guard
+from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def opened():
         closers.append((name, close))
 
     def opened(rig, strict=False):
-        guard = Guard()  # not started: nobody listens
-        runtime = runtime_folder(guard, later)
+        supervisor = SupervisorClient()  # not started: nobody listens
+        runtime = runtime_folder(supervisor, later)
         return (
-            *open_buses(load_rig(rig), runtime, guard, seed=1, strict=strict, note=notes.append, later=later),
+            *open_buses(load_rig(rig), runtime, supervisor, seed=1, strict=strict, note=notes.append, later=later),
             notes,
         )
 
@@ -74,7 +74,7 @@ def test_strict_means_it(opened, kernel):
     kernel.add("vcan1")
     with pytest.raises(BenchError) as error:
         opened("gateway", strict=True)
-    assert (error.value.what, error.value.mend) == ("no vcan0", "add vcan0")
+    assert (error.value.what, error.value.hint) == ("no vcan0", "add vcan0")
     assert error.value.where.endswith("bus.ems")
 
 

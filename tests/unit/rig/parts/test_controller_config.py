@@ -95,12 +95,12 @@ def test_a_power_and_a_unit_of_its_own(virtual, tmp_path):
 
 
 def test_what_the_report_prints_as_thresholds_is_what_the_ems_judges_by(virtual, tmp_path):
-    told = virtual.loaded.rig.dut.thresholds
-    changed = told.model_copy(update={key: value * 0.9 for key, value in told.model_dump().items()})
+    reported = virtual.loaded.rig.dut.thresholds
+    changed = reported.model_copy(update={key: value * 0.9 for key, value in reported.model_dump().items()})
     dut = virtual.loaded.rig.dut.model_copy(update={"thresholds": changed})
     config = written(with_rig(virtual, dut=dut), tmp_path)
     assert changed.model_dump().items() <= config.thresholds.model_dump().items()
-    assert changed.model_dump() != told.model_dump()
+    assert changed.model_dump() != reported.model_dump()
 
 
 def test_an_inverted_signal_stays_inverted(virtual, tmp_path):

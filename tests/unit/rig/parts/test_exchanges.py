@@ -25,9 +25,9 @@ def test_each_message_is_in_the_file_before_the_next(tmp_path):
 def test_a_disk_that_refuses_is_told_by_check_and_close_and_not_to_the_part():
     exchanges = Exchanges(Path("/dev/full"))
     exchanges.of("inverter")(1.0, ">", "00")
-    for told in (exchanges.check, exchanges.close):
+    for reported in (exchanges.check, exchanges.close):
         with pytest.raises(BenchError, match="/dev/full: cannot be written: No space left on device"):
-            told()
+            reported()
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path):

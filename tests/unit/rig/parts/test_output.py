@@ -91,7 +91,7 @@ def test_closing_twice_is_closing_once(calls):
 
 
 @pytest.mark.parametrize(
-    ("sync", "what", "mend"),
+    ("sync", "what", "hint"),
     [
         (GPIO.model_copy(update={"device": "/dev/no-such-chip"}), "No such file", "gpiodetect"),
         (SERIAL.model_copy(update={"device": "/dev/no-such-port"}), "No such file", "plugged in"),
@@ -99,13 +99,13 @@ def test_closing_twice_is_closing_once(calls):
         (SERIAL, "Inappropriate ioctl", "real serial port"),
     ],
 )
-def test_a_device_without_such_wires_is_refused_with_its_mend(sync, what, mend):
+def test_a_device_without_such_wires_is_refused_with_its_mend(sync, what, hint):
     before = set(os.listdir("/proc/self/fd"))
-    with pytest.raises(BenchError) as told:
+    with pytest.raises(BenchError) as reported:
         open_output(sync)
-    assert told.value.where == f"sync.device: {sync.device}"
-    assert what in told.value.what
-    assert mend in told.value.mend
+    assert reported.value.where == f"sync.device: {sync.device}"
+    assert what in reported.value.what
+    assert hint in reported.value.hint
     assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
@@ -115,6 +115,6 @@ def test_who_may_not_is_told_which_group_may(sync, group, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(output.os, "open", refuse)
-    with pytest.raises(BenchError) as told:
+    with pytest.raises(BenchError) as reported:
         open_output(sync)
-    assert f"usermod -aG {group} " in told.value.mend
+    assert f"usermod -aG {group} " in reported.value.hint

@@ -8,7 +8,7 @@ from v2g_bench.can.columns import FrameStore
 from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.parts.reception import STAMP_HALF_WIDTH_S, Node, Reception
+from v2g_bench.rig.parts.reception import TIMESTAMP_HALF_WIDTH_S, Node, Reception
 
 
 class Capture:
@@ -29,7 +29,7 @@ class Capture:
         raise TimeoutError
 
 
-class Ears:
+class Listener:
     """A bus that is sick since `since_s`."""
 
     since_s = None
@@ -47,12 +47,12 @@ class World:
         self.bus = Reception(load_rig("virtual"), self.clock, lambda: None)
         self.clock.advance(10.0)
         self.bus.open_database()
-        self.bus.buses = self.buses = Ears()
-        self.stamped("v2g_userland", "")
+        self.bus.buses = self.buses = Listener()
+        self.timestamped("v2g_userland", "")
 
-    def stamped(self, interface, source):
+    def timestamped(self, interface, source):
         monitor = SimpleNamespace(reason=lambda *span: self.reason(*span))  # noqa: PLW0108  (tests replace it)
-        self.bus._node = Node(SimpleNamespace(stamp_source=source), self.capture, monitor, {"interface": interface})
+        self.bus._node = Node(SimpleNamespace(timestamp_source=source), self.capture, monitor, {"interface": interface})
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_waiting_finds_the_first_frame_that_is_accepted_and_none_is_no_error(rig
     for number, temperature_c in enumerate((30.0, 46.0, 47.0)):
         send(99.1 + number / 10, "cell_temperature_max", counter=number, cell_temperature_max=temperature_c)
     hot = rig.bus.wait_for(lambda seen: seen["cell_temperature_max"] > 45.0, 99.0, 1.0)
-    assert hot.stamp_s == pytest.approx(99.2)
+    assert hot.timestamp_s == pytest.approx(99.2)
     assert rig.bus.wait_for(lambda seen: seen["cell_temperature_max"] > 60.0, 99.0, 1.0) is None
 
 
@@ -156,7 +156,7 @@ def test_a_gateway_that_lost_frames_is_an_error(rig):
     ],
 )
 def test_a_stamp_says_what_made_it(rig, interface, source, words):
-    rig.stamped(interface, source)
-    stamp = rig.bus.stamp(99.0)
-    assert (stamp.time_s, stamp.half_width_s) == (99.0, STAMP_HALF_WIDTH_S)
-    assert words in str(vars(stamp).values())
+    rig.timestamped(interface, source)
+    timestamp = rig.bus.timestamp(99.0)
+    assert (timestamp.time_s, timestamp.half_width_s) == (99.0, TIMESTAMP_HALF_WIDTH_S)
+    assert words in str(vars(timestamp).values())

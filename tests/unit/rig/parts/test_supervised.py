@@ -17,17 +17,17 @@ from v2g_bench.rig.parts.supervised import SupervisedClock, Supervision
 from v2g_bench.rig.safety.physical import physical_side
 
 
-class Guard:
+class SupervisorClient:
     """A supervisor that can (gently, fully) or cannot make the rig safe; what it was told."""
 
     def __init__(self):
-        self.told, self.gently, self.fully = [], True, True
+        self.reported, self.gently, self.fully = [], True, True
 
-    def tell(self, what, **values):
-        self.told.append((what, values))
+    def send(self, what, **values):
+        self.reported.append((what, values))
 
     def make_safe(self, why, within_s, *, full=True):
-        self.told.append(("safe", {"full": full}))
+        self.reported.append(("safe", {"full": full}))
         if not (self.fully if full else self.gently):
             raise BenchError("supervisor", "current still flows")
 
@@ -52,7 +52,7 @@ def line():
 
 def supervision(loaded, tmp_path, note=print):
     made = Supervision(loaded, tmp_path, SimClock(100.0), note=note, later=lambda name, close: None)
-    made.guard = Guard()
+    made.supervisor = SupervisorClient()
     return made
 
 
@@ -64,7 +64,7 @@ def rig(tmp_path, line):
 
 
 def safe(rig):
-    return [values["full"] for what, values in rig.guard.told if what == "safe"]
+    return [values["full"] for what, values in rig.supervisor.reported if what == "safe"]
 
 
 def test_the_controller_lives_on_where_stopping_the_inverter_is_enough(rig, line):
@@ -74,13 +74,13 @@ def test_the_controller_lives_on_where_stopping_the_inverter_is_enough(rig, line
 
 
 def test_where_it_is_not_enough_the_contactors_open_as_well(rig):
-    rig.guard.gently = False
+    rig.supervisor.gently = False
     rig.make_safe("a breach")
     assert safe(rig) == [False, True]
 
 
 def test_a_rig_that_cannot_be_made_safe_is_an_error(rig):
-    rig.guard.gently = rig.guard.fully = False
+    rig.supervisor.gently = rig.supervisor.fully = False
     with pytest.raises(BenchError, match="current still flows"):
         rig.make_safe("a breach")
 
@@ -98,17 +98,17 @@ def test_at_the_end_a_controller_of_somebody_else_keeps_its_contactors(tmp_path,
     rig = supervision(SimpleNamespace(rig=loaded.rig.model_copy(update={"dut": dut})), tmp_path)
     rig._safe_at_the_end()
     assert safe(rig) == [full]
-    assert rig.guard.told[-1] == ("disarm", {"well": True})
+    assert rig.supervisor.reported[-1] == ("disarm", {"well": True})
 
 
 def test_at_the_end_without_a_supervisor_the_inverter_is_stopped_at_least(rig, monkeypatch):
     stopped = []
     monkeypatch.setattr(supervised, "stop_inverter", stopped.append)
-    rig.guard.gently = rig.guard.fully = False
+    rig.supervisor.gently = rig.supervisor.fully = False
     with pytest.raises(BenchError, match="current still flows"):
         rig._safe_at_the_end()
     assert stopped == [rig._address]
-    assert rig.guard.told[-1] == ("disarm", {"well": False})
+    assert rig.supervisor.reported[-1] == ("disarm", {"well": False})
 
 
 def test_no_time_passes_on_a_rig_that_the_supervisor_has_ended(rig, monkeypatch):
@@ -122,7 +122,7 @@ def test_the_supervisor_hears_when_a_test_must_have_ended_and_when_silence_is_wa
     rig.expect_end(5.0)
     rig.expect_end(None)
     rig.allow_silence(True)
-    assert rig.guard.told == [
+    assert rig.supervisor.reported == [
         ("deadline", {"at_s": 105.0}),
         ("deadline", {"at_s": None}),
         ("silence", {"allowed": True}),
@@ -145,8 +145,8 @@ def watched(name, tmp_path, buses, roles_without=()):
 
 def test_the_supervisor_is_told_what_to_watch_before_it_is_armed(tmp_path):
     rig, notes = watched("virtual", tmp_path, {"main": {"channel": "bus"}})
-    assert [what for what, _ in rig.guard.told] == ["physical", "bus", "arm"]
-    physical, bus = rig.guard.told[0][1], rig.guard.told[1][1]
+    assert [what for what, _ in rig.supervisor.reported] == ["physical", "bus", "arm"]
+    physical, bus = rig.supervisor.reported[0][1], rig.supervisor.reported[1][1]
     assert physical["truth"] == "/run/plant"
     assert physical["timeouts_s"]["cell_temperature_max"] == 1.0
     assert bus["bus"]["channel"] == "bus"
@@ -157,7 +157,9 @@ def test_the_supervisor_is_told_what_to_watch_before_it_is_armed(tmp_path):
 def test_a_limit_that_cannot_be_watched_is_noted_when_the_rig_is_opened(tmp_path):
     buses = {"bms": {"channel": "can0"}, "ems": {"channel": "can1"}}
     rig, notes = watched("hardware-example", tmp_path, buses, ["cell_voltage_max"])
-    assert rig.guard.told[0][1]["truth"] is None
-    assert rig.guard.told[1][1]["bus"] == {"channel": "can0"}, "what the gateway writes is not the battery's word"
-    (told,) = notes
-    assert told.startswith("NOT WATCHED: [safety] max_cell_voltage_v: ")
+    assert rig.supervisor.reported[0][1]["truth"] is None
+    assert rig.supervisor.reported[1][1]["bus"] == {"channel": "can0"}, (
+        "what the gateway writes is not the battery's word"
+    )
+    (reported,) = notes
+    assert reported.startswith("NOT WATCHED: [safety] max_cell_voltage_v: ")

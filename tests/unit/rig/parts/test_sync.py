@@ -37,9 +37,9 @@ def test_the_samples_are_marked_only_where_that_is_asked_for():
 
 @pytest.mark.parametrize("seen", [False, True])
 def test_without_a_line_no_time_is_told_and_the_verdict_is_inconclusive(seen):
-    with pytest.raises(NoClockLink, match=r'\[sync\] kind = "none".*no latency') as told:
+    with pytest.raises(NoClockLink, match=r'\[sync\] kind = "none".*no latency') as reported:
         NoSync().pulse(seen)
-    assert verdict_of(told.value) == Verdict.INCONCLUSIVE
+    assert verdict_of(reported.value) == Verdict.INCONCLUSIVE
 
 
 class Wires:

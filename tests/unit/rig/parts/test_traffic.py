@@ -18,12 +18,12 @@ def bus():
     """Puts frames of the safety message on the bus: stamp, temperature, counter, whether its CRC is left stale."""
     store = FrameStore()
 
-    def put(stamp_s, temperature_c, counter, damaged=False):
+    def put(timestamp_s, temperature_c, counter, damaged=False):
         frame = DB.encode(SAFETY.name, {"cell_temperature_max": temperature_c}, counter)
         data = bytearray(frame.data)
         if damaged:
             data[-1] ^= 0x01
-        store.append(stamp_s, -1, frame.arbitration_id, 0, frame.dlc, bytes(data))
+        store.append(timestamp_s, -1, frame.arbitration_id, 0, frame.dlc, bytes(data))
 
     put.columns = lambda: store.since(float("-inf"))
     return put
@@ -66,8 +66,8 @@ def test_silence_is_seen_as_silence(bus):
 
 
 def test_each_unprotected_frame_is_named(bus):
-    for stamp_s, counter, damaged in ((1.00, 254, False), (1.01, 255, False), (1.02, 0, False), (1.03, 2, False)):
-        bus(stamp_s, 30.0, counter, damaged)
+    for timestamp_s, counter, damaged in ((1.00, 254, False), (1.01, 255, False), (1.02, 0, False), (1.03, 2, False)):
+        bus(timestamp_s, 30.0, counter, damaged)
     bus(1.04, 30.0, 3, damaged=True)
     count, wrong = protection(bus.columns(), [SAFETY])
     assert count == 5

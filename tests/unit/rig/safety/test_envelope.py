@@ -58,22 +58,22 @@ class Watched:
         self.now_s = 100.0
         self.watch = Watch(LIMITS | safety, self.now_s)
         self.watch.arm(self.now_s)
-        self.watch.beat(self.now_s)
+        self.watch.on_heartbeat(self.now_s)
 
-    def runs(self, for_s, values=SOUND, *, beats=True, looks=True, frames=True):
+    def runs(self, for_s, values=SOUND, *, heartbeats=True, looks=True, frames=True):
         """What it says after this time."""
-        said, end_s = "", self.now_s + for_s
-        while self.now_s < end_s - 1e-9 and not said:
+        message, end_s = "", self.now_s + for_s
+        while self.now_s < end_s - 1e-9 and not message:
             self.now_s += 0.05
-            if beats:
-                self.watch.beat(self.now_s)
+            if heartbeats:
+                self.watch.on_heartbeat(self.now_s)
             if frames:
                 self.watch.hear_frame(self.now_s)
             if values:
-                self.watch.hear(values, self.now_s)
+                self.watch.update(values, self.now_s)
             if looks:
-                said = self.watch.due(self.now_s)
-        return said or self.watch.due(self.now_s)
+                message = self.watch.due(self.now_s)
+        return message or self.watch.due(self.now_s)
 
 
 @pytest.fixture
@@ -102,8 +102,8 @@ def test_frames_that_say_nothing_of_a_limit_do_not_clear_it(watched):
 @pytest.mark.parametrize("sound", [25.0, math.nan, None])
 def test_a_sensor_that_shows_every_other_time_what_is_sound_is_a_reason(watched, sound):
     values = [SOUND | {"cell_temperature_max": one} for one in (300.0, sound)]
-    said = [watched.runs(0.05, values[number % 2]) for number in range(6)]
-    assert "300 °C is beyond" in next(filter(None, said))
+    message = [watched.runs(0.05, values[number % 2]) for number in range(6)]
+    assert "300 °C is beyond" in next(filter(None, message))
 
 
 def test_one_frame_beyond_in_three_is_no_reason(watched):
@@ -125,11 +125,11 @@ def test_current_that_flows_for_too_long(watched):
 
 
 def test_a_current_that_changes_its_sign_has_not_ended(watched):
-    said = ""
+    message = ""
     for _ in range(7):
-        said = said or watched.runs(2.0) or watched.runs(0.05, SOUND | {"pack_current": 0.05})
-        said = said or watched.runs(2.5, SOUND | {"pack_current": 10.0})
-    assert "longer than 30 s" in said
+        message = message or watched.runs(2.0) or watched.runs(0.05, SOUND | {"pack_current": 0.05})
+        message = message or watched.runs(2.5, SOUND | {"pack_current": 10.0})
+    assert "longer than 30 s" in message
 
 
 @pytest.mark.parametrize("role", ["time_s", "contactor_state", "pack_current", "cell_temperature_max"])
@@ -162,9 +162,9 @@ def test_each_quantity_has_an_age_of_its_own(watched, role, how):
     """All others, and the frames of the BMS, go on as before."""
     assert watched.runs(2.0) == ""
     assert watched.runs(0.9, without(role, how)) == ""
-    said = watched.runs(0.2, without(role, how))
-    assert said.startswith("no credible value for 1 s: ")
-    assert [one for one in SOUND if f"({one})" in said] == [role]
+    message = watched.runs(0.2, without(role, how))
+    assert message.startswith("no credible value for 1 s: ")
+    assert [one for one in SOUND if f"({one})" in message] == [role]
 
 
 @pytest.mark.parametrize("role", SOUND)
@@ -178,9 +178,9 @@ def test_a_quantity_that_comes_again_in_time_is_young_again(watched, role):
 @pytest.mark.parametrize("role", SOUND)
 def test_a_quantity_that_never_comes_is_a_reason_after_the_start(watched, role, how):
     assert watched.runs(START_GRACE_S - 0.1, without(role, how)) == ""
-    said = watched.runs(0.2, without(role, how))
-    assert said.startswith(f"no credible value at all for {START_GRACE_S:g} s: ")
-    assert [one for one in SOUND if f"({one})" in said] == [role]
+    message = watched.runs(0.2, without(role, how))
+    assert message.startswith(f"no credible value at all for {START_GRACE_S:g} s: ")
+    assert [one for one in SOUND if f"({one})" in message] == [role]
 
 
 def test_each_quantity_has_a_timeout_of_its_own(watched):
@@ -249,20 +249,20 @@ def test_a_watch_that_hears_is_awake_even_where_it_is_seldom_asked():
     watch = Watch(LIMITS, 0.0)
     watch.arm(0.0)
     for hundredth in range(1000):
-        watch.hear({"pack_voltage": 350.0, "cell_temperature_max": math.nan}, hundredth / 100)
+        watch.update({"pack_voltage": 350.0, "cell_temperature_max": math.nan}, hundredth / 100)
     assert watch.due(10.0) != ""
 
 
 def test_a_bench_without_a_heartbeat_is_a_reason(watched):
-    assert watched.runs(4.9, beats=False) == ""
-    assert "no sign of life for 5 s" in watched.runs(0.3, beats=False)
+    assert watched.runs(4.9, heartbeats=False) == ""
+    assert "no sign of life for 5 s" in watched.runs(0.3, heartbeats=False)
 
 
 def test_what_was_missed_while_the_watch_itself_stood_still_is_held_against_nobody(watched):
     watched.runs(0.2, SOUND | {"pack_current": 0.0})  # current that flowed meanwhile did flow
     watched.now_s += 30.0  # the machine was asleep
-    assert watched.runs(OWN_STALL_S, None, beats=False) == ""
-    assert watched.runs(5.0, None, beats=False) != ""
+    assert watched.runs(OWN_STALL_S, None, heartbeats=False) == ""
+    assert watched.runs(5.0, None, heartbeats=False) != ""
 
 
 def test_a_test_that_outlives_its_time(watched):
@@ -275,8 +275,8 @@ def test_a_test_that_outlives_its_time(watched):
 
 def test_before_it_is_armed_only_the_bench_is_watched():
     watch = Watch(LIMITS, 0.0)
-    watch.hear(SOUND | {"cell_temperature_max": 99.0}, 0.0)
-    watch.hear(SOUND | {"cell_temperature_max": 99.0}, 0.01)
+    watch.update(SOUND | {"cell_temperature_max": 99.0}, 0.0)
+    watch.update(SOUND | {"cell_temperature_max": 99.0}, 0.01)
     assert watch.due(0.1) == ""
     for tenth in range(1, 300):
         assert watch.due(tenth / 10) == ""

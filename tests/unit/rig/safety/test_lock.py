@@ -93,10 +93,12 @@ def test_the_second_is_told_who_and_since_when(tmp_path, taken):
         lambda: take([CAN, METER], "other", os.getpid(), tmp_path),
         lambda: require_free([METER], tmp_path),
     ):
-        with pytest.raises(BenchError) as told:
+        with pytest.raises(BenchError) as reported:
             attempt()
-        assert str(told.value).startswith(f"{METER}: is in use, held by {user} (process {os.getpid()}, rig bench-3)")
-        assert f"since {held['since']}" in str(told.value)
+        assert str(reported.value).startswith(
+            f"{METER}: is in use, held by {user} (process {os.getpid()}, rig bench-3)"
+        )
+        assert f"since {held['since']}" in str(reported.value)
     assert len(list(tmp_path.glob("*.json"))) == 1, "all or none: the free one was not taken"
 
 
@@ -133,21 +135,21 @@ def test_a_lock_of_processes_that_have_ended_is_taken_over_with_a_note(tmp_path,
 
 def test_the_keeper_alone_keeps_it_and_gives_it_back(tmp_path, taken):
     holding, _ = taken(METER)
-    keeper = keep(holding.paths, holding.token)
+    holder_pid = keep(holding.paths, holding.token)
     abandon(holding)
     require_refused(tmp_path)
-    keeper.release()
+    holder_pid.release()
     assert list(tmp_path.glob("*.json")) == []
     require_free([METER], tmp_path)
 
 
 def test_the_run_that_has_given_back_leaves_the_record_to_its_keeper(tmp_path, taken):
     holding, _ = taken(METER)
-    keeper = keep(holding.paths, holding.token)
+    holder_pid = keep(holding.paths, holding.token)
     holding.release()
     require_refused(tmp_path)
-    assert keeper.lost() == ""
-    keeper.release()
+    assert holder_pid.lost() == ""
+    holder_pid.release()
     require_free([METER], tmp_path)
 
 
@@ -287,16 +289,16 @@ def test_a_place_that_cannot_be_used_is_said(tmp_path):
 
 def test_what_is_in_a_rig_s_name_does_not_reach_a_terminal(tmp_path, taken):
     taken(METER, rig="a\x1b[2Jb\n" + "x" * 5000)
-    with pytest.raises(BenchError) as told:
+    with pytest.raises(BenchError) as reported:
         require_free([METER], tmp_path)
-    assert "rig a?[2Jb?xxx" in told.value.what
-    assert len(told.value.what) < 1200
+    assert "rig a?[2Jb?xxx" in reported.value.what
+    assert len(reported.value.what) < 1200
 
 
 def former(place, **changes):
     """A record as the former version wrote it, of processes that live, fresh."""
     process = {"pid": os.getpid(), "started": lock._started(os.getpid())}
-    said = {
+    message = {
         "resource": METER,
         "rig": "bench-3",
         "owner": "root@lab",
@@ -308,7 +310,7 @@ def former(place, **changes):
         "token": "0123456789abcdef",
     }
     path = place / f"{lock._key(METER)}.json"
-    path.write_text(json.dumps(said | changes))
+    path.write_text(json.dumps(message | changes))
     path.chmod(0o666)
     return path
 

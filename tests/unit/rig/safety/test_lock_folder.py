@@ -74,10 +74,10 @@ def test_an_unsafe_one_of_another_user_is_refused_by_name_with_the_mend(tmp_path
     tmp_path.chmod(0o777)
     owner = lockfolder.user(os.geteuid())
     monkeypatch.setattr(lockfolder.os, "geteuid", lambda: 4711)
-    with pytest.raises(BenchError) as told:
+    with pytest.raises(BenchError) as reported:
         opened(tmp_path)
-    assert f"is of {owner}, and others may remove a lock that is held: mode 0777" in str(told.value)
-    assert f"chmod 1777 {tmp_path}" in told.value.mend
+    assert f"is of {owner}, and others may remove a lock that is held: mode 0777" in str(reported.value)
+    assert f"chmod 1777 {tmp_path}" in reported.value.hint
     assert mode(tmp_path) == 0o777
 
 
@@ -96,9 +96,9 @@ def test_no_link_is_followed_to_the_folder_or_on_the_way_to_it(tmp_path, secret,
     (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
     (tmp_path / "loop").symlink_to("loop")
     for place in ("link", "link/below", "link/..", "dangling", "loop", "secret/file"):
-        with pytest.raises(BenchError, match="it is a (symbolic link|file) of .*no link is followed") as told:
+        with pytest.raises(BenchError, match="it is a (symbolic link|file) of .*no link is followed") as reported:
             opened(tmp_path / place, create=create)
-        assert lockfolder.PLACE in told.value.mend
+        assert lockfolder.PLACE in reported.value.hint
     assert not (tmp_path / "nothing").exists()
 
 
@@ -111,17 +111,17 @@ def test_the_guard_is_made_and_kept(tmp_path):
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("what", ["link", "dangling", "FIFO", "folder"])
 def test_a_guard_that_is_no_file_is_refused_and_not_opened(tmp_path, secret, what):
-    guard, target = tmp_path / GUARD, secret / "file"
+    supervisor, target = tmp_path / GUARD, secret / "file"
     {
-        "link": lambda: guard.symlink_to(target),
-        "dangling": lambda: guard.symlink_to(secret / "new"),
-        "FIFO": lambda: os.mkfifo(guard),
-        "folder": guard.mkdir,
+        "link": lambda: supervisor.symlink_to(target),
+        "dangling": lambda: supervisor.symlink_to(secret / "new"),
+        "FIFO": lambda: os.mkfifo(supervisor),
+        "folder": supervisor.mkdir,
     }[what]()
-    with LockFolder.open(tmp_path, create=True) as locks, pytest.raises(BenchError) as told, locks.exclusive():
+    with LockFolder.open(tmp_path, create=True) as locks, pytest.raises(BenchError) as reported, locks.exclusive():
         pass
-    assert f"{guard}: cannot be used: is a" in str(told.value)
-    assert f"rm -r {guard}" in told.value.mend
+    assert f"{supervisor}: cannot be used: is a" in str(reported.value)
+    assert f"rm -r {supervisor}" in reported.value.hint
 
 
 HOLDER = (
@@ -140,13 +140,13 @@ def test_a_guard_that_is_held_is_waited_for_with_a_bound_and_its_holder_named(tm
     try:
         holder.stdout.readline()
         begun_s = time.monotonic()
-        with LockFolder.open(tmp_path, create=True) as locks, pytest.raises(BenchError) as told, locks.exclusive():
+        with LockFolder.open(tmp_path, create=True) as locks, pytest.raises(BenchError) as reported, locks.exclusive():
             pass
         assert time.monotonic() - begun_s < 5.0
         owner = lockfolder.user(os.geteuid())
-        assert f"{tmp_path / GUARD}: another process holds it, for 0.3 s now: " in str(told.value)
-        assert f"process {holder.pid} (python" in str(told.value)
-        assert f") of {owner}" in str(told.value)
+        assert f"{tmp_path / GUARD}: another process holds it, for 0.3 s now: " in str(reported.value)
+        assert f"process {holder.pid} (python" in str(reported.value)
+        assert f") of {owner}" in str(reported.value)
     finally:
         holder.kill()
         holder.wait()
@@ -156,8 +156,8 @@ def test_a_guard_that_is_held_is_waited_for_with_a_bound_and_its_holder_named(tm
     assert not _held(tmp_path / GUARD)
 
 
-def _held(guard):
-    with guard.open("rb") as other:
+def _held(supervisor):
+    with supervisor.open("rb") as other:
         try:
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

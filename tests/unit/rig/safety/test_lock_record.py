@@ -59,12 +59,12 @@ def test_what_is_in_use(seen, in_use):
 
 
 def test_who_wants_it_as_well_is_told_how_to_mend_it():
-    told = found().refusal("VISA A")
-    assert told.what == "is in use, its place is taken by a file of alice"
-    assert "alice or root: rm -r /locks/a.json; it counts for 60 s more" in told.mend
-    told = found(locked=True, record=parse(json.dumps(SAID).encode())).refusal("VISA A")
-    assert told.what == "is in use, held by alice (process 4711, rig bench-3) since 2026-01-01"
-    assert "as soon as its processes have ended (/locks/a.json)" in told.mend
+    reported = found().refusal("VISA A")
+    assert reported.what == "is in use, its place is taken by a file of alice"
+    assert "alice or root: rm -r /locks/a.json; it counts for 60 s more" in reported.hint
+    reported = found(locked=True, record=parse(json.dumps(SAID).encode())).refusal("VISA A")
+    assert reported.what == "is in use, held by alice (process 4711, rig bench-3) since 2026-01-01"
+    assert "as soon as its processes have ended (/locks/a.json)" in reported.hint
     assert found(locked=True).by == "held by alice"
 
 

@@ -45,10 +45,10 @@ def test_it_hears_the_bms_and_nobody_else(bus, line, db):
     bus.send(db.encode(db.message_of("contactor_request").name, {"contactor_request": 1.0}, 7))
     bus.send(can.Message(arbitration_id=0x7FE, is_extended_id=False, data=b"12345678"))
     bus.send(can.Message(arbitration_id=0x40, is_error_frame=True, data=bytes(8)))
-    (heard,) = line.heard()
-    assert heard["pack_current"] == pytest.approx(-9.0, abs=0.1)
-    assert "contactor_request" not in heard
-    assert line.heard() == []
+    (received,) = line.received()
+    assert received["pack_current"] == pytest.approx(-9.0, abs=0.1)
+    assert "contactor_request" not in received
+    assert line.received() == []
 
 
 WATCHED = ("cell_temperature_max", "cell_voltage_max", "cell_voltage_min", "pack_voltage", "pack_current")
@@ -80,7 +80,7 @@ def test_a_count_that_is_no_value_is_left_out_and_the_frame_is_heard(bus, line, 
     assert wrong
     for counter, raw in enumerate([*wrong, codec.raw_max // 2]):
         bus.send(frame_with(db, role, raw, counter))
-    assert [role in heard for heard in line.heard()] == [False] * len(wrong) + [True]
+    assert [role in received for received in line.received()] == [False] * len(wrong) + [True]
 
 
 @pytest.mark.parametrize("role", WATCHED)
@@ -93,13 +93,13 @@ def test_a_frame_with_nothing_but_set_bits_says_nothing(bus, line, db, role):
     assert set(data[HEADER_BYTES if spec.e2e else 0 :]) == {0xFF}
     extended = {"is_extended_id": spec.is_extended, "is_fd": spec.is_fd}
     bus.send(can.Message(arbitration_id=spec.frame_id, data=data, **extended))
-    assert line.heard() == [{}]
+    assert line.received() == [{}]
 
 
 def test_a_small_negative_value_has_all_bits_set_and_is_one(bus, line, db):
     codec = db.codec("pack_current")
     bus.send(frame_with(db, "pack_current", -1 if codec.signed else codec.count(-0.1)))
-    assert line.heard()[0]["pack_current"] == pytest.approx(-codec.resolution if codec.signed else -0.1)
+    assert line.received()[0]["pack_current"] == pytest.approx(-codec.resolution if codec.signed else -0.1)
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_set_bits_are_no_value_where_the_database_says_nothing_of_them(bus, chan
     assert codec.not_available is None
     for counter, raw in enumerate((*raws, raws[-1] - 1)):
         bus.send(frame_with(db, role, raw, counter))
-    assert [role in heard for heard in line.heard()] == [False] * len(raws) + [True]
+    assert [role in received for received in line.received()] == [False] * len(raws) + [True]
 
 
 @pytest.mark.parametrize("label", ["invalid", "Sensor error", "RESERVED", "unknown", "init"])
@@ -148,7 +148,7 @@ def test_every_label_of_a_quantity_means_no_value(bus, changed, label):
     line, db = changed(lambda text: re.sub(r"(VAL_ 128 CellTempMax) .*;", labels, text))
     for counter, raw in enumerate((300, 301, 310)):
         bus.send(frame_with(db, "cell_temperature_max", raw, counter))
-    shown = [heard.get("cell_temperature_max") for heard in line.heard()]
+    shown = [received.get("cell_temperature_max") for received in line.received()]
     assert shown == [None, pytest.approx(30.1), pytest.approx(31.0)]
 
 
@@ -156,7 +156,7 @@ def test_every_label_of_a_quantity_means_no_value(bus, changed, label):
 def test_a_frame_that_repeats_itself_is_heard_and_says_nothing_new(bus, line, db):
     for counter in (7, 7, 7, 8, 8):
         bus.send(db.encode("BMS_Safety", {"cell_temperature_max": 25.0}, counter))
-    assert ["cell_temperature_max" in heard for heard in line.heard()] == [True, False, False, True, False]
+    assert ["cell_temperature_max" in received for received in line.received()] == [True, False, False, True, False]
 
 
 @pytest.mark.parametrize("database", ["v2g_bms_fd"], indirect=True)
@@ -164,7 +164,7 @@ def test_a_frame_with_a_wrong_checksum_is_not_believed(bus, line, db):
     frame = db.encode("BMS_Safety", {"cell_temperature_max": 99.0}, 0)
     frame.data[4] ^= 1
     bus.send(frame)
-    assert line.heard() == []
+    assert line.received() == []
 
 
 def test_it_asks_every_cycle_with_the_counter_that_comes_next(bus, line, db):
@@ -172,9 +172,9 @@ def test_it_asks_every_cycle_with_the_counter_that_comes_next(bus, line, db):
     receiver = E2EReceiver(spec.e2e.data_id) if spec.e2e else None
     last = db.encode(spec.name, {"contactor_request": 1.0}, 41)
     if receiver:
-        receiver.hear(last.data)
+        receiver.on_frame(last.data)
     bus.send(last)
-    line.heard()
+    line.received()
     for tick in range(10):  # 5 ms apart
         line.ask_open(100.0 + 0.005 * tick)
     asked = []
@@ -185,4 +185,4 @@ def test_it_asks_every_cycle_with_the_counter_that_comes_next(bus, line, db):
     assert all(db.decode(frame)["contactor_request"] == 0.0 for frame in asked)
     if receiver:
         assert asked[0].data[COUNTER_BYTE] == 42
-        assert all(receiver.hear(frame.data).good for frame in asked)
+        assert all(receiver.on_frame(frame.data).good for frame in asked)

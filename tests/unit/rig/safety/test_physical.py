@@ -76,10 +76,10 @@ def test_the_rig_s_silence_setting_is_the_timeout():
 )
 def test_a_limit_whose_quantity_the_database_does_not_have_is_named(role, keys):
     side = physical_side(rig("hardware-example"), database(without=[role]))
-    (told,) = side.blind
-    assert told.startswith(f"NOT WATCHED: [safety] {keys}: the ")
-    assert role in told
-    assert "v2g_bms_fd.dbc" in told
+    (reported,) = side.blind
+    assert reported.startswith(f"NOT WATCHED: [safety] {keys}: the ")
+    assert role in reported
+    assert "v2g_bms_fd.dbc" in reported
     assert role not in side.timeouts_s
     assert role not in side.roles
 

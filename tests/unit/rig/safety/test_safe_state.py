@@ -13,7 +13,7 @@ from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.address import InverterAddress
 from v2g_bench.rig.safety import safe_state as safestate
-from v2g_bench.rig.safety.safe_state import Reach, SafeState, SourceOff, ended, runs, switch_off
+from v2g_bench.rig.safety.safe_state import Reach, SafeState, SupplyOff, ended, runs, switch_off
 
 INVERTER = InverterAddress()
 
@@ -31,7 +31,7 @@ class FakeLine:
     def fileno(self):
         return self._pipe.fileno()
 
-    def heard(self):
+    def received(self):
         return [] if self.silent else [{"pack_current": self.current_a}, {"contactor_state": self.state}]
 
     def ask_open(self, now_s):
@@ -118,7 +118,7 @@ def test_a_frame_that_nobody_foresaw_does_not_keep_the_inverter_from_its_stop(li
     def broken(*_):
         raise error
 
-    monkeypatch.setattr(line, "heard", broken)
+    monkeypatch.setattr(line, "received", broken)
     monkeypatch.setattr(line, "ask_open", broken)
     outcome, _ = go(Reach(inverter=INVERTER, line=line))
     assert outcome.safe
@@ -143,7 +143,7 @@ class Truth:
     def fileno(self):
         return -1
 
-    def heard(self, now_s):
+    def received(self, now_s):
         current_a = self._line.current_a if self._current_a is None else self._current_a
         return [{"pack_current": current_a, "contactor_state": self._line.state}]
 
@@ -153,7 +153,7 @@ def test_where_the_world_itself_says_it_the_bms_is_not_believed(line, inverter):
     outcome, _ = go(Reach(inverter=INVERTER, line=line, truth=Truth(line, -9.0)), give_up_s=0.8)
     assert not outcome.safe
     assert "current -9.00 A by the emulated world" in outcome.text
-    line.heard = lambda: [{"pack_current": -9.0, "contactor_state": 2.0}]
+    line.received = lambda: [{"pack_current": -9.0, "contactor_state": 2.0}]
     line.state = 2.0
     outcome, _ = go(Reach(inverter=INVERTER, line=line, truth=Truth(line)))
     assert outcome.safe
@@ -201,7 +201,7 @@ def test_a_controller_is_ended_with_all_that_it_started(line, inverter):
         leader.stdout.close()
 
 
-class Source:
+class Supply:
     """A supply on a raw socket: remembers whether its output is on. ahead: said once before its first answer."""
 
     def __init__(self, *, stuck=False, ahead=""):
@@ -236,8 +236,8 @@ class Source:
 
 @pytest.mark.parametrize("stuck", [False, True])
 def test_a_source_is_off_when_it_says_so(line, inverter, stuck):
-    source = Source(stuck=stuck)
-    off = SourceOff("dc", source.resource, ["OUTP OFF"], "OUTP?", "0")
+    source = Supply(stuck=stuck)
+    off = SupplyOff("dc", source.resource, ["OUTP OFF"], "OUTP?", "0")
     try:
         outcome, _ = go(Reach(inverter=INVERTER, line=line, sources=[off]), give_up_s=3.0)
         assert outcome.safe == (not stuck)
@@ -251,10 +251,10 @@ def test_a_source_is_off_when_it_says_so(line, inverter, stuck):
 
 
 def test_a_line_that_a_source_says_unasked_does_not_make_it_off():
-    source = Source(stuck=True, ahead="0")
+    source = Supply(stuck=True, ahead="0")
     try:
         with pytest.raises(BenchError, match=r"sources\.dc.*(out of step|answers '1')"):
-            switch_off(SourceOff("dc", source.resource, ["OUTP OFF"], "OUTP?", "0"))
+            switch_off(SupplyOff("dc", source.resource, ["OUTP OFF"], "OUTP?", "0"))
         assert source.on
     finally:
         source.close()

@@ -25,14 +25,14 @@ class BrokenLine:
     def fileno(self):
         return -1
 
-    def heard(self):
+    def received(self):
         raise self.error
 
-    ask_open = close = heard
+    ask_open = close = received
 
 
 @pytest.fixture
-def told(monkeypatch):
+def reported(monkeypatch):
     """What the bench is told."""
     lines = []
     monkeypatch.setattr(module.os, "write", lambda _, data: lines.append(json.loads(data)))
@@ -40,7 +40,7 @@ def told(monkeypatch):
 
 
 @pytest.fixture
-def supervisor(told):
+def supervisor(reported):
     """One that watches over a world that has ended, so that the rig is safe at once."""
     world = subprocess.Popen([sys.executable, "-S", "-c", ""])
     supervisor = Supervisor(-1)
@@ -53,26 +53,26 @@ def supervisor(told):
 
 
 @pytest.mark.parametrize("error", [OverflowError("too large"), KeyError("role"), ZeroDivisionError(), RecursionError()])
-def test_what_nobody_foresaw_on_the_bus_is_a_reason_once(supervisor, told, error):
+def test_what_nobody_foresaw_on_the_bus_is_a_reason_once(supervisor, reported, error):
     supervisor._reach.line = BrokenLine(error)
     for _ in range(3):
         supervisor._turn()
-    (tripped,) = [line for line in told if "tripped" in line]
+    (tripped,) = [line for line in reported if "tripped" in line]
     assert tripped["safe"] is True
     assert "has failed itself" in tripped["tripped"]
-    assert len([line for line in told if "problem" in line]) == 1
+    assert len([line for line in reported if "problem" in line]) == 1
 
 
-def test_what_nobody_foresaw_in_a_look_at_the_time_is_a_reason(supervisor, told, monkeypatch):
+def test_what_nobody_foresaw_in_a_look_at_the_time_is_a_reason(supervisor, reported, monkeypatch):
     monkeypatch.setattr(supervisor._watch, "due", lambda now_s: 1 / 0)
     supervisor._turn()
-    assert [line["safe"] for line in told if "tripped" in line] == [True]
+    assert [line["safe"] for line in reported if "tripped" in line] == [True]
 
 
-def test_a_word_that_cannot_be_done_is_told_and_the_next_one_is_done(supervisor, told, monkeypatch):
+def test_a_word_that_cannot_be_done_is_told_and_the_next_one_is_done(supervisor, reported, monkeypatch):
     words = b'{"do": "child", "pid": "many"}\n{"do": "deadline", "at_s": -1}\n'
     monkeypatch.setattr(module.os, "read", lambda *_: words)
     assert supervisor._read()
     supervisor._turn()
-    assert len([line for line in told if "problem" in line]) == 1
-    assert "not ended in its time" in next(line["tripped"] for line in told if "tripped" in line)
+    assert len([line for line in reported if "problem" in line]) == 1
+    assert "not ended in its time" in next(line["tripped"] for line in reported if "tripped" in line)

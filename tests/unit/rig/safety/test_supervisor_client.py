@@ -14,7 +14,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.model import Safety
 from v2g_bench.rig.safety.lock import require_free, take
 from v2g_bench.rig.safety.lock_record import held_elsewhere
-from v2g_bench.rig.safety.supervisor_client import Guard
+from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 DEAF = [sys.executable, "-S", "-c", "import signal, time; signal.signal(15, 1); print(flush=True); time.sleep(60)"]
@@ -43,14 +43,14 @@ GIVE_UP_S = 2.0  # longer than GRACE_S, from SIGTERM to SIGKILL; nothing here is
 
 
 @pytest.fixture
-def guard(tmp_path):
+def supervisor(tmp_path):
     """A guard that runs; closed at the end, whatever became of it."""
-    guard = Guard(tmp_path / "supervisor.jsonl", GIVE_UP_S)
-    guard.start()
-    yield guard
-    guard.tell("disarm", well=True)  # what is left of a test needs no second way to the safe state
+    supervisor = SupervisorClient(tmp_path / "supervisor.jsonl", GIVE_UP_S)
+    supervisor.start()
+    yield supervisor
+    supervisor.send("disarm", well=True)  # what is left of a test needs no second way to the safe state
     with contextlib.suppress(BenchError):
-        guard.close()
+        supervisor.close()
 
 
 def wait_for(what, condition, within_s=20.0):
@@ -60,65 +60,65 @@ def wait_for(what, condition, within_s=20.0):
         time.sleep(0.02)
 
 
-def test_what_it_watches_ends_with_the_safe_state_and_what_it_was_told_to_forget_does_not(guard, sleeper):
+def test_what_it_watches_ends_with_the_safe_state_and_what_it_was_told_to_forget_does_not(supervisor, sleeper):
     kept, ended = sleeper(), sleeper()
-    guard.watch(kept.pid)
-    guard.watch(ended.pid)
-    guard.forget(kept.pid)
+    supervisor.watch(kept.pid)
+    supervisor.watch(ended.pid)
+    supervisor.forget(kept.pid)
     with pytest.raises(BenchError, match="NOT reached"):  # there is neither a bus nor an inverter to show it by
-        guard.make_safe("a test", 2.0)
+        supervisor.make_safe("a test", 2.0)
     assert ended.wait(5) == -signal.SIGTERM
     assert kept.poll() is None
 
 
-def test_it_kills_what_does_not_listen(guard, sleeper):
+def test_it_kills_what_does_not_listen(supervisor, sleeper):
     deaf = sleeper(DEAF)
-    guard.watch(deaf.pid)
+    supervisor.watch(deaf.pid)
     with pytest.raises(BenchError, match="NOT reached"):
-        guard.make_safe("a test", 2.0)
+        supervisor.make_safe("a test", 2.0)
     assert deaf.wait(5) == -signal.SIGKILL
 
 
-def test_the_heartbeat_that_stays_away_is_a_reason(guard, sleeper, monkeypatch):
+def test_the_heartbeat_that_stays_away_is_a_reason(supervisor, sleeper, monkeypatch):
     controller, world = sleeper(), sleeper()
     world.kill()  # no world, no current: safe at once
-    guard.tell("limits", safety=LIMITS | {"heartbeat_s": 1.0})
-    guard.tell("world", pid=world.pid)
-    guard.watch(controller.pid)
-    guard.tell("beat")
-    monkeypatch.setattr(guard, "tell", lambda *_, **__: None)  # as if this process had been stopped
-    wait_for("the trip", lambda: guard.tripped)
-    assert "made the rig safe: the bench has given no sign of life for 1 s" in guard.tripped
+    supervisor.send("limits", safety=LIMITS | {"heartbeat_s": 1.0})
+    supervisor.send("world", pid=world.pid)
+    supervisor.watch(controller.pid)
+    supervisor.send("beat")
+    monkeypatch.setattr(supervisor, "send", lambda *_, **__: None)  # as if this process had been stopped
+    wait_for("the trip", lambda: supervisor.tripped)
+    assert "made the rig safe: the bench has given no sign of life for 1 s" in supervisor.tripped
     assert controller.wait(5) == -signal.SIGTERM
     with pytest.raises(BenchError, match="no sign of life"):
-        guard.check()
+        supervisor.check()
 
 
-def test_a_test_that_outlives_its_time_is_a_reason(guard, sleeper):
+def test_a_test_that_outlives_its_time_is_a_reason(supervisor, sleeper):
     world = sleeper()
-    guard.tell("limits", safety=LIMITS)
-    guard.tell("world", pid=world.pid)
+    supervisor.send("limits", safety=LIMITS)
+    supervisor.send("world", pid=world.pid)
     world.kill()
-    guard.tell("deadline", at_s=time.monotonic() + 0.2)
-    wait_for("the trip", lambda: guard.tripped)
-    assert "the running test has not ended in its time" in guard.tripped
+    supervisor.send("deadline", at_s=time.monotonic() + 0.2)
+    wait_for("the trip", lambda: supervisor.tripped)
+    assert "the running test has not ended in its time" in supervisor.tripped
 
 
-def held(guard, sleeper, place):
+def held(supervisor, sleeper, place):
     """A lock that this process and the supervisor hold, of a rig with an emulated world that has ended: safe at once."""
     world = sleeper()
-    guard.tell("limits", safety=LIMITS)
-    guard.tell("world", pid=world.pid)
+    supervisor.send("limits", safety=LIMITS)
+    supervisor.send("world", pid=world.pid)
     world.kill()
-    holding, _ = take(["VISA A"], "bench-3", guard.pid, place)
-    guard.tell("hold", paths=[str(path) for path in holding.paths], token=holding.token)
+    holding, _ = take(["VISA A"], "bench-3", supervisor.pid, place)
+    supervisor.send("hold", paths=[str(path) for path in holding.paths], token=holding.token)
     wait_for("the supervisor's lock", lambda: held_elsewhere(holding._held[0].handle))
     return holding
 
 
 @pytest.mark.parametrize("attack", ["removed", "exchanged", "changed", "folder gone"])
-def test_the_loss_of_the_lock_is_a_reason(guard, sleeper, tmp_path, attack):
-    holding = held(guard, sleeper, tmp_path / "locks")
+def test_the_loss_of_the_lock_is_a_reason(supervisor, sleeper, tmp_path, attack):
+    holding = held(supervisor, sleeper, tmp_path / "locks")
     (path,) = holding.paths
     if attack == "changed":
         path.write_text(path.read_text().replace("bench-3", "bench-4"))
@@ -129,56 +129,56 @@ def test_the_loss_of_the_lock_is_a_reason(guard, sleeper, tmp_path, attack):
         path.unlink()
         if attack == "exchanged":
             path.write_text(text)
-    wait_for("the trip", lambda: guard.tripped)
-    assert f"made the rig safe: the lock on VISA A is lost: {path} " in guard.tripped
+    wait_for("the trip", lambda: supervisor.tripped)
+    assert f"made the rig safe: the lock on VISA A is lost: {path} " in supervisor.tripped
     with pytest.raises(BenchError, match="is lost: .* another run may use the rig"):
-        guard.check()
+        supervisor.check()
     assert "the lock on VISA A is lost" in (tmp_path / "supervisor.jsonl").read_text()
     with pytest.raises(BenchError, match="the lock on VISA A is lost"):
         holding.release()
 
 
-def test_a_lock_that_is_held_is_kept_by_the_supervisor_to_its_end(guard, sleeper, tmp_path):
-    holding = held(guard, sleeper, tmp_path / "locks")
+def test_a_lock_that_is_held_is_kept_by_the_supervisor_to_its_end(supervisor, sleeper, tmp_path):
+    holding = held(supervisor, sleeper, tmp_path / "locks")
     holding.release()
     with pytest.raises(BenchError, match="is in use"):
         require_free(["VISA A"], tmp_path / "locks")
-    guard.tell("disarm", well=True)
-    guard.close()
-    assert guard.tripped == ""
+    supervisor.send("disarm", well=True)
+    supervisor.close()
+    assert supervisor.tripped == ""
     require_free(["VISA A"], tmp_path / "locks")
     assert list((tmp_path / "locks").glob("*.json")) == []
 
 
-def test_a_lock_that_the_supervisor_cannot_hold_ends_the_run(guard, tmp_path):
-    guard.tell("hold", paths=[str(tmp_path / "gone.json")], token="00")
-    wait_for("the problem", lambda: guard._problems)
+def test_a_lock_that_the_supervisor_cannot_hold_ends_the_run(supervisor, tmp_path):
+    supervisor.send("hold", paths=[str(tmp_path / "gone.json")], token="00")
+    wait_for("the problem", lambda: supervisor._problems)
     with pytest.raises(BenchError, match="gone.json: cannot hold the locks of the rigs: No such file"):
-        guard.check()
+        supervisor.check()
 
 
-def test_a_supervisor_that_was_killed_ends_the_run(guard):
-    os.kill(guard.pid, signal.SIGKILL)
-    wait_for("its end to be noticed", lambda: guard._gone)
+def test_a_supervisor_that_was_killed_ends_the_run(supervisor):
+    os.kill(supervisor.pid, signal.SIGKILL)
+    wait_for("its end to be noticed", lambda: supervisor._gone)
     with pytest.raises(BenchError, match="has ended: nobody would bring the rig to its safe state"):
-        guard.check()
+        supervisor.check()
     with pytest.raises(BenchError, match="has ended"):
-        guard.make_safe("a test", 2.0)
-    guard.watch(1)  # says nothing: `check` does
+        supervisor.make_safe("a test", 2.0)
+    supervisor.watch(1)  # says nothing: `check` does
     with pytest.raises(BenchError, match="had ended by itself"):
-        guard.close()
+        supervisor.close()
 
 
-def test_it_ends_with_nothing_to_do(guard):
-    guard.close()
-    guard.close()
+def test_it_ends_with_nothing_to_do(supervisor):
+    supervisor.close()
+    supervisor.close()
 
 
-def test_what_it_cannot_use_is_told(guard):
-    guard.tell("bus", bus={"interface": "v2g_userland", "channel": "/nowhere"}, dbc="/no.dbc", roles={})
-    wait_for("the problem", lambda: guard._problems)
+def test_what_it_cannot_use_is_told(supervisor):
+    supervisor.send("bus", bus={"interface": "v2g_userland", "channel": "/nowhere"}, dbc="/no.dbc", roles={})
+    wait_for("the problem", lambda: supervisor._problems)
     with pytest.raises(BenchError, match="/no.dbc"):
-        guard.check()
+        supervisor.check()
 
 
 def test_it_outlives_a_bench_that_is_killed(tmp_path):
@@ -188,14 +188,14 @@ def test_it_outlives_a_bench_that_is_killed(tmp_path):
     program = (
         "import subprocess, sys, time\n"
         "from pathlib import Path\n"
-        "from v2g_bench.rig.safety.supervisor_client import Guard\n"
-        f"guard = Guard(Path({str(tmp_path / 'supervisor.jsonl')!r}))\n"
+        "from v2g_bench.rig.safety.supervisor_client import SupervisorClient\n"
+        f"guard = SupervisorClient(Path({str(tmp_path / 'supervisor.jsonl')!r}))\n"
         "guard.start()\n"
-        f"guard.tell('folder', path={str(folder)!r})\n"
+        f"guard.send('folder', path={str(folder)!r})\n"
         f"child = subprocess.Popen({SLEEP!r}, start_new_session=True)\n"
         "guard.watch(child.pid)\n"
         "world = subprocess.Popen([sys.executable, '-S', '-c', 'input()'], stdin=guard.lifeline)\n"
-        "guard.tell('world', pid=world.pid)\n"
+        "guard.send('world', pid=world.pid)\n"
         "world.kill()\n"
         "print(child.pid, guard.pid, flush=True)\n"
         "time.sleep(60)\n"

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from v2g_bench.clock import SimClock
-from v2g_bench.rig.safety.truth_line import AGAIN_S, EVERY_S, LATE_S, TruthLine
+from v2g_bench.rig.safety.truth_line import EVERY_S, LATE_S, RETRY_S, TruthLine
 
 TRUE = {"cell_temperature_max": 25.0, "pack_voltage": 350.0, "pack_current": -9.0, "contactor_state": 2.0}
 
@@ -30,9 +30,9 @@ class World:
 
     def asked(self):
         """What has been asked, on a new connection where the line has left the old one."""
-        while not (said := self.client.recv(1 << 16)):
+        while not (message := self.client.recv(1 << 16)):
             self.takes()
-        return [json.loads(line) for line in said.splitlines()]
+        return [json.loads(line) for line in message.splitlines()]
 
     def says(self, number, **values):
         self.writes(json.dumps({"id": number, "ok": {"time_s": self.clock.now_s()} | TRUE | values}).encode())
@@ -66,7 +66,7 @@ def line(world):
 @pytest.fixture
 def asked(world, line):
     """The line has asked its first question."""
-    assert line.heard(world.clock.now_s()) == []
+    assert line.received(world.clock.now_s()) == []
     world.takes()
     assert world.asked() == [{"id": 1, "op": "truth_pack", "args": {}}]
     world.clock.advance(EVERY_S + 0.001)
@@ -75,10 +75,10 @@ def asked(world, line):
 
 def test_it_asks_in_its_rhythm_and_takes_the_answer(asked, line):
     asked.says(1, time_s=asked.clock.now_s())
-    assert line.heard(asked.clock.now_s()) == [TRUE]
+    assert line.received(asked.clock.now_s()) == [TRUE]
     assert [one["id"] for one in asked.asked()] == [2]
     asked.says(2, time_s=asked.clock.now_s() + 0.01)
-    assert line.heard(asked.clock.now_s() + 0.01) == [TRUE]
+    assert line.received(asked.clock.now_s() + 0.01) == [TRUE]
     asked.client.settimeout(0.0)
     with pytest.raises(BlockingIOError):  # it is not time yet
         asked.asked()
@@ -86,15 +86,15 @@ def test_it_asks_in_its_rhythm_and_takes_the_answer(asked, line):
 
 def test_roles_that_do_not_count_on_this_rig_are_left_out(world):
     line = TruthLine(str(world.path), ["cell_temperature_max"])
-    line.heard(world.clock.now_s())
+    line.received(world.clock.now_s())
     world.takes()
     world.says(1)
-    assert line.heard(world.clock.now_s()) == [{"cell_temperature_max": 25.0}]
+    assert line.received(world.clock.now_s()) == [{"cell_temperature_max": 25.0}]
     line.close()
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         b"",
         b"{",
@@ -123,45 +123,45 @@ def test_roles_that_do_not_count_on_this_rig_are_left_out(world):
         b'{"id": 1, "ok": {"time_s": 100.051, "cell_temperature_max": 1e9}}',
         b'{"id": 1, "ok": {"time_s": 100.051}}',
     ],
-    ids=lambda said: repr(said[:60]),
+    ids=lambda message: repr(message[:60]),
 )
-def test_what_cannot_be_read_is_no_value_and_the_next_answer_is_one(asked, line, said):
-    asked.writes(said)
+def test_what_cannot_be_read_is_no_value_and_the_next_answer_is_one(asked, line, message):
+    asked.writes(message)
     values = []
     for _ in range(3):  # a long line comes in parts
-        values += line.heard(asked.clock.now_s())
+        values += line.received(asked.clock.now_s())
     assert values == []
     asked.clock.advance(EVERY_S)
-    line.heard(asked.clock.now_s())
+    line.received(asked.clock.now_s())
     asked.says(asked.asked()[-1]["id"])
-    assert line.heard(asked.clock.now_s()) == [TRUE]
+    assert line.received(asked.clock.now_s()) == [TRUE]
 
 
 def test_a_world_whose_time_stands_still_says_nothing_new(asked, line):
     stood_s = asked.clock.now_s()
     asked.says(1, time_s=stood_s)
-    assert line.heard(asked.clock.now_s()) == [TRUE]
+    assert line.received(asked.clock.now_s()) == [TRUE]
     for number in range(2, 6):
         asked.clock.advance(EVERY_S)
         asked.says(number, time_s=stood_s)
-        assert line.heard(asked.clock.now_s()) == []
+        assert line.received(asked.clock.now_s()) == []
 
 
 def test_an_answer_that_comes_late_is_old(asked, line):
     then_s = asked.clock.now_s()
     asked.clock.advance(LATE_S + 0.01)
     asked.says(1, time_s=then_s)
-    assert line.heard(asked.clock.now_s()) == []
+    assert line.received(asked.clock.now_s()) == []
 
 
 def test_a_world_that_does_not_answer_is_asked_anew_on_a_new_connection(asked, line):
-    asked.clock.advance(AGAIN_S)
-    line.heard(asked.clock.now_s())
+    asked.clock.advance(RETRY_S)
+    line.received(asked.clock.now_s())
     asked.clock.advance(EVERY_S)
-    line.heard(asked.clock.now_s())
+    line.received(asked.clock.now_s())
     asked.takes()
     asked.says(asked.asked()[-1]["id"])
-    assert line.heard(asked.clock.now_s()) == [TRUE]
+    assert line.received(asked.clock.now_s()) == [TRUE]
 
 
 def test_a_line_without_end_is_not_kept(asked, line):
@@ -171,9 +171,9 @@ def test_a_line_without_end_is_not_kept(asked, line):
             asked.client.send(b"x" * (1 << 16))
         except (BlockingIOError, OSError):
             break
-        line.heard(asked.clock.now_s())
+        line.received(asked.clock.now_s())
     assert len(line._pending) <= 1 << 17
-    assert line.heard(asked.clock.now_s()) == []
+    assert line.received(asked.clock.now_s()) == []
 
 
 def test_a_world_that_is_not_there_or_has_gone_is_no_error(asked, line):
@@ -181,5 +181,5 @@ def test_a_world_that_is_not_there_or_has_gone_is_no_error(asked, line):
     asked.path.unlink()
     for _ in range(40):
         asked.clock.advance(EVERY_S)
-        assert line.heard(asked.clock.now_s()) == []
+        assert line.received(asked.clock.now_s()) == []
     assert line.fileno() == -1

@@ -1,16 +1,16 @@
 import pytest
 
-from v2g_bench.metrology.scene import NoCurrent, RecordTooShort, prepare, require_current
+from v2g_bench.metrology.prepared_record import NoCurrent, RecordTooShort, prepare, require_current
 from v2g_bench.metrology.synthetic import Fall
 
 
-def scene(fall, rate=50e3, **more):
+def record(fall, rate=50e3, **more):
     return prepare(fall.waveform(rate, seed=1), fall.fault_s, 0.05, 1e-3, 0.05, **more)
 
 
 @pytest.mark.parametrize("before_a", [8.0, -8.0])
 def test_upright_whatever_the_sign(before_a):
-    found, sign = scene(Fall(before_a, noise_pct=0.2, ripple_pct=3))
+    found, sign = record(Fall(before_a, noise_pct=0.2, ripple_pct=3))
     assert sign == before_a / 8
     assert found.steady.mean == pytest.approx(8, abs=0.01)
     assert found.threshold == pytest.approx(0.4, abs=0.001)
@@ -20,7 +20,7 @@ def test_upright_whatever_the_sign(before_a):
 
 
 def test_a_ripple_that_stays_is_seen_and_smoothed():
-    found, _ = scene(Fall(8.0, ripple_pct=10, ripple_stays=True, noise_pct=0.1), rate=1e6)
+    found, _ = record(Fall(8.0, ripple_pct=10, ripple_stays=True, noise_pct=0.1), rate=1e6)
     assert found.ripples[0].constant == pytest.approx(0.8, rel=0.05)
     assert 40 <= found.smooth <= 60  # one period of 50 samples, or near enough
     assert found.left < 0.1 * found.threshold
@@ -36,10 +36,10 @@ def test_pulses_in_the_tail_are_no_noise():
 
 
 def test_an_unseen_ripple_is_noted_and_widens_the_level():
-    found, _ = scene(Fall(), rate=10e3, ripple_hz=20e3, ripple_bound_pct=10.0)
+    found, _ = record(Fall(), rate=10e3, ripple_hz=20e3, ripple_bound_pct=10.0)
     assert found.u_level == pytest.approx(8 * 0.1 / 2**0.5, rel=0.01)
     assert "cannot be told" in found.notes[0]
-    assert scene(Fall(), rate=10e3, ripple_hz=20.2e3)[0].notes == []
+    assert record(Fall(), rate=10e3, ripple_hz=20.2e3)[0].notes == []
 
 
 @pytest.mark.parametrize("fault_s", [999.0, 999.9501, 1000.2])
@@ -58,4 +58,4 @@ def test_a_record_without_both_sides_of_the_fault(fault_s):
 )
 def test_too_little_current(fall, minimum, says):
     with pytest.raises(NoCurrent, match=says):
-        require_current(scene(fall)[0], minimum, 0.05)
+        require_current(record(fall)[0], minimum, 0.05)

@@ -61,7 +61,7 @@ class Link:
         self._socket.close()
 
 
-class Stand:
+class ResponderRig:
     """One open rig with the responder on it; leaving its `with` block brings the rig to rest."""
 
     def __init__(self, parts: OpenRig, socket_path: str, by: By = "plant") -> None:
@@ -78,7 +78,7 @@ class Stand:
         self._judging = parts.loaded.rig.judging
         self._rule = DecisionRule(self._judging.rule)
 
-    def __enter__(self) -> "Stand":
+    def __enter__(self) -> "ResponderRig":
         return self
 
     def __exit__(

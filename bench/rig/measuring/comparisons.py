@@ -36,7 +36,7 @@ from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.file.model import Rig
 from v2g_bench.rig.parts.protocol import Parts
 
-BMS_WITNESSES = ("pack_current", "pack_voltage", "soc")
+BMS_CROSS_CHECKED = ("pack_current", "pack_voltage", "soc")
 DOUBT = "disagreement of the sources"
 FRESH_S = 0.02  # of the digitizer's record, before a frame with the BMS's current was complete
 LEAST_FRAMES = 5
@@ -64,8 +64,8 @@ def compare(quantity: str, readings: Sequence[Reading]) -> Comparison | None:
     figures = list(pairs.values())
     worst = max((e_n(*a, *b), abs(a[0] - b[0])) for place, a in enumerate(figures) for b in figures[:place])
     if not agreed:  # who says what, and the U of each
-        said = ", ".join(f"{one.quantity} {one}" for one in known)
-        text = f"{text}: {said}"
+        message = ", ".join(f"{one.quantity} {one}" for one in known)
+        text = f"{text}: {message}"
     return Comparison(quantity, tuple(known), agreed, text, *worst)
 
 
@@ -78,11 +78,11 @@ class Rms:
 
 
 @dataclass
-class Sources:
-    """Compares, notifies `told`, and remembers how far apart the sources of a quantity were."""
+class Comparisons:
+    """Compares, notifies `on_comparison`, and remembers how far apart the sources of a quantity were."""
 
     parts: Parts
-    told: Callable[[Comparison], None] = lambda comparison: None
+    on_comparison: Callable[[Comparison], None] = lambda comparison: None
     doubts: dict[str, float] = field(default_factory=dict)
     _metered: bool = False
 
@@ -97,10 +97,10 @@ class Sources:
         if found is not None:
             if not found.agreed:
                 self.doubts[quantity] = max(found.apart, self.doubts.get(quantity, 0.0))
-            self.told(found)
+            self.on_comparison(found)
         return found
 
-    def standing(self, current: Reading, *, bms: Collection[str]) -> None:
+    def steady(self, current: Reading, *, bms: Collection[str]) -> None:
         """The DC side and the SoC while the power stands. current: by the digitizer; bms: the roles that count."""
         rig = self.parts.loaded.rig
         seen = {role: value for role, value in self.parts.bus.latest_all().items() if role in bms}
@@ -165,14 +165,14 @@ class Sources:
 
     def during(self, waveform: Waveform, frames: Columns, zero_a: float, gain_rel: float, source: str) -> None:
         """The digitizer's record compared with the current that the BMS reported in the same time, in these frames."""
-        stamp_s, bms_a = signal(frames, self.parts.bus.db, "pack_current", since_s=waveform.start_s + FRESH_S)
-        heard = [(t, a) for t, a in zip(stamp_s, bms_a, strict=True) if t <= waveform.end_s]
-        if len(heard) < LEAST_FRAMES:
+        timestamp_s, bms_a = signal(frames, self.parts.bus.db, "pack_current", since_s=waveform.start_s + FRESH_S)
+        received = [(t, a) for t, a in zip(timestamp_s, bms_a, strict=True) if t <= waveform.end_s]
+        if len(received) < LEAST_FRAMES:
             return
-        meter_a = [float(np.mean(waveform.between(t - FRESH_S, t).samples)) for t, _ in heard]
-        mean_a, bms_mean_a = float(np.mean(meter_a)), float(np.mean([a for _, a in heard]))
+        meter_a = [float(np.mean(waveform.between(t - FRESH_S, t).samples)) for t, _ in received]
+        mean_a, bms_mean_a = float(np.mean(meter_a)), float(np.mean([a for _, a in received]))
         # A current that moves is shown late by a BMS: how much, the difference of the two says itself.
-        spread = [Component.of_samples("lag of the BMS", [m - a for m, (_, a) in zip(meter_a, heard, strict=True)])]
+        spread = [Component.of_samples("lag of the BMS", [m - a for m, (_, a) in zip(meter_a, received, strict=True)])]
         limit_a = zero_a + gain_rel * abs(mean_a)
         more = [*spread, *self.parts.instruments.calibrated("dc_current").components(mean_a)]
         digitizer = _reading("DC current", "digitizer", mean_a, "A", limit_a, source, more)
@@ -191,18 +191,18 @@ def _mean(values: Iterable[float]) -> float:
 
 def bms_accuracy(rig: Rig, role: str, value: float, resolution: float = 0.0) -> tuple[float, str]:
     """How far a quantity as the BMS reports it may be off (its sensor, and half of one count of its signal), and by whom."""
-    told = rig.bms.accuracy
+    accuracy = rig.bms.accuracy
     limit, keys = {
-        "pack_current": (told.current_pct / 100 * abs(value) + told.current_a, ("current_pct", "current_a")),
-        "pack_voltage": (told.voltage_pct / 100 * abs(value), ("voltage_pct",)),
-        "soc": (told.soc_pct, ("soc_pct",)),
+        "pack_current": (accuracy.current_pct / 100 * abs(value) + accuracy.current_a, ("current_pct", "current_a")),
+        "pack_voltage": (accuracy.voltage_pct / 100 * abs(value), ("voltage_pct",)),
+        "soc": (accuracy.soc_pct, ("soc_pct",)),
     }[role]
-    return limit + resolution / 2, _stated("bms.accuracy", told, *keys)
+    return limit + resolution / 2, _stated("bms.accuracy", accuracy, *keys)
 
 
-def _stated(section: str, told: BaseModel, *keys: str) -> str:
+def _stated(section: str, accuracy: BaseModel, *keys: str) -> str:
     """The source of numbers of the rig file; those that it leaves out are the bench's assumption, and are called so."""
-    assumed = [f"{key} = {getattr(told, key):g}" for key in keys if key not in told.model_fields_set]
+    assumed = [f"{key} = {getattr(accuracy, key):g}" for key in keys if key not in accuracy.model_fields_set]
     return f"assumed, not in the rig file: {section} {', '.join(assumed)}" if assumed else f"rig file: {section}"
 
 
@@ -218,20 +218,20 @@ def by_inverter(
     rig: Rig, seen: InverterReading, quantity: str, voltage_v: float = 0.0, value: float | None = None, moved: float = 0
 ) -> Reading | None:
     """A quantity as the inverter reports it; None where it does not. voltage_v: what its power rating is at, in A."""
-    told, rated_w = rig.inverter.accuracy, rig.inverter.rated_power_w
-    power_w = told.power_pct / 100 * rated_w
+    accuracy, rated_w = rig.inverter.accuracy, rig.inverter.rated_power_w
+    power_w = accuracy.power_pct / 100 * rated_w
     found, unit, limit, key = {
         "AC power": (seen.ac_power_w, "W", power_w, "power_pct"),
-        "AC voltage": (seen.ac_voltage_v, "V", told.voltage_pct / 100 * abs(seen.ac_voltage_v), "voltage_pct"),
-        "DC voltage": (seen.dc_voltage_v, "V", told.voltage_pct / 100 * abs(seen.dc_voltage_v), "voltage_pct"),
+        "AC voltage": (seen.ac_voltage_v, "V", accuracy.voltage_pct / 100 * abs(seen.ac_voltage_v), "voltage_pct"),
+        "DC voltage": (seen.dc_voltage_v, "V", accuracy.voltage_pct / 100 * abs(seen.dc_voltage_v), "voltage_pct"),
         "DC current": (seen.dc_current_a, "A", power_w / voltage_v if voltage_v > 0 else math.nan, "power_pct"),
-        "SoC": (seen.soc_pct, "%", told.soc_pct, "soc_pct"),
+        "SoC": (seen.soc_pct, "%", accuracy.soc_pct, "soc_pct"),
     }[quantity]
     value = found if value is None else value
     if not (math.isfinite(value) and math.isfinite(limit)):
         return None
     more = [Component.rectangular("moved meanwhile", moved, source="two readings")] if moved else []
-    return _reading(quantity, "inverter", value, unit, limit, _stated("inverter.accuracy", told, key), more)
+    return _reading(quantity, "inverter", value, unit, limit, _stated("inverter.accuracy", accuracy, key), more)
 
 
 def _reading(

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from v2g_bench.can.stamps import SO_TIMESTAMPING, HardwareClock, Pair, Stamper, WallClock, read_stamps
+from v2g_bench.can.timestamps import SO_TIMESTAMPING, HardwareClock, Pair, TimestampSelector, WallClock, read_timestamps
 
 S = 1_000_000_000
 OFFSET = 1_700_000_000 * S
@@ -18,9 +18,9 @@ def control(software_ns, hardware_ns):
 
 
 def test_both_stamps_are_read():
-    assert read_stamps(control(OFFSET + 5, 7 * S + 3)) == Pair(OFFSET + 5, 7 * S + 3)
-    assert read_stamps([]) is None
-    assert read_stamps([(socket.SOL_SOCKET, 35, bytes(16))]) is None
+    assert read_timestamps(control(OFFSET + 5, 7 * S + 3)) == Pair(OFFSET + 5, 7 * S + 3)
+    assert read_timestamps([]) is None
+    assert read_timestamps([(socket.SOL_SOCKET, 35, bytes(16))]) is None
 
 
 def test_a_joined_stamp_is_nearer_than_the_kernels_by_its_delay():
@@ -50,26 +50,28 @@ def test_a_restarted_hardware_clock_is_joined_anew(jump_ns):
 
 
 def test_hardware_is_taken_while_every_frame_has_one():
-    stamper = Stamper()
-    assert stamper.source == ""
-    assert stamper.stamp_ns(Pair(OFFSET + 100, 7), OFFSET) == OFFSET + 100
-    assert stamper.stamp_ns(Pair(OFFSET + 900, 107), OFFSET) == OFFSET + 200
-    assert stamper.source == "hardware"
-    assert stamper.stamp_ns(Pair(OFFSET + 1000, 0), OFFSET) == OFFSET + 1000
-    assert stamper.source == "software"
-    assert stamper.stamp_ns(Pair(OFFSET + 2000, 207), OFFSET) == OFFSET + 2000  # never back: two kinds are no record
-    assert stamper.source == "software"
+    selector = TimestampSelector()
+    assert selector.source == ""
+    assert selector.timestamp_ns(Pair(OFFSET + 100, 7), OFFSET) == OFFSET + 100
+    assert selector.timestamp_ns(Pair(OFFSET + 900, 107), OFFSET) == OFFSET + 200
+    assert selector.source == "hardware"
+    assert selector.timestamp_ns(Pair(OFFSET + 1000, 0), OFFSET) == OFFSET + 1000
+    assert selector.source == "software"
+    assert (
+        selector.timestamp_ns(Pair(OFFSET + 2000, 207), OFFSET) == OFFSET + 2000
+    )  # never back: two kinds are no record
+    assert selector.source == "software"
 
 
 def test_a_set_wall_clock_does_not_move_the_join():
-    stamper = Stamper()
-    stamper.stamp_ns(Pair(OFFSET + 100, 7), OFFSET)
-    assert stamper.stamp_ns(Pair(OFFSET + 3 * S + 1200, 107), OFFSET + 3 * S) == OFFSET + 3 * S + 200
+    selector = TimestampSelector()
+    selector.timestamp_ns(Pair(OFFSET + 100, 7), OFFSET)
+    assert selector.timestamp_ns(Pair(OFFSET + 3 * S + 1200, 107), OFFSET + 3 * S) == OFFSET + 3 * S + 200
 
 
 def test_a_frame_without_stamp_is_refused():
     with pytest.raises(ValueError, match="no time stamp"):
-        Stamper().stamp_ns(Pair(0, 5), 0)
+        TimestampSelector().timestamp_ns(Pair(0, 5), 0)
 
 
 class Machine:

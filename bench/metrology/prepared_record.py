@@ -51,7 +51,7 @@ class Reclosed(NoCrossing):
 
 
 @dataclass
-class Scene:
+class PreparedRecord:
     """The record turned upright: y is positive before the fault; times are sample numbers from `origin` on.
 
     threshold, sigma (noise of one sample), u_level (standard uncertainty of the level before), left (ripple after the
@@ -81,7 +81,7 @@ def prepare(
     before_s: float,
     ripple_hz: float | None = None,
     ripple_bound_pct: float = 10.0,
-) -> tuple[Scene, float]:
+) -> tuple[PreparedRecord, float]:
     """The scene, and the sign of the current; RecordTooShort when there are too few samples around the fault."""
     dt = waveform.dt_s
     origin = waveform.index_at(fault_s)
@@ -96,21 +96,21 @@ def prepare(
     level = abs(steady.mean)
     steady = Steady(level, steady.u_mean, steady.sigma, steady.n, steady.tones)
     y = sign * waveform.samples[origin:]
-    scene = Scene(y, dt, origin, fraction * level, steady, steady.u_mean, max(1, round(hold_s / dt)))
+    record = PreparedRecord(y, dt, origin, fraction * level, steady, steady.u_mean, max(1, round(hold_s / dt)))
     if ripple_hz is not None and not resolvable(ripple_hz, dt, early.size):
-        scene.u_level = math.hypot(scene.u_level, level * ripple_bound_pct / 100 / math.sqrt(2))
-        scene.notes.append(
+        record.u_level = math.hypot(record.u_level, level * ripple_bound_pct / 100 / math.sqrt(2))
+        record.notes.append(
             f"a ripple of {ripple_hz:g} Hz sampled at {1 / dt:g} Hz appears at {alias(ripple_hz, dt) / dt:g} Hz and "
             f"cannot be told from the current: up to {ripple_bound_pct:g} % of it is in the uncertainty"
         )
-    _look_at_tail(scene)
-    return scene, sign
+    _look_at_tail(record)
+    return record, sign
 
 
-def _look_at_tail(scene: Scene) -> None:
+def _look_at_tail(record: PreparedRecord) -> None:
     """Noise and ripple at the end of the record, where nothing should flow, and the smoothing that both need."""
-    y, before = scene.y, scene.steady
-    tail = y[-max(8, min(max(4 * scene.hold, y.size // 5), y.size // 2)) :]
+    y, before = record.y, record.steady
+    tail = y[-max(8, min(max(4 * record.hold, y.size // 5), y.size // 2)) :]
     if tail.size >= 8:
         fitted = Steady.of(tail, before.tones)
         # A pulse in the tail is no noise: the median ignores it, the standard deviation would not.
@@ -120,35 +120,35 @@ def _look_at_tail(scene: Scene) -> None:
     else:
         noise, after = before.sigma, []
     after += [0.0] * (len(before.tones) - len(after))
-    scene.sigma = max(noise, 1e-9 * before.mean)
-    scene.ripples = tuple(
-        Ripple(tone.cycles / scene.dt_s, tone.amplitude / before.mean if before.mean else 0.0, going_on)
+    record.sigma = max(noise, 1e-9 * before.mean)
+    record.ripples = tuple(
+        Ripple(tone.cycles / record.dt_s, tone.amplitude / before.mean if before.mean else 0.0, going_on)
         for tone, going_on in zip(before.tones, after, strict=True)
     )
     going_on = [Tone(t.cycles, size) for t, size in zip(before.tones, after, strict=True) if size > 0.0]
-    ripple = ripple_kernel(going_on, 0.1 * scene.threshold, 4 * scene.hold)
-    noisy = math.ceil((CLEAR * scene.sigma / (0.7 * scene.threshold)) ** 2) if scene.threshold else 1
-    scene.smooth = max(ripple, min(noisy, 4 * scene.hold), 1)
-    scene.left = sum(ripple_left(tone, scene.smooth) for tone in going_on)
-    scene.block = max(1, scene.hold // 8)
+    ripple = ripple_kernel(going_on, 0.1 * record.threshold, 4 * record.hold)
+    noisy = math.ceil((CLEAR * record.sigma / (0.7 * record.threshold)) ** 2) if record.threshold else 1
+    record.smooth = max(ripple, min(noisy, 4 * record.hold), 1)
+    record.left = sum(ripple_left(tone, record.smooth) for tone in going_on)
+    record.block = max(1, record.hold // 8)
 
 
-def require_current(scene: Scene, min_current: float, fraction: float) -> None:
+def require_current(record: PreparedRecord, min_current: float, fraction: float) -> None:
     """NoCurrent when too little flowed before the fault for the noise, or for `min_current` (A)."""
-    level = scene.steady.mean
-    if level < max(min_current, 5 * scene.steady.u_mean) or level == 0:
+    level = record.steady.mean
+    if level < max(min_current, 5 * record.steady.u_mean) or level == 0:
         raise NoCurrent(
-            f"only {level:.4g} A ± {2 * scene.steady.u_mean:.2g} A flowed before the fault: nothing to isolate"
+            f"only {level:.4g} A ± {2 * record.steady.u_mean:.2g} A flowed before the fault: nothing to isolate"
         )
-    left = scene.sigma / math.sqrt(max(scene.smooth, scene.block))
-    if CLEAR * left >= 0.95 * scene.threshold:
+    left = record.sigma / math.sqrt(max(record.smooth, record.block))
+    if CLEAR * left >= 0.95 * record.threshold:
         raise NoCurrent(
-            f"{100 * fraction:g} % of {level:.4g} A is hidden by noise of {scene.sigma:.2g} A: "
+            f"{100 * fraction:g} % of {level:.4g} A is hidden by noise of {record.sigma:.2g} A: "
             f"more current, a smaller range or a faster digitizer is needed"
         )
 
 
-def clear_of(scene: Scene, samples: int) -> float:
+def clear_of(record: PreparedRecord, samples: int) -> float:
     """Distance from the threshold that a mean over `samples` must have to be clearly on one side."""
-    ripple = sum(r.relative for r in scene.ripples) * scene.threshold + scene.left
-    return min(CLEAR * scene.sigma / math.sqrt(samples) + ripple, 0.9 * scene.threshold)
+    ripple = sum(r.relative for r in record.ripples) * record.threshold + record.left
+    return min(CLEAR * record.sigma / math.sqrt(samples) + ripple, 0.9 * record.threshold)

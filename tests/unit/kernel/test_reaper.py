@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from v2g_bench.kernel import warden
+from v2g_bench.kernel import reaper
 
 BOUND_S = 60.0
 
@@ -25,7 +25,7 @@ def start(tmp_path):
             [
                 sys.executable,
                 "-IS",
-                warden.__file__,
+                reaper.__file__,
                 str(cpu),
                 str(folder),
                 str(tmp_path),

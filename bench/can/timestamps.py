@@ -7,7 +7,7 @@ second is the distance of the clocks, and what is above it is the kernel's delay
 same way, when its transmission is complete.
 
 >>> clock = HardwareClock()
->>> clock.join(1_000, 500_001_000)          # the first pair: nothing better is known than the kernel's stamp
+>>> clock.join(1_000, 500_001_000)          # the first pair: nothing better is known than the kernel's timestamp
 500001000
 >>> clock.join(2_000, 500_001_900)          # this one came through faster: the clocks are 499_999_900 apart
 500001900
@@ -42,7 +42,7 @@ class Pair:
     hardware_ns: int
 
 
-def read_stamps(ancillary: list[tuple[int, int, bytes]]) -> Pair | None:
+def read_timestamps(ancillary: list[tuple[int, int, bytes]]) -> Pair | None:
     """The stamps among a frame's control messages; None if there are none."""
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPING and len(data) >= _THREE_TIMES.size:
@@ -76,7 +76,7 @@ class HardwareClock:
         return hardware_ns + self._least[0][1]
 
 
-class Stamper:
+class TimestampSelector:
     """Chooses one stamp per frame: hardware as long as every frame has one, else the kernel's for the rest of the run.
 
     `source` is "hardware" or "software", as of the newest frame, "" before the first.
@@ -86,7 +86,7 @@ class Stamper:
         self.source = ""
         self.clock = HardwareClock()
 
-    def stamp_ns(self, pair: Pair, wall_offset_ns: int) -> int:
+    def timestamp_ns(self, pair: Pair, wall_offset_ns: int) -> int:
         """ns of CLOCK_REALTIME; wall_offset_ns: CLOCK_REALTIME minus the monotonic clock, measured about now.
 
         ValueError for a frame without the kernel's stamp.

@@ -14,8 +14,8 @@ from v2g_bench.inverter.port import InverterReading
 from v2g_bench.metrology.budget import Budget, Component
 from v2g_bench.metrology.waveform import Waveform
 from v2g_bench.rig.file.load import load_rig
-from v2g_bench.rig.measuring import sources as sources_module
-from v2g_bench.rig.measuring.sources import BMS_WITNESSES, DOUBT, Sources, by_bms, by_inverter, compare
+from v2g_bench.rig.measuring import comparisons as sources_module
+from v2g_bench.rig.measuring.comparisons import BMS_CROSS_CHECKED, DOUBT, Comparisons, by_bms, by_inverter, compare
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED
 
 RIG = load_rig("virtual").rig
@@ -104,12 +104,12 @@ class World:
 
 
 @pytest.fixture
-def told():
+def accuracy():
     return []
 
 
-def of(world, told):
-    return Sources(world, told.append)
+def of(world, accuracy):
+    return Comparisons(world, accuracy.append)
 
 
 def power(value=-3000.0):
@@ -120,13 +120,20 @@ def current(value=-8.8):
     return reading("DC current by the digitizer", value, 0.01, "A")
 
 
-def test_a_sound_rig_agrees_about_everything(told):
+def test_a_sound_rig_agrees_about_everything(accuracy):
     world = World()
-    found = of(world, told)
-    found.standing(current(), bms=BMS_WITNESSES)
+    found = of(world, accuracy)
+    found.steady(current(), bms=BMS_CROSS_CHECKED)
     found.at_the_terminals(power(), world.registers(), world.registers(), found.measured(5)[1])
-    assert [one.quantity for one in told] == ["DC current", "DC voltage", "SoC", "AC power", "AC voltage", "AC current"]
-    assert all(one.agreed for one in told)
+    assert [one.quantity for one in accuracy] == [
+        "DC current",
+        "DC voltage",
+        "SoC",
+        "AC power",
+        "AC voltage",
+        "AC current",
+    ]
+    assert all(one.agreed for one in accuracy)
     assert not found.doubts
 
 
@@ -139,36 +146,36 @@ def test_a_sound_rig_agrees_about_everything(told):
         ("analyzer", {"AC power", "AC voltage", "AC current"}),
     ],
 )
-def test_a_source_that_is_5_pct_off_is_noticed_and_said(told, sick, quantities):
+def test_a_source_that_is_5_pct_off_is_noticed_and_said(accuracy, sick, quantities):
     world = World(**{sick: 1.05})
-    found = of(world, told)
-    found.standing(current(), bms=BMS_WITNESSES)
+    found = of(world, accuracy)
+    found.steady(current(), bms=BMS_CROSS_CHECKED)
     found.at_the_terminals(
         power(-3150.0 if sick == "analyzer" else -3000.0), world.registers(), world.registers(), found.measured(5)[1]
     )
-    assert {one.quantity for one in told if not one.agreed} == quantities
-    assert all(sick in one.text.lower() for one in told if not one.agreed)
+    assert {one.quantity for one in accuracy if not one.agreed} == quantities
+    assert all(sick in one.text.lower() for one in accuracy if not one.agreed)
     if quantities & {"AC power", "AC current"}:
         assert found.doubts["AC power"] == pytest.approx(150 if sick == "inverter" else 300, rel=0.1)
 
 
-def test_a_bms_that_a_fault_fakes_is_not_asked(told):
-    of(World(bms=2.0), told).standing(current(), bms={"soc"})
-    assert "DC voltage" not in [one.quantity for one in told]
-    assert all(one.agreed for one in told)
+def test_a_bms_that_a_fault_fakes_is_not_asked(accuracy):
+    of(World(bms=2.0), accuracy).steady(current(), bms={"soc"})
+    assert "DC voltage" not in [one.quantity for one in accuracy]
+    assert all(one.agreed for one in accuracy)
 
 
-def test_the_multimeter_is_held_against_once_a_test_and_not_while_the_power_moves(told):
+def test_the_multimeter_is_held_against_once_a_test_and_not_while_the_power_moves(accuracy):
     world = World()
-    found = of(world, told)
+    found = of(world, accuracy)
     before = world.registers()
     world.drift_w = 200.0
     found.at_the_terminals(power(-2900.0), before, world.registers(), found.measured(5)[1])
-    assert told[-1].quantity == "AC power"
-    assert told[-1].agreed, "it moved from -3000 W to -2800 W"
+    assert accuracy[-1].quantity == "AC power"
+    assert accuracy[-1].agreed, "it moved from -3000 W to -2800 W"
     for _ in range(2):
         found.at_the_terminals(power(-2800.0), world.registers(), world.registers(), found.measured(5)[1])
-    assert [one.quantity for one in told].count("AC voltage") == 1
+    assert [one.quantity for one in accuracy].count("AC voltage") == 1
     assert world.done.count("begin volts") == 2, "while it moved, and then"
 
 
@@ -185,18 +192,18 @@ def test_the_multimeter_measures_while_the_analyzer_does_and_is_held_against_the
     assert (beside["multimeter"].voltage_v, beside["multimeter"].current_a) == pytest.approx((230.0, 13.04))
 
 
-def test_without_a_multimeter_the_analyzer_measures_alone(told):
+def test_without_a_multimeter_the_analyzer_measures_alone(accuracy):
     world = World()
     world.meters.clear()
-    found = of(world, told)
+    found = of(world, accuracy)
     readings, beside = found.measured(1)
     assert len(readings) == 1
     found.at_the_terminals(power(), world.registers(), world.registers(), beside)
-    assert [one.quantity for one in told] == ["AC power"]
+    assert [one.quantity for one in accuracy] == ["AC power"]
 
 
-def test_a_disagreement_widens_what_is_read_afterwards(told):
-    found = of(World(), told)
+def test_a_disagreement_widens_what_is_read_afterwards(accuracy):
+    found = of(World(), accuracy)
     assert found.doubt("AC power") == []
     found.hold("AC power", power(-3150.0), reading("inverter", -3000.0, 55))
     found.hold("AC power", power(-3010.0), reading("inverter", -3000.0, 55))
@@ -204,33 +211,33 @@ def test_a_disagreement_widens_what_is_read_afterwards(told):
     assert (part.name, part.u) == (DOUBT, pytest.approx(150 / math.sqrt(3)))
 
 
-def test_what_is_told_can_be_computed_again(told):
-    of(World(), told).standing(current(), bms=BMS_WITNESSES)
-    bms = told[0].readings[1]
+def test_what_is_told_can_be_computed_again(accuracy):
+    of(World(), accuracy).steady(current(), bms=BMS_CROSS_CHECKED)
+    bms = accuracy[0].readings[1]
     assert recomputed(bms.evidence).value == bms.value
     assert recomputed(bms.evidence).uncertainty.expanded == pytest.approx(bms.uncertainty.expanded)
 
 
-def during(told, monkeypatch, meter_a, bms_a):
+def during(accuracy, monkeypatch, meter_a, bms_a):
     """A second of record at 1 kHz beside 50 frames."""
     world = World()
-    stamps = 100.0 + 0.02 * np.arange(1, len(bms_a) + 1)
-    monkeypatch.setattr(sources_module, "signal", lambda frames, db, role, since_s: (stamps, np.asarray(bms_a)))
-    of(world, told).during(Waveform(100.0, 0.001, np.asarray(meter_a)), None, 0.004, 1e-4, "a data sheet")
+    timestamps = 100.0 + 0.02 * np.arange(1, len(bms_a) + 1)
+    monkeypatch.setattr(sources_module, "signal", lambda frames, db, role, since_s: (timestamps, np.asarray(bms_a)))
+    of(world, accuracy).during(Waveform(100.0, 0.001, np.asarray(meter_a)), None, 0.004, 1e-4, "a data sheet")
 
 
 @pytest.mark.parametrize(("scale", "agreed"), [(1.0, True), (1.05, False), (0.0, False)])
-def test_a_whole_record_is_held_against_the_frames_of_its_time(told, monkeypatch, scale, agreed):
-    during(told, monkeypatch, np.full(1100, -8.8), np.full(50, -8.8 * scale))
-    assert [one.agreed for one in told] == [agreed]
+def test_a_whole_record_is_held_against_the_frames_of_its_time(accuracy, monkeypatch, scale, agreed):
+    during(accuracy, monkeypatch, np.full(1100, -8.8), np.full(50, -8.8 * scale))
+    assert [one.agreed for one in accuracy] == [agreed]
 
 
-def test_a_current_that_moves_is_shown_late_and_no_contradiction(told, monkeypatch):
+def test_a_current_that_moves_is_shown_late_and_no_contradiction(accuracy, monkeypatch):
     steps = np.where(np.arange(50) < 25, -8.8, 0.0)
-    during(told, monkeypatch, np.where(np.arange(1100) < 480, -8.8, 0.0), steps)
-    assert [one.agreed for one in told] == [True]
+    during(accuracy, monkeypatch, np.where(np.arange(1100) < 480, -8.8, 0.0), steps)
+    assert [one.agreed for one in accuracy] == [True]
 
 
-def test_a_bms_that_is_not_heard_says_nothing(told, monkeypatch):
-    during(told, monkeypatch, np.full(1100, -8.8), np.full(3, 0.0))
-    assert told == []
+def test_a_bms_that_is_not_heard_says_nothing(accuracy, monkeypatch):
+    during(accuracy, monkeypatch, np.full(1100, -8.8), np.full(3, 0.0))
+    assert accuracy == []

@@ -1,6 +1,6 @@
 """A bare world at its power, any number of copies of it, and what happens to one of them in a scenario.
 
-`Standing` brings a world to its power once; `play` starts from a copy.
+`PreparedWorld` brings a world to its power once; `play` starts from a copy.
 """
 
 import io
@@ -12,8 +12,8 @@ from typing import Any, cast
 import can
 
 from v2g_bench.bms.disturbance import DisturbanceSettings
-from v2g_bench.campaign.bare import BareWorld, Played, Setup
-from v2g_bench.campaign.scenario import ASK_AGAIN_S, Scenario, Stand
+from v2g_bench.campaign.bare import BareWorld, ScenarioRun, Setup
+from v2g_bench.campaign.scenario import REPEAT_REQUEST_S, OperatingPoint, Scenario
 from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.can.e2e import E2EConfig
 from v2g_bench.ems.model.config import BusConfig
@@ -31,7 +31,7 @@ NEVER_CHANGED = (MessageSpec, E2EConfig, Range, BusConfig, DisturbanceSettings, 
 VALUES = frozenset((float, int, str, bool, type(None)))
 
 
-class Standing:
+class PreparedWorld:
     """The world at its power, and any number of copies of it.
 
     Until its first fault a scenario equals every other of its operating point: a copy is taken shortly before (`at`), and the
@@ -39,9 +39,9 @@ class Standing:
     each scenario: several times slower, with the same results; `uncopied` names what could not be copied.
     """
 
-    def __init__(self, setup: Setup, stand: Stand) -> None:
-        self._setup, self._stand = setup, stand
-        self._ahead = _Start(setup, stand)
+    def __init__(self, setup: Setup, operating_point: OperatingPoint) -> None:
+        self._setup, self._operating_point = setup, operating_point
+        self._ahead = _Start(setup, operating_point)
         world = self._ahead.world
         self._shared: list[Any] = [
             *(setup, setup.db, setup.plant, setup.thresholds, world.plant.config, world.ems.settings),
@@ -58,7 +58,7 @@ class Standing:
     def copy(self, at: int) -> "_Start":
         """A world of one's own, at the moment of that number."""
         if self.uncopied:
-            start = _Start(self._setup, self._stand)
+            start = _Start(self._setup, self._operating_point)
             start.run_to(at)
             return start
         while len(self._held) <= at:
@@ -66,9 +66,9 @@ class Standing:
             self._hold()
         return cast(_Start, _Unpickler(io.BytesIO(self._held[at]), self._shared).load())
 
-    def play(self, scenario: Scenario) -> Played:
+    def play(self, scenario: Scenario) -> ScenarioRun:
         """What happens in this scenario."""
-        if scenario.stand != self._stand:
+        if scenario.operating_point != self._operating_point:
             raise BenchError(f"scenario {scenario.name}", "belongs to another operating point")
         return _play(self.copy(at(scenario)), scenario)
 
@@ -81,12 +81,12 @@ class Standing:
 class _Start:
     """A world at its power from which scenarios start, at one of the moments of `at`."""
 
-    def __init__(self, setup: Setup, stand: Stand) -> None:
-        self.world = world = _at_power(setup, stand)
+    def __init__(self, setup: Setup, operating_point: OperatingPoint) -> None:
+        self.world = world = _at_power(setup, operating_point)
         self.start_s = world.timeline.now_s()
         world.plant.step(self.start_s)
         self.before_a = world.plant.dc_current_a
-        world.world.path.reseed(stand.seed)
+        world.world.path.reseed(operating_point.seed)
 
     def run_to(self, at: int) -> None:
         """Let the time up to that moment pass."""
@@ -125,18 +125,18 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file)
 
 
-def play(setup: Setup, scenario: Scenario) -> Played:
+def play(setup: Setup, scenario: Scenario) -> ScenarioRun:
     """One scenario, from nothing."""
-    return Standing(setup, scenario.stand).play(scenario)
+    return PreparedWorld(setup, scenario.operating_point).play(scenario)
 
 
-def _at_power(setup: Setup, stand: Stand) -> BareWorld:
+def _at_power(setup: Setup, operating_point: OperatingPoint) -> BareWorld:
     """The world with its power standing, or standing still elsewhere."""
-    world = BareWorld(setup, stand)
+    world = BareWorld(setup, operating_point)
     timeline = world.timeline
     timeline.pause(READY_S)
     until_s = timeline.now_s() + BOUND_S
-    while not world.command(stand.power_w)[0] and not world.crash and timeline.now_s() < until_s:
+    while not world.command(operating_point.power_w)[0] and not world.crash and timeline.now_s() < until_s:
         timeline.pause(READY_S)
     still_since_s, anchor_w = timeline.now_s(), float("inf")
     while timeline.now_s() < until_s and timeline.now_s() - still_since_s < STEADY_S:
@@ -152,7 +152,7 @@ def _at_power(setup: Setup, stand: Stand) -> BareWorld:
     return world
 
 
-def _play(start: _Start, scenario: Scenario) -> Played:
+def _play(start: _Start, scenario: Scenario) -> ScenarioRun:
     world, start_s = start.world, start.start_s
     timeline, plant = world.timeline, world.plant
     for timed in scenario.faults:
@@ -161,11 +161,11 @@ def _play(start: _Start, scenario: Scenario) -> Played:
     timeline.run_until(start_s + scenario.clear_s)
     world.world.injector.clear_all(timeline.now_s())
     world.rearm()
-    timeline.run_until(start_s + scenario.clear_s + ASK_AGAIN_S)
-    answer = world.command(scenario.stand.power_w)
+    timeline.run_until(start_s + scenario.clear_s + REPEAT_REQUEST_S)
+    answer = world.command(scenario.operating_point.power_w)
     timeline.run_until(start_s + scenario.end_s)
     plant.step(timeline.now_s())
     times_s, current_a = plant.current_ends(start_s - LEAD_S)
-    return Played(
+    return ScenarioRun(
         scenario, start_s, start.before_a, times_s, current_a, world.bus.wire.frames, world.log, answer, world.crash
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import can
 
-from v2g_bench.campaign.bare import Played
+from v2g_bench.campaign.bare import ScenarioRun
 from v2g_bench.campaign.limits import Limits
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import COUNTER_BYTE, check
@@ -40,7 +40,7 @@ class Seen:
     closed: list[float] = field(default_factory=list)  # frames of the controller that ask for closed contactors
 
 
-class Witness:
+class BusObserver:
     """Reads the bus of scenarios on one database."""
 
     def __init__(self, db: BusDatabase, limits: Limits) -> None:
@@ -52,13 +52,13 @@ class Witness:
         self._ems = {(spec.frame_id, spec.is_extended) for spec in db.senders("EMS")}
         self._watched = {key for key, spec in self._bms.items() if spec.cycle_s <= 0.02}
 
-    def look(self, played: Played) -> Seen:
+    def look(self, scenario_run: ScenarioRun) -> Seen:
         """What the bus showed during the scenario."""
-        seen, start_s = Seen(), played.start_s
+        seen, start_s = Seen(), scenario_run.start_s
         counters: dict[tuple[int, bool], int] = {}
         sound_s: dict[tuple[int, bool], float] = {}
-        heard_s, first_soc = start_s, math.nan
-        for at_s, message in played.frames:
+        received_s, first_soc = start_s, math.nan
+        for at_s, message in scenario_run.frames:
             key = (message.arbitration_id, message.is_extended_id)
             if key in self._ems:
                 if at_s >= start_s:
@@ -78,8 +78,8 @@ class Witness:
                 follows = 1 <= delta <= MOST_LOST
                 seen.disturbed |= delta != 1
             if follows and at_s >= start_s and (spec.e2e is not None or not self._protected):
-                self._silence(seen, heard_s, at_s)
-                heard_s = at_s
+                self._silence(seen, received_s, at_s)
+                received_s = at_s
             if follows and key in self._watched:
                 if key in sound_s:
                     seen.longest_gap_s = max(seen.longest_gap_s, at_s - sound_s[key])
@@ -90,8 +90,8 @@ class Witness:
                     first_soc = values.get("soc", math.nan)
                 if at_s >= start_s:
                     self._of_the_battery(seen, at_s, values, first_soc, follows=follows)
-        end_s = played.start_s + played.scenario.end_s
-        self._silence(seen, heard_s, end_s)
+        end_s = scenario_run.start_s + scenario_run.scenario.end_s
+        self._silence(seen, received_s, end_s)
         seen.longest_gap_s = max([seen.longest_gap_s, *(end_s - at_s for at_s in sound_s.values())])
         return seen
 
