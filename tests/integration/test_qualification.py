@@ -194,7 +194,7 @@ def test_the_responder_ends_with_its_parent_and_leaves_the_rig_safe(rig, tmp_pat
         str(rig.folder / "responder.toml"),
     ]
     command += ["--log", str(tmp_path / "log"), "--socket", str(rig.runtime / "two")]
-    command += ["--inverter", "{}:{}".format(*rig.inverter_address)]
+    command += ["--inverter", "{}:{}".format(*rig._inverter_at)]
     for name in ("interface", "channel"):
         command += [f"--{name}", str(rig._bus_choice[name])]
     start = (
