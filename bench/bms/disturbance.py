@@ -31,7 +31,8 @@ class DisturbanceSettings:
     loss_pct: frames that never appear; flip_pct: frames with one to three flipped payload bits; burst_frames: how many
     frames in a row one loss or flip hits; jitter_ms: each frame is delayed by 0 to this much, evenly distributed, the
     frames of one identifier keep their order; duplicate_pct: frames that appear twice; silent: nothing appears; frozen:
-    every frame is the last one of its identifier again.
+    every frame is the last one of its identifier again; longest_gap: so many frames of one identifier at most are lost
+    in a row (0: no bound), for noise that is no silence.
     """
 
     loss_pct: float = 0.0
@@ -41,6 +42,7 @@ class DisturbanceSettings:
     duplicate_pct: float = 0.0
     silent: bool = False
     frozen: bool = False
+    longest_gap: int = 0
 
     def joined(self, other: "DisturbanceSettings") -> "DisturbanceSettings":
         """Both at once: independent losses combine, the longer burst and the larger jitter count."""
@@ -56,7 +58,13 @@ class DisturbanceSettings:
             duplicate_pct=both(self.duplicate_pct, other.duplicate_pct),
             silent=self.silent or other.silent,
             frozen=self.frozen or other.frozen,
+            longest_gap=self._joined_gap(other),
         )
+
+    def _joined_gap(self, other: "DisturbanceSettings") -> int:
+        """The wider bound of those that lose frames; none where one of them has none."""
+        gaps = [one.longest_gap for one in (self, other) if one.loss_pct > 0]
+        return max(gaps) if gaps and all(gaps) else 0
 
 
 QUIET = DisturbanceSettings()
@@ -120,6 +128,7 @@ class Disturbance:
         self._loss, self._flip = _Burst(self._rng), _Burst(self._rng)
         self._last_s: dict[tuple[int, bool], float] = {}
         self._newest: dict[tuple[int, bool], can.Message] = {}
+        self._gap: dict[tuple[int, bool], int] = {}
 
     @property
     def idle(self) -> bool:
@@ -140,7 +149,7 @@ class Disturbance:
         if settings.silent:
             counters.silenced += 1
             return []
-        if self._loss.hits(settings.loss_pct, settings.burst_frames):
+        if self._loses(key):
             counters.lost += 1
             return []
         flipped = self._flip.hits(settings.flip_pct, settings.burst_frames) and len(frame.data) > 0
@@ -154,6 +163,14 @@ class Disturbance:
         if not flipped and sent.at_s == now_s:
             counters.passed_clean += 1
         return [sent]
+
+    def _loses(self, key: tuple[int, bool]) -> bool:
+        """Whether this frame is lost; never the one that would make the gap of its identifier longer than allowed."""
+        settings, gap = self.settings, self._gap.get(key, 0)
+        lost = self._loss.hits(settings.loss_pct, settings.burst_frames)
+        lost = lost and not (settings.longest_gap and gap >= settings.longest_gap)
+        self._gap[key] = gap + 1 if lost else 0
+        return lost
 
     def _with_flipped_bits(self, frame: can.Message) -> can.Message:
         """A copy with one to three different payload bits inverted (CRC-16 finds every such pattern)."""

@@ -10,11 +10,25 @@ from v2g_bench.faults.base import Fault
 from v2g_bench.faults.expectation import BusExpectation
 
 CLEAR_PCT = 15.0  # of the frames: a loss by chance in one window is not that far from its mean
+NO_SILENCE = 2  # lost frames of one identifier in a row are noise; receivers call 3 to 10 missed cycles a silence
 
 
 def above(limit_pct: float, times: float) -> float:
     """A loss of so many times the limit (%), but no more beyond it than a BMS that is still heard."""
     return min(times * limit_pct, limit_pct + CLEAR_PCT, (limit_pct + 100.0) / 2)
+
+
+def noise(limit_pct: float, times: float) -> "EmiNoise":
+    """Lost frames of so many times the limit (%), and no silence by chance: what is tested is the noise alone.
+
+    The gap is longer than NO_SILENCE only where so high a loss is not to be had without.
+    """
+    loss_pct = above(limit_pct, times)
+    for gap in range(NO_SILENCE, 100):
+        fault = EmiNoise(loss_pct=loss_pct, longest_gap=gap)
+        if 100.0 * fault.loss_share() >= (limit_pct + loss_pct) / 2:
+            return fault
+    return EmiNoise(loss_pct=loss_pct)
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,7 @@ class EmiNoise(Fault):
     burst_frames: int = 1
     jitter_ms: float = 0.0
     duplicate_pct: float = 0.0
+    longest_gap: int = 0
 
     kind: ClassVar[str] = "emi_noise"
 
@@ -34,6 +49,7 @@ class EmiNoise(Fault):
             self._check(field, 0, 100)
         self._check("burst_frames", 1, 1000, whole=True)
         self._check("jitter_ms", 0, 10_000)
+        self._check("longest_gap", 0, 1000, whole=True)
         if not (self.loss_pct or self.flip_pct or self.jitter_ms or self.duplicate_pct):
             raise BenchError(
                 f"fault {self.kind}", "disturbs nothing", "give loss_pct, flip_pct, jitter_ms or duplicate_pct"
@@ -42,8 +58,22 @@ class EmiNoise(Fault):
     def transmit(self) -> DisturbanceSettings:
         """The same numbers, for the transmit path."""
         return DisturbanceSettings(
-            self.loss_pct, self.flip_pct, int(self.burst_frames), self.jitter_ms, self.duplicate_pct
+            self.loss_pct,
+            self.flip_pct,
+            int(self.burst_frames),
+            self.jitter_ms,
+            self.duplicate_pct,
+            longest_gap=int(self.longest_gap),
         )
+
+    def loss_share(self) -> float:
+        """The share of frames that are lost (1). Of single losses p, a bound of g in a row leaves (p - q) / (1 - q).
+
+        q = p^(g + 1): the frames that pass are those that p lets pass, and one after each g lost.
+        """
+        share = self.loss_pct / 100.0
+        cut = share ** (self.longest_gap + 1) if self.longest_gap else 0.0
+        return (share - cut) / (1.0 - cut) if share < 1.0 else (1.0 - 1.0 / (self.longest_gap + 1) if cut else 1.0)
 
     def readback(self) -> BusExpectation:
         """Each share is within 4 standard deviations of what was asked for, over enough frames that none can be zero.
@@ -52,9 +82,10 @@ class EmiNoise(Fault):
         come first, so flips and duplicates are shares of the frames that are left. Only what can be seen from
         the protection of the frames is claimed: flips and duplicates need end-to-end protected messages.
         """
-        left = 1.0 - self.loss_pct / 100.0
+        loss = self.loss_share()
+        left = 1.0 - loss
         shares = {
-            "lost_pct": (self.loss_pct / 100.0, self.burst_frames),
+            "lost_pct": (loss, self.burst_frames),
             "bad_pct": (left * self.flip_pct / 100.0, self.burst_frames),
             "repeated_pct": (left * self.duplicate_pct / 100.0, 1),
         }

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from v2g_bench.errors import NotApplicable
-from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
-from v2g_bench.faults.emi_noise import above
+from v2g_bench.faults import SocDivergence, ThermalGradient
+from v2g_bench.faults.emi_noise import noise
 
 CODES = r"ERR_BMS_TIMEOUT|FAULT_INVERTER_OFFLINE|0x01A2|0x05F1|0x09BD|0x0B22"
 
@@ -14,7 +14,7 @@ CODES = r"ERR_BMS_TIMEOUT|FAULT_INVERTER_OFFLINE|0x01A2|0x05F1|0x09BD|0x0B22"
 ABOVE = {
     "0x01A2": lambda limits: ThermalGradient(to_k=limits.gradient_k + 1.0),
     "0x09BD": lambda limits: SocDivergence(by_pct=limits.soc_divergence_pct + 1.0),
-    "0x0B22": lambda limits: EmiNoise(loss_pct=above(limits.packet_loss_pct, 1.5)),
+    "0x0B22": lambda limits: noise(limits.packet_loss_pct, 1.5),
 }
 
 

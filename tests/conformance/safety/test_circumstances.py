@@ -3,7 +3,7 @@
 import pytest
 
 from v2g_bench.faults import BmsSilence, CellImbalance, EmiNoise, OverTemperature, StringVoltageDifference
-from v2g_bench.faults.emi_noise import above
+from v2g_bench.faults.emi_noise import noise
 
 HOT = OverTemperature(cell=1, to_c=45.5)
 PULSE_S = 0.055  # one poll of 50 ms and a little
@@ -60,7 +60,7 @@ def test_hot_cell_isolates_in_charge_only_mode(bench, trials):
 def test_hot_cell_isolates_under_noise(bench, judge):
     """A fourth of the frames is lost and V2G is off for it: a hot cell in a frame that comes isolates as fast as ever."""
     thresholds = bench.controller.dut.thresholds
-    with bench.inject(EmiNoise(loss_pct=above(thresholds.packet_loss_pct, 2.5))):
+    with bench.inject(noise(thresholds.packet_loss_pct, 2.5)):
         noticed = bench.wait_until(lambda: bench.controller.log.find("0x0B22"), thresholds.noticed_within_s)
         judge.require(noticed, "the noise is not noticed")
         with bench.power.asking(3000), bench.recording() as trace, bench.inject(HOT) as fault:
@@ -95,8 +95,8 @@ def test_damaged_data_are_not_believed(bench, judge):
     """Frames with a wrong checksum, too few to be noise: no trip, and the power stays as before."""
     bench.bus.needs_protected_frames()
     with bench.at_power(3000), bench.recording(rate_hz=1000, after_s=4.0) as trace:
-        with bench.inject(EmiNoise(flip_pct=bench.controller.dut.thresholds.packet_loss_pct / 2)) as noise:
-            least = trace.least_share(since=noise.on_bus)
+        with bench.inject(EmiNoise(flip_pct=bench.controller.dut.thresholds.packet_loss_pct / 2)) as damaged:
+            least = trace.least_share(since=damaged.on_bus)
         judge.at_least("least current under damaged frames", least, above=QUIET_PCT)
         judge.holds("the controller reports no trip", not bench.controller.latches.tripped())
 

@@ -4,6 +4,7 @@ import can
 import pytest
 
 from v2g_bench.bms.disturbance import QUIET, Disturbance, DisturbanceSettings
+from v2g_bench.faults import EmiNoise
 
 FRAMES = 20_000
 
@@ -48,6 +49,31 @@ def test_bursts_are_as_long_as_asked_for():
     lengths = [length for length in runs if length]
     assert lengths
     assert all(length % 7 == 0 for length in lengths)
+
+
+@pytest.mark.parametrize("gap", [1, 2, 4, 9])
+@pytest.mark.parametrize("loss_pct", [20, 60, 100])
+def test_no_identifier_is_missing_for_longer_than_the_gap_that_is_allowed(loss_pct, gap):
+    path = Disturbance(1)
+    path.settings = DisturbanceSettings(loss_pct=loss_pct, longest_gap=gap)
+    sent = {1: "", 2: ""}
+    for number in range(FRAMES):
+        for identifier in sent:
+            one = can.Message(arbitration_id=identifier, data=b"0")
+            sent[identifier] += ".x"[not path.transmit(one, number * 0.01)]
+    for seen in sent.values():
+        longest = max(len(run) for run in seen.split("."))
+        assert longest == gap or (loss_pct, gap) == (20, 9)
+        share = EmiNoise(loss_pct=loss_pct, longest_gap=gap).loss_share()
+        assert abs(seen.count("x") / FRAMES - share) <= spread(share)
+
+
+def test_two_losses_have_a_bound_where_both_have_one():
+    bounded, free = DisturbanceSettings(loss_pct=10, longest_gap=4), DisturbanceSettings(loss_pct=10)
+    assert bounded.joined(DisturbanceSettings(loss_pct=5, longest_gap=2)).longest_gap == 4
+    assert bounded.joined(DisturbanceSettings(jitter_ms=3)).longest_gap == 4
+    assert bounded.joined(free).longest_gap == 0
+    assert free.joined(bounded).longest_gap == 0
 
 
 def test_flips_change_one_to_three_bits_and_leave_the_original_alone():

@@ -73,6 +73,8 @@ def observed(noise: EmiNoise, frames: int, seed: int) -> BusWindow:
         EmiNoise(loss_pct=20),
         EmiNoise(loss_pct=100),
         EmiNoise(loss_pct=20, burst_frames=5),
+        EmiNoise(loss_pct=60, longest_gap=2),
+        EmiNoise(loss_pct=100, longest_gap=3),
         EmiNoise(flip_pct=5),
         EmiNoise(loss_pct=30, flip_pct=30, duplicate_pct=10, jitter_ms=4),
     ],
