@@ -20,5 +20,5 @@ class BenchError(Exception):
         return f"{self.where}: {self.what}" + (f"\n  {self.hint}" if self.hint else "")
 
 
-class NotApplicable(Exception):
-    """This rig has nothing that the test could be about; the text says what is missing."""
+class NotTested(Exception):
+    """It applies to the controller, but this rig, database or bench cannot show it; the text says what is missing."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.model.run import Issue, Run, load
-from v2g_bench.reports.model.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
+from v2g_bench.reports.model.verdicts import FAIL, NOT_TESTED, PASS, UNDECIDED
 from v2g_bench.reports.sign.keys import fingerprint, name_of
 from v2g_bench.reports.sign.seal import seal, sealed_by
 from v2g_bench.reports.sign.signer import Signer
@@ -48,7 +48,7 @@ def refusals(run: Run) -> list[str]:
         found.append(f"the run is incomplete: {run.incomplete_reason}")
     if run.verdict not in (PASS, FAIL):
         found.append(f"its verdict is {run.verdict}")
-    undecided = [r.id for r in run.requirements if r.verdict in (ERROR, INCONCLUSIVE)]
+    undecided = [r.id for r in run.requirements if r.verdict in UNDECIDED and (r.mandatory or r.verdict != NOT_TESTED)]
     if undecided:
         found.append(f"undecided: {', '.join(undecided)}")
     if run.dirty:

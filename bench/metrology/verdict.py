@@ -1,7 +1,7 @@
-"""The five verdicts, and which of several counts.
+"""The six verdicts, and which of several counts.
 
-The worst wins: FAIL > ERROR > INCONCLUSIVE > PASS. NOT APPLICABLE is no statement about the device and does not count. No
-verdict at all is INCONCLUSIVE: a test that judged nothing has not passed.
+The worst wins: FAIL > ERROR > INCONCLUSIVE > NOT TESTED > PASS. NOT APPLICABLE is no statement about the device and does not
+count. No verdict at all is INCONCLUSIVE: a test that judged nothing has not passed.
 
 >>> worst([Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.PASS])
 <Verdict.INCONCLUSIVE: 'INCONCLUSIVE'>
@@ -20,15 +20,16 @@ class Verdict(StrEnum):
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"  # the bench could not decide
     ERROR = "ERROR"  # the rig is faulty
-    NOT_APPLICABLE = "NOT APPLICABLE"
+    NOT_TESTED = "NOT TESTED"  # it applies, but this rig, database, bench or run did not show it
+    NOT_APPLICABLE = "NOT APPLICABLE"  # the controller does not claim it
 
     @property
     def ok(self) -> bool:
-        """True where a run may still end with exit status zero: PASS or NOT APPLICABLE."""
-        return self in (Verdict.PASS, Verdict.NOT_APPLICABLE)
+        """True where nothing speaks against the controller or the rig: PASS, NOT TESTED or NOT APPLICABLE."""
+        return self in (Verdict.PASS, Verdict.NOT_TESTED, Verdict.NOT_APPLICABLE)
 
 
-_WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS)
+_WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NOT_TESTED, Verdict.PASS)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -6,7 +6,8 @@ A changed verdict has one of four causes, as far as the runs show:
 | ----------- | ----------------------------------------------------------------------------------------------------- |
 | version     | between PASS and FAIL, and the controller is another version: look at the controller                  |
 | flip        | between PASS and FAIL at the same version: the controller, or the test, does not do the same each time |
-| rig         | to or from ERROR or INCONCLUSIVE: the rig was sick or could not tell; it says nothing of the controller |
+| rig         | to or from ERROR, INCONCLUSIVE or NOT TESTED: the rig was sick or could not tell; it says nothing of the |
+|             | controller |
 | suite       | the test is new, was not run, or applies now where it did not                                         |
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.history.index import History, Point, RunLine, Series
 from v2g_bench.reports.history.trend import RUNS, TrendSummary, summarize
-from v2g_bench.reports.model.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
+from v2g_bench.reports.model.verdicts import FAIL, PASS, UNDECIDED
 
 GONE = "not run"
 
@@ -78,7 +79,7 @@ def _verdict(series: Series, before: Point | None, now: Point | None) -> list[Ch
 
 def _kind(before: Point, now: Point) -> str:
     pair = {before.verdict, now.verdict}
-    if pair & {ERROR, INCONCLUSIVE}:
+    if pair & {*UNDECIDED}:
         return "rig"
     if pair != {PASS, FAIL}:
         return "suite"

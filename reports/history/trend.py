@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.history.index import History, Point, Series
-from v2g_bench.reports.model.verdicts import ERROR, FAIL, INCONCLUSIVE, PASS
+from v2g_bench.reports.model.verdicts import FAIL, PASS, UNDECIDED
 
 RUNS = 60  # how far back a trend looks
 LEAST = 8  # fewer runs show no trend
@@ -142,14 +142,14 @@ def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def flips_of(points: list[Point]) -> tuple[int, int]:
-    """(changes between PASS and FAIL while the controller stayed the same, runs that ended ERROR or INCONCLUSIVE).
+    """(changes between PASS and FAIL while the controller stayed the same, runs without a verdict on the controller).
 
     A failed rig between two verdicts is no flip of the controller.
     """
     flips, errors = 0, 0
     before: Point | None = None
     for point in points:
-        if point.verdict in (ERROR, INCONCLUSIVE):
+        if point.verdict in UNDECIDED:
             errors += 1
         elif point.verdict in (PASS, FAIL):
             flips += before is not None and before.controller == point.controller and before.verdict != point.verdict

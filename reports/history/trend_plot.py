@@ -12,7 +12,7 @@ import math
 from html import escape
 
 from v2g_bench.reports.history.index import Point
-from v2g_bench.reports.model.verdicts import ERROR, FAIL, INCONCLUSIVE
+from v2g_bench.reports.model.verdicts import FAIL, UNDECIDED
 from v2g_bench.reports.render.axes import Scale, padded, tick_step, tick_text, ticks
 from v2g_bench.reports.render.figure import BAD, BAND, GRID, INK, MARK, WAVE
 from v2g_bench.reports.render.words import printable
@@ -82,7 +82,7 @@ def describe(points: list[Point]) -> str:
 
 
 def _sick(points: list[Point]) -> list[int]:
-    return [n for n, point in enumerate(points) if point.verdict in (ERROR, INCONCLUSIVE)]
+    return [n for n, point in enumerate(points) if point.verdict in UNDECIDED]
 
 
 def _value(point: Point) -> float:

@@ -9,7 +9,7 @@ test FAIL whatever was passed in, and so on up to `Run.verdict`. A file in which
 >>> Requirement(id="SAF-01", title="hot cell isolates", tests=[test]).verdict
 'FAIL'
 >>> Requirement(id="SAF-02", title="nobody tested it").verdict
-'INCONCLUSIVE'
+'NOT TESTED'
 """
 
 import json
@@ -29,13 +29,14 @@ from v2g_bench.reports.model.verdicts import (
     ERROR,
     INCONCLUSIVE,
     NOT_APPLICABLE,
+    NOT_TESTED,
     PASS,
     VERDICTS,
     member,
     no_better,
     worst,
 )
-from v2g_bench.reports.model.versions import READABLE, SCHEMA, as_written, basis_kind, completed
+from v2g_bench.reports.model.versions import READABLE, SCHEMA, as_written, basis_kind, completed, lacking
 
 Real = Annotated[float, ANYTHING]
 Spread = Annotated[float, Within(0, math.inf)]
@@ -134,11 +135,13 @@ class Requirement:
     """One testable statement and what was found. statement: one line for the table.
 
     NOT APPLICABLE needs its reason (the claim of the PICS, quoted); without one it is INCONCLUSIVE. A requirement
-    without tests is INCONCLUSIVE, and so is one that has passed in a part of them: left_out holds the others' nodeids.
+    without tests is NOT TESTED, and so is one that has passed in a part of them: left_out holds the others' nodeids.
+    mandatory: whether the rig's profile demands it; what it does not demand may be left untested.
     """
 
     id: str
     title: str
+    mandatory: bool = True
     family: str = ""
     source: str = ""
     limit: str = ""
@@ -156,11 +159,11 @@ class Requirement:
         if self.verdict == NOT_APPLICABLE or (found and set(found) == {NOT_APPLICABLE}):
             own = NOT_APPLICABLE if self.not_applicable_reason.strip() else INCONCLUSIVE
         else:
-            own = no_better(self.verdict or worst(found), found or [INCONCLUSIVE])
+            own = no_better(self.verdict or worst(found or [NOT_TESTED]), found or [NOT_TESTED])
         judged = [verdict for verdict in found if verdict != NOT_APPLICABLE]
         if own == NOT_APPLICABLE and judged:
             own = worst(judged)
-        _harden(self, INCONCLUSIVE if own == PASS and self.left_out else own)
+        _harden(self, NOT_TESTED if own == PASS and self.left_out else own)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,11 +288,16 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        """The worst of the requirements; never PASS for a run that is incomplete, tested nothing or ended in error."""
-        found = worst(requirement.verdict for requirement in self.requirements)
-        if found == PASS and self.exit_status != 0:
-            return ERROR
-        return INCONCLUSIVE if found == PASS and not self.complete else found
+        """The worst of the requirements; never PASS for a run that is incomplete, tested nothing or ended in error.
+
+        What the profile does not demand may be untested, as long as something was tested.
+        """
+        judged = [one for one in self.requirements if one.verdict not in (NOT_TESTED, NOT_APPLICABLE)]
+        untested = [one for one in self.requirements if one.verdict == NOT_TESTED and (one.mandatory or not judged)]
+        found = worst(one.verdict for one in [*judged, *untested])
+        if not self.complete and found in (PASS, NOT_TESTED):
+            return INCONCLUSIVE
+        return ERROR if found == PASS and self.exit_status != 0 else found
 
 
 class Texts:
@@ -319,10 +327,11 @@ def dumps(run: Run, texts: Texts | None = None) -> bytes:
 
 def _text(run: Run, texts: Texts, *, ascii_only: bool) -> str:
     def parts(item: Run | Requirement, depth: int, name: str, texts_of_it: list[str]) -> dict[str, str]:
-        """The fields of a dataclass as texts, in their order; the one of this name is a list of these."""
-        rest = {one.name: getattr(item, one.name) for one in fields(item) if one.name != name}
-        made = {key: text_of(plain(value), depth, ascii_only=ascii_only) for key, value in rest.items()}
-        return {one.name: made.get(one.name) or joined_list(texts_of_it, depth) for one in fields(item)}
+        """The fields that this version has as texts, in their order; the one of this name is a list of these."""
+        lacks = lacking(type(item).__name__.lower(), run.schema)
+        names = [one.name for one in fields(item) if one.name not in lacks]
+        made = {key: text_of(plain(getattr(item, key)), depth, ascii_only=ascii_only) for key in names if key != name}
+        return {key: made.get(key) or joined_list(texts_of_it, depth) for key in names}
 
     requirements = []
     for one in run.requirements:
@@ -344,7 +353,7 @@ def load(path: Path) -> Run:
     if not isinstance(data, dict):
         raise BenchError(where, f"expected an object, found {type(data).__name__}")
     if data.get("schema") not in READABLE:
-        known = " and ".join(map(str, READABLE))
+        known = f"{', '.join(map(str, READABLE[:-1]))} and {READABLE[-1]}"
         raise BenchError(f"{where}: schema", f"is {data.get('schema')!r}, this version reads {known}")
     stated = data.pop("verdict", None)
     completed(data, where)

@@ -14,7 +14,7 @@ from typing import Any
 
 from v2g_bench.reports.model.run import CLOCKS, EVIDENCE, Measurement, Run
 from v2g_bench.reports.model.verdicts import VERDICTS
-from v2g_bench.reports.model.versions import NOT_WRITTEN, SCHEMA
+from v2g_bench.reports.model.versions import SCHEMA, lacking
 
 FILE = "results.schema.json"
 _SCALARS: dict[Any, dict[str, Any]] = {
@@ -51,7 +51,7 @@ def schema_text() -> str:
 
 def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
-    left_out = NOT_WRITTEN if kind is Measurement else ()
+    left_out = lacking("measurement", SCHEMA) if kind is Measurement else {}
     names = [field.name for field in dataclasses.fields(kind) if field.name not in left_out]
     properties = {name: _of(hints[name], definitions) for name in names}
     for name, known in {"verdict": VERDICTS, **_WORDS.get(kind, {})}.items():

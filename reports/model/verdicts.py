@@ -1,4 +1,4 @@
-"""The five verdicts as words, and which one wins.
+"""The six verdicts as words, and which one wins.
 
 The same words as the bench's own verdicts: a report must be readable without the bench that wrote it.
 
@@ -10,16 +10,18 @@ from collections.abc import Iterable
 
 from v2g_bench.errors import BenchError
 
-PASS, FAIL, INCONCLUSIVE, ERROR, NOT_APPLICABLE = "PASS", "FAIL", "INCONCLUSIVE", "ERROR", "NOT APPLICABLE"
-VERDICTS = (FAIL, ERROR, INCONCLUSIVE, PASS, NOT_APPLICABLE)  # worst first; the last is no judgement at all
+PASS, FAIL, INCONCLUSIVE, ERROR = "PASS", "FAIL", "INCONCLUSIVE", "ERROR"
+NOT_TESTED, NOT_APPLICABLE = "NOT TESTED", "NOT APPLICABLE"
+VERDICTS = (FAIL, ERROR, INCONCLUSIVE, NOT_TESTED, PASS, NOT_APPLICABLE)  # worst first; the last is no judgement at all
+UNDECIDED = (ERROR, INCONCLUSIVE, NOT_TESTED)  # these say nothing of the controller
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """The worst verdict, FAIL > ERROR > INCONCLUSIVE > PASS; NOT APPLICABLE does not count, and nothing at all is
-    INCONCLUSIVE. BenchError for a word that is no verdict.
+    """The worst verdict, FAIL > ERROR > INCONCLUSIVE > NOT TESTED > PASS; NOT APPLICABLE does not count, and nothing
+    at all is INCONCLUSIVE. BenchError for a word that is no verdict.
     """
     seen = {member("verdict", verdict, VERDICTS) for verdict in verdicts}
-    return next((verdict for verdict in VERDICTS[:4] if verdict in seen), INCONCLUSIVE)
+    return next((verdict for verdict in VERDICTS[:-1] if verdict in seen), INCONCLUSIVE)
 
 
 def member(where: str, word: str, known: tuple[str, ...]) -> str:

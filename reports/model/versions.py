@@ -1,7 +1,8 @@
-"""The versions of results.json: 3 is written, 2 is read as well, and rebuilt byte for byte.
+"""The versions of results.json: 4 is written, 2 and 3 are read as well, and rebuilt byte for byte.
 
 2 kept what a measurement was computed from as JSON text (`basis`), and that of a latency as marks in its waveform's file;
-3 has a typed record instead (`evidence`, see `v2g_bench.evidence.record`), of a measurement or of a trial.
+3 has a typed record instead (`evidence`, see `v2g_bench.evidence.record`), of a measurement or of a trial. 4 knows the
+verdict NOT TESTED, and says of each requirement whether the rig's profile holds it mandatory; before, all were.
 """
 
 import json
@@ -10,18 +11,26 @@ from typing import Any
 
 from v2g_bench.errors import BenchError
 
-READABLE = (2, 3)
+READABLE = (2, 3, 4)
 SCHEMA = READABLE[-1]
-# Keys of a measurement and of a trial that one version has and the other lacks, with what they are where they lack.
-_MEASUREMENT: dict[int, dict[str, Any]] = {2: {"evidence": None}, 3: {"basis": ""}}
-_TRIAL: dict[int, dict[str, Any]] = {2: {"evidence": None}, 3: {}}
-NOT_WRITTEN = tuple(_MEASUREMENT[SCHEMA])  # of a measurement: the model knows it, a new file lacks it
+# Keys that not every version has: (the versions that have it, what it is where it lacks).
+_KEYS: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {
+    "run": {},
+    "requirement": {"mandatory": ((4,), True)},
+    "measurement": {"basis": ((2,), ""), "evidence": ((3, 4), None)},
+    "trial": {"evidence": ((3, 4), None)},
+}
+
+
+def lacking(kind: str, schema: int) -> dict[str, Any]:
+    """The keys of a run, requirement, measurement or trial that this version does not have, each with what it then is."""
+    return {key: default for key, (versions, default) in _KEYS[kind].items() if schema not in versions}
 
 
 def as_written(test: dict[str, Any], schema: int) -> dict[str, Any]:
     """The JSON form of a test without the keys that this version does not have."""
-    for item, lacks in _items(test, schema):
-        for key in lacks:
+    for kind, item in _of_test(test):
+        for key in lacking(kind, schema):
             item.pop(key, None)
     return test
 
@@ -29,8 +38,8 @@ def as_written(test: dict[str, Any], schema: int) -> dict[str, Any]:
 def completed(data: dict[str, Any], where: str) -> None:
     """Give the JSON form of a run the keys that its version lacks; BenchError for one that it must not have."""
     schema = data["schema"]
-    tests = (test for requirement in _all(data, "requirements") for test in _all(requirement, "tests"))
-    for item, lacks in (pair for test in tests for pair in _items(test, schema)):
+    for kind, item in _of_run(data):
+        lacks = lacking(kind, schema)
         if known := lacks.keys() & item.keys():
             raise BenchError(where, f"unknown key {min(known)!r}", f"schema {schema} does not have it")
         item.update(lacks)
@@ -44,12 +53,19 @@ def basis_kind(basis: str) -> str:
         return ""
 
 
-def _items(test: dict[str, Any], schema: int) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each measurement and trial, with what it lacks. What is not of the shape of a run is for `build` to refuse."""
+def _of_run(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The run and all in it that a version may have other keys of. What is not of the shape of a run, `build` refuses."""
+    yield "run", data
+    for requirement in _all(data, "requirements"):
+        yield "requirement", requirement
+        for test in _all(requirement, "tests"):
+            yield from _of_test(test)
+
+
+def _of_test(test: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for measurement in _all(test, "measurements"):
-        yield measurement, _MEASUREMENT[schema]
-        for trial in _all(measurement, "trials"):
-            yield trial, _TRIAL[schema]
+        yield "measurement", measurement
+        yield from (("trial", trial) for trial in _all(measurement, "trials"))
 
 
 def _all(item: dict[str, Any], key: str) -> list[dict[str, Any]]:

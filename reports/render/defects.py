@@ -21,7 +21,7 @@ OUTCOMES = {
     "survived": ("not found", False),
     "rejected": ("failed, and is sound", False),
 }
-HELD = ("PASS", "held", "NOT APPLICABLE")
+HELD = ("PASS", "held", "NOT TESTED", "NOT APPLICABLE")
 CHECKS = ("Check", "Defects", "Found", "Near misses passed", "Holes")
 DEFECTS = ("Defect", "Broken", "Noticed by", "Failed as well", "In its words")
 

@@ -1,15 +1,15 @@
 """JUnit XML for Jenkins and GitLab: requirement ids, verdicts and measurements as properties of each test case.
 
-FAIL is a failure; ERROR and INCONCLUSIVE are errors, never a pass; NOT APPLICABLE is skipped. Where a requirement or
-the run is worse than every test in it (no test ran, the run was cut short), an extra test case shows it: a reader
-that counts only test cases must not see green.
+FAIL is a failure; ERROR, INCONCLUSIVE and NOT TESTED are errors, never a pass; NOT APPLICABLE is skipped, and so is a
+NOT TESTED that the rig's profile does not hold mandatory. Where a requirement or the run is worse than every test in it (no
+test ran, the run was cut short), an extra test case shows it: a reader that counts only test cases must not see green.
 """
 
 import re
 from xml.etree import ElementTree as ET
 
 from v2g_bench.reports.model.run import Measurement, Requirement, Run, TestResult
-from v2g_bench.reports.model.verdicts import ERROR, FAIL, NOT_APPLICABLE, PASS, worst
+from v2g_bench.reports.model.verdicts import ERROR, FAIL, NOT_APPLICABLE, NOT_TESTED, PASS
 from v2g_bench.reports.render import words
 from v2g_bench.reports.render.statements import measurement_statement, report_id, requirement_statement
 
@@ -35,8 +35,8 @@ def render_junit(run: Run) -> bytes:
 
 def _run_case(root: ET.Element, run: Run) -> None:
     """A case of its own where the run is worse than its requirements, or none of them was tested."""
-    found = [requirement.verdict for requirement in run.requirements]
-    if run.complete and run.verdict == worst(found) and not set(found) <= {NOT_APPLICABLE}:
+    found = {requirement.verdict for requirement in run.requirements}
+    if run.complete and run.verdict in found and not found <= {NOT_APPLICABLE}:
         return
     reason = words.verdict_sentence(run)
     if not run.complete:
@@ -56,7 +56,8 @@ def _suite(root: ET.Element, run: Run, requirement: Requirement) -> None:
             suite, "testcase", classname=_clean(classname), name=_clean(requirement.title), time="0.000"
         )
         _properties(case, _requirement_properties(requirement))
-        _outcome(case, requirement.verdict, requirement_statement(requirement) or "not tested", "")
+        message = requirement_statement(requirement) or "not tested"
+        _outcome(case, requirement.verdict, message, "", mandatory=requirement.mandatory)
 
 
 def _open_suite(root: ET.Element, run: Run, name: str) -> ET.Element:
@@ -88,7 +89,7 @@ def _case(suite: ET.Element, requirement: Requirement, test: TestResult, classna
     reason = (
         test.reason.strip() or "; ".join(statements) or requirement.not_applicable_reason or "no reason was recorded"
     )
-    _outcome(case, test.verdict, reason.splitlines()[0], reason)
+    _outcome(case, test.verdict, reason.splitlines()[0], reason, mandatory=requirement.mandatory)
     if test.log:
         ET.SubElement(case, "system-out").text = _clean(test.log)
 
@@ -119,10 +120,10 @@ def _properties(element: ET.Element, found: dict[str, str]) -> None:
         ET.SubElement(properties, "property", name=_clean(name), value=_clean(value))
 
 
-def _outcome(case: ET.Element, verdict: str, message: str, detail: str) -> None:
+def _outcome(case: ET.Element, verdict: str, message: str, detail: str, *, mandatory: bool = True) -> None:
     if verdict == PASS:
         return
-    if verdict == NOT_APPLICABLE:
+    if verdict == NOT_APPLICABLE or (verdict == NOT_TESTED and not mandatory):
         ET.SubElement(case, "skipped", message=_clean(message))
         return
     tag = "failure" if verdict == FAIL else "error"

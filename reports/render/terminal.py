@@ -21,6 +21,7 @@ STYLES = {
     "FAIL": "bold white on red",
     "ERROR": "bold white on magenta",
     "INCONCLUSIVE": "bold black on yellow",
+    "NOT TESTED": "cyan",
     "NOT APPLICABLE": "dim",
 }
 _FIGURE_WIDTH = 28  # a longer statement is a sentence

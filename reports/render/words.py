@@ -11,6 +11,7 @@ import re
 import unicodedata
 
 from v2g_bench.reports.model.run import Run
+from v2g_bench.reports.model.verdicts import NOT_APPLICABLE, NOT_TESTED, PASS
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
@@ -95,14 +96,16 @@ def what_it_is_not(run: Run) -> list[str]:
 
 def verdict_sentence(run: Run) -> str:
     """One sentence: what the verdict of the run rests on."""
-    judged = [r for r in run.requirements if r.verdict != "NOT APPLICABLE"]
+    judged = [r for r in run.requirements if r.verdict not in (NOT_TESTED, NOT_APPLICABLE)]
     if not judged:
         return "No requirement was tested."
-    passed = sum(r.verdict == "PASS" for r in judged)
+    passed = sum(r.verdict == PASS for r in judged)
     text = f"{passed} of {len(judged)} tested requirements met"
-    skipped = len(run.requirements) - len(judged)
-    text += f"; {skipped} not applicable." if skipped else "."
-    if passed == len(judged) and run.verdict != "PASS":
+    for verdict in (NOT_TESTED, NOT_APPLICABLE):
+        count = sum(r.verdict == verdict for r in run.requirements)
+        text += f"; {count} {verdict.lower()}" if count else ""
+    text += "."
+    if passed == len(judged) and run.verdict not in (PASS, NOT_TESTED):
         text += " The run did not end in order, so it is not a PASS."
     return text
 

@@ -32,7 +32,7 @@ BOUND_S = 600.0
 SCENARIOS = {"shutdown": 150, "fallbacks": 40, "frozen": 20}
 KILLED, OTHER, SURVIVED, PASSED, REJECTED = "killed", "other", "survived", "passed", "rejected"
 GOOD = (KILLED, PASSED)
-SOUND = {"PASS", "held", str(Verdict.NOT_APPLICABLE)}
+SOUND = {"held", *(str(verdict) for verdict in Verdict if verdict.ok)}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Public names:
 
-    bench          Bench, NotApplicable, NotAtPower, RATED_W
+    bench          Bench, NotTested, NotAtPower, RATED_W
     bus            Bus
     command_lines  NoStart, DutCommandLine
     comparisons    Comparison

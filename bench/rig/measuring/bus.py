@@ -7,7 +7,7 @@ bench.bus.traffic(from_s, to_s).lost_pct()  what came of the BMS's cyclic frames
 from collections.abc import Mapping
 from typing import Any
 
-from v2g_bench.errors import NotApplicable
+from v2g_bench.errors import NotTested
 from v2g_bench.faults import BusWindow
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.traffic import protection, window
@@ -50,14 +50,14 @@ class Bus:
         return self._parts.bus.db.resolution(role)
 
     def needs(self, *roles: str) -> None:
-        """NotApplicable where the BMS's database has not all of these signal roles."""
+        """NotTested where the BMS's database has not all of these signal roles."""
         if missing := [role for role in roles if not self._parts.bus.db.has(role)]:
-            raise NotApplicable(f"{self._parts.bus.db.path.name} has no signal for {', '.join(missing)}")
+            raise NotTested(f"{self._parts.bus.db.path.name} has no signal for {', '.join(missing)}")
 
     def needs_protected_frames(self) -> None:
-        """NotApplicable where the BMS's database has no end-to-end protection: nobody could tell a damaged frame there."""
+        """NotTested where the BMS's database has no end-to-end protection: nobody could tell a damaged frame there."""
         if not any(spec.e2e for spec in self._parts.bus.db.senders("BMS")):
-            raise NotApplicable(
+            raise NotTested(
                 f"{self._parts.bus.db.path.name} protects no frame of the BMS: damage cannot be told from data"
             )
 
@@ -71,7 +71,7 @@ class Bus:
         """How many protected frames the controller sent in that time from now, and what was wrong with which."""
         specs = [spec for spec in self._parts.bus.db.senders("EMS") if spec.e2e is not None]
         if not specs:
-            raise NotApplicable(f"{self._parts.bus.db.path.name} protects no frame of the controller")
+            raise NotTested(f"{self._parts.bus.db.path.name} protects no frame of the controller")
         since_s = self.now_s()
         with self._parts.bus.capture.holding(since_s):
             self._parts.clock.pause(over_s)
@@ -80,7 +80,7 @@ class Bus:
     def wire(self) -> Mapping[str, Any]:
         """The wire of a bus with physics as it is now: load, counts, and each node's error counters."""
         if self._parts.world.plant is None or not self._parts.loaded.rig.physics:
-            raise NotApplicable("this rig's bus has no physics")
+            raise NotTested("this rig's bus has no physics")
         return self._parts.world.plant.client.wire()
 
     def now_s(self) -> float:

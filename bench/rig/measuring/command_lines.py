@@ -12,7 +12,7 @@ from functools import partial
 from typing import Literal
 
 from v2g_bench.can.roles import EMS_ROLES
-from v2g_bench.errors import BenchError, NotApplicable
+from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.parts.protocol import Parts
 
@@ -61,7 +61,7 @@ class DutCommandLine:
     def restart(self) -> None:
         """The controller ended and started again, with its past, and heard on the bus again.
 
-        NotApplicable where the rig cannot do that; BenchError where it does not answer within the rig's `dut.ready_s`.
+        NotTested where the rig cannot do that; BenchError where it does not answer within the rig's `dut.ready_s`.
         """
         controller = self._parts.dut.controller
         if controller.dut.kind != "external":
@@ -70,7 +70,7 @@ class DutCommandLine:
         elif "restart" in controller.dut.commands:
             controller.must("restart")
         else:
-            raise NotApplicable("the rig names no [dut.commands] restart for its external controller")
+            raise NotTested("the rig names no [dut.commands] restart for its external controller")
         self._wait_for_next_frames(since_s=self._parts.clock.now_s())
 
     def _wait_for_next_frames(self, since_s: float) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from v2g_bench.errors import BenchError, NotApplicable
+from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.evidence.record import Shown
 from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation, WireFault
 from v2g_bench.rig.parts.protocol import Parts
@@ -57,12 +57,12 @@ class Injector:
             )
         hidden = [fault.kind for fault in faults if not fault.on_the_bus()]
         if parts.loaded.rig.has_gateway and hidden:
-            raise NotApplicable(f"{hidden[0]} changes nothing on the bus: no gateway can produce it before a real BMS")
+            raise NotTested(f"{hidden[0]} changes nothing on the bus: no gateway can produce it before a real BMS")
         before = parts.bus.latest_all()
         wire: dict[str, Any] = {}
         if any(isinstance(fault.readback(), WireExpectation) for fault in faults):
             if parts.world.plant is None:
-                raise NotApplicable(f"{kinds}: a fault of the modelled wire, and this rig has none")
+                raise NotTested(f"{kinds}: a fault of the modelled wire, and this rig has none")
             wire = parts.world.plant.client.wire()
         asked_s = parts.clock.now_s()
         with self._silence(any(fault.transmit() is not None or fault.wire() is not None for fault in faults)):

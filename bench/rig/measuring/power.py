@@ -10,7 +10,7 @@ Whatever a block asked for is taken back when the block is left, also when it is
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from v2g_bench.errors import BenchError, NotApplicable
+from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.inverter.server_faults import ServerFault
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.measuring.bus import Bus, SignalsRead
@@ -108,7 +108,7 @@ class Power:
         """An inverter that answers nobody; from when on. BenchError where its server does not confirm the silence."""
         plant = self._parts.world.plant
         if plant is None or self._parts.loaded.rig.inverter.kind != "emulated":
-            raise NotApplicable("this rig cannot take the inverter off the network")
+            raise NotTested("this rig cannot take the inverter off the network")
         self._parts.dut.controller.log.mark()
         before = plant.client.set_defects("inverter")
         silence = ServerFault("silence").to_dict()

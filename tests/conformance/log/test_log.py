@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from v2g_bench.errors import NotApplicable
+from v2g_bench.errors import NotTested
 from v2g_bench.faults import SocDivergence, ThermalGradient
 from v2g_bench.faults.emi_noise import noise
 
@@ -80,7 +80,7 @@ def test_override_is_logged(bench, judge):
 def test_audit_record_is_whole(bench, judge):
     """After overrides the record of them verifies."""
     if "audit" not in bench.controller.dut.commands:
-        raise NotApplicable("the rig names no [dut.commands] audit")
+        raise NotTested("the rig names no [dut.commands] audit")
     for value in ("15", "90"):
         with bench.controller.command_line.forced_limit(value):
             pass

@@ -65,7 +65,7 @@ def test_infinity_and_half_surrogates_survive(tmp_path):
         (lambda d: d.update(complete=1), "complete: expected bool"),
         (lambda d: d.update(marks=[1]), r"marks\[0\]: expected str"),
         (lambda d: d.update(host={"a": 1}), "host.a: expected str"),
-        (lambda d: d.update(schema=1), "schema: is 1, this version reads 2 and 3"),
+        (lambda d: d.update(schema=1), "schema: is 1, this version reads 2, 3 and 4"),
         (lambda d: d.update(evidence="real"), "Run.evidence: no such word"),
         (lambda d: d.update(verdict="FAIL"), "verdict: says 'FAIL', its content says 'PASS'"),
         (lambda d: d.pop("verdict"), "verdict: says None"),
@@ -126,12 +126,31 @@ def test_not_applicable_needs_its_reason():
         ({}, "PASS"),
         ({"complete": False}, "INCONCLUSIVE"),
         ({"requirements": []}, "INCONCLUSIVE"),
-        ({"requirements": [Requirement(id="A", title="a", verdict="PASS")]}, "INCONCLUSIVE"),
+        ({"requirements": [Requirement(id="A", title="a", verdict="PASS")]}, "NOT TESTED"),
+        ({"requirements": [Requirement(id="A", title="a")], "complete": False}, "INCONCLUSIVE"),
         ({"exit_status": 3}, "ERROR"),
     ],
 )
 def test_a_run_that_is_not_whole_is_never_a_pass(changes, verdict):
     assert make_run(**changes).verdict == verdict
+
+
+def test_only_what_the_profile_demands_must_be_tested():
+    passed = Requirement(id="A", title="a", tests=[TestResult(nodeid="t", verdict="PASS")])
+    optional, demanded = (Requirement(id="B", title="b", mandatory=one) for one in (False, True))
+    assert (optional.verdict, demanded.verdict) == ("NOT TESTED", "NOT TESTED")
+    assert make_run(requirements=[passed, optional]).verdict == "PASS"
+    assert make_run(requirements=[passed, optional, demanded]).verdict == "NOT TESTED"
+    assert make_run(requirements=[optional]).verdict == "NOT TESTED", "nothing was tested"
+
+
+def test_a_requirement_with_an_untested_part_has_not_passed():
+    done, cannot = TestResult(nodeid="a", verdict="PASS"), TestResult(nodeid="b", verdict="NOT TESTED")
+    assert Requirement(id="A", title="a", tests=[done, cannot]).verdict == "NOT TESTED"
+    assert Requirement(id="A", title="a", tests=[done], left_out=["b"]).verdict == "NOT TESTED"
+    assert (
+        Requirement(id="A", title="a", tests=[done], left_out=["b"], verdict="INCONCLUSIVE").verdict == "INCONCLUSIVE"
+    )
 
 
 def test_a_run_of_requirements_that_do_not_apply_tested_nothing():

@@ -14,6 +14,8 @@ from v2g_bench.reports.model.verdicts import VERDICTS, no_better, worst
         (["NOT APPLICABLE"], "INCONCLUSIVE"),
         (["PASS", "NOT APPLICABLE"], "PASS"),
         (["PASS", "INCONCLUSIVE"], "INCONCLUSIVE"),
+        (["PASS", "NOT TESTED", "NOT APPLICABLE"], "NOT TESTED"),
+        (["NOT TESTED", "INCONCLUSIVE"], "INCONCLUSIVE"),
         (["INCONCLUSIVE", "ERROR"], "ERROR"),
         (["ERROR", "FAIL", "PASS"], "FAIL"),
     ],
@@ -30,5 +32,5 @@ def test_a_word_that_is_no_verdict_is_refused():
 
 def test_own_verdict_is_never_better_than_what_it_stands_over():
     rank = {verdict: number for number, verdict in enumerate(VERDICTS)}
-    for own, found in itertools.product(VERDICTS[:4], repeat=2):
+    for own, found in itertools.product(VERDICTS[:5], repeat=2):
         assert rank[no_better(own, [found])] == min(rank[own], rank[found])

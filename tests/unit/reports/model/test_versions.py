@@ -1,4 +1,4 @@
-"""Both versions of results.json come back byte for byte; neither may hold a key of the other."""
+"""Every version of results.json comes back byte for byte; none may hold a key of another."""
 
 import dataclasses
 import json
@@ -35,15 +35,16 @@ def run(schema, **measurement):
 
 
 def latency(schema):
-    evidence = Evidence(kind=Kind.LATENCY, fall=FALL, components=[PART]) if schema == 3 else None
+    evidence = Evidence(kind=Kind.LATENCY, fall=FALL, components=[PART]) if schema > 2 else None
     return run(schema, trials=[Trial(index=1, waveform="w.npz", evidence=evidence)])
 
 
 @pytest.mark.parametrize(
     "made",
     [
-        *(run(3, evidence=evidence) for evidence in (None, *FULL)),
+        *(run(schema, evidence=evidence) for schema in (3, 4) for evidence in (None, *FULL)),
         latency(3),
+        latency(4),
         run(2, basis='{"kind": "mean", "parts": [{"dof": "4"}]}'),
         run(2, basis="{"),
         latency(2),
@@ -74,9 +75,19 @@ def test_each_version_has_its_own_keys():
     )
 
 
+def test_what_an_older_version_left_untested_stays_inconclusive(tmp_path):
+    made = dataclasses.replace(run(3), requirements=[Requirement(id="A", title="a", verdict="INCONCLUSIVE")])
+    path = tmp_path / "results.json"
+    path.write_bytes(dumps(made))
+    assert b"mandatory" not in path.read_bytes()
+    assert (load(path).verdict, load(path).requirements[0].mandatory) == ("INCONCLUSIVE", True)
+
+
 @pytest.mark.parametrize(
     ("schema", "change", "named"),
     [
+        (3, lambda data: data["requirements"][0].update(mandatory=True), "unknown key 'mandatory'"),
+        (4, lambda data: data["requirements"][0].pop("mandatory"), "mandatory: missing key"),
         (2, lambda data: first(data).update(evidence=None), "unknown key 'evidence'"),
         (2, lambda data: first(data)["trials"][0].update(evidence=None), "unknown key 'evidence'"),
         (2, lambda data: first(data).pop("basis"), "basis: missing key"),

@@ -7,7 +7,7 @@ import pytest
 
 from v2g_bench.can.roles import EMS_ROLES
 from v2g_bench.clock import SimClock
-from v2g_bench.errors import BenchError, NotApplicable
+from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.faults import (
     BmsSilence,
     EmiNoise,
@@ -114,7 +114,7 @@ def test_an_external_controller_is_restarted_by_its_own_command_or_not_at_all():
     operator.restart()
     assert ran == ["restart"]
     dut.commands = {}
-    with pytest.raises(NotApplicable, match="no \\[dut.commands\\] restart"):
+    with pytest.raises(NotTested, match="no \\[dut.commands\\] restart"):
         operator.restart()
 
 
@@ -206,7 +206,7 @@ def test_a_charge_that_does_not_flow_is_given_up(bench, parts):
 
 
 def test_what_a_test_stands_on_is_no_failure_of_the_controller(bench):
-    with pytest.raises(NotApplicable, match="has no signal for tyre_pressure"):
+    with pytest.raises(NotTested, match="has no signal for tyre_pressure"):
         bench.bus.needs("soc", "tyre_pressure")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from v2g_bench.can.columns import FrameStore
 from v2g_bench.clock import SimClock
-from v2g_bench.errors import BenchError, NotApplicable
+from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.faults import BmsSilence, Fault, OverTemperature
 from v2g_bench.faults.expectation import Expectation
 from v2g_bench.rig.file.load import load_rig
@@ -74,7 +74,7 @@ def test_the_same_fault_goes_to_whoever_injects_on_this_rig(rig):
 
 
 def test_no_gateway_can_weld_a_contactor():
-    with pytest.raises(NotApplicable, match="weld changes nothing on the bus"):
+    with pytest.raises(NotTested, match="weld changes nothing on the bus"):
         with Injector(Parts("gateway", FakePlantClient())).active([Weld()], 0.0):
             raise AssertionError("it must not run")
 
