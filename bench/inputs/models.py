@@ -12,10 +12,13 @@ Traceback (most recent call last):
 v2g_bench.errors.BenchError: rig.toml: bitrate: 0 is not a whole number from 1000 to 8000000
 """
 
+import dataclasses
 import difflib
 import inspect
+import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -25,6 +28,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import shown
 
 Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
 _MOST = 10  # problems that are reported at once
 
 
@@ -39,27 +43,48 @@ def validated(model: type[Model], data: Any, where: str, hint: str = "", *, root
 
     root: the key that an error names which is about the file as a whole.
     """
-    try:
+    with _named(model, where, hint, root):
         return model.model_validate(data)
+
+
+def built(adapter: TypeAdapter[T], kind: type[T], data: Any, where: str, *, context: str) -> T:
+    """As `validated`, for the adapter of a dataclass."""
+    with _named(kind, where, "", ""):
+        item: T = adapter.validate_python(data, context=context)
+        return item
+
+
+@contextmanager
+def _named(kind: type, where: str, hint: str, root: str) -> Iterator[None]:
+    try:
+        yield
+        return
     except ValidationError as error:
-        (key, what), *more = dict.fromkeys(_problems(error, model, root))
+        (key, what), *more = dict.fromkeys(_problems(error, kind, root))
     except RecursionError:
         raise BenchError(where, "is nested too deeply", hint) from None
     output = "; ".join([what, *(f"{key}: {what}" if key else what for key, what in more[: _MOST - 1])])
     raise BenchError(f"{where}: {key}" if key else where, output, hint)
 
 
-def _problems(error: ValidationError, model: type[BaseModel], root: str) -> Iterator[tuple[str, str]]:
+def _problems(error: ValidationError, kind: type, root: str) -> Iterator[tuple[str, str]]:
     """(key, what is wrong with it), each."""
     for item in error.errors(include_url=False):
-        location = [str(step) for step in item["loc"]]
-        if item["type"] == "extra_forbidden":
-            message = f"unknown key{_close_key(location, model)}"
+        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            message = f"unknown key{_close_key(item['loc'], kind)}"
         elif item["type"] == "missing":
             message = "is missing"
         else:
             message = _stderr_tail(item)
-        yield ".".join(step for step in location if "[" not in step and "-" not in step) or root, message
+        yield _path(item["loc"]) or root, message
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """The key as a person writes it, without the names of checks that pydantic adds to it."""
+    steps = (
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in location if not re.search(r"[\[-]", str(step))
+    )
+    return "".join(steps).removeprefix(".")
 
 
 def _stderr_tail(item: Any) -> str:
@@ -68,26 +93,27 @@ def _stderr_tail(item: Any) -> str:
     return text if item["type"] == "value_error" else f"{text[0].lower()}{text[1:]}, not {shown(item['input'])}"
 
 
-def _close_key(location: list[str], model: Any) -> str:
+def _close_key(location: tuple[int | str, ...], kind: Any) -> str:
     """ ", did you mean X?" for a misspelt key, from the model that the key belongs to."""
-    known: dict[str, Any] = {}
     for step in location[:-1]:
-        field = model.model_fields.get(step) if isinstance(model, type) and issubclass(model, BaseModel) else None
-        if field is not None:
-            model = _model_in(field.annotation)
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        known = dict(model.model_fields)
-    close = difflib.get_close_matches(location[-1], known, n=1)
+        if field := _fields(kind).get(str(step)):
+            kind = _model_in(field)
+    known = _fields(kind)
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
     return f", did you mean {close[0]}?" if close else f" (known: {', '.join(known)})" if known else ""
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    """Field -> annotation of a model or dataclass; none of anything else."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {name: field.annotation for name, field in kind.model_fields.items()}
+    return typing.get_type_hints(kind) if isinstance(kind, type) and dataclasses.is_dataclass(kind) else {}
 
 
 def _model_in(annotation: Any) -> Any:
     """The model inside an annotation such as `Meter | None` or `dict[str, Bus]`; the annotation itself if none."""
-    for part in typing.get_args(annotation):
-        inner = _model_in(part)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return inner
-    return annotation
+    found = (_model_in(part) for part in typing.get_args(annotation))
+    return next((inner for inner in found if _fields(inner)), annotation)
 
 
 def checked_arguments(function: Callable[..., Any], given: Mapping[str, Any], where: str) -> dict[str, Any]:

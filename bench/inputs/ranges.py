@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from v2g_bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from pydantic import ValidationInfo
     from pydantic_core import CoreSchema
 
 _SHOWN = 60  # characters of a value in a message
@@ -108,15 +109,47 @@ class Within:
             whole = "whole " if kind is int else ""
             raise ArgumentTypeError(f"{shown(text)} is not a {whole}number {self}") from None
 
+    def stored(self, kind: Any, value: object) -> float:
+        """`of` for a value in a file of results, where a float that is not finite is text, as JSON knows none."""
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{value} is not a number of JSON")
+        if kind is float and isinstance(value, str) and value in NOT_FINITE:
+            number = NOT_FINITE[value]
+            if self._reaches(number):
+                return number
+        return self.of(kind, value)
+
+    def _reaches(self, number: float) -> bool:
+        """Whether this, which is not finite, may be stored; nan only where all may."""
+        return self == ANYTHING if math.isnan(number) else number in self
+
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> "CoreSchema":
-        """The check as pydantic calls it; `source` is the annotated type."""
+        """The check as pydantic calls it, and how the number is written as JSON; `source` is the annotated type."""
         from pydantic_core import core_schema
 
         if source not in (int, float):
             raise TypeError(f"a range is for an int or a float, not for {source!r}")
-        return core_schema.no_info_plain_validator_function(self.whole if source is int else self.real)
+
+        def read(value: object, info: "ValidationInfo") -> float:
+            return (self.stored if info.context == STORED else self.of)(source, value)
+
+        def written(value: float) -> float | str:
+            return source(value) if math.isfinite(value) else str(float(value))
+
+        number = core_schema.int_schema() if source is int else core_schema.float_schema()
+        texts = [text for text in NOT_FINITE if source is float and self._reaches(NOT_FINITE[text])]
+        kinds = core_schema.union_schema([number, core_schema.literal_schema(texts)]) if texts else number
+        return core_schema.with_info_plain_validator_function(
+            read,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                written, when_used="json", return_schema=kinds
+            ),
+        )
 
 
+NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+STORED = "results"
+"""The context of a pydantic validation that reads results (`Within.stored`)."""
 ANY = Within(-1e15, 1e15)
 """Where nothing is known of what a number means but that it is one."""
 ANYTHING = Within(-math.inf, math.inf)

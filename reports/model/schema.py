@@ -6,79 +6,59 @@ the names. A float that is not finite is the string "inf", "-inf" or "nan", as J
     python -m v2g_bench.reports.model.schema > reports/model/results.schema.json
 """
 
-import dataclasses
 import json
-import types
-import typing
 from typing import Any
 
-from v2g_bench.reports.model.run import CLOCKS, EVIDENCE, Measurement, Run
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from v2g_bench.reports.model.run import CLOCKS, EVIDENCE, Run
 from v2g_bench.reports.model.verdicts import VERDICTS
 from v2g_bench.reports.model.versions import SCHEMA, lacking
 
 FILE = "results.schema.json"
-_SCALARS: dict[Any, dict[str, Any]] = {
-    str: {"type": "string"},
-    int: {"type": "integer"},
-    bool: {"type": "boolean"},
-    float: {"anyOf": [{"type": "number"}, {"enum": ["inf", "-inf", "nan"]}]},
-}
-_WORDS: dict[Any, dict[str, tuple[str, ...]]] = {Run: {"evidence": EVIDENCE, "clock": CLOCKS}}
+
+
+class _Written(GenerateJsonSchema):
+    """Of what is written: each key is there, so that no default counts."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        return True
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
 
 
 def results_schema() -> dict[str, Any]:
     """JSON Schema, draft 2020-12, of what `model.dumps` writes."""
-    definitions: dict[str, Any] = {}
-    root = _object(Run, definitions)
-    root["properties"] = {
-        "schema": {"const": SCHEMA},
-        "verdict": {"enum": list(VERDICTS)},
-        **{name: kind for name, kind in root["properties"].items() if name != "schema"},
-    }
-    root["required"] = list(root["properties"])
+    root = TypeAdapter(Run).json_schema(mode="serialization", schema_generator=_Written)
+    kinds = root.pop("$defs")
+    for name, kind in kinds.items():
+        kind["description"] = " ".join(kind["description"].split())
+        if "verdict" in kind["properties"]:
+            kind["properties"]["verdict"] = {"enum": list(VERDICTS)}
+        for key in lacking(name.lower(), SCHEMA):
+            kind["properties"].pop(key)
+            kind["required"].remove(key)
+    known = {"schema": {"const": SCHEMA}, "verdict": {"enum": list(VERDICTS)}}
+    words = {"evidence": {"enum": list(EVIDENCE)}, "clock": {"enum": list(CLOCKS)}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"results.json of a V2G bench, version {SCHEMA}",
         **root,
-        "$defs": dict(sorted(definitions.items())),
+        "title": f"results.json of a V2G bench, version {SCHEMA}",
+        "description": " ".join(root["description"].split()),
+        "properties": known | root["properties"] | known | words,
+        "required": list(known | root["properties"]),
+        "$defs": dict(sorted(kinds.items())),
     }
 
 
 def schema_text() -> str:
     """The schema as its file holds it."""
     return json.dumps(results_schema(), indent=1) + "\n"
-
-
-def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
-    left_out = lacking("measurement", SCHEMA) if kind is Measurement else {}
-    names = [field.name for field in dataclasses.fields(kind) if field.name not in left_out]
-    properties = {name: _of(hints[name], definitions) for name in names}
-    for name, known in {"verdict": VERDICTS, **_WORDS.get(kind, {})}.items():
-        if name in properties:
-            properties[name] = {"enum": list(known)}
-    text = " ".join((kind.__doc__ or "").split())
-    closed = {"type": "object", "properties": properties, "required": names, "additionalProperties": False}
-    return {"description": text, **closed}
-
-
-def _of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if hint in _SCALARS:
-        return dict(_SCALARS[hint])
-    if origin is typing.Literal:
-        return {"enum": list(inner)}
-    if origin is list:
-        return {"type": "array", "items": _of(inner[0], definitions)}
-    if origin is dict:
-        return {"type": "object", "additionalProperties": _of(inner[1], definitions)}
-    if origin in (types.UnionType, typing.Union):
-        (rest,) = [each for each in inner if each is not type(None)]
-        return {"anyOf": [_of(rest, definitions), {"type": "null"}]}
-    if hint.__name__ not in definitions:
-        definitions[hint.__name__] = {}  # a kind that holds itself would come back here
-        definitions[hint.__name__] = _object(hint, definitions)
-    return {"$ref": f"#/$defs/{hint.__name__}"}
 
 
 if __name__ == "__main__":

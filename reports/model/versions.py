@@ -23,8 +23,8 @@ _KEYS: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {
 
 
 def lacking(kind: str, schema: int) -> dict[str, Any]:
-    """The keys of a run, requirement, measurement or trial that this version does not have, each with what it then is."""
-    return {key: default for key, (versions, default) in _KEYS[kind].items() if schema not in versions}
+    """The keys of a kind (run, requirement, measurement, ...) that this version does not have, each with what it then is."""
+    return {key: default for key, (versions, default) in _KEYS.get(kind, {}).items() if schema not in versions}
 
 
 def as_written(test: dict[str, Any], schema: int) -> dict[str, Any]:

@@ -178,7 +178,7 @@ class Outer(Checked):
         ({"inner": {"prot": 1}}, "a.toml: inner.prot: unknown key, did you mean port?"),
         ({"maybe": 10**400}, "a.toml: maybe: 1000"),
         ({"maybe": True}, "a.toml: maybe: true is not a whole number"),
-        ({"many": {"a": [{}, {"port": float("nan")}]}}, "a.toml: many.a.1.port: nan is not a whole number"),
+        ({"many": {"a": [{}, {"port": float("nan")}]}}, "a.toml: many.a[1].port: nan is not a whole number"),
         ({"inner": 5}, "a.toml: inner: input should be a valid dictionary or instance of Inner, not 5"),
         ({"inner": {"port": -1}, "maybe": -2}, "65535; maybe: -2 is not"),
         (

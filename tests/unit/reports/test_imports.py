@@ -19,7 +19,7 @@ MATHEMATICS = {
     )
 }
 # How a file is read, what a number in it may be, and how an error is said: no knowledge of the bench.
-GROUND = {"v2g_bench", "v2g_bench.errors", "v2g_bench.inputs.text", "v2g_bench.inputs.ranges"}
+GROUND = {"v2g_bench", "v2g_bench.errors", *(f"v2g_bench.inputs.{name}" for name in ("models", "ranges", "text"))}
 ALLOWED = {
     "run.py": {"v2g_bench.evidence.record"},  # plain data, which a run writes
     **dict.fromkeys(("recheck.py", "rejudge.py", "waveform_file.py"), MATHEMATICS),

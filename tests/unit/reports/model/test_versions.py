@@ -87,13 +87,13 @@ def test_what_an_older_version_left_untested_stays_inconclusive(tmp_path):
     ("schema", "change", "named"),
     [
         (3, lambda data: data["requirements"][0].update(mandatory=True), "unknown key 'mandatory'"),
-        (4, lambda data: data["requirements"][0].pop("mandatory"), "mandatory: missing key"),
+        (4, lambda data: data["requirements"][0].pop("mandatory"), "mandatory: is missing"),
         (2, lambda data: first(data).update(evidence=None), "unknown key 'evidence'"),
         (2, lambda data: first(data)["trials"][0].update(evidence=None), "unknown key 'evidence'"),
-        (2, lambda data: first(data).pop("basis"), "basis: missing key"),
+        (2, lambda data: first(data).pop("basis"), "basis: is missing"),
         (3, lambda data: first(data).update(basis=""), "unknown key 'basis'"),
-        (3, lambda data: first(data).pop("evidence"), "evidence: missing key"),
-        (3, lambda data: first(data)["trials"][0]["evidence"].pop("fall"), "evidence.fall: missing key"),
+        (3, lambda data: first(data).pop("evidence"), "evidence: is missing"),
+        (3, lambda data: first(data)["trials"][0]["evidence"].pop("fall"), "evidence.fall: is missing"),
         (
             3,
             lambda data: first(data)["trials"][0]["evidence"]["components"][0].update(distribution="x"),
