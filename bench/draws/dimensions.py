@@ -7,7 +7,7 @@
 """
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -87,6 +87,19 @@ class Past:
         return round(self.first + min(count, self.counts - 1) * self.step, 9)
 
 
-def drawn(dimensions: Mapping[str, Dimension], key: str, place: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Made:
+    """What is made of values of several dimensions, as a fault is."""
+
+    make: Callable[..., Any]
+    of: Mapping[str, Dimension]
+
+
+def drawn(dimensions: Mapping[str, Dimension | Made], key: str, place: int) -> dict[str, Any]:
     """A value of each dimension. key: of the run and the test; place: the trial's, from 0. The same for the same ones."""
-    return {name: dimension.at(even(f"{key}/{name}", place)) for name, dimension in dimensions.items()}
+    return {
+        name: one.make(**drawn(one.of, f"{key}/{name}", place))
+        if isinstance(one, Made)
+        else one.at(even(f"{key}/{name}", place))
+        for name, one in dimensions.items()
+    }

@@ -113,6 +113,15 @@ class Measurement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """What one trial drew of its world: name -> text with its unit. index, attempt: the trial's, from 1."""
+
+    index: Place
+    attempt: Place = 1
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TestResult:
     """One test (one parameter set). Its verdict is never better than the worst of its measurements."""
 
@@ -124,6 +133,7 @@ class TestResult:
     reason: str = ""
     duration_s: Annotated[float, Within(0, 1e9)] = 0.0
     measurements: list[Measurement] = field(default_factory=list)
+    drawn: list[Drawn] = field(default_factory=list)
     log: str = ""
 
     def __post_init__(self) -> None:

@@ -2,7 +2,8 @@
 
 2 kept what a measurement was computed from as JSON text (`basis`), and that of a latency as marks in its waveform's file;
 3 has a typed record instead (`evidence`, see `v2g_bench.evidence.record`), of a measurement or of a trial. 4 knows the
-verdict NOT TESTED, and says of each requirement whether the rig's profile holds it mandatory; before, all were.
+verdict NOT TESTED, says of each requirement whether the rig's profile holds it mandatory (before, all were), and of each test
+what its trials drew.
 """
 
 import json
@@ -17,6 +18,7 @@ SCHEMA = READABLE[-1]
 _KEYS: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {
     "run": {},
     "requirement": {"mandatory": ((4,), True)},
+    "test": {"drawn": ((4,), [])},
     "measurement": {"basis": ((2,), ""), "evidence": ((3, 4), None)},
     "trial": {"evidence": ((3, 4), None)},
 }
@@ -63,6 +65,7 @@ def _of_run(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _of_test(test: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "test", test
     for measurement in _all(test, "measurements"):
         yield "measurement", measurement
         yield from (("trial", trial) for trial in _all(measurement, "trials"))

@@ -16,6 +16,7 @@ Kind = Literal["controller", "part", "bench"]
 @dataclass(frozen=True)
 class Defect:
     """One thing that is broken; see the module's text. near_miss: inside the limit by little, and must pass.
+    trials: where it shows in a share of what is drawn, how many trials of each measurement it is given; 0: as few as all.
 
     core: the factory in `controllers`; parts: the defects that `plugin` sets; bench: the name in `benches`; tamper: a file of
     the run that is changed afterwards. alone: it breaks this requirement, and no other may be blamed for it.
@@ -32,6 +33,7 @@ class Defect:
     parts: tuple[tuple[str, dict[str, Any], str], ...] = field(default=(), hash=False)
     bench: str = ""
     tamper: str = ""
+    trials: int = 0
     near_miss: bool = False
     alone: bool = False
     emulated: bool = False
@@ -75,6 +77,25 @@ def _part(name: str, verdict: str, reason: str, tests: str, *parts: Any, core: s
 def _bench(name: str, check: str, verdict: str, reason: str, tests: str = HOT, **more: Any) -> Defect:
     return Defect(more.pop("title", name.replace("_", " ")), "bench", check, verdict, reason, tests, bench=name, **more)
 
+
+ISOLATES, DRAWS = "hot_cell_isolates or diverging_strings_isolate", 5
+
+BLIND = tuple(
+    _fails(name, check, STAYS, ISOLATES, trials=DRAWS)
+    for name, check in (
+        ("blind_below_1500_w", "SAF-01"),
+        ("blind_from_3100_w_to_10_kw", "SAF-01"),
+        ("blind_above_60_pct", "SAF-01"),
+        ("blind_below_45_pct", "SAF-01"),
+        ("blind_for_300_ms_after_a_command", "SAF-01"),
+        ("blind_up_to_45_4_c", "SAF-01"),
+        ("implausible_above_60_c", "SAF-01"),
+        ("implausible_above_400_mv", "SAF-02"),
+        ("trips_on_steps_alone", "SAF-01"),
+        ("trips_at_the_usual_point_alone", "SAF-01"),
+        ("trips_at_known_values_alone", "SAF-01"),
+    )
+)
 
 TRIPS = (
     _fails("hot_cell_ignored", "SAF-01", STAYS, HOT, emulated=True),
@@ -318,4 +339,4 @@ BENCH = (
     _bench("", "verify", "wrong", "main.blf", title="a capture edited afterwards", tamper="main.blf"),
 )
 
-CATALOGUE: tuple[Defect, ...] = (*TRIPS, *WORDS, *POWERS, *FALLING_BACK, *ONE_EACH, *TOGETHER, *PARTS, *BENCH)
+CATALOGUE: tuple[Defect, ...] = (*TRIPS, *BLIND, *WORDS, *POWERS, *FALLING_BACK, *ONE_EACH, *TOGETHER, *PARTS, *BENCH)

@@ -8,6 +8,7 @@
 | `bench.readings`   | what analyzer, digitizer, inverter and BMS measure                                              |
 | `bench.bus`        | signals, traffic, the wire                                                                      |
 | `bench.controller` | its commands, its log, its latches, its operator                                                |
+| `bench.any`        | what this rig can show a controller, for a trial to draw from                                   |
 
 Whatever a block changed is put back when the block is left, also when it is left by an error.
 """
@@ -16,8 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
+from v2g_bench.draws.world import World
 from v2g_bench.errors import NotTested as NotTested  # tests look for it here
 from v2g_bench.faults import Fault
+from v2g_bench.rig.measuring.anything import Anything
 from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.command_lines import NoStart
 from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
@@ -60,6 +63,7 @@ class Bench:
     ) -> None:
         self._parts, self._recordings, self._faults = parts, recordings, faults
         self.power, self.readings, self.bus, self.controller = power, readings, bus, controller
+        self.any = Anything(parts, power)
 
     @contextmanager
     def at_power(self, power_w: float) -> Iterator[None]:
@@ -72,6 +76,18 @@ class Bench:
             found_w = self.readings.inverter_power().value or 0.0
             if abs(found_w - target_w) > 0.2 * abs(target_w):
                 raise NotAtPower(target_w, found_w, message)
+            yield
+
+    @contextmanager
+    def in_world(self, world: World) -> Iterator[None]:
+        """The pack, power and past that a trial drew, while the block runs; what it did not draw is as it is.
+
+        Its pack is one that the controller has never seen otherwise: it is started with it. Then the drawn time at power, the
+        same power commanded again, and the drawn time since.
+        """
+        self.power.pack.brought(soc_pct=world.get("soc_pct"), temperature_c=world.get("pack_c"))
+        with self.at_power(world.power_w):
+            self.power.dwell(world.power_w, world.get("idle_s") or 0.0, world.get("since_command_s"))
             yield
 
     def recording(

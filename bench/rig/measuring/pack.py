@@ -51,6 +51,16 @@ class Pack:
         plant.client.reset(capacity_ah=capacity_ah, soc_pct=soc_pct)
         self._parts.dut.fresh(heal=False)
 
+    def brought(self, *, soc_pct: float | None, temperature_c: float | None) -> None:
+        """An emulated pack at this state of charge and temperature, and a controller that knows no other; None: as it rests.
+
+        Nothing is done where both are None.
+        """
+        plant = self._parts.world.plant
+        if plant is not None and (soc_pct, temperature_c) != (None, None):
+            plant.client.reset(soc_pct=soc_pct, temperature_c=temperature_c)
+            self._parts.dut.fresh(heal=False)
+
     def nearly_full(self) -> None:
         """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""
         if self._parts.world.plant is not None:

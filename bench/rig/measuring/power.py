@@ -77,6 +77,13 @@ class Power:
         run = self._parts.dut.controller.run
         wait_until(self._parts, lambda: run("set_power", power_w=f"{power_w:.0f}") is None, for_s, INSIST_POLL_S)
 
+    def dwell(self, power_w: float, idle_s: float, since_command_s: float | None) -> None:
+        """Stay at a power for a time (s); then, unless None, command the same power again, and stay for that time."""
+        self._parts.clock.pause(idle_s)
+        if since_command_s is not None:
+            self._parts.dut.controller.must("set_power", power_w=f"{self.allowed_w(power_w):.0f}")
+            self._parts.clock.pause(since_command_s)
+
     @contextmanager
     def watching(self, power_w: float, for_s: float) -> Iterator[Trace]:
         """From a standstill ask for this power, and record what comes of it from that moment on.

@@ -10,6 +10,8 @@ from types import ModuleType
 
 from v2g_bench.qualification.defects.controllers import (
     acting,
+    blind,
+    blindness,
     combinations,
     fallbacks,
     latching,
@@ -24,7 +26,21 @@ from v2g_bench.qualification.defects.controllers import (
 )
 from v2g_bench.qualification.defects.controllers.make import Factory
 
-KINDS = (timing, thresholds, acting, latching, messages, fallbacks, combinations, limits, thermal, power, log, status)
+KINDS = (
+    timing,
+    thresholds,
+    blind,
+    acting,
+    latching,
+    messages,
+    fallbacks,
+    combinations,
+    limits,
+    thermal,
+    power,
+    log,
+    status,
+)
 
 
 def _made_in(module: ModuleType) -> dict[str, Factory]:
@@ -41,6 +57,8 @@ FACTORIES: dict[str, Factory] = {name: factory for kind in KINDS for name, facto
 
 def __getattr__(name: str) -> Factory:
     """A controller by its name, as `--core` asks for it."""
+    if factory := blindness.of_name(name):
+        return factory
     try:
         return FACTORIES[name]
     except KeyError:

@@ -1,0 +1,124 @@
+"""`bench.any`: what this rig can show a controller, as dimensions that a trial draws from (`v2g_bench.draws`).
+
+    world = trial.draw(fault=bench.any.hot_cell(above_c=45), **bench.any.operating_point())
+    with bench.in_world(world), bench.inject(world.fault): ...
+
+Powers end where the rig's ratings and [safety] end, cells where the pack ends, values where the database's signal ends. The
+state of charge and the pack's temperature can be drawn where the rig emulates the battery; elsewhere they are as they are.
+"""
+
+import math
+from typing import Literal
+
+from v2g_bench.can.codec import SignalCodec
+from v2g_bench.draws.dimensions import Choice, Dimension, LogUniform, Made, Past, Uniform
+from v2g_bench.errors import NotTested
+from v2g_bench.faults import CellVoltage, Fault, OverTemperature, StringVoltageDifference
+from v2g_bench.rig.file.model import MAX_SOC_PCT, MIN_SOC_PCT
+from v2g_bench.rig.measuring.power import Power
+from v2g_bench.rig.measuring.trace import RATE_HZ
+from v2g_bench.rig.parts.protocol import Parts
+
+Direction = Literal["charging", "discharging"]
+LEAST_SHARE = 0.05  # of the rated power: less leaves the digitizer too little to see a current end
+AT_RATED = 0.125  # of the draws are at the rated power itself
+INSIDE_PCT = 7.0  # of SoC from its limits, so that no derating near them holds the power down
+COOL_C, WARM_C = 21.0, 34.0  # inside the manual's operating window of 20 to 35 °C: nothing derates
+IDLE_S = (0.05, 1.0)  # at power before the fault
+COMMANDED_S = (0.02, 1.0)  # since the last power command
+RAMPS_K_PER_S = (0.0, 0.0, 0.0, 10.0)
+RAMPS_MV_PER_S = (0.0, 0.0, 0.0, 1000.0)
+AFTERWARDS_S = 0.35
+SHOWN_C, SHOWN_DIFFERENCE_V = 125.0, 5.0  # the end of usual sensors; further apart, single cells leave their own limits
+
+
+class Anything:
+    """The dimensions of this rig."""
+
+    def __init__(self, parts: Parts, power: Power) -> None:
+        self._parts, self._power = parts, power
+
+    def operating_point(self, direction: Direction | None = None) -> dict[str, Dimension | Made]:
+        """Power (in one direction, or in any), time at it, time since the last command; SoC and temperature where emulated."""
+        rig = self._parts.loaded.rig
+        point: dict[str, Dimension | Made] = {
+            "power_w": self.power_w(direction),
+            "idle_s": LogUniform(*IDLE_S),
+            "since_command_s": LogUniform(*COMMANDED_S),
+        }
+        if rig.bms.kind == "emulated":
+            point |= {"soc_pct": Uniform(MIN_SOC_PCT + INSIDE_PCT, MAX_SOC_PCT - INSIDE_PCT)}
+            point |= {"pack_c": Uniform(COOL_C, WARM_C)}
+        return point
+
+    def power_w(self, direction: Direction | None = None, most_w: float = math.inf) -> Made:
+        """AC power (W, charge positive) up to `most_w` or what the rig allows, small ones as often as large ones."""
+        rated_w = min(most_w, self._power.allowed_w())
+        ways = {"charging": (1.0,), "discharging": (-1.0,), None: (-1.0, 1.0)}[direction]
+        magnitude_w = LogUniform(LEAST_SHARE * self._power.allowed_w(), rated_w, at_high=AT_RATED)
+        return Made(lambda way, w: way * round(w), {"way": Choice(ways), "w": magnitude_w})
+
+    def hot_cell(self, above_c: float) -> Made:
+        """One cell above this temperature: which one, how far above, and by a step or a ramp."""
+        past = self.past("cell_temperature_max", above_c, SHOWN_C)
+
+        def fault(cell: int, to_c: float, ramp_k_per_s: float) -> OverTemperature:
+            # A ramp ends at the first count past the limit: the frame that carries it is the first dangerous one.
+            return OverTemperature(cell, past.first if ramp_k_per_s else to_c, ramp_k_per_s)
+
+        return Made(fault, {"cell": self.cell(), "to_c": past, "ramp_k_per_s": Choice(RAMPS_K_PER_S)})
+
+    def diverging_strings(self, above_mv: float) -> Made:
+        """Strings further apart than this: how far, and by a step or a ramp."""
+        past = self.past("string_voltage_difference", above_mv / 1e3, SHOWN_DIFFERENCE_V)
+
+        def fault(to_v: float, ramp_mv_per_s: float) -> StringVoltageDifference:
+            to_mv = 1e3 * (past.first if ramp_mv_per_s else to_v)
+            return StringVoltageDifference(round(to_mv, 6), ramp_mv_per_s)
+
+        return Made(fault, {"to_v": past, "ramp_mv_per_s": Choice(RAMPS_MV_PER_S)})
+
+    def cell_past(self, limit_v: float, far_v: float) -> Made:
+        """One cell beyond this voltage, above it where `far_v` lies above, else below: which one, and how far."""
+        role = "cell_voltage_max" if far_v > limit_v else "cell_voltage_min"
+        return Made(CellVoltage, {"cell": self.cell(), "to_v": self.past(role, limit_v, far_v)})
+
+    def span(self, fault: Fault) -> dict[str, float]:
+        """Of a recording that this fault's ramp and what comes of it fit into, with no more samples than any other has."""
+        ramp_s = fault.full_after_s(self._parts.bus.latest_all())
+        return {"rate_hz": RATE_HZ * AFTERWARDS_S / (AFTERWARDS_S + ramp_s), "after_s": AFTERWARDS_S + ramp_s}
+
+    def cell(self) -> Choice:
+        """A cell of the pack, from 1."""
+        rig = self._parts.loaded.rig
+        known = rig.plant.cells if rig.bms.kind == "emulated" else self._parts.bus.db.count("cell_voltage")
+        return Choice(range(1, max(1, known) + 1))
+
+    def past(self, role: str, limit: float, far: float) -> Past:
+        """A value of a signal past a limit, in the direction of `far` and no further; all of them counts of the signal.
+
+        NotTested where the database has no such signal, or no count of it lies there.
+        """
+        if not self._parts.bus.db.has(role):
+            raise NotTested(f"{self._parts.bus.db.path.name} has no signal for {role}")
+        found = past(self._parts.bus.db.codec(role), limit, far)
+        if found is None:
+            raise NotTested(
+                f"no value of {role} lies between {limit:g} and {far:g} in {self._parts.bus.db.path.name}"
+            )
+        return found
+
+
+def past(codec: SignalCodec, limit: float, far: float) -> Past | None:
+    """The values of a signal past a limit up to `far`, the signal's end or a count that is no value; None: there is none."""
+    up = far > limit
+    way = 1 if up == codec.above_is_up else -1
+    bound = codec.bound(limit)
+    first = math.floor(bound) + 1 if way > 0 else math.ceil(bound) - 1
+    last = first
+    end = codec.bound(far)
+    while codec.credible(last + way) and (last + way) * way <= end * way:
+        last += way
+    if not codec.credible(first) or first * way > end * way:
+        return None
+    return Past(limit, codec.value(first), codec.value(first + way) - codec.value(first), codec.value(last))
