@@ -18,7 +18,7 @@ SCHEMA = READABLE[-1]
 _KEYS: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {
     "run": {},
     "requirement": {"mandatory": ((4,), True)},
-    "test": {"drawn": ((4,), [])},
+    "testresult": {"drawn": ((4,), [])},
     "measurement": {"basis": ((2,), ""), "evidence": ((3, 4), None)},
     "trial": {"evidence": ((3, 4), None)},
 }
@@ -65,7 +65,7 @@ def _of_run(data: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _of_test(test: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "test", test
+    yield "testresult", test
     for measurement in _all(test, "measurements"):
         yield "measurement", measurement
         yield from (("trial", trial) for trial in _all(measurement, "trials"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.model.record import load_record
-from v2g_bench.reports.model.run import BudgetTable, Measurement, Requirement, Run, TestResult, Trial, dumps
+from v2g_bench.reports.model.run import BudgetTable, Drawn, Measurement, Requirement, Run, TestResult, Trial, dumps
 from v2g_bench.reports.model.verdicts import NOT_APPLICABLE, PASS, VERDICTS
 from v2g_bench.reports.render import words
 from v2g_bench.reports.render.defects import seeded_defects
@@ -160,7 +160,7 @@ def _requirement(run: Run, requirement: Requirement, number: int, folder: Path, 
 def _voids(run: Run) -> list[list[str]]:
     """Every void trial of the run: requirement, test, trial, why."""
     return [
-        [requirement.id, test.nodeid.rpartition("::")[2], _trial_name(trial), trial.void_reason or "no reason given"]
+        [requirement.id, test.nodeid.rpartition("::")[2], _place(trial), trial.void_reason or "no reason given"]
         for requirement in run.requirements
         for test in requirement.tests
         for m in test.measurements
@@ -184,6 +184,7 @@ def _test(run: Run, test: TestResult, folder: Path, problems: list[str]) -> View
         "reason": test.reason.strip(),
         "duration": f"{test.duration_s:.1f} s",
         "log": test.log.strip("\n"),
+        "drawn": _drawn_table(run, test),
         "measurements": [_measurement(run, m, folder, problems) for m in test.measurements if not _is_observation(m)],
         "observations": [
             {
@@ -194,6 +195,22 @@ def _test(run: Run, test: TestResult, folder: Path, problems: list[str]) -> View
             for m in test.measurements
             if _is_observation(m)
         ],
+    }
+
+
+def _drawn_table(run: Run, test: TestResult) -> View:
+    """The world of each trial, and how to have the same ones again."""
+    again = f"pytest --rig={run.rig} --seed={run.seed} '{test.nodeid}' draws the same worlds again."
+    return {
+        "columns": [{"title": "Trial", "text": True}, {"title": "Drawn", "text": True}],
+        "rows": [
+            {
+                "void": False,
+                "cells": [_place(one), ", ".join(f"{name} {words.typeset(text)}" for name, text in one.values.items())],
+            }
+            for one in test.drawn
+        ],
+        "note": again if test.drawn else "",
     }
 
 
@@ -237,7 +254,7 @@ def _instruments(run: Run, m: Measurement) -> str:
     return "; ".join(f"{i.part}, {i.identity}" for i in run.instruments if i.part in parts)
 
 
-def _trial_name(trial: Trial) -> str:
+def _place(trial: Trial | Drawn) -> str:
     return f"{trial.index}" + (f" (attempt {trial.attempt})" if trial.attempt > 1 else "")
 
 
@@ -269,7 +286,7 @@ def _trial(trial: Trial, m: Measurement) -> dict[str, str]:
     places = words.places_for(trial.expanded if trial.expanded is not None else m.expanded, trial.value)
     remarks = [f"void: {trial.void_reason or 'no reason given'}" if trial.void else "", trial.note]
     return {
-        "Trial": _trial_name(trial),
+        "Trial": _place(trial),
         "Value": "" if trial.value is None else words.number(trial.value, places),
         "U": "" if trial.expanded is None else words.number(trial.expanded, places),
         "t0 / s": "" if trial.t0_s is None else f"{trial.t0_s:.6f}",

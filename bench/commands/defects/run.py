@@ -159,7 +159,14 @@ def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, st
     with tempfile.TemporaryDirectory(prefix="v2g-defect-") as folder:
         reports = Path(folder) / "reports"
         command = ["pytest", f"--rig={_rig(bench, defect, Path(folder))}", f"--reports={reports}"]
-        command += [f"--trials={max(bench.trials, defect.trials)}", f"--seed={bench.seed}", "--no-qualify", "-q", "-p", PLUGIN]
+        command += [
+            f"--trials={max(bench.trials, defect.trials)}",
+            f"--seed={bench.seed}",
+            "--no-qualify",
+            "-q",
+            "-p",
+            PLUGIN,
+        ]
         command += ["-p", "no:cacheprovider", *_selection(bench.suite, defect)]
         sick = json.dumps({"parts": [list(one) for one in defect.parts], "bench": defect.bench})
         output = _run(bench, command, {SEEDED: sick}, Path(folder)).output

@@ -103,9 +103,7 @@ class Anything:
             raise NotTested(f"{self._parts.bus.db.path.name} has no signal for {role}")
         found = past(self._parts.bus.db.codec(role), limit, far)
         if found is None:
-            raise NotTested(
-                f"no value of {role} lies between {limit:g} and {far:g} in {self._parts.bus.db.path.name}"
-            )
+            raise NotTested(f"no value of {role} lies between {limit:g} and {far:g} in {self._parts.bus.db.path.name}")
         return found
 
 
