@@ -49,7 +49,7 @@ class _Cyclic:
     def __init__(self, db: BusDatabase, spec: MessageSpec, base_s: float, counter: int) -> None:
         self.spec, self.base_s, self.counter, self.slot = spec, base_s, counter, 0
         self._cycle_s = spec.cycle_s
-        self.limits = tuple((role, *_ends(db, role)) for role in db.roles_of(spec.name))
+        self.limits = tuple((role, *db.codec(role).ends) for role in db.roles_of(spec.name))
         self.due_s = base_s
 
     def go_on(self, now_s: float) -> int:
@@ -68,13 +68,6 @@ class _Cyclic:
             if (value := sensed.get(role)) is not None:
                 values[role] = low if value < low else high if value > high else value
         return values
-
-
-def _ends(db: BusDatabase, role: str) -> tuple[float, float]:
-    """The lowest and the highest value that the role's signal can carry."""
-    codec = db.codec(role)
-    ends = codec.value(codec.raw_min), codec.value(codec.raw_max)
-    return min(ends), max(ends)
 
 
 class BmsEmulator:

@@ -11,6 +11,7 @@ A frame is handled as one integer, little- or big-endian as its signals are; `sh
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 SPARE_BITS = 8
 
@@ -19,9 +20,10 @@ SPARE_BITS = 8
 class SignalCodec:
     """Where a role sits in its frame and how it is scaled.
 
-    key: role, with its index; raw_min, raw_max: the counts that may be sent; not_available: the count that means that
-    the sender has no value, None if the signal has no such count. labelled: the counts of a quantity that the value table
-    names instead of leaving them a value ("SNA", "invalid", "reserved").
+    key: role, with its index; raw_min, raw_max: the counts that may be sent; no_values: the counts by which the sender
+    states that it has no value; top: counts above it have none either. meanings: of a role that the database's value table
+    puts into words, each count and what it stands for; every other count has no value. labelled: the counts of a quantity
+    that the value table names instead of leaving them a value ("SNA", "invalid", "reserved").
     """
 
     key: str
@@ -36,8 +38,14 @@ class SignalCodec:
     denominator: int
     raw_min: int
     raw_max: int
-    not_available: int | None
+    no_values: frozenset[int] = frozenset()
     labelled: frozenset[int] = frozenset()
+    top: int = 1 << 64
+    meanings: tuple[tuple[int, float], ...] = ()
+
+    @cached_property
+    def _meaning(self) -> dict[int, float]:
+        return dict(self.meanings)
 
     @property
     def resolution(self) -> float:
@@ -50,8 +58,22 @@ class SignalCodec:
         return raw - (1 << self.length) if self.signed and raw >> (self.length - 1) else raw
 
     def value(self, raw: int) -> float:
-        """The canonical value of a count."""
+        """The canonical value of a count that has one (see `has_value`)."""
+        if self.meanings:
+            return self._meaning[raw]
         return (raw * self.numerator + self.offset) / self.denominator
+
+    def has_value(self, raw: int) -> bool:
+        """Whether a count stands for a value at all, be it credible or not."""
+        if self.meanings:
+            return raw in self._meaning
+        return raw <= self.top and raw not in self.no_values
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value that can be sent."""
+        values = self._meaning.values() if self.meanings else (self.value(self.raw_min), self.value(self.raw_max))
+        return min(values), max(values)
 
     def credible(self, raw: int) -> bool:
         """Whether a count can be a measured value: inside the signal's range, without a label, and no end of its bits.
@@ -59,7 +81,7 @@ class SignalCodec:
         All bits set (for a signed signal: its lowest and its highest count) is what most senders put where they have no
         value, with or without an entry in their database; a signal below 8 bits has no counts to spare for that.
         """
-        if not self.raw_min <= raw <= self.raw_max or raw in self.labelled:
+        if not self.raw_min <= raw <= self.raw_max or raw in self.labelled or not self.has_value(raw):
             return False
         if self.length < SPARE_BITS:
             return True
@@ -70,11 +92,42 @@ class SignalCodec:
         """The nearest count of a value, halves upwards; ValueError if it cannot be sent."""
         if not math.isfinite(value):
             raise ValueError(f"{self.key} = {value} is not a number that can be sent")
+        if self.meanings:
+            return self._count_of_meaning(value)
         raw = math.floor((value * self.denominator - self.offset) / self.numerator + 0.5)
         if not self.raw_min <= raw <= self.raw_max:
-            ends = sorted((self.value(self.raw_min), self.value(self.raw_max)))
-            raise ValueError(f"{self.key} = {value:g} {self.unit} is outside {ends[0]:g} to {ends[1]:g} {self.unit}")
+            raise ValueError(f"{self.key} = {value:g} {self.unit} is outside {self._range()}")
         return raw
+
+    def above(self, limit: float, counts: int = 1) -> float:
+        """The value `counts` counts beyond `limit`, upwards: 1 is the first above it, 0 the highest that is not above it.
+
+        ValueError where the signal has no such count that can be a measured value.
+        """
+        bound = self.bound(limit)
+        return self._at(math.floor(bound) + counts if self.above_is_up else math.ceil(bound) - counts, limit, counts)
+
+    def below(self, limit: float, counts: int = 1) -> float:
+        """As `above`, downwards: 1 is the first value below the limit, 0 the lowest that is not below it."""
+        bound = self.bound(limit)
+        return self._at(math.ceil(bound) - counts if self.above_is_up else math.floor(bound) + counts, limit, counts)
+
+    def _at(self, raw: int, limit: float, counts: int) -> float:
+        if self.meanings or not self.credible(raw):
+            what = f"no value {counts} counts of {self.resolution:g} {self.unit} from {limit:g}"
+            raise ValueError(f"{self.key} has {what}: it carries {self._range()}")
+        return self.value(raw)
+
+    def _range(self) -> str:
+        low, high = self.ends
+        return f"{low:g} to {high:g} {self.unit}"
+
+    def _count_of_meaning(self, value: float) -> int:
+        """The first count of a meaning; of one that the value table has no word for, of the next lower one."""
+        known = [meaning for meaning in self._meaning.values() if meaning <= value]
+        if not known or value > self.ends[1]:
+            raise ValueError(f"{self.key} = {value:g}: the value table has no word for it")
+        return next(raw for raw, meaning in self.meanings if meaning == max(known))
 
     def bound(self, limit: float) -> Fraction:
         """The limit in counts, unrounded; a value is above it if its count is on the far side (see `above_is_up`)."""

@@ -27,11 +27,11 @@ class _Frame:
     """What it takes to build and read one message: the frame with all initial values, and its roles.
 
     base: little-endian integer of the frame with every signal at its initial value; empty: the same with nothing where
-    the writers write. readers: per signal what decoding
-    needs, in one tuple: a hundred signals a hundred times a second leave no time for attributes and calls.
+    the writers write. readers: per signal what decoding needs, in one tuple: a hundred signals a hundred times a second
+    leave no time for attributes and calls. worded: those whose counts the value table puts into words.
     """
 
-    __slots__ = ("base", "by_key", "codecs", "empty", "readers", "spec", "writers")
+    __slots__ = ("base", "by_key", "codecs", "empty", "readers", "spec", "worded", "writers")
 
     def __init__(self, spec: MessageSpec, base: int, codecs: tuple[SignalCodec, ...]) -> None:
         self.spec, self.base, self.codecs = spec, base, codecs
@@ -46,14 +46,17 @@ class _Frame:
                 c.numerator,
                 c.offset,
                 c.denominator,
-                c.not_available,
+                c.top,
+                c.no_values,
             )
             for c in codecs
+            if not c.meanings
         )
+        self.worded = tuple(c for c in codecs if c.meanings)
         self.writers = {
             c.key: (c.denominator, c.offset, c.numerator, c.raw_min, c.raw_max, (1 << c.length) - 1, c.shift)
             for c in codecs
-            if not c.big_endian
+            if not c.big_endian and not c.meanings
         }
         self.empty = base
         for *_, mask, shift in self.writers.values():
@@ -92,9 +95,7 @@ class BusDatabase:
                 if place in taken:
                     raise BenchError(where, f"{'.'.join(place)} already plays {taken[place]}", "one signal, one role")
                 taken[place] = entry.role
-                codecs[message.name].append(
-                    signal_codec(signal, specs[message.name], entry.role, key, entry.invert, where)
-                )
+                codecs[message.name].append(signal_codec(signal, message, specs[message.name], entry, key, where))
         frames = {name: _Frame(specs[name], _base(message), tuple(codecs[name])) for name, message in messages.items()}
         return cls(path, sha256, frames)
 
@@ -178,12 +179,16 @@ class BusDatabase:
         little, big = int.from_bytes(data, "little"), int.from_bytes(data, "big")
         values = {}
         # `SignalCodec.raw` and `.value`, written out
-        for key, is_big, shift, mask, sign, numerator, offset, denominator, not_available in frame.readers:
+        for key, is_big, shift, mask, sign, numerator, offset, denominator, top, no_values in frame.readers:
             raw = ((big if is_big else little) >> shift) & mask
             if raw >> sign:  # never for an unsigned signal
                 raw -= mask + 1
-            if raw != not_available:
+            if raw <= top and raw not in no_values:
                 values[key] = (raw * numerator + offset) / denominator
+        for codec in frame.worded:
+            raw = codec.raw(big if codec.big_endian else little)
+            if codec.has_value(raw):
+                values[codec.key] = codec.value(raw)
         return values
 
     def encode(self, message_name: str, values: Mapping[str, float], counter: int) -> can.Message:

@@ -1,12 +1,14 @@
 """Reading a DBC file: messages, their attributes and their signals, as the bench needs them. cantools parses.
 
 Attributes that are understood: VFrameFormat (FD, extended), GenMsgCycleTime, GenSigStartValue, CANFD_BRS or GenMsgBRS,
-E2EProfile and E2EDataId. A count whose value table entry reads "SNA" (or "not available", "invalid") means: no value.
+E2EProfile and E2EDataId. Of what a value table says, `labels` knows the words. In a frame that VFrameFormat calls J1939PG
+the highest counts have no value either, with or without a word for them.
 """
 
 import hashlib
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -17,14 +19,17 @@ import cantools
 
 from v2g_bench.can.codec import SignalCodec, exact, shift_of
 from v2g_bench.can.e2e import E2E
-from v2g_bench.can.roles import ROLES, unit_conversion, unit_names
+from v2g_bench.can.labels import WORDED, Contradiction, meanings, no_value
+from v2g_bench.can.roles import ROLES, RoleEntry, unit_conversion, unit_names
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import ANY, Within, shown
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 CYCLE_MS = Within(0, 86_400_000)
 FINITE = Within(-1e300, 1e300)  # some tools write the range of the number format where they know none of the quantity
-_NO_VALUE = re.compile(r"^(sna|n/?a|(signal )?(is )?not[ _]?available|invalid)$", re.IGNORECASE)
+# SAE J1939-71: the highest byte of a number says FB indicator, FC and FD reserved, FE error, FF not available; of a field
+# of 2 or 4 bits the two highest counts say error and not available.
+_J1939_TOP = {2: 0x1, 4: 0xD, 8: 0xFA, 16: 0xFAFF, 24: 0xFAFFFF, 32: 0xFAFFFFFF}
 _NUMBER = re.compile(r"^[-+]?\d+([.,]\d+)?\s*(m?V|m?A|k?W|%|°?C|deg ?C|K|k?Wh|Ah)?$")
 
 
@@ -151,12 +156,17 @@ def initial_count(signal: Any) -> int:
     return int(_number(signal.raw_initial or 0, ANY, signal.name, "start value"))
 
 
-def not_available_count(signal: Any) -> int | None:
-    """The count for 'no value', if the value table names one."""
-    for count, text in (signal.choices or {}).items():
-        if _NO_VALUE.match(str(text).strip()):
-            return int(count)
-    return None
+def _labels(signal: Any) -> dict[int, str]:
+    """The value table: count -> label."""
+    return {int(count): str(text) for count, text in (signal.choices or {}).items()}
+
+
+def _top(signal: Any, message: Any) -> int:
+    """The highest count that has a value, by the standard of its frame."""
+    highest: int = (1 << signal.length - bool(signal.is_signed)) - 1
+    if signal.is_signed or str(attribute(message, "VFrameFormat", "")) != "J1939PG":
+        return highest
+    return _J1939_TOP.get(signal.length, highest)
 
 
 def _labelled_counts(signal: Any) -> frozenset[int]:
@@ -166,9 +176,9 @@ def _labelled_counts(signal: Any) -> frozenset[int]:
     )
 
 
-def signal_codec(signal: Any, spec: MessageSpec, role: str, key: str, invert: bool, where: str) -> SignalCodec:
-    """The codec of the signal that plays `role`; BenchError if its unit or its coding does not allow that."""
-    canonical = ROLES[role]
+def signal_codec(signal: Any, message: Any, spec: MessageSpec, entry: RoleEntry, key: str, where: str) -> SignalCodec:
+    """The codec of the signal that plays this role; BenchError if its unit, its coding or its words do not allow that."""
+    canonical = ROLES[entry.role]
     unit = signal.unit or ""
     try:
         factor, shift_by = unit_conversion(unit, canonical)
@@ -179,11 +189,15 @@ def signal_codec(signal: Any, spec: MessageSpec, role: str, key: str, invert: bo
         kind = "a floating point number" if signal.is_float else "multiplexed"
         raise BenchError(where, f"{spec.name}.{signal.name} is {kind}, which a role cannot be", "name another signal")
     _require_scaling(signal, f"{where}: {spec.name}.{signal.name}")
-    sign = -1 if invert else 1
+    sign = -1 if entry.invert else 1
     numerator, offset = sign * exact(signal.scale) * factor, sign * (exact(signal.offset) * factor + shift_by)
     denominator = math.lcm(numerator.denominator, offset.denominator)
-    no_value = not_available_count(signal)
-    low, high = _count_range(signal, no_value)
+    labels, top = _labels(signal), _top(signal, message)
+    meanings = _meanings(entry, labels, signal.length, where)
+    no_values = frozenset(count for count, label in labels.items() if count not in meanings and no_value(label))
+    low, high = _count_range(signal, no_values, top)
+    if meanings:
+        low, high = min(meanings), max(meanings)
     big_endian = signal.byte_order == "big_endian"
     return SignalCodec(
         key=key,
@@ -198,9 +212,28 @@ def signal_codec(signal: Any, spec: MessageSpec, role: str, key: str, invert: bo
         denominator=denominator,
         raw_min=low,
         raw_max=high,
-        not_available=no_value,
+        no_values=no_values,
         labelled=frozenset() if canonical == "1" else _labelled_counts(signal),
+        top=top,
+        meanings=tuple(sorted(meanings.items())),
     )
+
+
+def _meanings(entry: RoleEntry, labels: dict[int, str], bits: int, where: str) -> dict[int, float]:
+    """What each count of a role in words stands for; BenchError for a contradiction with the role table."""
+    if entry.role not in WORDED:
+        if entry.labels:
+            raise BenchError(f"{where}.labels", "is for a role in words", f"these are: {', '.join(WORDED)}")
+        return {}
+    try:
+        found = meanings(entry.role, labels, entry.labels, bits)
+    except Contradiction as error:
+        raise BenchError(where, f"{entry.message}.{entry.signal}: {error}", error.hint) from None
+    if found and entry.invert:
+        raise BenchError(
+            f"{where}.invert", "its value table says which count means what", "leave invert away, or state labels"
+        )
+    return found
 
 
 def _number(value: Any, limits: Within, where: str, name: str) -> float:
@@ -224,16 +257,17 @@ def _require_scaling(signal: Any, where: str) -> None:
         raise BenchError(where, "its factor is 0, so that every count means the same", "correct the database")
 
 
-def _count_range(signal: Any, no_value: int | None) -> tuple[int, int]:
-    """The counts that carry a value: what the bits hold, within the database's [min|max], without 'no value'."""
+def _count_range(signal: Any, no_values: Collection[int], top: int) -> tuple[int, int]:
+    """The counts that carry a value: what the bits hold, within the database's [min|max], without 'no value' at the ends."""
     low = -(1 << signal.length - 1) if signal.is_signed else 0
     high = low + (1 << signal.length) - 1
     scale, offset = exact(signal.scale), exact(signal.offset)
     if signal.minimum is not None and signal.maximum is not None and signal.minimum < signal.maximum:
         ends: list[Fraction] = sorted((exact(end) - offset) / scale for end in (signal.minimum, signal.maximum))
         low, high = max(low, math.ceil(ends[0])), min(high, math.floor(ends[1]))
-    if no_value == low:
+    high = min(high, top)
+    while low in no_values:
         low += 1
-    if no_value == high:
+    while high in no_values:
         high -= 1
     return low, high

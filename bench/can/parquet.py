@@ -15,7 +15,7 @@ from v2g_bench.can.dbcfile import MessageSpec
 from v2g_bench.can.e2e import check
 from v2g_bench.can.mf4 import EXTRA
 from v2g_bench.can.spool import Disk, Spool
-from v2g_bench.can.trace import raw_counts, values_of
+from v2g_bench.can.trace import have_values, raw_counts, values_of
 from v2g_bench.errors import BenchError
 
 ROWS = 65_536  # that are in memory at once, and in a row group
@@ -88,6 +88,6 @@ class ParquetFile:
         spec, spool = self._frames[name]
         for rows in spool.parts(ROWS):
             counts = raw_counts(codec, rows["data"], spec.length)
-            output = np.ones(len(counts), bool) if codec.not_available is None else counts != codec.not_available
+            output = have_values(codec, counts)
             if output.any():
                 yield rows["stamp_s"][output], values_of(codec, counts[output]), rows["sound"][output]

@@ -4,6 +4,7 @@ A *role* is a quantity with one canonical unit (`ROLES`). A *role table* maps ea
 
     cell_temperature_max = "BMS_Safety.CellTempMax"
     pack_current = { signal = "BATT.I_PACK", invert = true }        # the maker counts discharge as positive
+    contactor_state = { signal = "BATT.HV", labels = { UP = "closed", DOWN = "open" } }     # its own words: see `labels`
     cell_voltage = "BMS_CellVoltages*.CellVoltage{n:02d}"           # one signal per cell: {n} counts from 1
 
 Indexed roles (`INDEXED`) have one key per signal: "cell_voltage[17]".
@@ -13,7 +14,7 @@ Indexed roles (`INDEXED`) have one key per signal: "cell_voltage[17]".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
@@ -83,12 +84,13 @@ _UNITS["degC"]["K"] = (Fraction(1), -_CELSIUS_OF_KELVIN)
 
 @dataclass(frozen=True)
 class RoleEntry:
-    """One line of a role table: `message` may hold wildcards, `signal` may hold {n}."""
+    """One line of a role table: `message` may hold wildcards, `signal` may hold {n}. labels: see `can.labels`."""
 
     role: str
     message: str
     signal: str
     invert: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def close_to(word: str, known: Mapping[str, Any] | list[str], asked: str = "did you mean") -> str:
@@ -126,12 +128,14 @@ def _entry(role: str, value: Any, where: str) -> RoleEntry:
     if role not in ROLES:
         hint = close_to(role, ROLES) or f"the roles are: {', '.join(ROLES)}"
         raise BenchError(where, f"there is no role {role!r}", hint)
-    invert = False
+    invert, labels = False, dict[str, str]()
     if isinstance(value, Mapping):
-        unknown = sorted(set(value) - {"signal", "invert"})
+        unknown = sorted(set(value) - {"signal", "invert", "labels"})
         if unknown or "signal" not in value:
             raise BenchError(where, f"unknown key {unknown[0]!r}" if unknown else "key 'signal' is missing", _SHAPE)
-        invert, value = value.get("invert", False), value["signal"]
+        invert, labels, value = value.get("invert", False), value.get("labels", {}), value["signal"]
+        if not (isinstance(labels, Mapping) and all(isinstance(name, str) for name in labels.values())):
+            raise BenchError(f"{where}.labels", f"must be labels and their meanings, not {shown(labels)}")
         if not isinstance(invert, bool):
             raise BenchError(f"{where}.invert", f"must be true or false, not {shown(invert)}")
     if not isinstance(value, str) or value.count(".") < 1:
@@ -146,7 +150,7 @@ def _entry(role: str, value: Any, where: str) -> RoleEntry:
         signal.format(n=1)
     except (KeyError, IndexError, ValueError) as error:
         raise BenchError(where, f"{value!r} is no pattern: {error!r}", 'e.g. "Cells*.CellVoltage{n:02d}"') from error
-    return RoleEntry(role, message, signal, invert)
+    return RoleEntry(role, message, signal, invert, dict(labels))
 
 
 _SHAPE = 'write "Message.Signal", or { signal = "Message.Signal", invert = true }'

@@ -119,8 +119,17 @@ def raw_counts(codec: SignalCodec, data: NDArray[np.uint8], frame_bytes: int) ->
 
 
 def values_of(codec: SignalCodec, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Counts to canonical values: the same floats as `SignalCodec.value` while products stay below 2**53."""
+    """Counts that have one to canonical values: the floats of `SignalCodec.value` while products stay below 2**53."""
+    if codec.meanings:
+        return np.array([codec.value(int(raw)) for raw in counts], np.float64)
     return (counts.astype(np.float64) * codec.numerator + codec.offset) / codec.denominator
+
+
+def have_values(codec: SignalCodec, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which counts stand for a value at all; see `SignalCodec.has_value`."""
+    if codec.meanings:
+        return np.isin(counts, [raw for raw, _ in codec.meanings])
+    return (counts <= min(codec.top, (1 << 63) - 1)) & ~np.isin(counts, list(codec.no_values))
 
 
 def _counts(
@@ -132,10 +141,8 @@ def _counts(
     frames = columns.of(spec.frame_id, spec.is_extended)
     frames = frames[(frames.length >= spec.length) & (frames.timestamp_s >= since_s)]
     counts = raw_counts(codec, frames.data, spec.length)
-    if codec.not_available is not None:
-        has_value = counts != codec.not_available
-        frames, counts = frames[has_value], counts[has_value]
-    return frames, counts
+    has_value = have_values(codec, counts)
+    return frames[has_value], counts[has_value]
 
 
 def _first(

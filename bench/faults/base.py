@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from v2g_bench.bms.disturbance import DisturbanceSettings
 from v2g_bench.can.physics.condition import Condition
@@ -25,6 +25,14 @@ None where there is nothing to count, and for every cell or module: how many the
 
 HEALTHY: Seen = MappingProxyType({"cell_temperature_max": 25.0, "cell_temperature_min": 25.0, "soc": 50.0})
 """What a quiet pack shows, for a fault that is described before any frame was seen."""
+
+
+class Level(NamedTuple):
+    """A field of a fault that is the value of one role: so many canonical units per unit of the field."""
+
+    role: str
+    field: str
+    per: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +83,10 @@ class Fault:
         gateway in front of a real BMS has to write.
         """
         return {}
+
+    def level(self) -> Level | None:
+        """The field that is the value of one signal, so that the database's steps decide on it; None if there is none."""
+        return None
 
     def on_the_bus(self) -> bool:
         """False for a fault of the battery itself that none of its frames carries."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Level, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 
@@ -32,6 +32,9 @@ class CellVoltage(Fault):
         if self.to_v < seen.get("cell_voltage_min", 3.2):
             shown["cell_voltage_min"] = self.to_v
         return shown
+
+    def level(self) -> Level:
+        return Level(f"cell_voltage[{self.cell}]", "to_v")
 
     def readback(self) -> Expectation:
         """That cell's voltage is what was asked for."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Level, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 
@@ -25,6 +25,9 @@ class CellVoltages(Fault):
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
         """Both extremes."""
         return {"cell_voltage_max": self.to_v, "cell_voltage_min": self.to_v}
+
+    def level(self) -> Level:
+        return Level("cell_voltage_max", "to_v")
 
     def readback(self) -> Expectation:
         """The highest cell voltage is what was asked for."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Level, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 
@@ -25,6 +25,9 @@ class ContinuousRating(Fault):
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
         """The rating."""
         return {"discharge_power_continuous": self.to_w}
+
+    def level(self) -> Level:
+        return Level("discharge_power_continuous", "to_w")
 
     def readback(self) -> Expectation:
         """The rating is what was asked for."""

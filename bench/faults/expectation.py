@@ -37,14 +37,9 @@ class Expectation:
 
     def met_by(self, seen: Mapping[str, float], before: Mapping[str, float] | None = None) -> bool:
         """Whether the decoded roles `seen` (and those from before the fault) show it; False if a role is missing."""
-        now = self._quantity(seen)
+        now = self.quantity(seen, before)
         if now is None:
             return False
-        if self.change:
-            then = self._quantity(before or {})
-            if then is None:
-                return False
-            now -= then
         if self.op == "==":
             return abs(now - self.value) <= self.tolerance
         if self.op == ">=":
@@ -59,14 +54,24 @@ class Expectation:
         """The roles that must be seen."""
         return [self.role] + ([self.minus] if self.minus else [])
 
-    def _quantity(self, values: Mapping[str, float]) -> float | None:
+    @property
+    def what(self) -> str:
+        """What is compared, in words."""
+        what = f"{self.role} - {self.minus}" if self.minus else self.role
+        return f"change of {what}" if self.change else what
+
+    def quantity(self, seen: Mapping[str, float], before: Mapping[str, float] | None = None) -> float | None:
+        """What is compared with `value`, from the decoded roles; None if a role is missing."""
+        now, then = self._of(seen), self._of(before or {}) if self.change else 0.0
+        return None if now is None or then is None else now - then
+
+    def _of(self, values: Mapping[str, float]) -> float | None:
         if self.role not in values or (self.minus and self.minus not in values):
             return None
         return values[self.role] - (values[self.minus] if self.minus else 0.0)
 
     def __str__(self) -> str:
-        what = f"{self.role} - {self.minus}" if self.minus else self.role
-        return f"{'change of ' if self.change else ''}{what} {self.op} {self.value:g} (± {self.tolerance:g})"
+        return f"{self.what} {self.op} {self.value:g} (± {self.tolerance:g})"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen, ramp_s, ramped
+from v2g_bench.faults.base import HEALTHY, Fault, Level, Overrides, Seen, ramp_s, ramped
 from v2g_bench.faults.expectation import Expectation
 
 
@@ -30,6 +30,9 @@ class OverTemperature(Fault):
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
         """The highest cell temperature."""
         return {"cell_temperature_max": self.to_c}
+
+    def level(self) -> Level:
+        return Level("cell_temperature_max", "to_c")
 
     def readback(self) -> Expectation:
         """The highest cell temperature is at least as high."""

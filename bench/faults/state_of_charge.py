@@ -7,7 +7,7 @@ no other value: so a test brings a pack to the edge of the SoC window without ch
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Level, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 
@@ -29,6 +29,9 @@ class StateOfCharge(Fault):
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
         """The state of charge."""
         return {"soc": self.to_pct}
+
+    def level(self) -> Level:
+        return Level("soc", "to_pct")
 
     def readback(self) -> Expectation:
         """The state of charge is what was asked for."""

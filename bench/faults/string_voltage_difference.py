@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen, ramp_s, ramped
+from v2g_bench.faults.base import HEALTHY, Fault, Level, Overrides, Seen, ramp_s, ramped
 from v2g_bench.faults.expectation import Expectation
 
 
@@ -28,6 +28,9 @@ class StringVoltageDifference(Fault):
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
         """The difference, in V."""
         return {"string_voltage_difference": self.to_mv / 1e3}
+
+    def level(self) -> Level:
+        return Level("string_voltage_difference", "to_mv", 1e-3)
 
     def readback(self) -> Expectation:
         """The difference is what was asked for."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Level, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 
@@ -27,6 +27,9 @@ class WornBattery(Fault):
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
         """Health and cycle count."""
         return {"soh": self.soh_pct, "cycle_count": float(self.cycles)}
+
+    def level(self) -> Level:
+        return Level("soh", "soh_pct")
 
     def readback(self) -> Expectation:
         """The state of health is what was asked for."""

@@ -7,8 +7,8 @@ from v2g_bench.can.codec import SignalCodec
 
 def counted(codec: SignalCodec, value: float) -> int:
     """The count of a value, or of the nearest that the signal can carry."""
-    ends = sorted((codec.value(codec.raw_min), codec.value(codec.raw_max)))
-    return codec.count(min(max(value, ends[0]), ends[1]))
+    low, high = codec.ends
+    return codec.count(min(max(value, low), high))
 
 
 def put(data: bytearray, length: int, codec: SignalCodec, raw: int) -> None:

@@ -20,7 +20,7 @@ class Live(Mapping[str, float]):
         if len(data) < spec.length or (spec.e2e is not None and not check(data[: spec.length], spec.e2e.data_id)):
             raise KeyError(role)
         raw = codec.raw(int.from_bytes(data[: spec.length], "big" if codec.big_endian else "little"))
-        if raw == codec.not_available:
+        if not codec.has_value(raw):
             raise KeyError(role)
         return codec.value(raw)
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from v2g_bench.can.columns import Frame
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.can.values import newest, sound
+from v2g_bench.can.values import memory_s, newest, sound
 from v2g_bench.errors import BenchError
 from v2g_bench.instruments.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.metrology.calibration import CalibrationState
@@ -91,16 +91,16 @@ class SimReception:
 
     def latest(self, role: str) -> float:
         spec = self.db.message_of(role)
-        frames = self.capture.frames(spec.frame_id, self._timeline.now_s() - 1.0, is_extended=spec.is_extended)
-        seen = newest(self.db, frames, self._begun_s)
+        now_s = self._timeline.now_s()
+        frames = self.capture.frames(spec.frame_id, now_s - memory_s(self.db), is_extended=spec.is_extended)
+        seen = newest(self.db, frames, self._begun_s, now_s=now_s)
         if role not in seen:
-            raise BenchError(
-                f"bus, role {role}", "no frame with it came during the last second", "is its sender alive?"
-            )
+            raise BenchError(f"bus, role {role}", "no frame with it came lately", "is its sender alive?")
         return seen[role]
 
     def latest_all(self) -> dict[str, float]:
-        return newest(self.db, self.capture.frames(since_s=self._timeline.now_s() - 1.0), self._begun_s)
+        now_s = self._timeline.now_s()
+        return newest(self.db, self.capture.frames(since_s=now_s - memory_s(self.db)), self._begun_s, now_s=now_s)
 
     def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float, /) -> Frame | None:
         def fits(frame: Frame) -> bool:

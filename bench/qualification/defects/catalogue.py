@@ -322,7 +322,7 @@ PARTS = (
 )
 
 BENCH = (
-    _bench("empty_capture", "SAF-01", "ERROR", "not seen on the bus|no frame|came during the last second"),
+    _bench("empty_capture", "SAF-01", "ERROR", "not seen on the bus|no frame|came lately"),
     _bench("wrong_database", "SAF-01", "ERROR", "not seen on the bus", title="wrong DBC"),
     _bench("nothing_injected", "SAF-01", "ERROR", "not seen on the bus"),
     _bench("nothing_taken_back", "SAF-01", "ERROR", "still on the bus"),

@@ -74,10 +74,11 @@ class Gateway(Checked):
 
 
 class SignalOfRole(Checked):
-    """A role's signal where the database counts the other way round."""
+    """A role's signal where the database counts the other way round, or has words of its own for its counts."""
 
     signal: str
     invert: bool = False
+    labels: dict[str, str] = {}
 
 
 class BmsAccuracy(Checked):

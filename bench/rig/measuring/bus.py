@@ -4,9 +4,10 @@ bench.bus.signal("soc")                     the latest value of a signal role
 bench.bus.traffic(from_s, to_s).lost_pct()  what came of the BMS's cyclic frames
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from v2g_bench.can.codec import SignalCodec
 from v2g_bench.errors import NotTested
 from v2g_bench.faults import BusWindow
 from v2g_bench.rig.parts.protocol import Parts
@@ -48,6 +49,25 @@ class Bus:
     def resolution(self, role: str) -> float:
         """How far apart two values of a signal role are at least."""
         return self._parts.bus.db.resolution(role)
+
+    def above(self, role: str, limit: float, counts: int = 1) -> float:
+        """The value of the role (canonical unit) that is `counts` counts of its signal beyond `limit`, upwards.
+
+        1: the first value above it; 0: the highest that is not above it. So a test states on which side of a limit its
+        stimulus is, and the database does not round it to the other one. NotTested where no such count is left.
+        """
+        return self._beside(role, lambda codec: codec.above(limit, counts))
+
+    def below(self, role: str, limit: float, counts: int = 1) -> float:
+        """As `above`, downwards: 1 is the first value below the limit, 0 the lowest that is not below it."""
+        return self._beside(role, lambda codec: codec.below(limit, counts))
+
+    def _beside(self, role: str, value: Callable[[SignalCodec], float]) -> float:
+        self.needs(role)
+        try:
+            return value(self._parts.bus.db.codec(role))
+        except ValueError as error:
+            raise NotTested(f"{self._parts.bus.db.path.name}: {error}") from None
 
     def needs(self, *roles: str) -> None:
         """NotTested where the BMS's database has not all of these signal roles."""

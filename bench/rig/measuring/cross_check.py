@@ -118,6 +118,8 @@ class CrossCheck:
         else:
             with self._recording(before_s=LEAD_S, after_s=SPAN_S) as trace:
                 flowing, first, second = trace.waveform, trace.edge, None
+        if abs(self._parts.inverter.reading().ac_power_w - found_w) > MOVED_W:
+            return  # it rises softly: two looks at different times are no contradiction
         bms_a = self._parts.bus.latest_all().get("pack_current")
         self._received = bool(target_w) and bms_a is not None
         median_a = float(np.median(flowing.samples))
@@ -128,8 +130,11 @@ class CrossCheck:
             raise BenchError("meters.dc_current", message, "have it calibrated; see meters.dc_current")
         self._sources.steady(trace.of("DC current by the digitizer", median_a, flowing), bms=self.roles())
 
-    def weigh(self, ac_w: float) -> None:
-        """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies."""
+    def weigh(self, ac_w: float, moved_w: float = 0.0) -> None:
+        """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies.
+
+        moved_w: how far the power moved while it was read, as in a soft start: the two sides were not read at one time.
+        """
         seen = self._parts.bus.latest_all()
         if self._faults or not {"pack_voltage", "pack_current"} <= set(seen):
             return
@@ -137,7 +142,7 @@ class CrossCheck:
         limit_w = abs(volts) * self._bms_limit("pack_current", amperes) + abs(amperes) * self._bms_limit(
             "pack_voltage", volts
         )
-        limit_w += self._parts.instruments.analyzer.power_accuracy(ac_w)[0]
+        limit_w += self._parts.instruments.analyzer.power_accuracy(ac_w)[0] + moved_w
         if message := power_contradiction(volts * amperes, ac_w, limit_w, self._parts.loaded.rig.inverter.efficiency):
             raise BenchError("the instruments contradict each other", message, HINT)
 

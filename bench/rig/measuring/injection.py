@@ -12,6 +12,7 @@ from typing import Any
 from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.evidence.record import Shown
 from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation, WireFault
+from v2g_bench.faults.carried import DANGEROUS_ABOVE, as_carried, carried, wrong_side
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.timing import Timestamp
 from v2g_bench.rig.parts.traffic import bms_frames, window
@@ -25,7 +26,10 @@ BEFORE_S = 1.0  # of the bus before a fault: a silence counts from the last fram
 
 @dataclass(frozen=True)
 class Active:
-    """A fault that is in force. on_bus: the stamp of the first frame that carries it (of the last frame for silence)."""
+    """A fault that is in force, with the value that is on the bus.
+
+    on_bus: the stamp of the first frame that carries it (of the last frame for silence).
+    """
 
     fault: Fault
     on_bus: Timestamp
@@ -58,6 +62,7 @@ class Injector:
         hidden = [fault.kind for fault in faults if not fault.on_the_bus()]
         if parts.loaded.rig.has_gateway and hidden:
             raise NotTested(f"{hidden[0]} changes nothing on the bus: no gateway can produce it before a real BMS")
+        faults = [carried(fault, parts.bus.db) for fault in faults]
         before = parts.bus.latest_all()
         wire: dict[str, Any] = {}
         if any(isinstance(fault.readback(), WireExpectation) for fault in faults):
@@ -101,12 +106,13 @@ class Injector:
         self, fault: Fault, before: dict[str, float], asked_s: float, from_s: float, wire: dict[str, Any]
     ) -> Timestamp:
         expected = fault.readback()
-        bound_s = READBACK_S + fault.full_after_s(before) + max(0.0, from_s - asked_s)
+        frames_s = 2 * self._takes_s(expected.min_expected) if isinstance(expected, BusExpectation) else 0.0
+        bound_s = max(READBACK_S, frames_s) + fault.full_after_s(before) + max(0.0, from_s - asked_s)
         if isinstance(expected, BusExpectation):
             return self._traffic_proof(fault, expected, from_s, bound_s)
         if isinstance(expected, WireExpectation):
             return self._wire_proof(fault, expected, wire, from_s + bound_s)
-        expected = expected.at_resolution(self._parts.bus.db.resolution(expected.role))
+        expected = as_carried(expected, fault, self._parts.bus.db)
         roles = expected.roles()
         if expected.met_by(before, before):
             raise BenchError(
@@ -120,9 +126,28 @@ class Injector:
         )
         if frame is None:
             raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
+        self._require_side(fault, expected, before | self._parts.bus.db.decode(frame.message()), before)
         known = {role: float(before[role]) for role in roles if role in before}
         shown = Shown(**asdict(expected), before=known, asked_s=asked_s)
         return replace(self._parts.bus.timestamp(frame.timestamp_s), shown=shown)
+
+    def _takes_s(self, frames: int) -> float:
+        """How long the BMS takes to send so many cyclic frames, by the cycles in its database."""
+        rate_hz = sum(1 / spec.cycle_s for spec in self._parts.bus.db.senders("BMS") if spec.cycle_s > 0)
+        return frames / rate_hz if rate_hz else 0.0
+
+    def _require_side(
+        self, fault: Fault, expected: Expectation, seen: dict[str, float], before: dict[str, float]
+    ) -> None:
+        """NotTested where the bus shows the fault on the other side of a limit than the test means."""
+        thresholds, quantity = self._parts.loaded.rig.dut.thresholds, expected.quantity(seen, before)
+        limits = {
+            **DANGEROUS_ABOVE,
+            "cell_temperature_max - cell_temperature_min": thresholds.gradient_k,
+            "change of soc": thresholds.soc_divergence_pct,
+        }
+        if quantity is not None and (reason := wrong_side(expected, quantity, limits)):
+            raise NotTested(f"fault {fault.kind}: {reason}; {self._parts.bus.db.path.name} has no finer steps")
 
     def _wire_proof(self, fault: Fault, expected: WireExpectation, before: dict[str, Any], until_s: float) -> Timestamp:
         """Wait until the counters of the wire's nodes show it."""
@@ -164,6 +189,8 @@ class Injector:
     def _wait_for_health(self, fault: Fault, before: dict[str, float]) -> None:
         """After the fault: until the bus no longer shows it; BenchError if it stays."""
         expected, cleared_s = fault.readback(), self._parts.clock.now_s()
+        if isinstance(expected, Expectation):
+            expected = as_carried(expected, fault, self._parts.bus.db)
         if isinstance(expected, WireExpectation) and not self._bms_received(cleared_s):
             raise BenchError(f"fault {fault.kind}", f"taken back, and the BMS is not heard for {HEALTHY_S:g} s")
         if isinstance(fault, BmsSilence):

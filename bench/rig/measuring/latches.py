@@ -16,15 +16,25 @@ class Latches:
         self._parts, self._bus = parts, bus
 
     def tripped(self) -> bool:
-        """True while the controller reports a latched trip on the bus; by its status where the database has no signal."""
+        """True while the controller reports a latched trip on the bus; by its status where the database has no signal.
+
+        What it reported before the call does not count: its next frame is waited for, `shown_s` at the most.
+        """
+        now_s = self._bus.now_s()
         self._parts.dut.controller.require_alive()
         if self._parts.bus.db.has("trip_latched"):
-            return bool(self._bus.signal("trip_latched"))
+            return self._reported("trip_latched", now_s)
         return '"trip_latched": true' in self._parts.dut.controller.must("status").out
 
     def latched(self) -> bool:
-        """True while the controller reports a trip or a charge-only latch that an authorised reset releases."""
-        return self.tripped() or (self._parts.bus.db.has("charge_only") and bool(self._bus.signal("charge_only")))
+        """True while the controller reports a trip or a charge-only latch that an authorised reset releases; as `tripped`."""
+        now_s = self._bus.now_s()
+        return self.tripped() or (self._parts.bus.db.has("charge_only") and self._reported("charge_only", now_s))
+
+    def _reported(self, role: str, since_s: float) -> bool:
+        """What it reports since then; BenchError as of a silent bus where nothing comes."""
+        self._parts.bus.wait_for(lambda seen: role in seen, since_s, self.shown_s())
+        return bool(self._bus.signal(role))
 
     def shown_s(self) -> float:
         """Within this time what the controller reports of its latches is on the bus, by the cycle in the database."""
@@ -34,10 +44,12 @@ class Latches:
 
     def released(self) -> bool:
         """Whether nothing is latched in the controller; if something is, its release is asked for, and waited for."""
-        if not self._parts.bus.latest_all().keys() >= set(filter(self._parts.bus.db.has, LATCHES)):
+        seen, db = self._parts.bus.latest_all(), self._parts.bus.db
+        if not seen.keys() >= set(filter(db.has, LATCHES)):
             self._parts.dut.controller.require_alive()
             return False  # it has just been started: its first frame is still to come
-        if not self.latched():
+        # A precondition: what follows would show that it is not so, hence no frame is waited for.
+        if not any(seen.get(role) for role in LATCHES) and (db.has("trip_latched") or not self.tripped()):
             return True
         # Refused while the pack is not safe yet: to be asked again.
         return self._parts.dut.controller.run("reset_trip").status == 0 and wait_until(

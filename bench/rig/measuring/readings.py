@@ -38,7 +38,7 @@ class Readings:
         readings = [one.power_w for one in taken]
         after = self._parts.inverter.reading()
         mean_w = float(np.mean(readings))
-        self._cross_check.weigh(mean_w)
+        self._cross_check.weigh(mean_w, moved_w=abs(after.ac_power_w - before.ac_power_w))
         limit_w, source = self._parts.instruments.analyzer.power_accuracy(mean_w)
         parts = [
             Component.of_samples(Term.REPEATABILITY, readings, source=f"{AC_READINGS} readings"),

@@ -56,5 +56,5 @@ def _toml(value: Any) -> str:
     """A scalar, or an inline table, as TOML. JSON's scalars are TOML's, but for two things:
     TOML knows no surrogate pairs, and wants DEL escaped."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + " }"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -73,11 +73,11 @@ class BusNode(Protocol):
     def capture(self) -> BusRecord: ...
 
     def latest(self, role: str) -> float:
-        """The newest value of a role on the bus; BenchError if none came during the last second."""
+        """The newest value of a role on the bus; BenchError where none came lately."""
         ...
 
     def latest_all(self) -> dict[str, float]:
-        """The newest good value of every role received during the last second."""
+        """The newest good value of every role received lately."""
         ...
 
     def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float, /) -> Frame | None:

@@ -12,7 +12,7 @@ from v2g_bench.can.buses import open_bus
 from v2g_bench.can.capture import Capture
 from v2g_bench.can.columns import Frame
 from v2g_bench.can.database import BusDatabase
-from v2g_bench.can.values import newest, sound
+from v2g_bench.can.values import memory_s, newest, sound
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.gateway.host import GatewayProcess
@@ -95,23 +95,23 @@ class Reception:
         self._begun_s = self._clock.now_s()
 
     def latest(self, role: str) -> float:
-        """The newest value of a role on the bus; BenchError if none came during the last second."""
+        """The newest value of a role on the bus; BenchError if none came for a second (of a slow message: three cycles)."""
         values = self.latest_all()
         if role not in values:
             self.db.message_of(role)
-            raise BenchError(
-                f"bus, role {role}", "no frame with it came during the last second", "is its sender alive?"
-            )
+            raise BenchError(f"bus, role {role}", "no frame with it came lately", "is its sender alive?")
         return values[role]
 
     def latest_all(self) -> dict[str, float]:
-        """The newest good value of every role received during the last second; BenchError as `pause`, or for a bus error.
+        """The newest good value of every role received lately, as `latest`; BenchError as `pause`, or for a bus error.
 
         What the controller sent before its last start is ignored.
         """
         self._require()
         self.require_good()
-        return newest(self.db, self.capture.frames(since_s=self._clock.now_s() - 1.0), self._begun_s)
+        now_s = self._clock.now_s()
+        frames = self.capture.frames(since_s=now_s - memory_s(self.db))
+        return newest(self.db, frames, self._begun_s, now_s=now_s)
 
     def wait_for(self, accept: Callable[[dict[str, float]], bool], since_s: float, timeout_s: float) -> Frame | None:
         """The first sound frame since then whose roles are accepted; None if there is none in time."""

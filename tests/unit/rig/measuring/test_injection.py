@@ -247,11 +247,10 @@ def test_a_difference_of_signals_in_two_messages_is_seen(world):
     assert timestamp.time_s == pytest.approx(asked_s + 0.2, abs=2 * TICK_S)
 
 
-def test_no_more_is_asked_of_a_signal_than_its_counts_can_show(world, monkeypatch):
-    monkeypatch.setattr(DB, "resolution", lambda role: 0.5)
-    world.counts = 0.5
-    timestamp, _ = on_bus(world, OverTemperature(cell=1, to_c=50.2))  # 50.0 is all that can be sent
-    assert timestamp.shown.tolerance == 0.25
+def test_what_is_injected_and_stated_is_what_the_signal_can_carry(world):
+    with Injector(world).active([OverTemperature(cell=1, to_c=50.23)], 0.0) as active:
+        assert active.fault == OverTemperature(cell=1, to_c=50.2)
+        assert (active.on_bus.shown.value, active.on_bus.shown.tolerance) == (50.2, 0.025)
 
 
 @pytest.mark.parametrize("late_s", [0.0, 0.5])

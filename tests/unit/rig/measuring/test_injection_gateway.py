@@ -5,13 +5,18 @@ from types import SimpleNamespace
 import pytest
 
 from v2g_bench.can.columns import FrameStore
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.roles import read_roles
 from v2g_bench.clock import SimClock
+from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.faults import BmsSilence, Fault, OverTemperature
 from v2g_bench.faults.expectation import Expectation
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.measuring.injection import Injector
 from v2g_bench.rig.parts.timing import Timestamp
+
+DB = BusDatabase.load(dbc_path("v2g_bms_fd"), read_roles(roles_path("v2g_bms_fd")))
 
 
 class Weld(Fault):
@@ -43,7 +48,7 @@ class Parts:
         self.world = SimpleNamespace(plant=None, faults=client)
         self.safety = SimpleNamespace(allow_silence=lambda allowed: None)
         self.bus = SimpleNamespace(
-            db=SimpleNamespace(resolution=lambda role: 0.1),
+            db=DB,
             capture=FrameStore(),
             latest_all=self.latest_all,
             wait_for=self.wait_for,
@@ -56,7 +61,8 @@ class Parts:
 
     def wait_for(self, accept, since_s, timeout_s):
         seen = {"cell_temperature_max": 45.5} if len(self.desk.cleared) < len(self.desk.injected) else self.latest_all()
-        return SimpleNamespace(timestamp_s=100.5) if accept(seen) else None
+        frame = DB.encode(DB.message_of("cell_temperature_max").name, seen, counter=1)
+        return SimpleNamespace(timestamp_s=100.5, message=lambda: frame) if accept(seen) else None
 
     def require_good(self):
         if self.sick:

@@ -76,7 +76,7 @@ def test_the_newest_value_counts_and_one_of_a_second_ago_is_none(rig, send):
     send(99.6, "cell_temperature_max", counter=1, cell_temperature_max=31.0)
     assert rig.bus.latest("cell_temperature_max") == pytest.approx(31.0)
     rig.clock.advance(0.7)
-    with pytest.raises(BenchError, match=r"role cell_temperature_max: no frame with it came during the last second"):
+    with pytest.raises(BenchError, match=r"role cell_temperature_max: no frame with it came lately"):
         rig.bus.latest("cell_temperature_max")
 
 

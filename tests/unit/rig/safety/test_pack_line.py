@@ -75,7 +75,7 @@ def test_a_count_that_is_no_value_is_left_out_and_the_frame_is_heard(bus, line, 
     codec = db.codec(role)
     lowest = -(1 << codec.length - 1) if codec.signed else 0
     highest = lowest + (1 << codec.length) - 1
-    wrong = {codec.not_available, highest, codec.raw_min - 1, codec.raw_max + 1} | ({lowest} if codec.signed else set())
+    wrong = {*codec.no_values, highest, codec.raw_min - 1, codec.raw_max + 1} | ({lowest} if codec.signed else set())
     wrong = [raw for raw in wrong if lowest <= raw <= highest]
     assert wrong
     for counter, raw in enumerate([*wrong, codec.raw_max // 2]):
@@ -135,7 +135,7 @@ def test_set_bits_are_no_value_where_the_database_says_nothing_of_them(bus, chan
         )
     )
     codec = db.codec(role)
-    assert codec.not_available is None
+    assert not codec.no_values
     for counter, raw in enumerate((*raws, raws[-1] - 1)):
         bus.send(frame_with(db, role, raw, counter))
     assert [role in received for received in line.received()] == [False] * len(raws) + [True]
