@@ -252,6 +252,19 @@ class Issue:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What the run was held against: which requirements are mandatory, with how many trials; sha256: of its file."""
+
+    id: str
+    edition: str
+    sha256: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.id} {self.edition}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """Everything that one run wrote. started and ended are ISO 8601 in UTC; evidence and clock decide the grade.
 
@@ -268,6 +281,7 @@ class Run:
     incomplete_reason: str = ""
     rig: str
     rig_file_text: str = ""
+    profile: Profile | None = None
     evidence: str
     clock: str
     marks: list[str] = field(default_factory=list)

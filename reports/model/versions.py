@@ -2,8 +2,8 @@
 
 2 kept what a measurement was computed from as JSON text (`basis`), and that of a latency as marks in its waveform's file;
 3 has a typed record instead (`evidence`, see `v2g_bench.evidence.record`), of a measurement or of a trial. 4 knows the
-verdict NOT TESTED, says of each requirement whether the rig's profile holds it mandatory (before, all were), and of each test
-what its trials drew.
+verdict NOT TESTED, names the rig's profile, says of each requirement whether that holds it mandatory (before, all were), and
+of each test what its trials drew.
 """
 
 import json
@@ -16,7 +16,7 @@ READABLE = (2, 3, 4)
 SCHEMA = READABLE[-1]
 # Keys that not every version has: (the versions that have it, what it is where it lacks).
 _KEYS: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {
-    "run": {},
+    "run": {"profile": ((4,), None)},
     "requirement": {"mandatory": ((4,), True)},
     "testresult": {"drawn": ((4,), [])},
     "measurement": {"basis": ((2,), ""), "evidence": ((3, 4), None)},

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 from v2g_bench.reports.model.run import Measurement, Requirement, Run, TestResult
 from v2g_bench.reports.model.verdicts import ERROR, FAIL, NOT_APPLICABLE, NOT_TESTED, PASS
 from v2g_bench.reports.render import words
+from v2g_bench.reports.render.scope import headline, verdict_sentence
 from v2g_bench.reports.render.statements import measurement_statement, report_id, requirement_statement
 
 # XML 1.0 cannot carry these in any form; `words.printable` has already written most of them as <U+XXXX>.
@@ -38,7 +39,7 @@ def _run_case(root: ET.Element, run: Run) -> None:
     found = {requirement.verdict for requirement in run.requirements}
     if run.complete and run.verdict in found and not found <= {NOT_APPLICABLE}:
         return
-    reason = words.verdict_sentence(run)
+    reason = verdict_sentence(run)
     if not run.complete:
         reason = f"The run is incomplete: {run.incomplete_reason or 'it did not reach its end'}"
     suite = _open_suite(root, run, "run")
@@ -64,6 +65,7 @@ def _open_suite(root: ET.Element, run: Run, name: str) -> ET.Element:
     suite = ET.SubElement(root, "testsuite", name=_clean(name), timestamp=_clean(run.started[:19]))
     properties = {
         "run.verdict": run.verdict,
+        "run.scope": headline(run),
         "evidence": run.evidence,
         "clock": run.clock,
         "mark": words.page_mark(run),

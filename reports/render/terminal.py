@@ -14,6 +14,7 @@ from rich.text import Text
 from v2g_bench.reports.model.run import Requirement, Run
 from v2g_bench.reports.model.verdicts import PASS
 from v2g_bench.reports.render import words
+from v2g_bench.reports.render.scope import by_verdict, headline, tone, verdict_sentence
 from v2g_bench.reports.render.statements import requirement_statement, trials_text
 
 STYLES = {
@@ -44,7 +45,7 @@ class _VerdictTable:
         yield from self._foot()
 
     def _table(self, width: int) -> Table:
-        requirements = self._run.requirements
+        requirements = [one for _, one in by_verdict(self._run)]
         tails = _tails(requirements)
         fixed = 1 + max(cell_len(r.id) for r in requirements) + 2 + max(cell_len(r.verdict) for r in requirements) + 2
         title = max(cell_len(r.title) for r in requirements) + 2
@@ -73,8 +74,11 @@ class _VerdictTable:
         foot.append(f"{run.evidence}, controller {_one_line(dut)}, ")
         foot.append(words.certified_mark(run), style="" if words.certifiable(run) else "bold yellow")
         foot.append("   run: ")
-        foot.append(run.verdict, style=STYLES[run.verdict])
+        foot.append(headline(run), style=STYLES[tone(run)])
         yield foot
+        yield Text(f" {verdict_sentence(run)}")
+        for deviation in run.deviations:
+            yield Text(f" DEVIATION: {_one_line(deviation)}", style="yellow")
         if run.evidence != "hardware" or not words.certifiable(run):
             yield Text(f" {words.grade_mark(run)}", style="yellow")
         if not run.complete:

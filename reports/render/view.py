@@ -15,6 +15,7 @@ from v2g_bench.reports.model.verdicts import NOT_APPLICABLE, PASS, VERDICTS
 from v2g_bench.reports.render import words
 from v2g_bench.reports.render.defects import seeded_defects
 from v2g_bench.reports.render.figure import describe, figure_svg
+from v2g_bench.reports.render.scope import PARTIAL, by_verdict, headline, partial, tone, verdict_sentence
 from v2g_bench.reports.render.statements import (
     measurement_statement,
     report_id,
@@ -44,10 +45,10 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
     counts = Counter(requirement.verdict for requirement in run.requirements)
     shown = {
         "report_id": report_id(run),
-        "title": run.title,
-        "verdict": run.verdict,
-        "css": words.slug(run.verdict),
-        "sentence": words.verdict_sentence(run),
+        "title": f"{PARTIAL}: {run.title}" if partial(run) else run.title,
+        "verdict": headline(run),
+        "css": words.slug(tone(run)),
+        "sentence": words.typeset(verdict_sentence(run)),
         "complete": run.complete,
         "certifiable": words.certifiable(run),
         "grade": words.grade_mark(run),
@@ -59,7 +60,7 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
         "marks": run.marks,
         "counts": [{"verdict": v, "css": words.slug(v), "count": str(counts[v])} for v in VERDICTS if counts[v]],
         "facts": _facts(run),
-        "requirements": [_requirement(run, r, n, folder, problems) for n, r in enumerate(run.requirements, 1)],
+        "requirements": [_requirement(run, r, n, folder, problems) for n, r in by_verdict(run)],
         "voids": _voids(run),
         "budgets": [_budget(budget) for budget in run.budgets],
         "decision_rule": run.decision_rule,
@@ -108,6 +109,7 @@ def _facts(run: Run) -> list[View]:
         ],
         "Run and evidence": [
             ("rig", run.rig),
+            ("profile", run.profile.name if run.profile else ""),
             ("evidence", run.evidence),
             ("clock", run.clock),
             ("started", run.started),
@@ -137,6 +139,9 @@ def _requirement(run: Run, requirement: Requirement, number: int, folder: Path, 
         "source": requirement.source,
         "method": requirement.method,
         "family": requirement.family,
+        "mandatory": ""
+        if run.profile is None
+        else f"{'yes' if requirement.mandatory else 'no'}, by profile {run.profile.name}",
         "left out": ", ".join(name.rpartition("::")[2] for name in requirement.left_out),
         "SHA-256 of the text": requirement.text_sha256,
     }

@@ -11,7 +11,7 @@ import re
 import unicodedata
 
 from v2g_bench.reports.model.run import Run
-from v2g_bench.reports.model.verdicts import NOT_APPLICABLE, NOT_TESTED, PASS
+from v2g_bench.reports.render.scope import PARTIAL, partial
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
@@ -49,8 +49,9 @@ def certified_mark(run: Run) -> str:
 
 
 def page_mark(run: Run) -> str:
-    """Grade, certification and completeness in one line."""
-    marks = [grade_mark(run), certified_mark(run), *([] if run.complete else ["INCOMPLETE RUN"])]
+    """Grade, certification, scope and completeness in one line."""
+    marks = [grade_mark(run), certified_mark(run), *([PARTIAL] if partial(run) else [])]
+    marks += [] if run.complete else ["INCOMPLETE RUN"]
     return "  ·  ".join(marks)
 
 
@@ -92,22 +93,6 @@ def what_it_is_not(run: Run) -> list[str]:
         )
     lines.append("The results relate only to the items tested, in the versions and with the settings listed here.")
     return lines
-
-
-def verdict_sentence(run: Run) -> str:
-    """One sentence: what the verdict of the run rests on."""
-    judged = [r for r in run.requirements if r.verdict not in (NOT_TESTED, NOT_APPLICABLE)]
-    if not judged:
-        return "No requirement was tested."
-    passed = sum(r.verdict == PASS for r in judged)
-    text = f"{passed} of {len(judged)} tested requirements met"
-    for verdict in (NOT_TESTED, NOT_APPLICABLE):
-        count = sum(r.verdict == verdict for r in run.requirements)
-        text += f"; {count} {verdict.lower()}" if count else ""
-    text += "."
-    if passed == len(judged) and run.verdict not in (PASS, NOT_TESTED):
-        text += " The run did not end in order, so it is not a PASS."
-    return text
 
 
 def number(value: float, places: int) -> str:

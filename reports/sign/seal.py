@@ -24,6 +24,7 @@ from v2g_bench.reports.model.files import write_atomic
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Run, load
 from v2g_bench.reports.model.verdicts import FAIL, NOT_APPLICABLE, PASS
+from v2g_bench.reports.render.scope import headline, partial
 from v2g_bench.reports.render.statements import report_id
 from v2g_bench.reports.sign import pades
 from v2g_bench.reports.sign.keys import certificate_of, fingerprint, name_of, signature_fits
@@ -63,6 +64,9 @@ def seal(folder: Path, bench: Signer, person: Signer | None = None, *, reason: s
     return path
 
 
+_RESULTS = {PASS: "PASSED", FAIL: "FAILED"}
+
+
 def statement(folder: Path, run: Run) -> dict[str, Any]:
     """What is attested: these files are the result of this run, with its verdict."""
     found = {verdict: [r.id for r in run.requirements if r.verdict == verdict] for verdict in (PASS, FAIL)}
@@ -72,13 +76,14 @@ def statement(folder: Path, run: Run) -> dict[str, Any]:
         "subject": [{"name": name, "digest": {"sha256": _sha256(folder / name)}} for name in NAMED],
         "predicateType": PREDICATE,
         "predicate": {
-            "result": {PASS: "PASSED", FAIL: "FAILED"}.get(run.verdict, "WARNED"),
+            "result": "WARNED" if partial(run) and run.verdict != FAIL else _RESULTS.get(run.verdict, "WARNED"),
             "configuration": [{"name": RESULTS, "digest": {"sha256": _sha256(folder / RESULTS)}}],
             "passedTests": found[PASS],
             "warnedTests": other,
             "failedTests": found[FAIL],
             "report": report_id(run),
             "verdict": run.verdict,
+            **({"scope": headline(run)} if run.profile else {}),
             "evidence": run.evidence,
             "clock": run.clock,
             "complete": run.complete,

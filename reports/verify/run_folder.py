@@ -20,6 +20,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Run, load
 from v2g_bench.reports.model.versions import SCHEMA
+from v2g_bench.reports.render.scope import partial, verdict_sentence
 from v2g_bench.reports.sign.seal import check_seal
 from v2g_bench.reports.verify.recheck import recheck
 from v2g_bench.reports.write import (
@@ -60,6 +61,9 @@ def verify(folder: Path, trusted: bytes | None = None) -> Verification:
     _wording(folder, run, result)
     recheck(folder, run, result)
     check_seal(folder, run, result, trusted)
+    if partial(run):
+        result.notes.append(verdict_sentence(run))
+    result.notes += [f"deviation: {text}" for text in run.deviations] if run.profile else []
     if not run.complete:
         result.notes.append(f"the run is incomplete: {run.incomplete_reason}")
     return result

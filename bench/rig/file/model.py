@@ -391,7 +391,7 @@ class Judging(Checked):
     # where "the SoC is too low" for full power
     low_soc_pct: Annotated[float, Within(MIN_SOC_PCT, MAX_SOC_PCT, over=True, under=True)] = 27.0
     fallback_s: TimeS = 0.5  # from the log line to the fallback being in force
-    trials: Trials = 5
+    trials: Trials | None = None  # None: what the profile demands of each requirement
     max_voids: Count = 20
 
 
@@ -400,6 +400,7 @@ class Rig(Checked):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     evidence: Literal["simulated", "emulated", "hardware"]
+    profile: str = ""  # shipped, or a file beside this one; "": `hardware` or `emulated`, by evidence
     place: str = ""
     bus: dict[Literal["main", "bms", "ems"], Bus]
     gateway: Gateway = Gateway()
