@@ -3,33 +3,33 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, Fault, Level, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 
 @dataclass(frozen=True)
 class WornBattery(Fault):
-    """State of health (SoH) of `soh_pct` % after `cycles` cycles."""
+    """State of health (SoH) of `soh_pct` % after `cycles` cycles and `throughput_kwh` (0: what the pack has counted)."""
 
     soh_pct: float
     cycles: int = 900
+    throughput_kwh: float = 0.0
 
     kind: ClassVar[str] = "worn_battery"
 
     def __post_init__(self) -> None:
         self._check("soh_pct", 0, 100)
         self._check("cycles", 0, 60_000, whole=True)
+        self._check("throughput_kwh", 0, 1e8)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
-        """Health and cycle count."""
-        return {("soh", None): self.soh_pct, ("cycle_count", None): float(self.cycles)}
+        """Health, cycle count and throughput."""
+        return {(role, None): value for role, value in self.signals(seen).items()}
 
     def signals(self, seen: Seen = HEALTHY) -> dict[str, float]:
-        """Health and cycle count."""
-        return {"soh": self.soh_pct, "cycle_count": float(self.cycles)}
-
-    def level(self) -> Level:
-        return Level("soh", "soh_pct")
+        """Health, cycle count and throughput."""
+        counted = {"energy_throughput": self.throughput_kwh} if self.throughput_kwh else {}
+        return {"soh": self.soh_pct, "cycle_count": float(self.cycles), **counted}
 
     def readback(self) -> Expectation:
         """The state of health is what was asked for."""

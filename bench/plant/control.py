@@ -102,6 +102,7 @@ class PlantClient:
 
     # Where `reset` brings the pack by default: SoC (%), temperature (°C); None: as configured.
     rest: tuple[float | None, float | None] = (None, None)
+    on_done: Callable[[str, Mapping[str, Any], Any], object] | None = None  # told operation, arguments and result
 
     def __init__(self, path: Path | str, timeout_s: float = 5.0, part: str = "plant") -> None:
         self._timeout_s, self._part = timeout_s, part
@@ -126,6 +127,12 @@ class PlantClient:
 
     def call(self, op: str, **args: Any) -> Any:
         """One request and its answer. After a timeout the connection is closed, so no late answer is ever mixed up."""
+        result = self._call(op, args)
+        if self.on_done is not None:
+            self.on_done(op, args, result)
+        return result
+
+    def _call(self, op: str, args: Mapping[str, Any]) -> Any:
         with self._lock:
             if self._line.closed:
                 raise BenchError(f"control: {op}", "the connection is closed")

@@ -34,7 +34,6 @@ from v2g_bench.ems.service.core_shell import CoreShell
 from v2g_bench.ems.service.daemon import core_factory
 from v2g_bench.ems.service.diagnosis import Diagnosis
 from v2g_bench.ems.service.reload import load_files
-from v2g_bench.errors import BenchError
 from v2g_bench.rig.dut.controller import Controller, Reply
 from v2g_bench.rig.file.model import Dut
 from v2g_bench.sim.bus import SimBus
@@ -212,7 +211,7 @@ class SimController(Controller):
         self.log.mark()
         self._shell = SimEms(self._config, self._db, ems, self._timeline, self._loop, self._bus, self._kept)
         self._shell.start()
-        self.starts += 1
+        self._has_started()
 
     def forget(self) -> None:
         """Delete what the previous run has stored."""
@@ -231,13 +230,10 @@ class SimController(Controller):
         if not self.alive():
             raise self._error("is not running", self._shell.crash if self._shell else "")
 
-    def run(self, name: str, **values: str) -> Reply:
-        if name not in self.dut.commands:
-            raise BenchError(f"dut.commands.{name}", "the rig names no such command", "add it to [dut.commands]")
-        command = [self._fill(word, **values) for word in self.dut.commands[name]]
+    def _answer(self, name: str, words: list[str]) -> Reply:
         if not self.alive():
-            return Reply(command, GONE, "", f"{command[0]}: no daemon here")
-        return self._running().order(command)
+            return Reply(words, GONE, "", f"{words[0]}: no daemon here")
+        return self._running().order(words)
 
     def stop(self) -> None:
         shell, self._shell = self._shell, None

@@ -31,7 +31,7 @@ class DirectClient(PlantClient):
     def close(self) -> None:
         """There is no connection."""
 
-    def call(self, op: str, **args: Any) -> Any:
+    def _call(self, op: str, args: Mapping[str, Any]) -> Any:
         operation = self._operations[op]
         return operation(**checked_arguments(operation, args, f"control: {op}"))
 

@@ -17,9 +17,10 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from v2g_bench.errors import BenchError
 from v2g_bench.priority import favoured
@@ -41,6 +42,22 @@ class Reply:
     status: int
     out: str
     err: str
+
+
+class Witness(Protocol):
+    """Who is told what is asked of a controller, and what it answers."""
+
+    def asks(self, name: str, values: Mapping[str, str]) -> None:
+        """One of [dut.commands] is about to be run, with these placeholders."""
+        ...
+
+    def answered(self, reply: Reply) -> None:
+        """Its answer."""
+        ...
+
+    def started(self) -> None:
+        """The controller has been started."""
+        ...
 
 
 class Controller:
@@ -70,6 +87,7 @@ class Controller:
         self._supervisor = supervisor
         self.log = log_of(self._host, self._fill(dut.log), folder)
         self.starts = 0
+        self.witness: Witness | None = None
 
     @property
     def restarts(self) -> bool:
@@ -86,7 +104,7 @@ class Controller:
             self._begin()
         else:
             self.must("start")
-        self.starts += 1
+        self._has_started()
         deadline = time.monotonic() + self.dut.ready_s
         while not self.log.since_mark():
             if self._process is not None and self._process.poll() is not None:
@@ -100,6 +118,11 @@ class Controller:
                     f"is dut.log the file it writes? {self._last_words() or 'it printed nothing'}",
                 )
             time.sleep(0.01)
+
+    def _has_started(self) -> None:
+        self.starts += 1
+        if self.witness is not None:
+            self.witness.started()
 
     def _begin(self) -> None:
         """Run its program, here or there."""
@@ -141,8 +164,18 @@ class Controller:
         """Run one of [dut.commands]; BenchError if the rig has no such command or it hangs for 10 s."""
         if name not in self.dut.commands:
             raise BenchError(f"dut.commands.{name}", "the rig names no such command", "add it to [dut.commands]")
+        words = [self._fill(word, **values) for word in self.dut.commands[name]]
+        if self.witness is None:
+            return self._answer(name, words)
+        self.witness.asks(name, values)
+        reply = self._answer(name, words)
+        self.witness.answered(reply)
+        return reply
+
+    def _answer(self, name: str, words: list[str]) -> Reply:
+        """What its program answers to this command line."""
         key = f"dut.commands.{name}"
-        command = self._host.argv([self._fill(word, **values) for word in self.dut.commands[name]], key)
+        command = self._host.argv(words, key)
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:

@@ -64,13 +64,17 @@ class LogTail:
 
     def since_mark(self) -> str:
         """The text written since the mark; all of it where the file was started again meanwhile. BenchError as `mark`."""
+        return self.read_since_mark().decode("utf-8", "replace")
+
+    def read_since_mark(self) -> bytes:
+        """The same as it stands in the file; `looked` is its place there."""
         with self._readable(), self.path.open("rb") as file:
             same = file.seek(0, os.SEEK_END) >= self._start and self._end_of(file, self._start) == self._before
             start = file.seek(self._start if same else 0)
             content = file.read()
             self.looked = (start, start + len(content))
-            return content.decode("utf-8", "replace")
-        return ""
+            return content
+        return b""
 
     @staticmethod
     def _end_of(file: BinaryIO, place: int) -> bytes:

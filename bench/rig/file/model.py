@@ -286,6 +286,7 @@ class Dut(Checked):
     `files`: what the bench edits before a reload. `supports`: what the maker claims (PICS); the names are those of the
     requirements' `needs`.
     `log` is a file, or journal:UNIT. kind = "ssh": all of it is on `host`.
+    `..._told`: how the controller tells what the bench compares with what it sees.
     """
 
     kind: Literal["process", "external", "ssh", "core"]  # core: the reference controller's core inside a simulation
@@ -314,6 +315,19 @@ class Dut(Checked):
     }
     derating_told: str = r"derated='"  # a regular expression: how `thermal` reports that the power is derated
     review_told: str = r'"review": true'  # and how `health` asks for a review
+    trip_told: str = r"\bEMERGENCY_SHUTDOWN\b"  # a regular expression: how the log tells of a trip; "": not stated
+    audit_told: str = r"(\d+) entries"  # how `audit` tells its number of entries; "": not stated
+    # Where `status` and `health` tell the value of a role: a place in their JSON, or a regular expression (`rig.dut.told`).
+    status_told: dict[Literal["trip_latched", "charge_only", "power_setpoint"], str] = {
+        "trip_latched": "trip_latched",
+        "charge_only": "charge_only",
+        "power_setpoint": "setpoint_w",
+    }
+    health_told: dict[Literal["soh", "cycle_count", "energy_throughput"], str] = {
+        "soh": "soh_pct",
+        "cycle_count": "cycle_count",
+        "energy_throughput": "energy_throughput_kwh",
+    }
     supports: dict[str, bool | str] = {
         "bidirectional": True,
         "cooling": True,

@@ -26,6 +26,7 @@ class DutCommandLine:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._audited = False
 
     @contextmanager
     def file(self, name: Literal["limits", "thermal_policy"], text: str) -> Iterator[Reply]:
@@ -113,12 +114,20 @@ class DutCommandLine:
 
     @contextmanager
     def forced_limit(self, value: str) -> Iterator[None]:
-        """The SoC limits overridden, as `--force-limit VALUE`."""
+        """The SoC limits overridden, as `--force-limit VALUE`. Before the first one its record of overrides is read."""
+        if not self._audited:
+            self.audit()
         accepted(self._parts.dut.controller.run("force_limit", value=value))
         try:
             yield
         finally:
             self._parts.dut.controller.run("force_limit", value="off")
+
+    def audit(self) -> Reply | None:
+        """Its own check of its record of overrides; None where the rig has no command for it."""
+        self._audited = True
+        controller = self._parts.dut.controller
+        return controller.run("audit") if "audit" in controller.dut.commands else None
 
 
 def _shows(role: str, seen: Mapping[str, float]) -> bool:

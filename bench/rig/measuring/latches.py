@@ -1,10 +1,15 @@
 """What is latched in the controller, by its frames or its status, and its release before a test."""
 
+from typing import Literal
+
+from v2g_bench.errors import NotTested
+from v2g_bench.rig.dut.told import told
 from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.waiting import wait_until
 from v2g_bench.rig.parts.protocol import Parts
 
 LATCHES = ("trip_latched", "charge_only")
+TRUE = 0.5
 STATUS_CYCLES = 3  # of the controller's status: within so many a release is on the bus
 STATUS_CYCLE_S = 0.1  # where the database states none
 
@@ -24,7 +29,22 @@ class Latches:
         self._parts.dut.controller.require_alive()
         if self._parts.bus.db.has("trip_latched"):
             return self._reported("trip_latched", now_s)
-        return '"trip_latched": true' in self._parts.dut.controller.must("status").out
+        return self._by_status("trip_latched")
+
+    def _by_status(self, role: Literal["trip_latched", "charge_only"]) -> bool:
+        """What its status tells; NotTested where it does not tell it: that is no "no"."""
+        dut = self._parts.dut.controller.dut
+        key = dut.status_told.get(role)
+        value = told(self._parts.dut.controller.must("status").out, key) if key else None
+        if value is None:
+            where = f"its status ({key})" if key else "a status that the rig file states: dut.status_told"
+            raise NotTested(f"neither the bus nor {where} tells {role}")
+        return value >= TRUE
+
+    def any_reported(self) -> bool:
+        """Whether its frames of now report a latch."""
+        seen = self._parts.bus.latest_all()
+        return any(seen.get(role, 0.0) >= TRUE for role in LATCHES)
 
     def latched(self) -> bool:
         """True while the controller reports a trip or a charge-only latch that an authorised reset releases; as `tripped`."""

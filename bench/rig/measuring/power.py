@@ -14,11 +14,13 @@ from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.inverter.server_faults import ServerFault
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.measuring.bus import Bus, SignalsRead
+from v2g_bench.rig.measuring.comparisons import by_inverter
 from v2g_bench.rig.measuring.cross_check import CrossCheck
 from v2g_bench.rig.measuring.latches import Latches
 from v2g_bench.rig.measuring.pack import Pack
 from v2g_bench.rig.measuring.rating import RATED_W, within_rating
 from v2g_bench.rig.measuring.recordings import Recordings
+from v2g_bench.rig.measuring.said.notebook import Notebook
 from v2g_bench.rig.measuring.steady import START_S, wait_for_power
 from v2g_bench.rig.measuring.trace import Trace
 from v2g_bench.rig.measuring.waiting import wait_until
@@ -40,9 +42,10 @@ class Power:
         cross_check: CrossCheck,
         recordings: Recordings,
         read: SignalsRead,
+        notebook: Notebook,
     ) -> None:
         self._parts, self._envelope, self._latches = parts, envelope, latches
-        self._cross_check, self._recordings, self._read = cross_check, recordings, read
+        self._cross_check, self._recordings, self._read, self._notebook = cross_check, recordings, read, notebook
         self.pack = Pack(parts, Bus(parts, read), self)
 
     @contextmanager
@@ -66,6 +69,8 @@ class Power:
         try:
             if reply.status == 0:
                 wait_for_power(self._parts, target_w)
+                standing = by_inverter(self._parts.loaded.rig, self._parts.inverter.reading(), "AC power")
+                self._notebook.power(standing, "inverter")
                 self._cross_check.check(target_w)
             self._read.clear()  # what was asked on the way is no part of what is judged
             yield " ".join((reply.out + reply.err).split())

@@ -16,6 +16,7 @@ from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.comparisons import Comparisons, bms_accuracy, by_bms, by_inverter
 from v2g_bench.rig.measuring.cross_check import CrossCheck
 from v2g_bench.rig.measuring.recordings import Recordings
+from v2g_bench.rig.measuring.said.notebook import Notebook
 from v2g_bench.rig.measuring.trace import Trace
 from v2g_bench.rig.parts.protocol import Parts
 
@@ -26,10 +27,16 @@ class Readings:
     """Reads power and current."""
 
     def __init__(
-        self, parts: Parts, bus: Bus, comparisons: Comparisons, cross_check: CrossCheck, recordings: Recordings
+        self,
+        parts: Parts,
+        bus: Bus,
+        comparisons: Comparisons,
+        cross_check: CrossCheck,
+        recordings: Recordings,
+        notebook: Notebook,
     ) -> None:
         self._parts, self._bus, self._comparisons = parts, bus, comparisons
-        self._cross_check, self._recordings = cross_check, recordings
+        self._cross_check, self._recordings, self._notebook = cross_check, recordings, notebook
 
     def ac_power(self) -> Reading:
         """AC power at the inverter's terminals by the analyzer (W, charge positive): mean of fresh readings."""
@@ -51,6 +58,7 @@ class Readings:
         if doubt := self._comparisons.doubt("AC power"):
             budget = Budget("AC power", "W", [*parts, *doubt])
             power = replace(power, budget=budget, evidence=mean_of(readings, budget.components))
+        self._notebook.power(power, "analyzer")
         return power
 
     def pack_power(self, over_s: float = 0.1) -> Reading:

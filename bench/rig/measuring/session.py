@@ -16,6 +16,9 @@ from v2g_bench.rig.measuring.latches import Latches
 from v2g_bench.rig.measuring.power import COMMAND_POLL_S, Power
 from v2g_bench.rig.measuring.readings import Readings
 from v2g_bench.rig.measuring.recordings import Recordings
+from v2g_bench.rig.measuring.said.compare import account_of, compared
+from v2g_bench.rig.measuring.said.notebook import Notebook
+from v2g_bench.rig.measuring.said.sheet import Sheet
 from v2g_bench.rig.measuring.under_test import UnderTest
 from v2g_bench.rig.measuring.waiting import wait_until
 from v2g_bench.rig.parts.protocol import Parts
@@ -30,6 +33,7 @@ class Session:
 
     def __init__(self, parts: Parts) -> None:
         self.parts, self.comparisons, self.read = parts, Comparisons(parts), SignalsRead()
+        self.notebook = Notebook(parts)
         envelope = Envelope(parts.loaded.rig.safety.model_dump())
         bus, recordings = Bus(parts, self.read), Recordings(parts, self.comparisons)
         faults = FaultsInForce(parts, envelope)
@@ -38,8 +42,8 @@ class Session:
         self._omitted = 0
         self.bench = Bench(
             parts,
-            power=Power(parts, envelope, self._latches, cross_check, recordings, self.read),
-            readings=Readings(parts, bus, self.comparisons, cross_check, recordings),
+            power=Power(parts, envelope, self._latches, cross_check, recordings, self.read, self.notebook),
+            readings=Readings(parts, bus, self.comparisons, cross_check, recordings, self.notebook),
             bus=bus,
             controller=UnderTest(parts, self._latches, faults),
             recordings=recordings,
@@ -50,6 +54,7 @@ class Session:
         """A quiet, healthy pack and a controller without history: how every test begins."""
         parts, ready_s = self.parts, self.parts.loaded.rig.dut.ready_s
         self._omitted = parts.world.omitted()
+        self.notebook.watch()
         parts.dut.fresh()
         if not wait_until(parts, lambda: self._latches.takes(PROBE_W), ready_s, COMMAND_POLL_S):
             parts.dut.controller.require_alive()
@@ -66,6 +71,18 @@ class Session:
             raise BenchError(
                 "bms", "reports a welded contactor", "replace it: the pack cannot be isolated by it any more"
             )
+
+    def said_and_seen(self) -> Sheet:
+        """What the controller has said in this test, held against what the bench has seen; its status is asked once
+        more where it reports a latch, its record of overrides where there were some.
+        """
+        parts = self.parts
+        if any(one.name == "force_limit" for one in self.notebook.commands):
+            self.bench.controller.command_line.audit()
+        if "status" in parts.dut.controller.dut.commands and self._latches.any_reported():
+            parts.dut.controller.run("status")
+            parts.clock.pause(self._latches.shown_s())
+        return compared(account_of(parts, self.notebook, self._latches.shown_s(), self.omitted()))
 
     def omitted(self) -> int:
         """Frames that the emulated BMS has not sent since the test began, because the machine did not let it run: the

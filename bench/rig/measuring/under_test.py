@@ -7,9 +7,11 @@ with bench.controller.command_line.limits(min_soc=50, max_soc=75): ...
 
 from contextlib import AbstractContextManager
 
+from v2g_bench.errors import NotTested
 from v2g_bench.faults import Fault
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.dut.controller_log import LogTail
+from v2g_bench.rig.dut.told import told
 from v2g_bench.rig.file.model import Dut
 from v2g_bench.rig.measuring.command_lines import DutCommandLine
 from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
@@ -44,6 +46,17 @@ class UnderTest:
     def must(self, name: str, **values: str) -> Reply:
         """The same; BenchError where it is refused."""
         return self._parts.dut.controller.must(name, **values)
+
+    def tells(self, role: str) -> float | None:
+        """What its status, or its health report, tells of a role now, 1 and 0 for yes and no; None where it does not tell.
+
+        NotTested where the rig file does not state where that stands: [dut.status_told], [dut.health_told].
+        """
+        for command, keys in (("status", self.dut.status_told), ("health", self.dut.health_told)):
+            key = {str(name): place for name, place in keys.items()}.get(role)
+            if key and command in self.dut.commands:
+                return told(self.must(command).out, key)
+        raise NotTested(f"the rig file does not state how {role} is told: dut.status_told, dut.health_told")
 
     def starting(self, *faults: Fault) -> AbstractContextManager[None]:
         """It is started, without a past, while these faults are in force: it knows nothing else."""

@@ -7,7 +7,9 @@ import pytest
 from v2g_bench.errors import NotTested
 from v2g_bench.faults import SocDivergence, ThermalGradient
 from v2g_bench.faults.emi_noise import noise
+from v2g_bench.rig.dut.told import told
 
+OVERRIDES = ("15", "90", "20", "15")
 CODES = r"ERR_BMS_TIMEOUT|FAULT_INVERTER_OFFLINE|0x01A2|0x05F1|0x09BD|0x0B22"
 
 # Just above what the controller is configured to; of the packet loss half as much again, because it comes by chance.
@@ -70,20 +72,25 @@ def test_code_stands_beside_its_corrective_action(bench, judge, code, remedies):
 
 @pytest.mark.req("LOG-03")
 def test_override_is_logged(bench, judge):
-    """An override of the SoC limits is in the log, with its value."""
-    bench.controller.log.mark()
-    with bench.controller.command_line.forced_limit("15"):
-        judge.logged(r"(?i)force.?limit\b.*\b15\b", within_s=2)
+    """Each of several overrides of the SoC limits is in the log, with its value."""
+    for value in OVERRIDES:
+        bench.controller.log.mark()
+        with bench.controller.command_line.forced_limit(value):
+            judge.logged(rf"(?i)force.?limit\b.*\b{value}\b", within_s=2)
 
 
 @pytest.mark.req("LOG-04")
 def test_audit_record_is_whole(bench, judge):
-    """After overrides the record of them verifies."""
-    if "audit" not in bench.controller.dut.commands:
-        raise NotTested("the rig names no [dut.commands] audit")
-    for value in ("15", "90"):
+    """With each override the record of them grows, by one entry for it and one for its end at the most; and it verifies."""
+    told_by = bench.controller.dut.audit_told
+    if "audit" not in bench.controller.dut.commands or not told_by:
+        raise NotTested("the rig names no [dut.commands] audit, or not how it tells the number of entries")
+    entries = told(bench.controller.run("audit").out, told_by) or 0.0  # it may have no record before the first
+    for value in OVERRIDES:
         with bench.controller.command_line.forced_limit(value):
             pass
-    reply = bench.controller.run("audit")
-    judge.holds("the record is whole", reply.status == 0, reply.out + reply.err)
-    judge.holds("it has an entry for each", any(number >= 4 for number in map(int, re.findall(r"\d+", reply.out))))
+        reply, before = bench.controller.run("audit"), entries
+        judge.holds(f"the record is whole after {value}", reply.status == 0, reply.out + reply.err)
+        entries = told(reply.out, told_by)
+        grown = None if before is None or entries is None else entries - before
+        judge.holds(f"it has an entry for {value}", grown is not None and 1 <= grown <= 2, f"{grown} more: {reply.out}")

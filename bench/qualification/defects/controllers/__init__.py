@@ -19,6 +19,7 @@ from v2g_bench.qualification.defects.controllers import (
     log,
     messages,
     power,
+    saying,
     status,
     thermal,
     thresholds,
@@ -40,6 +41,7 @@ KINDS = (
     power,
     log,
     status,
+    saying,
 )
 
 

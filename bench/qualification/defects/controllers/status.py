@@ -1,13 +1,16 @@
 """Wrong status of the controller and the battery: counters that do not count, a late review, a missing reason."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsSettings
 from v2g_bench.ems.model.pack_state import PackState
 from v2g_bench.ems.model.setpoint import Ceiling
 from v2g_bench.ems.protection.derating import DeratingMap
+from v2g_bench.ems.service import requests
+from v2g_bench.ems.service.status import health_of
 from v2g_bench.qualification.defects.controllers import make
 
 
@@ -32,6 +35,25 @@ def _seeing(**fixed: float) -> make.Factory:
 
 cycles_unknown = _seeing(cycle_count=0.0)
 throughput_stuck = _seeing(energy_throughput=0.0)
+health_constant, cycles_constant = _seeing(soh=87.5), _seeing(cycle_count=913.0)
+
+
+def _reports(change: Callable[[dict[str, Any]], dict[str, Any]]) -> make.Factory:
+    """Its health report is what `change` makes of it."""
+
+    def factory(settings: EmsSettings) -> Ems:
+        setattr(requests, "health_of", lambda ems: change(health_of(ems)))  # noqa: B010  (it imports the name)
+        return Ems(settings)
+
+    return factory
+
+
+health_and_cycles_swapped = _reports(lambda it: it | {"soh_pct": it["cycle_count"], "cycle_count": it["soh_pct"]})
+throughput_in_wh = _reports(lambda it: it | {"energy_throughput_kwh": 1000 * (it["energy_throughput_kwh"] or 0.0)})
+review_always, review_near_80_alone = (
+    _reports(lambda it: it | {"review": True}),
+    _reports(lambda it: it | {"review": it["review"] and (it["soh_pct"] or 0.0) > 79.0}),
+)
 
 
 def review_late(settings: EmsSettings) -> Ems:

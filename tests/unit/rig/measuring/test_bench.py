@@ -2,6 +2,7 @@
 
 import math
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +27,7 @@ from v2g_bench.rig.parts.timing import Edge, Timestamp
 
 class FakeLog:
     marks = 0
+    path = Path("no log here")
 
     def mark(self):
         self.marks += 1
@@ -70,7 +72,9 @@ class FakeParts:
         self.dc_scale, self.ac_scale, self.silent, self.contactors, self.latched = 1.0, 1.0, False, 2.0, 0.0
         self.controller, self.armed = FakeController(self), 0
         self.dut = SimpleNamespace(controller=self.controller, fresh=self.fresh)
-        self.world = SimpleNamespace(plant=None, physical=self.physical, omitted=lambda: self.slots_left_out)
+        self.world = SimpleNamespace(
+            plant=None, faults=None, physical=self.physical, omitted=lambda: self.slots_left_out
+        )
         self.status_s = 0.1  # the cycle of what the controller reports of its latches
         db = SimpleNamespace(
             has=lambda role: role in ("trip_latched", "charge_only"),

@@ -1,0 +1,60 @@
+"""A value out of what a command of the controller has printed: by its place in JSON, or by a regular expression.
+
+>>> told('{"bms": {"soc_pct": 50.5}, "trip_latched": true}', "bms.soc_pct")
+50.5
+>>> told('{"trip_latched": true}', "trip_latched"), told('{"trip_latched": null}', "trip_latched")
+(1.0, None)
+>>> told("state of health   87.5 %", r"state of health\\s+([0-9.]+)")
+87.5
+>>> told('{"n": 1}', "trip_latched") is None
+True
+"""
+
+import math
+import re
+
+from v2g_bench.errors import BenchError
+from v2g_bench.inputs.text import json_of
+
+LONGEST = 1_000_000  # characters of an answer that are looked at
+YES, NO = ("true", "yes", "on"), ("false", "no", "off")
+
+
+def told(text: str, key: str) -> float | None:
+    """The number at the key, 1 and 0 for yes and no; None where it is not told, whatever else the text says.
+
+    key: names joined by dots, into JSON; or a regular expression with one group (it has a parenthesis), into any text.
+    """
+    text = text[:LONGEST]
+    return _number(_by_pattern(text, key) if "(" in key else _by_place(text, key))
+
+
+def _by_pattern(text: str, pattern: str) -> object:
+    found = re.search(pattern, text)
+    return found[1] if found else None
+
+
+def _by_place(text: str, key: str) -> object:
+    try:
+        value = json_of(text, "answer")
+    except BenchError:
+        return None
+    for name in key.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return None
+        value = value[name]
+    return value
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool | int | float):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    if not isinstance(value, str):
+        return None
+    if (word := value.strip().lower()) in YES + NO:
+        return float(word in YES)
+    try:
+        return number if math.isfinite(number := float(word)) else None
+    except ValueError:
+        return None
