@@ -27,9 +27,11 @@ from v2g_bench.faults.bit_errors import WireBitErrors
 from v2g_bench.faults.bms_frozen import BmsFrozen
 from v2g_bench.faults.bms_silence import BmsSilence
 from v2g_bench.faults.burst_errors import WireBursts
+from v2g_bench.faults.cell_apart import CellApart
 from v2g_bench.faults.cell_imbalance import CellImbalance
 from v2g_bench.faults.cell_voltage import CellVoltage
 from v2g_bench.faults.cell_voltages import CellVoltages
+from v2g_bench.faults.cold_cell import ColdCell
 from v2g_bench.faults.continuous_rating import ContinuousRating
 from v2g_bench.faults.dominant_short import DominantShort
 from v2g_bench.faults.emi_noise import EmiNoise
@@ -59,9 +61,11 @@ __all__ = [
     "BmsSilence",
     "BusExpectation",
     "BusWindow",
+    "CellApart",
     "CellImbalance",
     "CellVoltage",
     "CellVoltages",
+    "ColdCell",
     "ContinuousRating",
     "DominantShort",
     "EmiNoise",

@@ -99,6 +99,10 @@ class PowerAnalyzer(Protocol):
         """Half-width (W) of the rectangle about a power reading, and where that number comes from."""
         ...
 
+    def most_w(self, voltage_v: float) -> float:
+        """The largest power (W) that its ranges can show at this RMS voltage."""
+        ...
+
     def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:
         """Half-widths (V, A) about readings of RMS voltage and current, and where these numbers come from."""
         ...
@@ -124,6 +128,10 @@ class Multimeter(Protocol):
 
     def ac_current(self) -> Pending:
         """Begin to measure the RMS current (A)."""
+        ...
+
+    def most_w(self, voltage_v: float) -> float:
+        """The largest power (W) that its ranges can show at this RMS voltage."""
         ...
 
     def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:

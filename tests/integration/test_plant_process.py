@@ -24,9 +24,11 @@ from v2g_bench.faults import (
     BmsFrozen,
     BmsSilence,
     BusExpectation,
+    CellApart,
     CellImbalance,
     CellVoltage,
     CellVoltages,
+    ColdCell,
     ContinuousRating,
     EmiNoise,
     Expectation,
@@ -153,9 +155,11 @@ def test_the_truth_of_the_pack_is_asked_for_by_the_supervisor_and_never_what_the
 
 
 SENSED = [
+    CellApart(cell=17, to_v=4.11, others_v=4.05),
     CellImbalance(),
     CellVoltage(cell=96, to_v=4.2),
     CellVoltages(to_v=4.11),
+    ColdCell(cell=3, to_c=-5.0),
     ContinuousRating(to_w=1000),
     ImbalanceCode(),
     OverCurrent(),

@@ -97,6 +97,15 @@ BLIND = tuple(
     )
 )
 
+PARTIAL = (
+    _fails("delivers_10_pct_more_from_3_2_to_8_kw", "LIM-04", "W ± .* limit", "any_set_power", trials=DRAWS),
+    _fails("soc_limits_within_2_pct_alone", "LIM-01", AMPERES, "anywhere_below_min_soc", trials=DRAWS),
+    _fails("max_soc_ignored_at_reload", "LIM-03", AMPERES, "reload_puts_new_limits and charging", trials=DRAWS),
+    _fails("cell_voltages_by_their_mean", "LIM-07", AMPERES, "no_charge_above_4_1_v", trials=DRAWS),
+    _fails("derates_in_the_extremes_alone", "THM-03", "limit <= 90 %", "hot_pack_derates", trials=DRAWS),
+    _fails("large_discharge_granted_in_charge_only", "SAF-09", AMPERES, DIVERGENCE, trials=DRAWS),
+)
+
 TRIPS = (
     _fails("hot_cell_ignored", "SAF-01", STAYS, HOT, emulated=True),
     _fails("strings_ignored", "SAF-02", STAYS, STRINGS, alone=True),
@@ -339,4 +348,15 @@ BENCH = (
     _bench("", "verify", "wrong", "main.blf", title="a capture edited afterwards", tamper="main.blf"),
 )
 
-CATALOGUE: tuple[Defect, ...] = (*TRIPS, *BLIND, *WORDS, *POWERS, *FALLING_BACK, *ONE_EACH, *TOGETHER, *PARTS, *BENCH)
+CATALOGUE: tuple[Defect, ...] = (
+    *TRIPS,
+    *BLIND,
+    *PARTIAL,
+    *WORDS,
+    *POWERS,
+    *FALLING_BACK,
+    *ONE_EACH,
+    *TOGETHER,
+    *PARTS,
+    *BENCH,
+)

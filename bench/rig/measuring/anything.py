@@ -13,7 +13,15 @@ from typing import Literal
 from v2g_bench.can.codec import SignalCodec
 from v2g_bench.draws.dimensions import Choice, Dimension, LogUniform, Made, Past, Uniform
 from v2g_bench.errors import NotTested
-from v2g_bench.faults import CellVoltage, Fault, OverTemperature, StringVoltageDifference
+from v2g_bench.faults import (
+    CellApart,
+    CellVoltages,
+    ColdCell,
+    Fault,
+    OverTemperature,
+    PackTemperature,
+    StringVoltageDifference,
+)
 from v2g_bench.rig.file.model import MAX_SOC_PCT, MIN_SOC_PCT
 from v2g_bench.rig.measuring.power import Power
 from v2g_bench.rig.measuring.trace import RATE_HZ
@@ -29,6 +37,7 @@ COMMANDED_S = (0.02, 1.0)  # since the last power command
 RAMPS_K_PER_S = (0.0, 0.0, 0.0, 10.0)
 RAMPS_MV_PER_S = (0.0, 0.0, 0.0, 1000.0)
 AFTERWARDS_S = 0.35
+APART_V = 0.1  # between one cell and the others: less than any battery calls an imbalance
 SHOWN_C, SHOWN_DIFFERENCE_V = 125.0, 5.0  # the end of usual sensors; further apart, single cells leave their own limits
 
 
@@ -78,10 +87,42 @@ class Anything:
 
         return Made(fault, {"to_v": past, "ramp_mv_per_s": Choice(RAMPS_MV_PER_S)})
 
-    def cell_past(self, limit_v: float, far_v: float) -> Made:
-        """One cell beyond this voltage, above it where `far_v` lies above, else below: which one, and how far."""
-        role = "cell_voltage_max" if far_v > limit_v else "cell_voltage_min"
-        return Made(CellVoltage, {"cell": self.cell(), "to_v": self.past(role, limit_v, far_v)})
+    def cell_beyond(self, limit_v: float, far_v: float) -> Made:
+        """Cells beyond this voltage, above it where `far_v` lies above, else below: one of them, or all, and how far.
+
+        One alone is never so far from the others that the battery would report an imbalance, or its strings diverge.
+        """
+        role, way = ("cell_voltage_max", 1) if far_v > limit_v else ("cell_voltage_min", -1)
+        alone = self.past(role, limit_v, limit_v + way * APART_V / 2)
+
+        def fault(cell: int, to_v: float, all_to_v: float, cells: str) -> Fault:
+            return CellApart(cell, to_v, limit_v - way * APART_V / 2) if cells == "one" else CellVoltages(all_to_v)
+
+        several = {"to_v": alone, "all_to_v": self.past(role, limit_v, far_v)}
+        return Made(fault, {"cell": self.cell(), "cells": Choice(("one", "one", "all")), **several})
+
+    def hot_pack(self, low_c: float, high_c: float) -> Made:
+        """The hottest cell is between these: alone, or the whole pack."""
+        return self._warmth(OverTemperature, low_c, high_c)
+
+    def cold_pack(self, low_c: float, high_c: float) -> Made:
+        """The coldest cell is between these: alone, or the whole pack."""
+        return self._warmth(ColdCell, low_c, high_c)
+
+    def _warmth(self, one: type[OverTemperature | ColdCell], low_c: float, high_c: float) -> Made:
+        def fault(cell: int, to_c: float, cells: str) -> Fault:
+            return one(cell, round(to_c, 1)) if cells == "one" else PackTemperature(round(to_c, 1))
+
+        return Made(fault, {"cell": self.cell(), "to_c": Uniform(low_c, high_c), "cells": Choice(("one", "all"))})
+
+    def rating_w(self) -> LogUniform:
+        """A continuous rating of the battery below what the rig's inverter can draw."""
+        rated_w = self._power.allowed_w()
+        return LogUniform(0.1 * rated_w, 0.8 * rated_w)
+
+    def whole(self, low: int, high: int) -> Choice:
+        """A whole number from low to high."""
+        return Choice(range(low, high + 1))
 
     def span(self, fault: Fault) -> dict[str, float]:
         """Of a recording that this fault's ramp and what comes of it fit into, with no more samples than any other has."""

@@ -61,6 +61,11 @@ class Readings:
         self._notebook.power(power, "analyzer")
         return power
 
+    def most_ac_w(self) -> float:
+        """The largest AC power (W) that the analyzer can show here."""
+        analyzer = self._parts.instruments.analyzer
+        return analyzer.most_w(analyzer.read(fresh=False).voltage_v)
+
     def pack_power(self, over_s: float = 0.1) -> Reading:
         """DC power at the pack (W, charge positive): the digitizer's mean current at the voltage that the BMS reports."""
         with self._recordings(before_s=over_s / 10, after_s=over_s) as trace:

@@ -6,7 +6,6 @@ from v2g_bench.faults import CellVoltages, ContinuousRating, OverCurrent, StateO
 from v2g_bench.rig.measuring.bench import RATED_W
 
 WATCHED_S = 1.0
-RATING_W = 2000.0
 
 
 @pytest.mark.req("LIM-05")
@@ -20,42 +19,43 @@ def test_over_current_flag_ends_the_transfer(bench, judge, power_w):
 
 
 @pytest.mark.req("LIM-06")
-def test_discharge_stays_within_the_continuous_rating(bench, judge):
-    """Asked for more than the battery's continuous rating: what flows out of the pack does not exceed it."""
+def test_discharge_stays_within_the_continuous_rating(bench, judge, worlds):
+    """Asked for more than the battery's continuous rating, whatever it is: what flows out does not exceed it."""
     bench.bus.needs("discharge_power_continuous")
-    with bench.at_power(-3000), bench.inject(ContinuousRating(to_w=RATING_W)):
-        bench.power.settle()
-        power = bench.readings.pack_power()
-        judge.at_least("power out of the pack, rated 2 kW", power, above=-RATING_W)
-        judge.at_most("and it is still discharged", power, below=-0.5 * RATING_W)
+    for world in worlds(rating_w=bench.any.rating_w()):
+        with bench.at_power(-RATED_W), bench.inject(ContinuousRating(to_w=world.rating_w)):
+            bench.power.settle()
+            power = bench.readings.pack_power()
+            judge.at_least(f"power out of the pack, rated {world.rating_w:g} W", power, above=-world.rating_w)
+            judge.at_most("and it is still discharged", power, below=-0.5 * world.rating_w)
 
 
 @pytest.mark.req("LIM-07")
-def test_no_charge_above_4_1_v(bench, judge):
-    """Cells at 4.09 V are charged, cells at 4.11 V are not."""
+def test_no_charge_above_4_1_v(bench, judge, worlds):
+    """Cells at 4.09 V are charged; with one of them above 4.1 V, whichever it is, the pack is not, at any power."""
     bench.bus.needs("cell_voltage_max")
-    with bench.at_power(3000):
-        with bench.inject(CellVoltages(to_v=4.09)):
-            bench.power.settle()
-            judge.flows("charging at 4.09 V", bench.readings.ac_power(), is_w=3000)
-        with bench.inject(CellVoltages(to_v=4.11)):
+    with bench.at_power(3000), bench.inject(CellVoltages(to_v=4.09)):
+        bench.power.settle()
+        judge.flows("charging at 4.09 V", bench.readings.ac_power(), is_w=3000)
+    for world in worlds(fault=bench.any.cell_beyond(4.1, far_v=4.2), power_w=bench.any.power_w("charging")):
+        with bench.at_power(world.power_w), bench.inject(world.fault):
             bench.power.granted()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
-                judge.never_charges("at 4.11 V", trace)
+                judge.never_charges("above 4.1 V", trace)
 
 
 @pytest.mark.req("LIM-08")
-def test_no_discharge_below_3_2_v(bench, judge):
-    """Cells at 3.21 V are discharged, cells at 3.19 V are not."""
+def test_no_discharge_below_3_2_v(bench, judge, worlds):
+    """Cells at 3.21 V are discharged; with one of them below 3.2 V, whichever it is, the pack is not, at any power."""
     bench.bus.needs("cell_voltage_min")
-    with bench.at_power(-3000):
-        with bench.inject(CellVoltages(to_v=3.21)):
-            bench.power.settle()
-            judge.flows("discharge at 3.21 V", bench.readings.ac_power(), is_w=-3000)
-        with bench.inject(CellVoltages(to_v=3.19)):
+    with bench.at_power(-3000), bench.inject(CellVoltages(to_v=3.21)):
+        bench.power.settle()
+        judge.flows("discharge at 3.21 V", bench.readings.ac_power(), is_w=-3000)
+    for world in worlds(fault=bench.any.cell_beyond(3.2, far_v=2.9), power_w=bench.any.power_w("discharging")):
+        with bench.at_power(world.power_w), bench.inject(world.fault):
             bench.power.granted()
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
-                judge.never_discharges("at 3.19 V", trace)
+                judge.never_discharges("below 3.2 V", trace)
 
 
 @pytest.mark.req("LIM-09")

@@ -7,9 +7,22 @@ import pytest
 @pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
 def test_set_power_is_the_power_at_the_terminals(bench, judge, power_w):
     """v2g-ctrl --set-power: the AC meter shows that power, inverter and BMS agree, and no over-current is flagged."""
+    flows_as_asked(bench, judge, power_w)
+
+
+@pytest.mark.req("LIM-04")
+@pytest.mark.parametrize("direction", ["discharging", "charging"])
+def test_any_set_power_is_the_power_at_the_terminals(bench, judge, worlds, direction):
+    """The same at any power, from small ones to the rated one, or to the largest that the analyzer can show."""
+    for world in worlds(power_w=bench.any.power_w(direction, most_w=bench.readings.most_ac_w())):
+        flows_as_asked(bench, judge, world.power_w)
+
+
+def flows_as_asked(bench, judge, power_w: float) -> None:
+    """This power is asked for: it is there, and all who measure it agree."""
     with bench.power.asking(power_w):
         meter = bench.readings.ac_power()
-        judge.power("AC power at the terminals", meter, is_w=power_w)
+        judge.power(f"AC power at the terminals, {power_w:g} W asked for", meter, is_w=power_w)
         judge.agree("meter and inverter", meter, bench.readings.inverter_power())
         with bench.recording(before_s=0.01, after_s=0.1) as trace:
             judge.agree("meter and BMS", trace.mean(), bench.readings.bms_current())

@@ -32,6 +32,28 @@ def test_no_discharge_at_min_soc(bench, judge):
 
 
 @pytest.mark.req("LIM-01")
+def test_no_discharge_anywhere_below_min_soc(bench, judge, worlds):
+    """Below 25 %, by little or much, the pack is not discharged at any power, and can be charged."""
+    for world in worlds(soc_pct=bench.any.past("soc", 25.0, 2.0), power_w=bench.any.power_w("discharging")):
+        with bench.controller.starting(StateOfCharge(to_pct=world.soc_pct)):
+            with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
+                judge.flows("charging below MIN_SOC", bench.readings.ac_power(), is_w=2000)
+            with bench.power.watching(world.power_w, WATCHED_S) as trace:
+                judge.never_discharges("below MIN_SOC", trace)
+
+
+@pytest.mark.req("LIM-02")
+def test_no_charge_anywhere_above_max_soc(bench, judge, worlds):
+    """Above 75 %, by little or much, the pack is not charged at any power, and can be discharged."""
+    for world in worlds(soc_pct=bench.any.past("soc", 75.0, 98.0), power_w=bench.any.power_w("charging")):
+        with bench.controller.starting(StateOfCharge(to_pct=world.soc_pct)):
+            with bench.power.asking(-2000, within_s=bench.controller.dut.ready_s):
+                judge.flows("discharge above MAX_SOC", bench.readings.ac_power(), is_w=-2000)
+            with bench.power.watching(world.power_w, WATCHED_S) as trace:
+                judge.never_charges("above MAX_SOC", trace)
+
+
+@pytest.mark.req("LIM-01")
 def test_discharge_ends_at_min_soc(bench, judge):
     """A small pack is discharged from a little above 25 % on: at 25 % it ends."""
     crosses(bench, judge, from_pct=25.6, power_w=-3000, limit_pct=25.0)
@@ -87,16 +109,23 @@ def test_charge_below_max_soc(bench, judge):
 
 
 @pytest.mark.req("LIM-03")
-def test_reload_puts_new_limits_into_force(bench, judge):
-    """A MIN_SOC above the pack's SoC stops the discharge that is under way; the old one gives it back."""
-    soc_pct = bench.bus.signal("soc")
-    with bench.at_power(-3000):
-        with bench.controller.command_line.limits(min_soc=round(soc_pct + 1), max_soc=round(soc_pct + 20)):
-            bench.power.granted()
-            with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
-                judge.never_discharges("with the new MIN_SOC", trace)
-        bench.power.settle()
-        judge.flows("discharge with the old MIN_SOC", bench.readings.ac_power(), is_w=-3000)
+@pytest.mark.parametrize("direction", ["discharging", "charging"])
+def test_reload_puts_new_limits_into_force(bench, judge, worlds, direction):
+    """New limits that the pack's SoC is outside of stop the transfer that is under way; the old ones give it back."""
+    soc_pct = round(bench.bus.signal("soc"))
+    power_w = bench.any.power_w(direction, most_w=bench.readings.most_ac_w())
+    for world in worlds(power_w=power_w, beyond_pct=bench.any.whole(1, 15)):
+        if direction == "discharging":
+            new = {"min_soc": soc_pct + world.beyond_pct, "max_soc": soc_pct + 20}
+        else:
+            new = {"min_soc": soc_pct - 20, "max_soc": soc_pct - world.beyond_pct}
+        with bench.at_power(world.power_w):
+            with bench.controller.command_line.limits(**new):
+                bench.power.granted()
+                with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
+                    (judge.never_discharges if direction == "discharging" else judge.never_charges)("limited", trace)
+            bench.power.settle()
+            judge.flows("with the old limits", bench.readings.ac_power(), is_w=world.power_w)
 
 
 @pytest.mark.req("LIM-03")

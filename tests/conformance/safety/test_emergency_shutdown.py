@@ -6,6 +6,8 @@ from v2g_bench.faults import BmsSilence, OverTemperature, StringVoltageDifferenc
 
 DIRECTIONS = pytest.mark.parametrize("direction", ["discharging", "charging"])
 
+LIMIT_C, LIMIT_MV = 45.0, 300.0
+HOTTEST, STRINGS = "cell_temperature_max", "string_voltage_difference"
 NOT_ISOLATED_PCT = 10  # twice of what counts as isolated
 
 
@@ -14,7 +16,7 @@ NOT_ISOLATED_PCT = 10  # twice of what counts as isolated
 def test_hot_cell_isolates(bench, trials, direction):
     """Any cell above 45 °C, by little or much, at any power: the current ends within 50 ms of the frame that reports it."""
     for trial in trials:
-        world = trial.draw(fault=bench.any.hot_cell(above_c=45), **bench.any.operating_point(direction))
+        world = trial.draw(fault=bench.any.hot_cell(above_c=LIMIT_C), **bench.any.operating_point(direction))
         with bench.in_world(world), bench.recording(**bench.any.span(world.fault)) as trace:
             with bench.inject(world.fault, phase_s=trial.phase_s) as fault:
                 latency = trace.isolation(after=fault.on_bus)
@@ -26,33 +28,49 @@ def test_hot_cell_isolates(bench, trials, direction):
 def test_diverging_strings_isolate(bench, trials, direction):
     """Strings more than 300 mV apart, by little or much: the current ends within 50 ms of the frame that reports it."""
     for trial in trials:
-        world = trial.draw(fault=bench.any.diverging_strings(above_mv=300), **bench.any.operating_point(direction))
+        world = trial.draw(fault=bench.any.diverging_strings(above_mv=LIMIT_MV), **bench.any.operating_point(direction))
         with bench.in_world(world), bench.recording(**bench.any.span(world.fault)) as trace:
             with bench.inject(world.fault, phase_s=trial.phase_s) as fault:
                 latency = trace.isolation(after=fault.on_bus)
         trial.judge(latency, below_ms=50)
 
 
-@pytest.mark.req("SAF-03")
+FIRST = {
+    "hot": lambda bench: OverTemperature(cell=1, to_c=bench.bus.above(HOTTEST, LIMIT_C)),
+    "strings": lambda bench: StringVoltageDifference(to_mv=1e3 * bench.bus.above(STRINGS, LIMIT_MV / 1e3)),
+}
+
+
 @pytest.mark.parametrize(
-    "fault",
-    [
-        OverTemperature(cell=1, to_c=44.9),
-        OverTemperature(cell=1, to_c=45.0),
-        StringVoltageDifference(to_mv=299),
-        StringVoltageDifference(to_mv=300),
-    ],
-    ids=["44.9C", "45.0C", "299mV", "300mV"],
+    "danger",
+    [pytest.param("hot", marks=pytest.mark.req("SAF-01")), pytest.param("strings", marks=pytest.mark.req("SAF-02"))],
 )
-@pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
-def test_no_trip_at_the_limit(bench, judge, fault, power_w):
-    """At the limit and one step below it the current keeps flowing, and the controller reports no trip.
+def test_the_first_value_above_the_limit_isolates(bench, judge, danger):
+    """The smallest value above the limit that the BMS can report isolates as fast as any other."""
+    with bench.at_power(-3000), bench.recording() as trace, bench.inject(FIRST[danger](bench)) as fault:
+        judge.latency("time to isolation", trace.isolation(after=fault.on_bus), below_ms=50)
+
+
+BELOW = {"at the limit": 0, "one step below": 1}
+
+
+@pytest.mark.req("SAF-03")
+@pytest.mark.parametrize("steps", BELOW.values(), ids=BELOW)
+@pytest.mark.parametrize("danger", ["hot", "strings"])
+def test_no_trip_at_the_limit(bench, judge, worlds, danger, steps):
+    """At the limit and one step below it the current keeps flowing, at any power, and the controller reports no trip.
 
     It may flow more slowly: a cell at 45 °C in a pack at 25 °C is a thermal gradient, which derates and does not isolate.
     """
-    with bench.at_power(power_w), bench.recording(after_s=0.9) as trace, bench.inject(fault) as active:
-        judge.at_least("least current after the fault", trace.least_share(since=active.on_bus), above=NOT_ISOLATED_PCT)
-        judge.holds("the controller reports no trip", not bench.controller.latches.tripped())
+    role, limit = (HOTTEST, LIMIT_C) if danger == "hot" else (STRINGS, LIMIT_MV / 1e3)
+    value = bench.bus.above(role, limit, counts=-steps)
+    for world in worlds(cell=bench.any.cell(), **bench.any.operating_point()):
+        near = OverTemperature(world.cell, value) if danger == "hot" else StringVoltageDifference(1e3 * value)
+        with bench.in_world(world), bench.recording(after_s=0.9) as trace, bench.inject(near) as active:
+            judge.holds("the bus shows it", abs(bench.bus.signal(role) - value) < 1e-6, f"{bench.bus.signal(role):g}")
+            least = trace.least_share(since=active.on_bus)
+            judge.at_least("least current after the fault", least, above=NOT_ISOLATED_PCT)
+            judge.holds("the controller reports no trip", not bench.controller.latches.tripped())
 
 
 @pytest.mark.req("SAF-05")

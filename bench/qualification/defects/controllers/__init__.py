@@ -18,6 +18,7 @@ from v2g_bench.qualification.defects.controllers import (
     limits,
     log,
     messages,
+    partial,
     power,
     saying,
     status,
