@@ -121,7 +121,7 @@ def test_reload_puts_new_limits_into_force(bench, judge, worlds, direction):
             new = {"min_soc": soc_pct - 20, "max_soc": soc_pct - world.beyond_pct}
         with bench.at_power(world.power_w):
             with bench.controller.command_line.limits(**new):
-                bench.power.granted()
+                bench.power.settle()
                 with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
                     (judge.never_discharges if direction == "discharging" else judge.never_charges)("limited", trace)
             bench.power.settle()

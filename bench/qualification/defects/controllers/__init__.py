@@ -40,6 +40,7 @@ KINDS = (
     limits,
     thermal,
     power,
+    partial,
     log,
     status,
     saying,
