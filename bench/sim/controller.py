@@ -203,6 +203,10 @@ class SimController(Controller):
         self._shell: SimEms | None = None
         self._kept: dict[str, Any] = {}
 
+    @property
+    def restarts(self) -> bool:
+        return True
+
     def start(self) -> None:
         limits, policy = load_files(self._config)
         settings = EmsSettings(self._plan, self._config.thresholds, limits, policy)

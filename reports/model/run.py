@@ -122,6 +122,21 @@ class Drawn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One state with one danger. world: the power, SoC and temperature at which it was shown to the controller.
+
+    verdict: "" where the run did not show it; result: what was found, in a word or two; reason: of any verdict but PASS.
+    """
+
+    state: str
+    danger: str
+    world: str = ""
+    verdict: str = ""
+    result: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TestResult:
     """One test (one parameter set). Its verdict is never better than the worst of its measurements."""
 
@@ -134,6 +149,7 @@ class TestResult:
     duration_s: Annotated[float, Within(0, 1e9)] = 0.0
     measurements: list[Measurement] = field(default_factory=list)
     drawn: list[Drawn] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
     log: str = ""
 
     def __post_init__(self) -> None:

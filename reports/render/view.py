@@ -13,6 +13,7 @@ from v2g_bench.reports.model.record import load_record
 from v2g_bench.reports.model.run import BudgetTable, Drawn, Measurement, Requirement, Run, TestResult, Trial, dumps
 from v2g_bench.reports.model.verdicts import NOT_APPLICABLE, PASS, VERDICTS
 from v2g_bench.reports.render import words
+from v2g_bench.reports.render.cells import danger_matrix
 from v2g_bench.reports.render.defects import seeded_defects
 from v2g_bench.reports.render.figure import describe, figure_svg
 from v2g_bench.reports.render.scope import PARTIAL, by_verdict, headline, partial, tone, verdict_sentence
@@ -61,6 +62,7 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
         "counts": [{"verdict": v, "css": words.slug(v), "count": str(counts[v])} for v in VERDICTS if counts[v]],
         "facts": _facts(run),
         "requirements": [_requirement(run, r, n, folder, problems) for n, r in by_verdict(run)],
+        "matrix": danger_matrix(run),
         "voids": _voids(run),
         "budgets": [_budget(budget) for budget in run.budgets],
         "decision_rule": run.decision_rule,

@@ -187,13 +187,15 @@ class Ems:
         contactors = stop is None and now_s < self._linger_until_s
         state = self.pack.get("contactor_state")
         closed = state is None or round(state) == _CLOSED
-        running = contactors and closed and self.request_w != 0
+        # Zero power is reached down a ramp, which a pack that is over its current cannot wait for: the bridge stops at once.
+        held = parts.over_current.held
+        running = contactors and closed and self.request_w != 0 and not held
         return Decision(
             contactors=contactors,
             power_w=setpoint.power_w if running else None,
             setpoint=setpoint if stop is None else Setpoint(0.0, (stop,)),
             mode=self._mode(setpoint.power_w if running else 0.0),
-            stop_reason=stop or "standby",
+            stop_reason=stop or ("Over-Current flag" if held else "standby"),
         )
 
     def _stop_reason(self) -> str | None:

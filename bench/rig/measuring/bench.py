@@ -29,6 +29,7 @@ from v2g_bench.rig.measuring.power import Power
 from v2g_bench.rig.measuring.rating import RATED_W as RATED_W
 from v2g_bench.rig.measuring.readings import Readings
 from v2g_bench.rig.measuring.recordings import Recordings
+from v2g_bench.rig.measuring.states import Setting, Situation, States
 from v2g_bench.rig.measuring.trace import RATE_HZ, Trace
 from v2g_bench.rig.measuring.under_test import UnderTest
 from v2g_bench.rig.measuring.waiting import POLL_S, wait_until
@@ -62,6 +63,7 @@ class Bench:
         faults: FaultsInForce,
     ) -> None:
         self._parts, self._recordings, self._faults = parts, recordings, faults
+        self._states = States(parts, power, bus, controller, faults)
         self.power, self.readings, self.bus, self.controller = power, readings, bus, controller
         self.any = Anything(parts, power)
 
@@ -104,6 +106,13 @@ class Bench:
         meanwhile: done once the faults are on their way, so that they come while it runs.
         """
         return self._faults.inject(*faults, phase_s=phase_s, meanwhile=meanwhile)
+
+    def in_state(self, name: str, setting: Setting | None = None) -> AbstractContextManager[Situation]:
+        """The controller in one of `states.STATES` while the block runs, shown by what it lets see; restored after it.
+
+        Raises: NotThere where it does not go there, NotTested where this rig or database cannot bring or show it there.
+        """
+        return self._states.entered(name, setting or Setting())
 
     def wait_until(self, condition: Callable[[], T], within_s: float, poll_s: float = POLL_S) -> T:
         """Wait for a condition with a bound; its last value, which is false when the time is over."""

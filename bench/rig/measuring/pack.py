@@ -4,6 +4,7 @@ import math
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from v2g_bench.errors import NotTested
 from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.command_lines import NoStart
 from v2g_bench.rig.measuring.waiting import wait_until
@@ -60,6 +61,12 @@ class Pack:
         if plant is not None and (soc_pct, temperature_c) != (None, None):
             plant.client.reset(soc_pct=soc_pct, temperature_c=temperature_c)
             self._parts.dut.fresh(heal=False)
+
+    def charged_to(self, soc_pct: float) -> None:
+        """A pack at this state of charge (%), and a controller that knows no other; NotTested where the pack is real."""
+        if self._parts.world.plant is None or self._parts.loaded.rig.bms.kind != "emulated":
+            raise NotTested(f"this rig has no emulated pack to be at {soc_pct:g} % at once")
+        self.brought(soc_pct=soc_pct, temperature_c=None)
 
     def nearly_full(self) -> None:
         """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""

@@ -21,6 +21,7 @@ from v2g_bench.qualification.defects.controllers import (
     partial,
     power,
     saying,
+    states,
     status,
     thermal,
     thresholds,
@@ -44,6 +45,7 @@ KINDS = (
     log,
     status,
     saying,
+    states,
 )
 
 
