@@ -245,7 +245,8 @@ class States:
 
     @contextmanager
     def _charge_only(self, setting: Setting, *, fault: Callable[[Thresholds], Fault], log: str = "") -> Iterator[None]:
-        with self._faults.inject(fault(self._thresholds)):
+        # It knows the pack already: one that has just been started compares a state of charge with nothing.
+        with self._flowing(setting), self._faults.inject(fault(self._thresholds)):
             if log:
                 self._require_logged(log, "charge-only")
             self._power.granted()
