@@ -21,7 +21,6 @@ from v2g_bench.qualification.defects.controllers import (
     partial,
     power,
     saying,
-    states,
     status,
     thermal,
     thresholds,
@@ -45,7 +44,6 @@ KINDS = (
     log,
     status,
     saying,
-    states,
 )
 
 
