@@ -81,8 +81,10 @@ def after(wait_s):
     return lambda child: threading.Event().wait(wait_s)
 
 
-@pytest.mark.parametrize("rate", [100, 2000])  # of few frames no container fills by itself
-@pytest.mark.parametrize("after_s", [0.0, 0.3, 0.9, 1.37, 2.6])
+# Of few frames (100 in a second) no container fills by itself.
+@pytest.mark.parametrize(
+    ("after_s", "rate"), [(0.0, 2000), (0.3, 100), (0.9, 2000), (1.37, 100), (2.6, 100), (2.6, 2000)]
+)
 def test_a_capture_that_is_killed_has_everything_up_to_a_second_before(tmp_path, after_s, rate):
     keep_database(tmp_path)
     at_s = killed(CAPTURING, (tmp_path / "main.blf", rate), "capturing", after(after_s))

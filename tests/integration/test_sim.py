@@ -16,7 +16,7 @@ from v2g_bench.sim.digest import digest, joined
 pytestmark = pytest.mark.simulated
 
 PROJECT = Path(__file__).parents[2]
-SOME = "hot_cell_isolates and 3kW or diverging and discharging-3kW or gradient or bursts"
+SOME = "hot_cell_isolates and charging or diverging and discharging or gradient or bursts"
 BOUND_S = 300
 
 
@@ -65,7 +65,7 @@ def test_two_runs_are_the_same_bytes(tmp_path):
 
 @pytest.mark.timeout(BOUND_S)
 def test_it_says_that_it_is_a_simulation(tmp_path):
-    _, folder = certify(tmp_path / "run", "--trials=1", "-k", "hot_cell_isolates and discharging-3kW")
+    _, folder = certify(tmp_path / "run", "--trials=1", "-k", "hot_cell_isolates and discharging")
     results = json.loads((folder / "results.json").read_text("utf-8"))
     assert (results["evidence"], results["clock"]) == ("simulated", "virtual")
     assert any(mark.startswith("simulated: virtual clock") for mark in results["marks"])
@@ -85,7 +85,7 @@ def test_a_controller_that_crashes_is_an_error_and_never_a_pass(tmp_path):
         "utf-8",
     )
     rig = broken_rig(tmp_path, f"{core}:Crashing")
-    options = ("--trials=1", "-k", "hot_cell_isolates and discharging-3kW")
+    options = ("--trials=1", "-k", "hot_cell_isolates and discharging")
     status, folder = certify(tmp_path / "run", *options, rig=rig)
     assert status == 1
     assert verdicts(folder)["SAF-01"] == "ERROR"

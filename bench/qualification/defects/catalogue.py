@@ -44,8 +44,8 @@ class Defect:
         return f"{CONTROLLERS}:{self.core}" if self.core else ""
 
 
-HOT, HOT_CHARGING = "hot_cell_isolates and discharging-3kW", "hot_cell_isolates and charging-3kW and not discharging"
-STRINGS, AT_LIMIT = "diverging_strings_isolate and discharging-3kW", "no_trip_at_the_limit"
+HOT, HOT_CHARGING = "hot_cell_isolates and discharging", "hot_cell_isolates and charging and not discharging"
+STRINGS, AT_LIMIT = "diverging_strings_isolate and discharging", "no_trip_at_the_limit"
 SILENCE, GRADIENT = "bms_silence_stops_the_transfer and discharging", "thermal_gradient_derates"
 DIVERGENCE, CALIBRATION = "soc_divergence_blocks_v2g", "calibration_charge_gives_v2g_back"
 LOST, DAMAGED, BURSTS = (f"emi_leaves_charge_only and {one}" for one in ("lost", "damaged", "bursts"))

@@ -29,7 +29,7 @@ from v2g_bench.rig.safety.envelope import REST_A
 
 pytestmark = pytest.mark.timeout(300)
 
-HOT = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[discharging-3kW]"
+HOT = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[discharging]"
 SAFE_S = 2.0  # [safety] safe_within_s
 GONE_S = 20.0
 SEED = 20261123
@@ -90,6 +90,8 @@ class Killed:
         return {pid: words for pid, words in started_by(f"{TAG}={self.reports}").items() if pid != self.process.pid}
 
 
+LONG = "V2G_LONG" in os.environ  # .ci/long: at every moment below; else at every second one
+
 # Where a run is killed: how the moment is known, the longest wait after it (s), and how often.
 STAGES: dict[str, tuple[Callable[[Killed], Any], float, int]] = {
     "starting, qualification check": (lambda run: True, 0.3, 2),
@@ -129,10 +131,10 @@ def begin(tmp_path: Path, temporary: Path) -> Iterator[Callable[[Path, int], Kil
 
 
 def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(begin, temporary, tmp_path):
-    """kill -9 of pytest at 20 moments from a seed; the world's own record says when the current was gone."""
+    """kill -9 of pytest at 10 or 20 moments from a seed; the world's own record says when the current was gone."""
     chance, rig, under_power, number = random.Random(SEED), truth_rig(tmp_path), 0, 0
     for stage, (reached, most_s, times) in STAGES.items():
-        for _ in range(times):
+        for _ in range(times if LONG else (times + 1) // 2):
             number += 1
             moment = f"{number}: {stage}"
             began_s, run = time.monotonic(), begin(rig, number)
@@ -156,8 +158,8 @@ def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(b
                 assert_evidence(run, dead_s, moment)
             after_s = max(0.0, truth.last_flow_s() - killed_s)
             print(f"{moment}: killed after {killed_s - began_s:.2f} s, current gone {after_s:.3f} s later")
-    assert number >= 20
-    assert under_power >= 5, "too few of the moments had any current to bring to zero"
+    assert number >= (20 if LONG else 10)
+    assert under_power >= (5 if LONG else 3), "too few of the moments had any current to bring to zero"
 
 
 def assert_incomplete(run: Killed, moment: str) -> None:

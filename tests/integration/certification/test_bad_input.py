@@ -24,8 +24,8 @@ from v2g_bench.reports.model import run as model
 pytestmark = pytest.mark.timeout(300)
 
 SHUTDOWN = "tests/conformance/safety/test_emergency_shutdown.py::test_"
-HOT = f"{SHUTDOWN}hot_cell_isolates[discharging-3kW]"
-STRINGS = f"{SHUTDOWN}diverging_strings_isolate[charging-3kW]"
+HOT = f"{SHUTDOWN}hot_cell_isolates[discharging]"
+STRINGS = f"{SHUTDOWN}diverging_strings_isolate[charging]"
 GONE_S = 15.0  # what is left of a killed run has ended by then
 
 

@@ -18,7 +18,7 @@ from v2g_bench.fixtures.defects.plugin import SEEDED
 pytestmark = pytest.mark.timeout(300)
 
 SHUTDOWN = "tests/conformance/safety/test_emergency_shutdown.py::test_"
-HOT = f"{SHUTDOWN}hot_cell_isolates[discharging-3kW]"
+HOT = f"{SHUTDOWN}hot_cell_isolates[discharging]"
 LOST = "tests/conformance/safety/test_fallbacks.py::test_emi_leaves_charge_only[lost]"
 GRADIENT = "tests/conformance/safety/test_fallbacks.py::test_thermal_gradient_derates"
 DISCHARGE = "tests/conformance/limits/test_power.py::test_set_power_is_the_power_at_the_terminals[discharging]"
@@ -97,7 +97,7 @@ SICK = [
             factory,
             real=error == 0.001,
         )
-        for error, factory in [(0.001, ""), (0.02, ""), (0.1, "hot_cell_in_70_ms"), (-0.3, "")]
+        for error, factory in [(0.001, ""), (0.1, "hot_cell_in_70_ms"), (-0.3, "")]
     ],
     Sick(
         "analyzer that shows half",
@@ -128,11 +128,8 @@ SICK = [
             real=True,
         )
         for kind, more, message in [
-            ("garbage", {}, "the reply is not Modbus TCP: de ad be ef"),
-            ("wrong-unit", {}, "the reply comes from unit [0-9]+, not 1"),
+            ("garbage", {}, "the reply is not Modbus TCP: de ad be ef"),  # `test_inverter_client.py` has its kin
             ("exception", {"code": 6}, r"exception 6 \(server device busy\)"),
-            ("truncate", {}, "the reply ends after"),
-            ("short-registers", {}, "the reply has .* registers|confirms"),
             ("delay", {"delay_s": 3.0}, "no answer"),
         ]
     ],

@@ -10,7 +10,7 @@ from certify import certify, rig_file
 
 pytestmark = pytest.mark.timeout(300)
 
-HOT = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[discharging-3kW]"
+HOT = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[discharging]"
 POWER = "tests/conformance/limits/test_power.py::test_set_power_is_the_power_at_the_terminals[charging]"
 
 RECORD = """

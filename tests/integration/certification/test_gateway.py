@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(400)
 
 SHUTDOWN = "tests/conformance/safety/test_emergency_shutdown.py::test_"
 FALLBACK = "tests/conformance/safety/test_fallbacks.py::test_"
-HOT = f"{SHUTDOWN}hot_cell_isolates[discharging-3kW]"
+HOT = f"{SHUTDOWN}hot_cell_isolates[discharging]"
 THROUGH = [
     HOT,
     f"{SHUTDOWN}diverging_strings_isolate[charging-rated]",

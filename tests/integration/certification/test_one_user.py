@@ -18,7 +18,7 @@ from v2g_bench.rig.safety.lock import FOLDER, require_free, take
 
 pytestmark = pytest.mark.timeout(120)
 
-HOT = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[discharging-3kW]"
+HOT = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[discharging]"
 METER = "TCPIP::127.0.0.1::1::SOCKET"  # nothing is there
 RESOURCE = f"VISA {METER}"
 NOTICED_S = 3.0  # it is looked at every second; the rest is for a machine that is busy

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 POWER = "tests/conformance/limits/test_power.py::test_set_power_is_the_power_at_the_terminals[discharging]"
 WINDOW = "tests/conformance/limits/test_soc_window.py::test_override_replaces_the_soc_limit"
 HOT_PACK = "tests/conformance/thermal/test_derating.py::test_hot_pack_derates"
-HOT_CELL = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[charging-3kW]"
+HOT_CELL = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[charging]"
 
 SICK = {
     "power analyzer": (["meters.ac_power", {"scale": 1.05}], "AC", "analyzer", [POWER, WINDOW]),

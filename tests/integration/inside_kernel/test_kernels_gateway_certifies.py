@@ -14,7 +14,7 @@ from v2g_bench.gateway import cangw
 
 pytestmark = pytest.mark.timeout(250)
 
-HOT = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[charging-3kW]"
+HOT = "tests/conformance/safety/test_emergency_shutdown.py::test_hot_cell_isolates[charging]"
 COMPACT = {
     "bus.bms.fd": False,
     "bus.ems.fd": False,
