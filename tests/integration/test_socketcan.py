@@ -15,9 +15,8 @@ from v2g_bench.kernel import images
 
 PROJECT = Path(__file__).parents[2]
 INSIDE = "tests/integration/inside_kernel"
-CERTIFY = ["test_certification.py", "test_kernels_gateway_certifies.py"]
 FOREIGN = "tests/integration/certification/test_foreign_controller.py::test_it_is_certified_on_real_socketcan"
-BOUND_S = 500
+BOUND_S = 400
 
 
 def missing():
@@ -38,15 +37,9 @@ def no_compiler():
 
 @pytest.mark.timeout(BOUND_S + 20)
 @pytest.mark.skipif((why := missing()) is not None, reason=str(why))
-def test_the_bus_inside_the_kernel():
-    files = sorted(path.name for path in (PROJECT / INSIDE).glob("test_*.py"))
-    passes_there(*(f"{INSIDE}/{file}" for file in files if file not in CERTIFY))
-
-
-@pytest.mark.timeout(BOUND_S + 20)
-@pytest.mark.skipif((why := missing()) is not None, reason=str(why))
-def test_certifications_inside_the_kernel():
-    passes_there(*(f"{INSIDE}/{file}" for file in CERTIFY))
+@pytest.mark.parametrize("file", sorted(path.name for path in (PROJECT / INSIDE).glob("test_*.py")))
+def test_inside_the_kernel(file):
+    passes_there(f"{INSIDE}/{file}")
 
 
 @pytest.mark.timeout(BOUND_S + 20)
@@ -55,9 +48,9 @@ def test_a_foreign_controller_on_real_socketcan():
     passes_there(FOREIGN)
 
 
-def passes_there(*tests):
-    """Run tests in one kernel: all pass, none is skipped."""
-    inner = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", *tests]
+def passes_there(tests):
+    """Run tests in the kernel: all pass, none is skipped."""
+    inner = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", tests]
     outer = [sys.executable, "-m", "v2g_bench.commands.main", "kernel", f"--timeout={BOUND_S}", "--", *inner]
     done = subprocess.run(
         outer, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=BOUND_S + 10

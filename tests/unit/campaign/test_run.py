@@ -8,8 +8,8 @@ from v2g_bench.campaign.plan import SHIPPED
 from v2g_bench.campaign.run import Campaign, Job, PointResult, results_sha256, run_operating_point
 from v2g_bench.errors import BenchError
 
-TEXT = (SHIPPED / "shutdown.toml").read_text("utf-8").replace("per_stand = 100", "per_stand = 4")
-JOB = Job(TEXT, 12, 1)
+TEXT = (SHIPPED / "shutdown.toml").read_text("utf-8").replace("per_stand = 100", "per_stand = 2")
+JOB = Job(TEXT, 6, 1)
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,8 @@ def alone(tmp_path_factory):
 def test_a_row_says_what_happened(alone):
     folder, table = alone
     rows = table.to_pylist()
-    assert [row["index"] for row in rows] == list(range(12))
-    assert len({row["digest"] for row in rows}) == 12
+    assert [row["index"] for row in rows] == list(range(6))
+    assert len({row["digest"] for row in rows}) == 6
     assert all(row["failed"] == "" for row in rows)
     due = [row for row in rows if row["due"]]
     assert due
@@ -64,7 +64,7 @@ def test_an_interrupted_campaign_goes_on(alone, tmp_path, monkeypatch):
 def test_another_campaign_is_not_continued(alone, tmp_path):
     Campaign(JOB, tmp_path)
     with pytest.raises(BenchError, match="holds another campaign"):
-        Campaign(Job(TEXT, 12, 2), tmp_path)
+        Campaign(Job(TEXT, 6, 2), tmp_path)
 
 
 def test_a_sick_bench_is_no_result(tmp_path, monkeypatch):
