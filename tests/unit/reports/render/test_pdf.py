@@ -93,7 +93,7 @@ def test_every_figure_has_words(run, tmp_path):
     if shutil.which("pdfinfo") is None:
         pytest.skip("pdfinfo is missing: apt-get install poppler-utils")
     (tmp_path / "r.pdf").write_bytes(render(run, tmp_path))
-    done = subprocess.run(["pdfinfo", "-struct-text", tmp_path / "r.pdf"], capture_output=True, check=True, timeout=30)
+    done = subprocess.run(["pdfinfo", "-struct", tmp_path / "r.pdf"], capture_output=True, check=True, timeout=30)
     tree = done.stdout.decode(errors="replace")
     assert tree.count("Figure") >= 16
     assert "Table" in tree
