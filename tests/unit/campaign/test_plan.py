@@ -65,7 +65,7 @@ def test_stands_share_their_pack(plan):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('kind = "bms_silence"', 'kind = "bms_noise"', "fault.1.kind"),
+        ('kind = "bms_silence"', 'kind = "bms_noise"', "fault[1].kind"),
         ("to_c", "to_f", "fault over_temperature"),
         ("46.0", "400.0", "to_c: 400.0 is not a number from -40 to 150"),
         ("second_share = 0.5", "second_share = 1.5", "time.second_share"),

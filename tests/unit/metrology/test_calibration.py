@@ -103,10 +103,10 @@ def test_no_record_or_a_broken_one_blocks(record_file, tmp_path):
         ('certificate = "C-0815"\n', "", "certificate"),
         ('serial = "MY54000001"', 'serial = ""', "serial"),
         ("due = 2027-03-01", "due = 2026-03-01", "record"),
-        ("high = 1.0", "high = -2.0", "range.0"),
-        ("relative_expanded = 1e-4\nabsolute_expanded = 1e-5", "", "range.0"),
-        ("relative_expanded = 1e-4", "relative_expanded = -1e-4", "range.0.relative_expanded"),
-        ('unit = "V"\nlow = -1.0', 'unit = "V"\ntypo = 1\nlow = -1.0', "range.0.typo"),
+        ("high = 1.0", "high = -2.0", "range[0]"),
+        ("relative_expanded = 1e-4\nabsolute_expanded = 1e-5", "", "range[0]"),
+        ("relative_expanded = 1e-4", "relative_expanded = -1e-4", "range[0].relative_expanded"),
+        ('unit = "V"\nlow = -1.0', 'unit = "V"\ntypo = 1\nlow = -1.0', "range[0].typo"),
     ],
 )
 def test_a_broken_record_names_the_key(record_file, old, new, where):
