@@ -23,6 +23,9 @@ from typing import NamedTuple
 
 import can
 
+from v2g_bench.bms.tampering import Tamperer, Tampering
+from v2g_bench.can.database import BusDatabase
+
 
 @dataclass(frozen=True)
 class DisturbanceSettings:
@@ -32,7 +35,7 @@ class DisturbanceSettings:
     frames in a row one loss or flip hits; jitter_ms: each frame is delayed by 0 to this much, evenly distributed, the
     frames of one identifier keep their order; duplicate_pct: frames that appear twice; silent: nothing appears; frozen:
     every frame is the last one of its identifier again; longest_gap: so many frames of one identifier at most are lost
-    in a row (0: no bound), for noise that is no silence.
+    in a row (0: no bound), for noise that is no silence. tampering: what happens to frames before the noise does.
     """
 
     loss_pct: float = 0.0
@@ -43,6 +46,7 @@ class DisturbanceSettings:
     silent: bool = False
     frozen: bool = False
     longest_gap: int = 0
+    tampering: Tampering | None = None
 
     def joined(self, other: "DisturbanceSettings") -> "DisturbanceSettings":
         """Both at once: independent losses combine, the longer burst and the larger jitter count."""
@@ -59,6 +63,7 @@ class DisturbanceSettings:
             silent=self.silent or other.silent,
             frozen=self.frozen or other.frozen,
             longest_gap=self._joined_gap(other),
+            tampering=other.tampering or self.tampering,
         )
 
     def _joined_gap(self, other: "DisturbanceSettings") -> int:
@@ -115,10 +120,15 @@ class _Burst:
 
 
 class Disturbance:
-    """The transmit path. `settings` may be replaced at any time; the same seed and frames give the same outcome."""
+    """The transmit path. `settings` may be replaced at any time; the same seed and frames give the same outcome.
 
-    def __init__(self, seed: int = 0) -> None:
+    db: of the frames, without which nothing can be tampered with.
+    """
+
+    def __init__(self, seed: int = 0, db: BusDatabase | None = None) -> None:
         self.settings = QUIET
+        self._tamperer = Tamperer(db) if db is not None else None
+        self._tampering: Tampering | None = None
         self.counters = DisturbanceCounters()
         self.reseed(seed)
 
@@ -142,10 +152,22 @@ class Disturbance:
         key = (frame.arbitration_id, frame.is_extended_id)
         if settings.frozen:
             frame = self._newest.get(key, frame)
-        self._newest[key] = frame
+        before, self._newest[key] = self._newest.get(key, frame), frame
+        if settings.tampering != self._tampering:
+            self._tampering = settings.tampering
+            if self._tamperer is not None and self._tampering is not None:
+                self._tamperer.begin(self._tampering)
         if self.idle:
             counters.passed_clean += 1
             return [Sent(now_s, frame)]
+        if self._tampering is not None and self._tamperer is not None:
+            leaving = self._tamperer.of(frame, before)
+            return [sent for one, delay_s in leaving for sent in self._disturbed(one, key, now_s + delay_s)]
+        return self._disturbed(frame, key, now_s)
+
+    def _disturbed(self, frame: can.Message, key: tuple[int, bool], now_s: float) -> list[Sent]:
+        """What the noise leaves of one frame."""
+        settings, counters = self.settings, self.counters
         if settings.silent:
             counters.silenced += 1
             return []

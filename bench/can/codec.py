@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Literal
 
 SPARE_BITS = 8
 
@@ -68,6 +69,14 @@ class SignalCodec:
         if self.meanings:
             return raw in self._meaning
         return raw <= self.top and raw not in self.no_values
+
+    def silences(self) -> tuple[int, ...]:
+        """Counts by which a sender states that it has no value: those of the value table, and one of each kind above `top`."""
+        highest = (1 << self.length - self.signed) - 1
+        if self.top >= highest:
+            return tuple(sorted(self.no_values))
+        step = 1 << max(0, self.length - 8)  # SAE J1939-71 tells them apart by the highest byte
+        return tuple(sorted({*self.no_values, *range(self.top + 1, highest + 1, step), highest}))
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -128,6 +137,13 @@ class SignalCodec:
         if not known or value > self.ends[1]:
             raise ValueError(f"{self.key} = {value:g}: the value table has no word for it")
         return next(raw for raw, meaning in self.meanings if meaning == max(known))
+
+    def put(self, data: bytearray, length: int, raw: int) -> None:
+        """Write a count into the first `length` bytes of a frame; bits that do not fit the signal are cut off."""
+        order: Literal["big", "little"] = "big" if self.big_endian else "little"
+        mask = ((1 << self.length) - 1) << self.shift
+        whole = int.from_bytes(data[:length], order)
+        data[:length] = ((whole & ~mask) | ((raw << self.shift) & mask)).to_bytes(length, order)
 
     def bound(self, limit: float) -> Fraction:
         """The limit in counts, unrounded; a value is above it if its count is on the far side (see `above_is_up`)."""

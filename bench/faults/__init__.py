@@ -35,19 +35,29 @@ from v2g_bench.faults.cold_cell import ColdCell
 from v2g_bench.faults.continuous_rating import ContinuousRating
 from v2g_bench.faults.dominant_short import DominantShort
 from v2g_bench.faults.emi_noise import EmiNoise
-from v2g_bench.faults.expectation import BusExpectation, BusWindow, Expectation, WireExpectation, spread_ms
+from v2g_bench.faults.expectation import (
+    BusExpectation,
+    BusWindow,
+    CountExpectation,
+    Expectation,
+    WireExpectation,
+    spread_ms,
+)
 from v2g_bench.faults.imbalance_code import ImbalanceCode
 from v2g_bench.faults.missing_terminator import MissingTerminator
 from v2g_bench.faults.open_wire import OpenWire
 from v2g_bench.faults.over_current import OverCurrent
 from v2g_bench.faults.over_temperature import OverTemperature
 from v2g_bench.faults.pack_temperature import PackTemperature
+from v2g_bench.faults.power_limit import PowerLimit
 from v2g_bench.faults.registry import FAULTS, KINDS, from_dict
 from v2g_bench.faults.sick_transceiver import SickTransceiver
+from v2g_bench.faults.signal_count import SignalCount
 from v2g_bench.faults.soc_divergence import SocDivergence
 from v2g_bench.faults.state_of_charge import StateOfCharge
 from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
 from v2g_bench.faults.switching_noise import SwitchingNoise
+from v2g_bench.faults.tampered_frames import TamperedFrames
 from v2g_bench.faults.thermal_gradient import ThermalGradient
 from v2g_bench.faults.wire_fault import WireFault
 from v2g_bench.faults.worn_battery import WornBattery
@@ -67,6 +77,7 @@ __all__ = [
     "CellVoltages",
     "ColdCell",
     "ContinuousRating",
+    "CountExpectation",
     "DominantShort",
     "EmiNoise",
     "Expectation",
@@ -77,11 +88,14 @@ __all__ = [
     "OverCurrent",
     "OverTemperature",
     "PackTemperature",
+    "PowerLimit",
     "SickTransceiver",
+    "SignalCount",
     "SocDivergence",
     "StateOfCharge",
     "StringVoltageDifference",
     "SwitchingNoise",
+    "TamperedFrames",
     "ThermalGradient",
     "WireBitErrors",
     "WireBursts",

@@ -13,7 +13,7 @@ from v2g_bench.faults.expectation import BusExpectation, Expectation
 from v2g_bench.inputs.ranges import MOST_PARTS, Within
 
 if TYPE_CHECKING:
-    from v2g_bench.faults.expectation import WireExpectation
+    from v2g_bench.faults.expectation import CountExpectation, WireExpectation
 
 Seen = Mapping[str, float]
 """Roles as decoded from the bus, canonical units."""
@@ -92,7 +92,7 @@ class Fault:
         """False for a fault of the battery itself that none of its frames carries."""
         return bool(self.signals()) or self.transmit() is not None
 
-    def readback(self) -> "Expectation | BusExpectation | WireExpectation":
+    def readback(self) -> "Expectation | BusExpectation | CountExpectation | WireExpectation":
         """What must be seen on the bus before the fault counts as injected."""
         raise NotImplementedError
 

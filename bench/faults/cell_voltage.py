@@ -34,6 +34,7 @@ class CellVoltage(Fault):
         return shown
 
     def level(self) -> Level:
+        """The value that the database has to carry."""
         return Level(f"cell_voltage[{self.cell}]", "to_v")
 
     def readback(self) -> Expectation:

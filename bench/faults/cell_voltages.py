@@ -27,6 +27,7 @@ class CellVoltages(Fault):
         return {"cell_voltage_max": self.to_v, "cell_voltage_min": self.to_v}
 
     def level(self) -> Level:
+        """The value that the database has to carry."""
         return Level("cell_voltage_max", "to_v")
 
     def readback(self) -> Expectation:

@@ -27,6 +27,7 @@ class ContinuousRating(Fault):
         return {"discharge_power_continuous": self.to_w}
 
     def level(self) -> Level:
+        """The value that the database has to carry."""
         return Level("discharge_power_continuous", "to_w")
 
     def readback(self) -> Expectation:

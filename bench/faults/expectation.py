@@ -80,7 +80,8 @@ class BusWindow:
 
     expected: by the cycle times; received: all that arrived, bad: those whose end-to-end check failed, repeated: those
     that repeated a counter; spread_ms: how far frames are from their message's even cycle, from the 10th to the 90th
-    percentile (a single stalled frame is no jitter), for the worst message.
+    percentile (a single stalled frame is no jitter), for the worst message. out_of_step: those whose counter is neither
+    the next one nor repeated; short: those with fewer bytes than the database has.
     """
 
     window_s: float
@@ -89,6 +90,8 @@ class BusWindow:
     bad: int = 0
     repeated: int = 0
     spread_ms: float = 0.0
+    out_of_step: int = 0
+    short: int = 0
 
     def lost_pct(self) -> float:
         """Frames that did not arrive, in percent of those expected; 0 if none was expected."""
@@ -121,6 +124,10 @@ _MEASURES: dict[str, Callable[[BusWindow], float]] = {
     "repeated_pct": lambda window: window.share_pct(window.repeated),
     "received": operator.attrgetter("received"),
     "spread_ms": operator.attrgetter("spread_ms"),
+    "received_pct": lambda window: window.share_pct(window.received),
+    "out_of_step": operator.attrgetter("out_of_step"),
+    "out_of_step_pct": lambda window: window.share_pct(window.out_of_step),
+    "short_pct": lambda window: window.share_pct(window.short),
 }
 
 
@@ -128,12 +135,14 @@ _MEASURES: dict[str, Callable[[BusWindow], float]] = {
 class BusExpectation:
     """Measures of the traffic over at least `window_s` seconds, each within its (low, high), both included.
 
-    bounds: measure name -> (low, high); measures: lost_pct, bad_pct, repeated_pct, received, spread_ms.
+    bounds: measure name -> (low, high); measures: lost_pct, bad_pct, repeated_pct, received, received_pct, spread_ms,
+    out_of_step, out_of_step_pct, short_pct. scope: of which messages (`bms.tampering.Scope`).
     """
 
     window_s: float
     bounds: Mapping[str, tuple[float, float]]
     min_expected: int = 1
+    scope: str = "all"
 
     def met_by(self, window: BusWindow) -> bool:
         """Whether the captured window shows it; False if it is too short or nothing was expected in it."""
@@ -144,6 +153,17 @@ class BusExpectation:
     def __str__(self) -> str:
         bounds = ", ".join(f"{name} in {low:g}..{high:g}" for name, (low, high) in self.bounds.items())
         return f"over {self.window_s:g} s of frames: {bounds}"
+
+
+@dataclass(frozen=True)
+class CountExpectation:
+    """A frame in which the signal of this role has this count."""
+
+    role: str
+    raw: int
+
+    def __str__(self) -> str:
+        return f"the count {self.raw:#x} of {self.role}"
 
 
 NODES = ("bms", "ems", "bench")

@@ -32,6 +32,7 @@ class OverTemperature(Fault):
         return {"cell_temperature_max": self.to_c}
 
     def level(self) -> Level:
+        """The value that the database has to carry."""
         return Level("cell_temperature_max", "to_c")
 
     def readback(self) -> Expectation:

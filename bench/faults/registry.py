@@ -25,11 +25,14 @@ from v2g_bench.faults.open_wire import OpenWire
 from v2g_bench.faults.over_current import OverCurrent
 from v2g_bench.faults.over_temperature import OverTemperature
 from v2g_bench.faults.pack_temperature import PackTemperature
+from v2g_bench.faults.power_limit import PowerLimit
 from v2g_bench.faults.sick_transceiver import SickTransceiver
+from v2g_bench.faults.signal_count import SignalCount
 from v2g_bench.faults.soc_divergence import SocDivergence
 from v2g_bench.faults.state_of_charge import StateOfCharge
 from v2g_bench.faults.string_voltage_difference import StringVoltageDifference
 from v2g_bench.faults.switching_noise import SwitchingNoise
+from v2g_bench.faults.tampered_frames import TamperedFrames
 from v2g_bench.faults.thermal_gradient import ThermalGradient
 from v2g_bench.faults.worn_battery import WornBattery
 from v2g_bench.faults.wrong_sample_point import WrongSamplePoint
@@ -48,9 +51,12 @@ FAULTS: tuple[type[Fault], ...] = (
     OverCurrent,
     OverTemperature,
     PackTemperature,
+    PowerLimit,
+    SignalCount,
     SocDivergence,
     StateOfCharge,
     StringVoltageDifference,
+    TamperedFrames,
     ThermalGradient,
     BabblingNode,
     DominantShort,

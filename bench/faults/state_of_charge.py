@@ -31,6 +31,7 @@ class StateOfCharge(Fault):
         return {"soc": self.to_pct}
 
     def level(self) -> Level:
+        """The value that the database has to carry."""
         return Level("soc", "to_pct")
 
     def readback(self) -> Expectation:

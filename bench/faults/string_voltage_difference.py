@@ -30,6 +30,7 @@ class StringVoltageDifference(Fault):
         return {"string_voltage_difference": self.to_mv / 1e3}
 
     def level(self) -> Level:
+        """The value that the database has to carry."""
         return Level("string_voltage_difference", "to_mv", 1e-3)
 
     def readback(self) -> Expectation:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
+from v2g_bench.faults.base import HEALTHY, Fault, Level, Overrides, Seen
 from v2g_bench.faults.expectation import Expectation
 
 
@@ -30,6 +30,10 @@ class WornBattery(Fault):
         """Health, cycle count and throughput."""
         counted = {"energy_throughput": self.throughput_kwh} if self.throughput_kwh else {}
         return {"soh": self.soh_pct, "cycle_count": float(self.cycles), **counted}
+
+    def level(self) -> Level:
+        """The value that the database has to carry."""
+        return Level("soh", "soh_pct")
 
     def readback(self) -> Expectation:
         """The state of health is what was asked for."""

@@ -48,7 +48,7 @@ class Gateway:
     """See the module's text. Times are bench-clock seconds and never run backwards."""
 
     def __init__(self, db: BusDatabase, seed: int = 0) -> None:
-        self.db, self.live, self.path = db, Live(db), Disturbance(seed)
+        self.db, self.live, self.path = db, Live(db), Disturbance(seed, db)
         self._spec = {(spec.frame_id, spec.is_extended): spec for spec in db.senders("BMS")}
         self._of_controller = controller_keys(db)
         self._injections: dict[int, _Injection] = {}

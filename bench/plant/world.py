@@ -66,7 +66,7 @@ class World:
     ) -> None:
         self._sample_s, self._sampled = sample_s, (float("-inf"), -1)
         self.plant, self.db = plant, db
-        self.path = Disturbance(seed)
+        self.path = Disturbance(seed, db)
         self._reading: PackReading | None = None
         self._roles: dict[str, float] = {}
         self.wire, self._wire_reported_s = wire, float("-inf")

@@ -37,9 +37,11 @@ from v2g_bench.faults import (
     OverCurrent,
     OverTemperature,
     PackTemperature,
+    PowerLimit,
     SocDivergence,
     StateOfCharge,
     StringVoltageDifference,
+    TamperedFrames,
     ThermalGradient,
     WornBattery,
     spread_ms,
@@ -166,6 +168,8 @@ SENSED = [
     OverTemperature(cell=17, to_c=45.5),
     OverTemperature(cell=1, to_c=40.0, ramp_k_per_s=100.0),
     PackTemperature(to_c=40),
+    PowerLimit("charge", to_w=1500),
+    PowerLimit("discharge", to_w=1500),
     SocDivergence(by_pct=-7),
     StateOfCharge(to_pct=25),
     StringVoltageDifference(to_mv=320),
@@ -204,6 +208,13 @@ def test_each_sensed_fault_is_on_the_bus_and_gone_after_it_is_cleared(setup: Set
         EmiNoise(flip_pct=30, burst_frames=3),
         EmiNoise(duplicate_pct=30),
         EmiNoise(jitter_ms=6),
+        TamperedFrames("freeze", good_of=2),
+        TamperedFrames("damage", good_of=2),
+        TamperedFrames("swap"),
+        TamperedFrames("stride", step=4),
+        TamperedFrames("second"),
+        TamperedFrames("shorten"),
+        TamperedFrames("drop", scope="safety"),
     ],
     ids=str,
 )
@@ -218,7 +229,7 @@ def test_each_disturbance_of_the_traffic_is_seen_by_the_receiver(setup: Setup, f
             spread_ms(frames.of(spec.frame_id, spec.is_extended).timestamp_s, spec.cycle_s)
             for spec in setup.db.senders("BMS")
         ]
-        return expected.met_by(replace(window(setup.db, frames, since_s, to_s), spread_ms=max(spreads)))
+        return expected.met_by(replace(window(setup.db, frames, since_s, to_s, expected.scope), spread_ms=max(spreads)))
 
     setup.client.inject(fault)
     injected_s = time.monotonic() + 0.02

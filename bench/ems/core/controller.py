@@ -40,6 +40,7 @@ _STEP_W = 1.0  # smaller changes of the setpoint are not worth a write
 _RISE_EVERY_S = 0.1  # a setpoint that rises in small steps is written at this period,
 _RISE_SHARE = 0.05  # unless a step is a larger share of the rating than this: then it was requested
 _CLOSED = 2
+_NOTHING = frozenset[str]()
 _DECIDE_EVERY_S, _EARLY_S = 0.02, 0.001
 
 
@@ -75,7 +76,8 @@ class Ems:
                 self.request_w = 0.0
             values = parts.believable.believable(received, now_s)
             self.pack.update(values, now_s)
-            if values is received:  # a message without a plausible value counts as not received
+            # A message without a plausible value, or without one that is needed, counts as not received.
+            if values is received and self.settings.plan.needed.get(frame.message, _NOTHING) <= values.keys():
                 parts.watchdog.on_frame(frame.message, now_s)
             parts.thermal.update(self.pack, now_s)
             if "soc" in values or "pack_current" in values:

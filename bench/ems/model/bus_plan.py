@@ -1,7 +1,7 @@
 """Which messages the controller expects, watches and sends, read from the database."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from v2g_bench.can.database import BusDatabase
 
@@ -25,7 +25,8 @@ class BusPlan:
     """expected: BMS message -> cycle (s). watched: BMS message -> longest silence (s). sent: EMS message -> cycle (s).
 
     roles_sent: EMS message -> the roles that it carries. command: the message that asks for the contactors.
-    unprotected: BMS messages without end-to-end protection, where the safety values have it.
+    unprotected: BMS messages without end-to-end protection, where the safety values have it. needed: BMS message -> the
+    roles without which it counts as not received: its sender states that it has no value.
     """
 
     expected: Mapping[str, float]
@@ -34,6 +35,7 @@ class BusPlan:
     roles_sent: Mapping[str, tuple[str, ...]]
     command: str
     unprotected: frozenset[str] = frozenset()
+    needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def plan_bus(db: BusDatabase, bms_timeout_s: float) -> BusPlan:
@@ -58,4 +60,7 @@ def plan_bus(db: BusDatabase, bms_timeout_s: float) -> BusPlan:
     unprotected = frozenset[str]()
     if all(db.messages[name].e2e for name in safety):
         unprotected = frozenset(spec.name for spec in db.senders("BMS") if spec.e2e is None)
-    return BusPlan(expected, watched, sent, {name: db.roles_of(name) for name in sent}, command, unprotected)
+    roles_sent = {name: db.roles_of(name) for name in sent}
+    wanted = frozenset(REQUIRED_ROLES)
+    values = {name: wanted & set(db.roles_of(name)) for name in watched}
+    return BusPlan(expected, watched, sent, roles_sent, command, unprotected, values)

@@ -30,13 +30,14 @@ CellV = Annotated[float, Within(0, 6, over=True)]  # of any lithium chemistry
 
 
 class BusConfig(Checked):
-    """The CAN interface to the BMS."""
+    """The CAN interface to the BMS. max_delta: the step of a counter that still counts as lost frames (AUTOSAR E2E)."""
 
     interface: str = "socketcan"
     channel: str = "can0"
     fd: bool = True
     bitrate: BitRate = 500_000
     data_bitrate: BitRate = 2_000_000
+    max_delta: Annotated[int, Within(1, 254)] = 3
 
 
 class BmsConfig(Checked):

@@ -11,7 +11,7 @@ import can
 from v2g_bench.can.buses import open_bus
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.dbcfile import MessageSpec
-from v2g_bench.can.e2e import E2EReceiver, E2EStatus
+from v2g_bench.can.e2e import E2EConfig, E2EReceiver, E2EStatus
 from v2g_bench.ems.model.actions import Frame, Level, LogLine, Quality, SendFrame
 from v2g_bench.ems.model.config import BusConfig
 from v2g_bench.ems.ports.aside import Worker
@@ -38,7 +38,8 @@ class CanPort:
         self._config, self._db = config, db
         self._received, self._lost, self._on_log_line = received, lost, on_log_line
         self._from_bms = {spec.name for spec in db.senders("BMS")}
-        self._receivers = {spec.name: E2EReceiver(spec.e2e.data_id) for spec in db.messages.values() if spec.e2e}
+        e2e = E2EConfig(max_delta=config.max_delta)
+        self._receivers = {spec.name: E2EReceiver(spec.e2e.data_id, e2e) for spec in db.messages.values() if spec.e2e}
         self._counters: dict[str, int] = {}
         self._bus: can.BusABC | None = None
         self._fd = -1

@@ -241,6 +241,28 @@ TOGETHER = (
     _alone("charge_runs_through_max_soc", "LIM-02", "not beyond it: no"),
 )
 
+STANDS, STILL = "the discharge ends within .*: no", r"A ± .* limit <= \d+\.\d+ A"
+SUPERVISION = (
+    _fails("counter_unchecked", "BUS-01", STAYS, "frozen_frames", title="counter unchecked, of frozen frames"),
+    _fails("bad_frames_feed_the_watchdog", "BUS-02", STAYS, "out_of_sequence"),
+    _fails("sequence_ignored", "BUS-02", STAYS, "out_of_sequence"),
+    _fails("sequence_ignored", "BUS-06", STANDS, "two_senders", title="sequence ignored, of two senders"),
+    _alone("leaky_bucket", "BUS-03", STANDS, tests="half_noise"),
+    _alone("heartbeat_alone_is_watched", "BUS-04", STAYS, tests="safety_message"),
+    _alone("safety_message_unwatched", "BUS-04", STAYS, tests="safety_message"),
+    _alone("short_frames_used", "BUS-05", STAYS, tests="too_short"),
+    _alone("missing_value_ignored", "BUS-07", STAYS, tests="without_a_value"),
+    _alone("highest_cell_alone_trips", "BUS-08", STAYS, tests="any_source"),
+    _alone("gap_stops", "BUS-09", r"% ± .* limit >= 90 %", tests="may_jump"),
+    _alone("missing_value_trips", "BUS-09", "the controller reports no trip: no", tests="that_restarts"),
+    _alone("bms_limits_ignored", "BUS-10", STILL, tests="limits_of_the_bms"),
+    _alone("bms_charge_limit_ignored", "BUS-10", STILL, tests="limits_of_the_bms"),
+    _fails("strings_in_250_ms", "BUS-11", r"2\d\d\.\d+ ms ± .* limit <= 200 ms", "from_the_sensor"),
+    _alone(
+        "damaged_reply_is_an_answer", "BUS-12", "no FAULT_INVERTER_OFFLINE in the log|" + STAYS, tests="damages_every"
+    ),
+)
+
 DIGITIZER, ANALYZER, MULTIMETER = "meters.dc_current", "meters.ac_power", "meters.multimeter"
 CONTRADICTION = "contradict each other: "
 PARTS = (
@@ -355,6 +377,7 @@ CATALOGUE: tuple[Defect, ...] = (
     *WORDS,
     *POWERS,
     *FALLING_BACK,
+    *SUPERVISION,
     *ONE_EACH,
     *TOGETHER,
     *PARTS,

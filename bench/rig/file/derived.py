@@ -9,13 +9,13 @@ def plant_ratings(rig: Rig) -> dict[str, Any]:
     """The fields of the emulated world's `PlantConfig`: [plant], and what [inverter] states of its power stage."""
     inverter = rig.inverter
     known = {} if inverter.ripple_hz is None else {"ripple_hz": inverter.ripple_hz}
-    return rig.plant.model_dump() | {"rated_power_w": inverter.rated_power_w} | known
+    return rig.plant.model_dump(exclude={"counter_max_delta"}) | {"rated_power_w": inverter.rated_power_w} | known
 
 
 def reference_thresholds(rig: Rig) -> dict[str, Any]:
     """What the reference controller is configured to: [dut.thresholds], and what [inverter] states of its power stage."""
     inverter = rig.inverter
-    return rig.dut.thresholds.model_dump() | {
+    return rig.dut.thresholds.model_dump(exclude={"counter_max_delta"}) | {
         "rated_power_w": inverter.rated_power_w,
         "inverter_efficiency": inverter.efficiency,
     }

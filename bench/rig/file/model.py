@@ -252,6 +252,7 @@ class Thresholds(Checked):
     packet_loss_pct: SharePct = 10.0
     noise_window_s: TimeS = 1.0
     micro_cycle_pct: SharePct = 10.0
+    counter_max_delta: Annotated[int, Within(1, 254)] = 3  # AUTOSAR's MaxDeltaCounter, which it prescribes no value for
 
     @property
     def noticed_within_s(self) -> float:
@@ -401,6 +402,7 @@ class Judging(Checked):
     diagnosis_s: TimeS = 15.0  # from a trouble code in the BMS to V2G being off
     offline_limit_ms: TimeMs = 3000.0  # the same for an inverter that does not answer
     derated_below_pct: SharePct = 90.0  # a derated discharge is at most this share of the power before
+    sensor_to_isolation_ms: TimeMs = 200.0  # the longest wait for a frame, and the reaction to it
     no_discharge_w: PowerW = 50.0  # less than this is a controller's own consumption, not V2G
     # where "the SoC is too low" for full power
     low_soc_pct: Annotated[float, Within(MIN_SOC_PCT, MAX_SOC_PCT, over=True, under=True)] = 27.0

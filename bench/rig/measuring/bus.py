@@ -7,8 +7,10 @@ bench.bus.traffic(from_s, to_s).lost_pct()  what came of the BMS's cyclic frames
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from v2g_bench.can.codec import SignalCodec
-from v2g_bench.errors import NotTested
+from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.faults import BusWindow
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.traffic import protection, window
@@ -68,6 +70,37 @@ class Bus:
             return value(self._parts.bus.db.codec(role))
         except ValueError as error:
             raise NotTested(f"{self._parts.bus.db.path.name}: {error}") from None
+
+    def silences(self, role: str) -> tuple[int, ...]:
+        """The counts by which the BMS states that it has no value of a role; NotTested where its database has none."""
+        self.needs(role)
+        if found := self._parts.bus.db.codec(role).silences():
+            return found
+        raise NotTested(f"{self._parts.bus.db.path.name} has no count that means: no value of {role}")
+
+    def count(self, role: str, value: float) -> int:
+        """The count of the role's signal for a value that it can carry; NotTested where it cannot."""
+        self.needs(role)
+        try:
+            return self._parts.bus.db.codec(role).count(value)
+        except ValueError as error:
+            raise NotTested(f"{self._parts.bus.db.path.name}: {error}") from None
+
+    def cycle_s(self, role: str) -> float:
+        """The cycle of the message that carries a role, by the database (s); NotTested where it states none."""
+        self.needs(role)
+        if cycle_s := self._parts.bus.db.message_of(role).cycle_s:
+            return cycle_s
+        raise NotTested(f"{self._parts.bus.db.path.name} states no cycle of the message with {role}")
+
+    def longest_gap_s(self, role: str, from_s: float, to_s: float) -> float:
+        """The longest time between two frames with this role in that time (bench clock), in s; BenchError with fewer."""
+        spec = self._parts.bus.db.message_of(role)
+        frames = self._parts.bus.capture.frames(spec.frame_id, from_s, is_extended=spec.is_extended)
+        times_s = frames.timestamp_s[frames.timestamp_s <= to_s]
+        if len(times_s) < 2:
+            raise BenchError("bus", f"fewer than two frames with {role} in {to_s - from_s:g} s", "is its sender alive?")
+        return float(np.max(np.diff(times_s)))
 
     def needs(self, *roles: str) -> None:
         """NotTested where the BMS's database has not all of these signal roles."""

@@ -9,9 +9,20 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from v2g_bench.can.trace import raw_counts
 from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.evidence.record import Shown
-from v2g_bench.faults import BmsSilence, BusExpectation, Expectation, Fault, WireExpectation, WireFault
+from v2g_bench.faults import (
+    BmsSilence,
+    BusExpectation,
+    CountExpectation,
+    Expectation,
+    Fault,
+    WireExpectation,
+    WireFault,
+)
 from v2g_bench.faults.carried import DANGEROUS_ABOVE, as_carried, carried, wrong_side
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.timing import Timestamp
@@ -110,6 +121,8 @@ class Injector:
         bound_s = max(READBACK_S, frames_s) + fault.full_after_s(before) + max(0.0, from_s - asked_s)
         if isinstance(expected, BusExpectation):
             return self._traffic_proof(fault, expected, from_s, bound_s)
+        if isinstance(expected, CountExpectation):
+            return self._count_proof(fault, expected, from_s, bound_s)
         if isinstance(expected, WireExpectation):
             return self._wire_proof(fault, expected, wire, from_s + bound_s)
         expected = as_carried(expected, fault, self._parts.bus.db)
@@ -130,6 +143,19 @@ class Injector:
         known = {role: float(before[role]) for role in roles if role in before}
         shown = Shown(**asdict(expected), before=known, asked_s=asked_s)
         return replace(self._parts.bus.timestamp(frame.timestamp_s), shown=shown)
+
+    def _count_proof(self, fault: Fault, expected: CountExpectation, from_s: float, bound_s: float) -> Timestamp:
+        """Wait for the first frame with that count."""
+        bus, clock = self._parts.bus, self._parts.clock
+        spec, codec = bus.db.message_of(expected.role), bus.db.codec(expected.role)
+        mask = (1 << codec.length) - 1
+        while clock.now_s() < from_s + bound_s:
+            frames = bus.capture.frames(spec.frame_id, from_s, is_extended=spec.is_extended)
+            hits = np.flatnonzero((raw_counts(codec, frames.data, spec.length) & mask) == expected.raw & mask)
+            if len(hits):
+                return bus.timestamp(float(frames.timestamp_s[hits[0]]))
+            clock.pause(POLL_S)
+        raise BenchError(f"fault {fault.kind}", f"not seen on the bus within {bound_s:.1f} s: {expected}")
 
     def _takes_s(self, frames: int) -> float:
         """How long the BMS takes to send so many cyclic frames, by the cycles in its database."""
@@ -179,7 +205,7 @@ class Injector:
                 if not len(received):
                     raise BenchError(f"fault {fault.kind}", "the BMS was silent before it was silenced")
                 started_s = float(received.timestamp_s[-1]) + 1e-6
-            seen = window(parts.bus.db, columns, started_s, max(started_s, now_s))
+            seen = window(parts.bus.db, columns, started_s, max(started_s, now_s), expected.scope)
             if expected.met_by(seen):
                 return replace(parts.bus.timestamp(started_s), shown=SILENCE if isinstance(fault, BmsSilence) else None)
         raise BenchError(

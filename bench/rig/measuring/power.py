@@ -8,7 +8,7 @@ Whatever a block asked for is taken back when the block is left, also when it is
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.inverter.server_faults import ServerFault
@@ -115,18 +115,22 @@ class Power:
         wait_for_power(self._parts)
         wait_until(self._parts, lambda: clock.now_s() >= until_s, fallback_s + 1.0)
 
-    @contextmanager
-    def silent_inverter(self) -> Iterator[Timestamp]:
+    def silent_inverter(self) -> AbstractContextManager[Timestamp]:
         """An inverter that answers nobody; from when on. BenchError where its server does not confirm the silence."""
+        return self.inverter_line(ServerFault("silence"))
+
+    @contextmanager
+    def inverter_line(self, *faults: ServerFault) -> Iterator[Timestamp]:
+        """An inverter whose line damages or loses what goes over it; from when on. BenchError where that is not confirmed."""
         plant = self._parts.world.plant
         if plant is None or self._parts.loaded.rig.inverter.kind != "emulated":
-            raise NotTested("this rig cannot take the inverter off the network")
+            raise NotTested("this rig cannot disturb the line between the controller and its inverter")
         self._parts.dut.controller.log.mark()
         before = plant.client.set_defects("inverter")
-        silence = ServerFault("silence").to_dict()
+        wanted = [fault.to_dict() for fault in faults]
         try:
-            if plant.client.set_defects("inverter", faults=[silence])["faults"] != [silence]:
-                raise BenchError("inverter", "its emulator did not fall silent")
+            if plant.client.set_defects("inverter", faults=wanted)["faults"] != wanted:
+                raise BenchError("inverter", "its emulator did not take up the faults of its line")
             yield self._parts.bus.timestamp(self._parts.clock.now_s())
         finally:
             plant.client.set_defects("inverter", faults=before["faults"])

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from v2g_bench.can.trace import signal
 from v2g_bench.errors import BenchError
 from v2g_bench.evidence.reading import Reading
 from v2g_bench.evidence.record import mean_of, stated
@@ -21,6 +22,7 @@ from v2g_bench.rig.measuring.trace import Trace
 from v2g_bench.rig.parts.protocol import Parts
 
 AC_READINGS = 5
+LAST_SENT_S = 30.0  # how long the voltage of a pack without current stands for it
 
 
 class Readings:
@@ -106,5 +108,15 @@ class Readings:
             self._comparisons.during(trace.waveform, trace.frames(), *trace.accuracy())
 
     def no_discharge_limit_a(self) -> float:
-        """The DC current (A) of the power that is not yet a discharge."""
-        return self._parts.loaded.rig.judging.no_discharge_w / self._bus.signal("pack_voltage")
+        """The DC current (A) of the power that is not yet a discharge; of a BMS that is silent, at the last voltage it sent."""
+        return self._parts.loaded.rig.judging.no_discharge_w / self._volts()
+
+    def _volts(self) -> float:
+        role, bus = "pack_voltage", self._parts.bus
+        if role not in bus.latest_all():
+            spec = bus.db.message_of(role)
+            since_s = self._parts.clock.now_s() - LAST_SENT_S
+            _, sent_v = signal(bus.capture.frames(spec.frame_id, since_s, is_extended=spec.is_extended), bus.db, role)
+            if len(sent_v):
+                return float(sent_v[-1])
+        return self._bus.signal(role)

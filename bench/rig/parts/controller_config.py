@@ -27,6 +27,7 @@ def write_reference_config(loaded: LoadedRig, runtime: Path, path: Path, values:
             "fd": bus.fd,
             "bitrate": bus.bitrate,
             "data_bitrate": bus.data_bitrate,
+            "max_delta": rig.dut.thresholds.counter_max_delta,
         },
         "bms": {"dbc": str(loaded.resolve(rig.bms.dbc, "bms.dbc"))},
         "bms.roles": roles_of(loaded),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from v2g_bench.bms.tampering import in_scope
 from v2g_bench.can.columns import Columns
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.dbcfile import MessageSpec
@@ -36,26 +37,42 @@ def bms_frames(db: BusDatabase, columns: Columns) -> Columns:
     return columns[np.isin(columns.frame_id, wanted)]
 
 
-def window(db: BusDatabase, columns: Columns, from_s: float, to_s: float) -> BusWindow:
-    """Measures of the BMS's cyclic frames stamped between two times."""
+def _counter_before(spec: MessageSpec, columns: Columns, before_s: float) -> int:
+    """The counter of the last sound frame of a protected message before this time; -1 without one."""
+    assert spec.e2e is not None
+    frames = columns.of(spec.frame_id, spec.is_extended)
+    for position in reversed(range(int(np.searchsorted(frames.timestamp_s, before_s)))):
+        data = frames.data[position, : spec.length].tobytes()
+        if check(data, spec.e2e.data_id):
+            return data[COUNTER_BYTE]
+    return -1
+
+
+def window(db: BusDatabase, columns: Columns, from_s: float, to_s: float, scope: str = "all") -> BusWindow:
+    """Measures of the BMS's cyclic frames stamped between two times. scope: of which messages.
+
+    columns: those from before as well, by which the counter of the first frame is judged.
+    """
     inside = columns[(columns.timestamp_s >= from_s) & (columns.timestamp_s <= to_s)]
-    expected = received = bad = repeated = 0
+    expected = received = bad = repeated = out_of_step = short = 0
     spread = 0.0
     for spec in db.senders("BMS"):
-        if spec.cycle_s <= 0:
+        if spec.cycle_s <= 0 or not in_scope(db, spec, scope):
             continue
         frames = inside.of(spec.frame_id, spec.is_extended)
         expected += int((to_s - from_s) / spec.cycle_s)
         received += len(frames)
+        short += int(np.count_nonzero(frames.length < spec.length))
         spread = max(spread, spread_ms(frames.timestamp_s, spec.cycle_s))
         if spec.e2e is None:
             continue
-        last = -1
+        last = _counter_before(spec, columns, from_s)
         for position in range(len(frames)):
             data = frames.data[position, : spec.length].tobytes()
             if not check(data, spec.e2e.data_id):
                 bad += 1
                 continue
             repeated += data[COUNTER_BYTE] == last
+            out_of_step += last >= 0 and (data[COUNTER_BYTE] - last) & 0xFF > 1
             last = data[COUNTER_BYTE]
-    return BusWindow(to_s - from_s, expected, received, bad, repeated, spread)
+    return BusWindow(to_s - from_s, expected, received, bad, repeated, spread, out_of_step, short)

@@ -17,6 +17,7 @@ from v2g_bench.faults import (
     CellVoltages,
     ColdCell,
     ContinuousRating,
+    CountExpectation,
     DominantShort,
     EmiNoise,
     Expectation,
@@ -27,11 +28,14 @@ from v2g_bench.faults import (
     OverCurrent,
     OverTemperature,
     PackTemperature,
+    PowerLimit,
     SickTransceiver,
+    SignalCount,
     SocDivergence,
     StateOfCharge,
     StringVoltageDifference,
     SwitchingNoise,
+    TamperedFrames,
     ThermalGradient,
     WireBitErrors,
     WireBursts,
@@ -66,6 +70,9 @@ ONE_OF_EACH = [
     OverCurrent(),
     OverTemperature(cell=17, to_c=45.5, ramp_k_per_s=2.0),
     PackTemperature(to_c=40),
+    PowerLimit("charge", to_w=1500),
+    SignalCount("soc", 0xFFFF),
+    TamperedFrames("freeze", good_of=2),
     SocDivergence(by_pct=-7, ramp_pct_per_s=1.0),
     StateOfCharge(to_pct=25),
     StringVoltageDifference(to_mv=320, ramp_mv_per_s=50),
@@ -102,7 +109,7 @@ def test_each_fault_can_be_proved_and_is_not_proved_by_nothing(fault: Fault):
         assert isinstance(expected, WireExpectation)
         assert not expected.met_by(UNTOUCHED, UNTOUCHED)
     else:
-        assert isinstance(expected, BusExpectation)
+        assert isinstance(expected, (BusExpectation, CountExpectation))
     ways = [bool(fault.senses(0.0, {})), fault.transmit() is not None, fault.wire() is not None]
     assert sum(ways) == 1
 
@@ -133,6 +140,7 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         "cell_voltage_max": 3.69,
         "soh": 96.0,
         "discharge_power_continuous": 27_000.0,
+        "charge_power_limit": 30_000.0,
     }
     assert expected.met_by({**healthy, **fault.signals(healthy)}, before=healthy)
     assert not expected.met_by(healthy, before=healthy)
@@ -158,6 +166,9 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         ({"kind": "soc_divergence", "by_pct": 120}, "number from -100 to 100"),
         ({"kind": "string_voltage_difference", "to_mv": -1}, "number from 0 to 20000"),
         ({"kind": "thermal_gradient", "to_k": 8, "module": 1001}, "number from 1 to 1000"),
+        ({"kind": "tampered_frames", "manner": "write"}, "no manner 'write'"),
+        ({"kind": "tampered_frames", "manner": "drop", "scope": "most"}, "no scope 'most'"),
+        ({"kind": "power_limit", "direction": "both", "to_w": 1}, "it is charge or discharge"),
     ],
 )
 def test_wrong_data_is_named_with_what_would_be_right(data, message):

@@ -69,6 +69,7 @@ hot_cell_in_45_ms, hot_cell_in_49_ms = _late(45), _late(49)  # near misses: thes
 hot_cell_in_51_ms, hot_cell_in_55_ms, hot_cell_in_70_ms = _late(51), _late(55), _late(70)
 strings_in_49_ms, strings_in_51_ms = _late(49, make.STRINGS), _late(51, make.STRINGS)
 strings_in_55_ms, strings_in_70_ms = _late(55, make.STRINGS), _late(70, make.STRINGS)
+strings_in_250_ms = _late(250, make.STRINGS)
 hot_cell_late_at_full_power = _late(70, above_w=FULL_POWER_W)
 
 
