@@ -18,7 +18,15 @@ from v2g_bench.evidence.record import FROM_WAVEFORM, Evidence, Fall, Kind
 from v2g_bench.metrology.agree import agree
 from v2g_bench.metrology.budget import Budget
 from v2g_bench.metrology.component import Component, Term
-from v2g_bench.metrology.crossing import Crossing, NoCrossing, NoCurrent, RecordTooShort, Undecided, isolation
+from v2g_bench.metrology.crossing import (
+    Crossing,
+    NoCrossing,
+    NoCurrent,
+    RecordTooShort,
+    Undecided,
+    Unsettled,
+    isolation,
+)
 from v2g_bench.metrology.extremes import LeastShare, least_mean, least_share, turned
 from v2g_bench.metrology.latency import of_crossing
 from v2g_bench.metrology.verdict import Verdict
@@ -54,7 +62,9 @@ def latency_of(
     """The latency that a waveform (A) shows, with its evidence. components: of the budget in ms, for the crossing found."""
     try:
         crossing = isolation(record, fall.t0_s, fall.fraction, fall.ripple_hz)
-    except (NoCurrent, RecordTooShort, Undecided) as error:
+    except RecordTooShort as error:
+        return _no_latency(fall, record, source, str(error), lost=True)
+    except (NoCurrent, Unsettled, Undecided) as error:
         return _no_latency(fall, record, source, str(error))
     except NoCrossing as error:  # it never went, or it came back
         return _no_latency(fall, record, source, str(error), failed=str(error))
@@ -93,9 +103,12 @@ def agreement(witnesses: Evidence) -> Verdict:
     return Verdict.PASS if agreed else Verdict.INCONCLUSIVE
 
 
-def _no_latency(fall: Fall, record: Waveform, source: str, why: str, failed: str = "") -> Latency:
+def _no_latency(
+    fall: Fall, record: Waveform, source: str, why: str, failed: str = "", *, lost: bool = False
+) -> Latency:
     evidence = Evidence(kind=Kind.LATENCY, fall=fall)
-    return Latency(ISOLATION, None, "ms", None, why, evidence, record, failed, t0_s=fall.t0_s, t0_source=source)
+    missed = Latency(ISOLATION, None, "ms", None, why, evidence, record, failed, lost=lost)
+    return replace(missed, t0_s=fall.t0_s, t0_source=source)
 
 
 def _extreme(evidence: Evidence, record: Waveform) -> Reading:

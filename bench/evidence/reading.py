@@ -81,7 +81,8 @@ class Latency(Reading):
     """From t0 (the frame on the bus) to t1 (the current gone), in ms.
 
     t1_s: None where the current never went (`failed`), or where the bench could not tell (`unclear`); t0_source: what
-    stamped the frame; before_a: mean current before the fault; threshold_a: where it counts as gone.
+    stamped the frame; before_a: mean current before the fault; threshold_a: where it counts as gone. lost: what makes it
+    unclear is the bench's own record, which does not have the fault; else it is what the current did.
     """
 
     t0_s: float = math.nan
@@ -89,6 +90,7 @@ class Latency(Reading):
     t0_source: str = ""
     before_a: float | None = None
     threshold_a: float | None = None
+    lost: bool = False
 
     @property
     def unclear(self) -> str:

@@ -36,6 +36,7 @@ from v2g_bench.metrology.prepared_record import (
     Reclosed,
     RecordTooShort,
     Undecided,
+    Unsettled,
     prepare,
     require_current,
 )
@@ -43,7 +44,7 @@ from v2g_bench.metrology.ripple import moving_mean
 from v2g_bench.metrology.stay import Bracket, last_crossing
 from v2g_bench.metrology.waveform import Waveform
 
-__all__ = ["Crossing", "NoCrossing", "NoCurrent", "Reclosed", "RecordTooShort", "Undecided", "isolation"]
+__all__ = ["Crossing", "NoCrossing", "NoCurrent", "Reclosed", "RecordTooShort", "Undecided", "Unsettled", "isolation"]
 
 # Least u, in sample intervals: what the current does between two samples is an assumption, however well the fit looks.
 _INTERPOLATION = 1 / math.sqrt(12)
@@ -88,7 +89,7 @@ def isolation(
     then it is taken to be up to `ripple_bound_pct` of the current. hold_s: a return of the current counts when it is
     longer than this.
     min_current: current (A) below which there is nothing to switch off, whatever the noise.
-    Raises NoCurrent, Reclosed, RecordTooShort, Undecided or NoCrossing; ValueError for a senseless argument.
+    Raises NoCurrent, Reclosed, RecordTooShort, Unsettled, Undecided or NoCrossing; ValueError for a senseless argument.
     """
     if not 0 < fraction < 1 or hold_s <= 0 or before_s <= 0:
         raise ValueError(f"fraction={fraction} lies in 0..1; hold_s={hold_s} and before_s={before_s} are positive")

@@ -35,7 +35,11 @@ class NoCurrent(NoCrossing):
 
 
 class RecordTooShort(NoCrossing):
-    """The record begins too late or ends too early for a decision."""
+    """The record begins too late, or ends before the fault: the bench has not recorded what it asks for."""
+
+
+class Unsettled(NoCrossing):
+    """The current went so late, or came back so often, that it had not stayed away for long enough when the record ended."""
 
 
 class Undecided(NoCrossing):

@@ -17,8 +17,8 @@ from v2g_bench.metrology.prepared_record import (
     NoCrossing,
     PreparedRecord,
     Reclosed,
-    RecordTooShort,
     Undecided,
+    Unsettled,
     clear_of,
 )
 from v2g_bench.metrology.ripple import moving_mean
@@ -71,7 +71,7 @@ def _why_not(record: PreparedRecord, high: Flags, low: Flags, smoothed: Array) -
     share = 100 * float(np.mean(tail)) / record.steady.mean
     at_end = f"at its end the current is {share:.1f} % of {record.steady.mean:.4g} A"
     if low.size and low[-1]:
-        return RecordTooShort(f"the record ends before the current stayed away for {record.hold * record.dt_s:g} s")
+        return Unsettled(f"the record ends before the current stayed away for {record.hold * record.dt_s:g} s")
     if high.size and high[-max(1, high.size // 20) :].any():
         return NoCrossing(f"the current does not stay below the threshold in the record: {at_end}")
     return Undecided(f"the current stays too near the threshold to tell: {at_end}")

@@ -13,8 +13,8 @@ from v2g_bench.metrology.crossing import (
     NoCrossing,
     NoCurrent,
     Reclosed,
-    RecordTooShort,
     Undecided,
+    Unsettled,
     isolation,
 )
 from v2g_bench.metrology.synthetic import Fall, pulse
@@ -148,7 +148,7 @@ def test_the_hold_is_a_choice():
         (Fall(8.0, cut_s=2000.0, noise_pct=0.2), 0.1, NoCrossing),
         (Fall(8.0, rest_pct=8.0, noise_pct=0.2), 0.1, NoCrossing),
         (Fall(8.0, rest_pct=5.0, noise_pct=0.2), 0.1, Undecided),
-        (Fall(8.0, 1e-3, noise_pct=0.2), 0.0235, RecordTooShort),
+        (Fall(8.0, 1e-3, noise_pct=0.2), 0.0235, Unsettled),
         (Fall(8.0, noise_pct=40.0), 0.1, NoCurrent),
         (Fall(1e-9, noise_pct=1e7), 0.1, NoCurrent),
     ],

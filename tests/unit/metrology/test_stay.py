@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from v2g_bench.metrology.prepared_record import Reclosed, RecordTooShort, prepare
+from v2g_bench.metrology.prepared_record import Reclosed, Unsettled, prepare
 from v2g_bench.metrology.stay import last_crossing
 from v2g_bench.metrology.waveform import Waveform
 
@@ -53,7 +53,7 @@ def test_the_other_direction_is_seen_as_gone():
 
 @pytest.mark.parametrize("after", [1, 5, 9])
 def test_the_record_must_last_for_the_hold(after):
-    with pytest.raises(RecordTooShort, match="stayed away"):
+    with pytest.raises(Unsettled, match="stayed away"):
         crossing((200, 8.0), (after, 0.0))
 
 
