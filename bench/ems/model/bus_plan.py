@@ -8,7 +8,6 @@ from v2g_bench.can.database import BusDatabase
 # Without these there is nothing to protect the pack by.
 REQUIRED_ROLES = (
     "cell_temperature_max",
-    "string_voltage_difference",
     "soc",
     "pack_current",
     "charge_power_limit",
@@ -47,7 +46,9 @@ def plan_bus(db: BusDatabase, bms_timeout_s: float) -> BusPlan:
     db.require(REQUIRED_ROLES)
     command = db.message_of("contactor_request").name
     expected = {spec.name: spec.cycle_s for spec in db.senders("BMS") if spec.cycle_s > 0}
-    safety = {db.message_of(role).name for role in _SAFETY_ROLES}
+    safety = {
+        db.message_of(role).name for role in _SAFETY_ROLES if db.has(role)
+    }  # a pack of one string has no difference
     safety |= {name for name in expected if db.messages[name].e2e and not db.roles_of(name)}
     needed = safety | {db.message_of(role).name for role in REQUIRED_ROLES} - {command}
     watched = {

@@ -43,13 +43,15 @@ class Bus:
         self._parts, self._read = parts, read
 
     def signal(self, role: str) -> float:
-        """The latest value of a signal role; BenchError where the bus is silent."""
+        """The latest value of a signal role; NotTested where the database lacks it, BenchError where the bus is silent."""
+        self.needs(role)
         value = self._parts.bus.latest(role)
         self._read.add(role, value, self.now_s())
         return value
 
     def resolution(self, role: str) -> float:
-        """How far apart two values of a signal role are at least."""
+        """How far apart two values of a signal role are at least; NotTested where the database lacks it."""
+        self.needs(role)
         return self._parts.bus.db.resolution(role)
 
     def above(self, role: str, limit: float, counts: int = 1) -> float:
@@ -101,6 +103,10 @@ class Bus:
         if len(times_s) < 2:
             raise BenchError("bus", f"fewer than two frames with {role} in {to_s - from_s:g} s", "is its sender alive?")
         return float(np.max(np.diff(times_s)))
+
+    def carries(self, role: str) -> bool:
+        """Whether the database has this signal role, for what a test looks at beside its subject."""
+        return self._parts.bus.db.has(role)
 
     def needs(self, *roles: str) -> None:
         """NotTested where the BMS's database has not all of these signal roles."""

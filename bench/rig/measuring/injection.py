@@ -74,6 +74,8 @@ class Injector:
         if parts.loaded.rig.has_gateway and hidden:
             raise NotTested(f"{hidden[0]} changes nothing on the bus: no gateway can produce it before a real BMS")
         faults = [carried(fault, parts.bus.db) for fault in faults]
+        for fault in faults:
+            self._require_roles(fault)
         before = parts.bus.latest_all()
         wire: dict[str, Any] = {}
         if any(isinstance(fault.readback(), WireExpectation) for fault in faults):
@@ -98,6 +100,13 @@ class Injector:
             parts.bus.require_good()
             for fault in faults:
                 self._wait_for_health(fault, before)
+
+    def _require_roles(self, fault: Fault) -> None:
+        """NotTested where the battery has no signal that could show the fault."""
+        expected, db = fault.readback(), self._parts.bus.db
+        named = [expected.role, expected.minus] if isinstance(expected, Expectation) else []
+        if missing := [role for role in named if role and not db.has(role.partition("[")[0])]:
+            raise NotTested(f"{db.path.name} has no signal for {', '.join(missing)}")
 
     @contextmanager
     def _silence(self, on_purpose: bool) -> Iterator[None]:

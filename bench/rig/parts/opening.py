@@ -23,7 +23,6 @@ Later = Callable[[str, Callable[[], None]], None]  # (name, close): how a part t
 # What every conformance test stands on; further roles are asked for by the tests that need them.
 NEEDED_ROLES = (
     "cell_temperature_max",
-    "string_voltage_difference",
     "soc",
     "pack_voltage",
     "pack_current",

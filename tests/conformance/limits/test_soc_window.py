@@ -172,6 +172,7 @@ def test_override_replaces_the_soc_limit(bench, judge):
 @pytest.mark.req("LIM-11")
 def test_micro_cycles_stay_shallow(bench, judge):
     """Discharged on and on at full power, the pack gives no more than a micro-cycle, far above MIN_SOC."""
+    bench.bus.needs("capacity")
     limit_pct = bench.controller.dut.thresholds.micro_cycle_pct
     capacity_ah = small_ah(bench, SMALL_AH)
     bench.power.pack.small(capacity_ah=capacity_ah)

@@ -208,6 +208,9 @@ def test_a_charge_that_does_not_flow_is_given_up(bench, parts):
 def test_what_a_test_stands_on_is_no_failure_of_the_controller(bench):
     with pytest.raises(NotTested, match="has no signal for tyre_pressure"):
         bench.bus.needs("soc", "tyre_pressure")
+    with pytest.raises(NotTested, match="has no signal for tyre_pressure"):
+        bench.bus.signal("tyre_pressure")
+    assert (bench.bus.carries("soc"), bench.bus.carries("tyre_pressure")) == (True, False)
 
 
 def test_asking_again_and_again_is_asking_again(bench):

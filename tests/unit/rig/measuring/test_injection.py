@@ -10,7 +10,7 @@ from v2g_bench.can.roles import read_roles
 from v2g_bench.can.values import newest
 from v2g_bench.clock import SimClock
 from v2g_bench.dbc import dbc_path, roles_path
-from v2g_bench.errors import BenchError
+from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.evidence.record import Shown
 from v2g_bench.faults import (
     BmsSilence,
@@ -397,3 +397,15 @@ def test_a_step_beside_a_long_ramp_is_found_where_it_was(world, monkeypatch):
         assert active.on_bus.time_s == pytest.approx(asked_s, abs=0.05)
         world.pause(70.0)
         assert world.store.forgotten_s > asked_s  # held for the proof alone
+
+
+class _Flat(OverTemperature):
+    def readback(self):
+        return Expectation("tyre_pressure", "==", 0.0)
+
+
+def test_a_fault_that_the_battery_has_no_signal_for_is_not_tested(world):
+    with pytest.raises(NotTested, match=r"v2g_bms_fd\.dbc has no signal for tyre_pressure"):
+        with Injector(world).active([_Flat(cell=1, to_c=50)], 0.0):
+            pytest.fail("the test began")
+    assert world.asked == []

@@ -1,0 +1,64 @@
+"""The one table of exit statuses (reports/README.md) is what the commands do."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from v2g_bench.commands.main import UNREAD, main
+from v2g_bench.fixtures.session import final_status
+from v2g_bench.reports.model.verdicts import PASS, UNDECIDED, VERDICTS
+
+ROOT = Path(__file__).parents[3]
+NIGHT = (ROOT / "rigs" / "nightly" / "nightly.sh").read_text()
+
+
+def table():
+    """Column title -> status -> what it means."""
+    page = (ROOT / "reports" / "README.md").read_text().split("## Exit statuses")[1].split("What is not claimed")[0]
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"
+    ]
+    return {name: {int(row[0]): row[place] for row in rows if row[place]} for place, name in enumerate(head) if place}
+
+
+PYTEST, VERIFY, ISSUE, NIGHTLY = table().values()
+
+
+def test_pytest_has_its_own_statuses_and_no_other():
+    assert set(PYTEST) == set(map(int, pytest.ExitCode))
+
+
+def test_only_a_pass_ends_with_0():
+    assert [verdict for verdict in VERDICTS if final_status(verdict, 0) == 0] == [PASS]
+    assert PYTEST[0].startswith(PASS)
+    assert all(word in PYTEST[1] for word in ("FAIL", *UNDECIDED))
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("status", [status for status in pytest.ExitCode if status])
+def test_no_verdict_hides_how_pytest_ended(verdict, status):
+    assert final_status(verdict, status) == status
+
+
+def test_verify(folder, tmp_path, capsys):
+    seen = {main(["verify", str(folder)])}
+    (folder / "events.jsonl").write_text("edited")
+    seen |= {main(["verify", str(folder)]), main(["verify", str(tmp_path / "nowhere")]), UNREAD}
+    assert seen == set(VERIFY)
+    assert VERIFY[0] in capsys.readouterr().out
+
+
+def test_issue_refuses_with_2(folder, tmp_path, capsys):
+    for name in ("bench", "person"):
+        main(["key", str(tmp_path / f"{name}.pem"), "--name", name])
+    keys = [f"--key={tmp_path / 'bench.pem'}", f"--signer={tmp_path / 'person.pem'}"]
+    assert main(["issue", str(folder), "--report-number=R-1", *keys]) == 2
+    assert "may not be issued" in capsys.readouterr().err
+    assert set(ISSUE) == {0, 2, UNREAD}
+
+
+def test_the_nightly():
+    ended = {int(number) for number in re.findall(r"\b(?:finish|exit|untold=)\s*(\d)", NIGHT)}
+    said = {int(number) for number in re.findall(r"\b(\d): ", NIGHT.split("set -uo")[0])}
+    assert ended == said == set(NIGHTLY)
