@@ -125,6 +125,12 @@ class SimEms:
         self._log_line(LogLine(Level.INFO, "-", "v2g-daemon ended"))
         self._log.close()
 
+    def kill(self) -> None:
+        """End in the middle of everything: nothing is sent and nothing is stored any more."""
+        self._end()
+        self._loop.complete(self._inverter.close(), STOP_S)
+        self._log.close()
+
     def order(self, command: list[str]) -> Reply:
         """An operator's command line, and what the programs would answer."""
         replies: list[Reply] = []
@@ -243,6 +249,24 @@ class SimController(Controller):
         shell, self._shell = self._shell, None
         if shell is not None:
             shell.stop()
+
+    @property
+    def killable(self) -> bool:
+        return True
+
+    def kill(self) -> None:
+        shell, self._shell = self._shell, None
+        if shell is not None:
+            shell.kill()
+
+    @property
+    def supply_switched(self) -> bool:
+        return True
+
+    def power_cycle(self) -> None:
+        """What was stored is stored: a simulated disk has no cache that a loss of power empties."""
+        self.kill()
+        self.start()
 
     def program(self) -> tuple[str, str]:
         """The folder of the controller's sources, and the SHA-256 of all of them with the seeded core, if any."""

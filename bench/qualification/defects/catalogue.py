@@ -47,6 +47,7 @@ class Defect:
 HOT, HOT_CHARGING = "hot_cell_isolates and discharging", "hot_cell_isolates and charging and not discharging"
 STRINGS, AT_LIMIT = "diverging_strings_isolate and discharging", "no_trip_at_the_limit"
 SILENCE, GRADIENT = "bms_silence_stops_the_transfer and discharging", "thermal_gradient_derates"
+LATCHED = "trip_latches_until_an_authorised_reset"
 DIVERGENCE, CALIBRATION = "soc_divergence_blocks_v2g", "calibration_charge_gives_v2g_back"
 LOST, DAMAGED, BURSTS = (f"emi_leaves_charge_only and {one}" for one in ("lost", "damaged", "bursts"))
 DISCHARGE = "set_power_is_the_power and discharging"
@@ -169,7 +170,7 @@ FALLING_BACK = (
     _fails("divergence_limit_20_pct", "SAF-09", "no 0x09BD in the log", DIVERGENCE),
     _fails("divergence_keeps_discharging", "SAF-09", AMPERES, DIVERGENCE, alone=True),
     _fails("divergence_forgotten", "SAF-09", AMPERES, DIVERGENCE),
-    _fails("calibration_not_wanted", "SAF-09", "refused before the calibration charge: no", CALIBRATION),
+    _fails("calibration_not_wanted", "SAF-09", "refused before the calibration charge .*: no", CALIBRATION),
     _core("calibration_never_done", "SAF-09", "ERROR", "calibration charge .* is not complete", CALIBRATION),
     _fails("noise_limit_60_pct", "SAF-11", "no 0x0B22 in the log", LOST),
     _fails("noise_keeps_discharging", "SAF-11", AMPERES, LOST, emulated=True, alone=True),
@@ -188,7 +189,7 @@ ONE_EACH = (
     _alone("inverter_silence_ignored", "SAF-06", "no FAULT_INVERTER_OFFLINE in the log"),
     _alone("starts_blind", "SAF-07", AMPERES),
     _alone("imbalance_forgotten", "SAF-10", AMPERES, title="imbalance forgotten, as certified"),
-    _alone("restart_releases_latches", "SAF-12", "the trip stands after the restart: no"),
+    _fails("restart_releases_latches", "SAF-12", "the trip stands after the restart: no", "trip_outlives and restart"),
     _alone("reload_releases_trip", "SAF-12", "the trip stands after the reload: no"),
     _alone("trip_asleep_in_charge_only", "SAF-13", STAYS),
     _alone("short_trip_taken_back", "SAF-14", "the trip is still reported: no"),
@@ -261,6 +262,28 @@ SUPERVISION = (
     _alone(
         "damaged_reply_is_an_answer", "BUS-12", "no FAULT_INVERTER_OFFLINE in the log|" + STAYS, tests="damages_every"
     ),
+)
+
+# What shows after a time, after many trips, or after another end than the usual one.
+LASTING = (
+    _alone("late_at_every_20th_trip", "END-01", TIME.format(r"(79|80)\.\d+")),
+    _alone("late_at_every_7th_trip", "END-01", TIME.format(r"(79|80)\.\d+")),
+    _alone("blind_after_90_s", "END-01", STAYS),
+    _fails("trip_released_after_5_s", "SAF-04", AMPERES, LATCHED),
+    _fails("trip_released_after_10_s", "SAF-04", AMPERES, LATCHED),
+    _fails("power_back_after_5_s_hot", "SAF-04", AMPERES, LATCHED),
+    _fails("charge_command_releases_trip", "SAF-04", AMPERES, LATCHED),
+    _alone("second_reset_while_hot", "SAF-04", "the reset is refused while the cell is hot: no"),
+    _fails("plans_release_trip", "SAF-04", AMPERES, LATCHED),
+    _alone("noise_forgotten_after_10_s", "SAF-11", AMPERES),
+    _alone("divergence_forgotten_after_10_s", "SAF-09", AMPERES),
+    _alone("imbalance_forgotten_after_10_s", "SAF-10", AMPERES),
+    _fails("noise_forgotten_at_restart", "SAF-12", AMPERES, "charge_only_outlives and noise"),
+    _fails("divergence_forgotten_at_restart", "SAF-12", AMPERES, "charge_only_outlives and divergence"),
+    _fails("latches_lost_by_kill", "SAF-12", "the trip stands after the kill: no", "trip_outlives and kill"),
+    _alone("silence_releases_charge_only", "SAF-12", AMPERES),
+    _alone("calibrated_at_90_pct", "SAF-09", r"refused before the calibration charge is complete, at 9[89]\.\d %: no"),
+    _alone("balanced_at_95_pct", "SAF-10", AMPERES),
 )
 
 DIGITIZER, ANALYZER, MULTIMETER = "meters.dc_current", "meters.ac_power", "meters.multimeter"
@@ -380,6 +403,7 @@ CATALOGUE: tuple[Defect, ...] = (
     *SUPERVISION,
     *ONE_EACH,
     *TOGETHER,
+    *LASTING,
     *PARTS,
     *BENCH,
 )

@@ -219,6 +219,37 @@ class Controller:
         if killed:
             raise self._error(f"did not end within {STOP_S:g} s of SIGTERM and was killed")
 
+    @property
+    def killable(self) -> bool:
+        """Whether `kill` can end it: the bench runs it here, or the rig names a command for it."""
+        return (self._runs and self.dut.kind != "ssh") or "kill" in self.dut.commands
+
+    def kill(self) -> None:
+        """SIGKILL, to it and to all that it started: it ends in the middle of what it does. See `killable`."""
+        if "kill" in self.dut.commands:
+            self.must("kill")
+            if self._far is not None:
+                self._far.end(FAR_STOP_S)
+            self._process = self._far = None
+            return
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        _killed(process)  # waits for it
+        if self._supervisor is not None:
+            self._supervisor.forget(process.pid)
+
+    @property
+    def supply_switched(self) -> bool:
+        """Whether `power_cycle` can take its supply away."""
+        return "power_cycle" in self.dut.commands
+
+    def power_cycle(self) -> None:
+        """Its supply off and on again, by the rig's command; it starts by itself. See `supply_switched`."""
+        self.must("power_cycle")
+
     def close(self) -> None:
         """`stop`, and nothing is read any more."""
         try:

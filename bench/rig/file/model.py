@@ -269,6 +269,8 @@ CommandName = Literal[
     "start",
     "stop",
     "restart",
+    "kill",
+    "power_cycle",
     "health",
     "force_limit",
     "departure",

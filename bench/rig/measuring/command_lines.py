@@ -5,7 +5,7 @@
 Whatever a block changed is put back when the block is left.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -13,8 +13,10 @@ from typing import Literal
 
 from v2g_bench.can.roles import EMS_ROLES
 from v2g_bench.errors import BenchError, NotTested
-from v2g_bench.rig.dut.controller import Reply
+from v2g_bench.rig.dut.controller import Controller, Reply
 from v2g_bench.rig.parts.protocol import Parts
+
+Ending = Literal["restart", "kill", "power_cycle"]  # of a controller that is started again
 
 
 class NoStart(Exception):
@@ -59,19 +61,15 @@ class DutCommandLine:
             accepted(reply)
             yield
 
-    def restart(self) -> None:
-        """The controller ended and started again, with its past, and heard on the bus again.
+    def restart(self, ending: Ending = "restart") -> None:
+        """The controller ended and started again, with its past, and received on the bus again.
 
-        NotTested where the rig cannot do that; BenchError where it does not answer within the rig's `dut.ready_s`.
+        restart: as an operator ends it, by SIGTERM or the rig's command; kill: by SIGKILL, so that it can store nothing any
+        more; power_cycle: by its supply. NotTested where the rig cannot do that; BenchError where it does not answer
+        within the rig's `dut.ready_s`.
         """
         controller = self._parts.dut.controller
-        if controller.dut.kind != "external":
-            controller.stop()
-            controller.start()
-        elif "restart" in controller.dut.commands:
-            controller.must("restart")
-        else:
-            raise NotTested("the rig names no [dut.commands] restart for its external controller")
+        ENDINGS[ending](controller)
         self._wait_for_next_frames(since_s=self._parts.clock.now_s())
 
     def _wait_for_next_frames(self, since_s: float) -> None:
@@ -128,6 +126,36 @@ class DutCommandLine:
         self._audited = True
         controller = self._parts.dut.controller
         return controller.run("audit") if "audit" in controller.dut.commands else None
+
+
+def _restart(controller: Controller) -> None:
+    if controller.dut.kind != "external":
+        controller.stop()
+        controller.start()
+    elif "restart" in controller.dut.commands:
+        controller.must("restart")
+    else:
+        raise NotTested("the rig names no [dut.commands] restart for its external controller")
+
+
+def _kill(controller: Controller) -> None:
+    if not controller.killable:
+        raise NotTested("the bench does not run this controller here, and the rig names no [dut.commands] kill")
+    controller.kill()
+    controller.start()
+
+
+def _power_cycle(controller: Controller) -> None:
+    if not controller.supply_switched:
+        raise NotTested("the rig cannot switch the controller's supply: it names no [dut.commands] power_cycle")
+    controller.power_cycle()
+
+
+ENDINGS: dict[Ending, Callable[[Controller], None]] = {
+    "restart": _restart,
+    "kill": _kill,
+    "power_cycle": _power_cycle,
+}
 
 
 def _shows(role: str, seen: Mapping[str, float]) -> bool:

@@ -16,6 +16,7 @@ NEARLY_FULL_SHOWN_PCT = 99.0
 FULL_CHARGE_S = 12 * 3600.0
 CHARGE_PATIENCE_S = 10.0
 CHARGE_W = 2000.0
+SECONDS_AH = 0.1  # 1.6 % a second at CHARGE_W and 350 V; a multiple of what a BMS can report
 
 
 def nearly_full_pct(step_pct: float) -> float:
@@ -41,6 +42,7 @@ class Pack:
 
     def __init__(self, parts: Parts, bus: Bus, power: Charging) -> None:
         self._parts, self._bus, self._power = parts, bus, power
+        self._brief = False  # an emulated one that is full after seconds of charging
 
     def small(self, capacity_ah: float, soc_pct: float | None = None) -> None:
         """A pack of this capacity and state of charge (None: the rig's), and a controller that knows no other; NoStart
@@ -74,11 +76,24 @@ class Pack:
             self._parts.world.plant.client.reset(soc_pct=nearly_full_pct(self._bus.resolution("soc")))
             self._parts.dut.fresh(heal=False)
 
+    def seconds_below_full(self, soc_pct: float) -> None:
+        """A pack at this SoC that is full after seconds of charging, where the rig emulates one, and a controller that
+        knows no other; elsewhere the pack stays as it is."""
+        if self._parts.world.plant is not None:
+            self._parts.world.plant.client.reset(soc_pct=soc_pct, capacity_ah=SECONDS_AH)
+            self._brief = True
+            self._parts.dut.fresh(heal=False)
+
     def charge_to_full(self) -> bool:
         """A calibration charge: charge until the BMS says 100 %; False where the controller lets nothing flow."""
-        signal, clock = self._bus.signal, self._parts.clock
-        if self._parts.world.plant is not None and signal("soc") < NEARLY_FULL_SHOWN_PCT:
+        signal = self._bus.signal
+        if self._parts.world.plant is not None and signal("soc") < NEARLY_FULL_SHOWN_PCT and not self._brief:
             self._parts.world.plant.client.reset(soc_pct=nearly_full_pct(self._bus.resolution("soc")))
+        return self.charge_to(FULL_PCT)
+
+    def charge_to(self, soc_pct: float) -> bool:
+        """Charge until the BMS reports this SoC or more; False where the controller lets nothing flow."""
+        signal, clock = self._bus.signal, self._parts.clock
         none_w = self._parts.loaded.rig.judging.no_discharge_w
         with self._power.asking(CHARGE_W):
             flowed_s = clock.now_s()
@@ -88,11 +103,11 @@ class Pack:
                 now_s = clock.now_s()
                 if self._parts.inverter.reading().ac_power_w > none_w:
                     flowed_s = now_s
-                return signal("soc") >= FULL_PCT or now_s - flowed_s > CHARGE_PATIENCE_S
+                return signal("soc") >= soc_pct or now_s - flowed_s > CHARGE_PATIENCE_S
 
             wait_until(self._parts, done, FULL_CHARGE_S)
-            full = signal("soc") >= FULL_PCT
-            if full:
+            reached = signal("soc") >= soc_pct
+            if reached and soc_pct >= FULL_PCT:
                 # A controller counts the charge as full when it has seen it, not in the same instant.
                 self._power.settle()
-        return full
+        return reached

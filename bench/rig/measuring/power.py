@@ -29,6 +29,8 @@ from v2g_bench.rig.parts.timing import Timestamp
 from v2g_bench.rig.safety.envelope import Envelope
 
 COMMAND_POLL_S, INSIST_POLL_S = 0.02, 0.1
+TURN_S = 1.0  # longer than precharge and the closing of the contactors
+MOST_REQUESTS = 40  # of one `insist`: a command line is a process of its own on most rigs
 
 
 class Power:
@@ -77,10 +79,17 @@ class Power:
         finally:
             run("set_power", power_w="0")
 
-    def insist(self, power_w: float, for_s: float) -> None:
-        """Ask for this power again and again, whatever the answer."""
-        run = self._parts.dut.controller.run
-        wait_until(self._parts, lambda: run("set_power", power_w=f"{power_w:.0f}") is None, for_s, INSIST_POLL_S)
+    def insist(self, *powers_w: float, for_s: float) -> None:
+        """Ask for this power again and again, whatever the answer; for these in turn, TURN_S each."""
+        run, clock = self._parts.dut.controller.run, self._parts.clock
+        begun_s, turn_s = clock.now_s(), min(TURN_S, max(for_s, INSIST_POLL_S) / len(powers_w))
+
+        def ask() -> None:
+            turn = int((clock.now_s() - begun_s) / turn_s) % len(powers_w)
+            run("set_power", power_w=f"{powers_w[turn]:.0f}")
+
+        every_s = max(INSIST_POLL_S, min(turn_s, for_s / MOST_REQUESTS))
+        wait_until(self._parts, ask, for_s, every_s)
 
     def dwell(self, power_w: float, idle_s: float, since_command_s: float | None) -> None:
         """Stay at a power for a time (s); then, unless None, command the same power again, and stay for that time."""

@@ -21,6 +21,7 @@ from v2g_bench.rig.measuring.said.notebook import Notebook
 from v2g_bench.rig.measuring.said.sheet import Sheet
 from v2g_bench.rig.measuring.under_test import UnderTest
 from v2g_bench.rig.measuring.waiting import wait_until
+from v2g_bench.rig.measuring.watch import Watch
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.safety.envelope import Envelope
 
@@ -40,12 +41,13 @@ class Session:
         cross_check = CrossCheck(parts, self.comparisons, faults.in_force, recordings)
         self._latches = Latches(parts, bus)
         self._omitted = 0
+        power = Power(parts, envelope, self._latches, cross_check, recordings, self.read, self.notebook)
         self.bench = Bench(
             parts,
-            power=Power(parts, envelope, self._latches, cross_check, recordings, self.read, self.notebook),
+            power=power,
             readings=Readings(parts, bus, self.comparisons, cross_check, recordings, self.notebook),
             bus=bus,
-            controller=UnderTest(parts, self._latches, faults),
+            controller=UnderTest(parts, self._latches, faults, Watch(parts, power, recordings)),
             recordings=recordings,
             faults=faults,
         )

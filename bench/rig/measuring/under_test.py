@@ -16,17 +16,18 @@ from v2g_bench.rig.file.model import Dut
 from v2g_bench.rig.measuring.command_lines import DutCommandLine
 from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
 from v2g_bench.rig.measuring.latches import Latches
+from v2g_bench.rig.measuring.watch import Watch
 from v2g_bench.rig.parts.protocol import Parts
 
 
 class UnderTest:
     """The controller, for a test. latches: its trip and charge-only latch, as it reports them; command_line: what
-    a person does at it, its files, restarts and plans.
+    a person does at it, its files, restarts and plans; watch: powers that it must not give, for a long time.
     """
 
-    def __init__(self, parts: Parts, latches: Latches, faults: FaultsInForce) -> None:
+    def __init__(self, parts: Parts, latches: Latches, faults: FaultsInForce, watch: Watch) -> None:
         self._parts, self._faults = parts, faults
-        self.latches = latches
+        self.latches, self.watch = latches, watch
         self.command_line = DutCommandLine(parts)
 
     @property

@@ -7,7 +7,8 @@ import pytest
 from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
 from v2g_bench.faults.emi_noise import above, noise
 
-NO_DISCHARGE_S = 0.8
+NO_DISCHARGE_S, AT_SOC_S = 0.8, 1.0
+BOTH_W = (-3000, 2000)
 WATCHED_S, UNCHANGED_PCT = 2.5, 90
 CODES = r"0x01A2|0x09BD|0x0B22"
 
@@ -32,6 +33,11 @@ def refuses_any_discharge(bench, judge, worlds, when: str) -> None:
             judge.never_discharges(f"{when}, {world.power_w:g} W asked for", trace)
 
 
+def resets(bench):
+    """The resets that do not release a divergence: that of a trip, and that of the offset before it is calibrated."""
+    return [lambda: bench.controller.run("reset_trip"), lambda: bench.controller.run("reset_soc_offset")]
+
+
 @pytest.mark.req("SAF-09")
 def test_soc_divergence_blocks_v2g(bench, judge, worlds):
     """SoC reported wrong: 0x09BD in the log, then no discharge for any request, also when the SoC is correct again."""
@@ -42,21 +48,30 @@ def test_soc_divergence_blocks_v2g(bench, judge, worlds):
             bench.power.granted()
             refuses_any_discharge(bench, judge, worlds, "while the SoC diverges")
         bench.power.settle()  # asked in the same instant, a controller that is about to forget would still refuse
-        refuses_any_discharge(bench, judge, worlds, "before it is calibrated")
+        refuses_any_discharge(bench, judge, worlds, "when it is over")
+        watched = bench.controller.watch(*BOTH_W, for_s=judge.profile.watch_s, meanwhile=resets(bench))
+        judge.never_discharges("before it is calibrated", *watched)
 
 
 @pytest.mark.req("SAF-09")
-def test_calibration_charge_gives_v2g_back(bench, judge):
-    """After a full charge and the reset of the offset, and only then, the pack is discharged again."""
-    divergence = SocDivergence(by_pct=bench.controller.dut.thresholds.soc_divergence_pct + 3)
-    with bench.at_power(-3000), bench.inject(divergence):
+def test_calibration_charge_gives_v2g_back(bench, judge, partial_charge):
+    """After a charge to 100 %, no less, and the reset of the offset, and only then, the pack is discharged again."""
+    bench.power.pack.seconds_below_full(partial_charge.from_pct)
+    with (
+        bench.at_power(-1000),
+        bench.inject(SocDivergence(by_pct=-bench.controller.dut.thresholds.soc_divergence_pct - 3)),
+    ):
         judge.logged(r"0x09BD", within_s=10)
-    reply = bench.controller.run("reset_soc_offset")
-    judge.holds("the reset is refused before the calibration charge", reply.status != 0, reply.err or reply.out)
+    for now_pct in (partial_charge.from_pct, partial_charge.to_pct):
+        judge.require(bench.power.pack.charge_to(now_pct), "the pack cannot be charged")
+        reply = bench.controller.run("reset_soc_offset")
+        name = f"the reset is refused before the calibration charge is complete, at {now_pct:g} %"
+        judge.holds(name, reply.status != 0, reply.err or reply.out)
+        judge.never_discharges(f"at {now_pct:g} %", *bench.controller.watch(-1000, for_s=AT_SOC_S))
     judge.holds("the calibration charge reaches 100 %", bench.power.pack.charge_to_full())
     bench.controller.must("reset_soc_offset")
-    with bench.power.asking(-3000):
-        judge.flows("discharge after the calibration", bench.readings.ac_power(), is_w=-3000)
+    with bench.power.asking(-1000):
+        judge.flows("discharge after the calibration", bench.readings.ac_power(), is_w=-1000)
 
 
 NOISES = {  # by the packet loss that the controller is configured to
@@ -81,6 +96,9 @@ def test_emi_leaves_charge_only(bench, judge, worlds, kind):
             refuses_any_discharge(bench, judge, worlds, "under noise")
         bench.power.settle()  # asked in the same instant, a controller that is about to forget would still refuse
         refuses_any_discharge(bench, judge, worlds, "after the noise")
+        if kind == "lost":
+            watched = bench.controller.watch(*BOTH_W, for_s=judge.profile.watch_s)
+            judge.never_discharges("for a long time", *watched)
         with bench.power.asking(2000):
             judge.flows("charging still works", bench.readings.ac_power(), is_w=2000)
 

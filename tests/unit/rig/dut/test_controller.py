@@ -67,6 +67,39 @@ def test_it_ends_what_it_started_too(make, tmp_path):
     assert gone(int(child.read_text()))
 
 
+def test_a_killed_one_stores_nothing_and_can_be_started_again(make, tmp_path):
+    kept = tmp_path / "kept"
+    controller = make(
+        f"import signal; signal.signal(15, lambda *_: sys.exit(pathlib.Path({str(kept)!r}).touch())); "
+        "print('armed', flush=True); time.sleep(60)"
+    )
+    controller.start()
+    while b"armed" not in (controller._folder / "dut.stderr").read_bytes():
+        time.sleep(0.01)
+    pid = controller._process.pid
+    assert controller.killable
+    controller.kill()
+    assert gone(pid)
+    assert not controller.alive()
+    assert not kept.exists()
+    controller.start()
+    assert controller.alive()
+
+
+def test_one_that_the_bench_does_not_run_is_killed_by_its_command(make, tmp_path):
+    log = tmp_path / "v2g.log"
+    log.touch()
+    assert not make(kind="external", commands={}).killable
+    mark = tmp_path / "killed"
+    controller = make(kind="external", commands={"kill": ["touch", str(mark)], "power_cycle": ["true"]})
+    controller.start()
+    controller.kill()
+    assert mark.exists()
+    assert controller.supply_switched
+    controller.power_cycle()
+    assert not make().supply_switched
+
+
 def test_one_that_does_not_listen_is_killed_and_said_so(make, monkeypatch):
     monkeypatch.setattr("v2g_bench.rig.dut.controller.STOP_S", 0.3)
     controller = make("import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)")

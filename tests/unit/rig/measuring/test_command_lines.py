@@ -10,6 +10,7 @@ from v2g_bench.clock import SimClock
 from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.faults import (
     BmsSilence,
+    CellImbalance,
     EmiNoise,
     ImbalanceCode,
     OverTemperature,
@@ -116,6 +117,52 @@ def test_an_external_controller_is_restarted_by_its_own_command_or_not_at_all():
     dut.commands = {}
     with pytest.raises(NotTested, match="no \\[dut.commands\\] restart"):
         operator.restart()
+
+
+def ending(dut, **more):
+    """The command line of a controller with this dut, and what it was made to do."""
+    ran: list[str] = []
+    controller = SimpleNamespace(
+        dut=dut,
+        must=ran.append,
+        kill=lambda: ran.append("kill"),
+        start=lambda: ran.append("start"),
+        power_cycle=lambda: ran.append("power_cycle"),
+        **more,
+    )
+    bus = SimpleNamespace(db=SimpleNamespace(has=lambda role: False))
+    return DutCommandLine(SimpleNamespace(dut=SimpleNamespace(controller=controller), clock=SimClock(), bus=bus)), ran
+
+
+def test_a_controller_is_killed_or_loses_its_supply_only_where_the_rig_can_do_that():
+    dut = SimpleNamespace(kind="process", commands={}, ready_s=5.0)
+    operator, ran = ending(dut, killable=True, supply_switched=False)
+    operator.restart("kill")
+    assert ran == ["kill", "start"]
+    with pytest.raises(NotTested, match="no \\[dut.commands\\] power_cycle"):
+        operator.restart("power_cycle")
+    operator, ran = ending(dut, killable=False, supply_switched=True)
+    operator.restart("power_cycle")
+    assert ran == ["power_cycle"]
+    with pytest.raises(NotTested, match="no \\[dut.commands\\] kill"):
+        operator.restart("kill")
+
+
+@pytest.mark.parametrize("how", ["restart", "kill", "power_cycle"])
+def test_a_simulated_controller_has_its_latches_after_each_ending(bench, how):
+    with bench.at_power(-3000), bench.inject(OverTemperature(cell=1, to_c=45.5)):
+        assert bench.wait_until(bench.controller.latches.tripped, within_s=1)
+    bench.controller.command_line.restart(how)
+    assert bench.controller.latches.tripped()
+
+
+def test_a_pack_is_charged_short_of_full_and_then_to_full(bench):
+    bench.power.pack.seconds_below_full(90.0)
+    with bench.inject(CellImbalance()):  # the upper limit makes room for the balancing charge
+        bench.power.granted()
+    assert bench.power.pack.charge_to(95.0)
+    assert 94.9 <= bench.bus.signal("soc") < 97.0
+    assert bench.power.pack.charge_to_full()
 
 
 def test_a_controller_is_heard_again_after_its_restart(bench, parts):

@@ -1,0 +1,24 @@
+"""What the safety tests share: a charge that ends short of 100 %, drawn from the run's seed."""
+
+import random
+from dataclasses import dataclass
+
+import pytest
+
+from v2g_bench.fixtures.state import Options
+
+
+@dataclass(frozen=True)
+class PartialCharge:
+    """From one state of charge (%) to another one that is nearly, and not, full."""
+
+    from_pct: float
+    to_pct: float
+
+
+@pytest.fixture
+def partial_charge(request: pytest.FixtureRequest) -> PartialCharge:
+    """A controller that counts any lower state of charge as full releases its latch too soon."""
+    drawn = random.Random(f"{request.config.stash[Options.KEY].seed} {request.node.nodeid}")
+    to_pct = round(drawn.uniform(98.0, 99.4), 1)
+    return PartialCharge(round(to_pct - drawn.uniform(3.0, 8.0), 1), to_pct)
