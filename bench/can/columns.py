@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 
 import can
 import numpy as np
@@ -97,7 +96,7 @@ class Columns:
     def __len__(self) -> int:
         return len(self.timestamp_s)
 
-    def __getitem__(self, chosen: Any) -> "Columns":
+    def __getitem__(self, chosen: slice | NDArray[np.bool_] | NDArray[np.intp]) -> "Columns":
         """The frames of a slice, a mask or an array of positions."""
         return Columns(
             self.index[chosen],
@@ -124,7 +123,7 @@ class Columns:
             self.data[position, : self.length[position]].tobytes(),
         )
 
-    def records(self) -> NDArray[Any]:
+    def records(self) -> NDArray[np.void]:
         """Them as `RECORD`s."""
         records = np.zeros(len(self), RECORD)
         for name in ("timestamp_s", "sequence", "frame_id", "flags", "length", "data"):
@@ -132,7 +131,7 @@ class Columns:
         return records
 
     @classmethod
-    def from_records(cls, records: NDArray[Any], first: int) -> "Columns":
+    def from_records(cls, records: NDArray[np.void], first: int) -> "Columns":
         """Views of an array of `RECORD`; `first` is the index of its first frame."""
         return cls(
             np.arange(first, first + len(records), dtype=np.int64),
@@ -156,7 +155,7 @@ class Held:
         self._store, self._since_s, self._until_s, self._lock = store, since_s, until_s, lock
         self._taken: list[Columns] = []
 
-    def take(self, records: NDArray[Any], first: int) -> None:
+    def take(self, records: NDArray[np.void], first: int) -> None:
         """Copy what belongs to it out of records that are about to be forgotten; `first`: the index of the first."""
         if len(mine := self._of(records, first)):
             self._taken.append(mine)
@@ -167,7 +166,7 @@ class Held:
             taken, kept = list(self._taken), self._store.kept()
         return Columns.joined([*taken, *(self._of(records, first) for first, records in kept)])
 
-    def _of(self, records: NDArray[Any], first: int) -> Columns:
+    def _of(self, records: NDArray[np.void], first: int) -> Columns:
         places = np.flatnonzero((records["timestamp_s"] >= self._since_s) & (records["timestamp_s"] <= self._until_s))
         return replace(Columns.from_records(records[places], 0), index=first + places)
 
@@ -190,7 +189,7 @@ class FrameStore:
         self.end = 0
         self.forgotten_s = -math.inf  # the newest stamp that is not kept any more
         self._keep_s = keep_s
-        self._blocks: deque[NDArray[Any]] = deque()
+        self._blocks: deque[NDArray[np.void]] = deque()
         self._room: memoryview | None = None
         self._fill = _BLOCK
         self._held: list[weakref.ref[Held]] = []
@@ -286,7 +285,7 @@ class FrameStore:
         data = record["data"].tobytes()[: record["length"]]
         return Frame(index, float(record["timestamp_s"]), int(record["frame_id"]), int(record["flags"]), data)
 
-    def kept(self) -> list[tuple[int, NDArray[Any]]]:
+    def kept(self) -> list[tuple[int, NDArray[np.void]]]:
         """(index of its first frame, records) of every block that is kept."""
         return [(self.begin + number * _BLOCK, records) for number, records in enumerate(self._filled())]
 
@@ -299,7 +298,7 @@ class FrameStore:
                 "hold them from the start: `holding`",
             )
 
-    def _filled(self) -> list[NDArray[Any]]:
+    def _filled(self) -> list[NDArray[np.void]]:
         blocks = list(self._blocks)
         if blocks:
             blocks[-1] = blocks[-1][: self._fill]

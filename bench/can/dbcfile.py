@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import cantools
+from cantools.database.can import Database, Message, Signal
 
 from v2g_bench.can.codec import SignalCodec, exact, shift_of
 from v2g_bench.can.e2e import E2E
@@ -52,7 +53,7 @@ class MessageSpec:
     e2e: E2E | None
 
 
-def read_dbc(path: Path) -> tuple[Any, str]:
+def read_dbc(path: Path) -> tuple[Database, str]:
     """(cantools database, SHA-256 of the file as hex); BenchError if it is missing, broken or contradictory."""
     where = str(path)
     try:
@@ -65,7 +66,7 @@ def read_dbc(path: Path) -> tuple[Any, str]:
 
 
 @lru_cache(maxsize=4)  # a tenth of a second each, and all parts of a rig in one process read the same one
-def _parsed(content: bytes, where: str) -> Any:
+def _parsed(content: bytes, where: str) -> Database:
     """cantools' database, which nobody may change."""
     try:
         text = content.decode("utf-8")
@@ -80,7 +81,7 @@ def _parsed(content: bytes, where: str) -> Any:
         raise BenchError(
             where, f"contradicts itself: {error!r}", "does it refer to a missing message or signal?"
         ) from error
-    if not getattr(database, "messages", None):
+    if not isinstance(database, Database) or not database.messages:
         raise BenchError(where, "holds no message", "is it a DBC file?")
     return database
 
@@ -96,7 +97,7 @@ def _broken(where: str, text: str, error: Exception) -> BenchError:
     return BenchError(f"{where}:{number}", f"is not valid DBC near column {found[2]}: {line!r}", "mend this line")
 
 
-def message_spec(message: Any, where: str) -> MessageSpec:
+def message_spec(message: Message, where: str) -> MessageSpec:
     """The bench's view of one cantools message."""
     is_fd = bool(message.is_fd) or message.length > 8
     if message.length not in FD_LENGTHS:
@@ -119,7 +120,7 @@ def message_spec(message: Any, where: str) -> MessageSpec:
     )
 
 
-def attribute(owner: Any, name: str, default: Any = None) -> Any:
+def attribute(owner: Message | Signal, name: str, default: Any = None) -> Any:
     """A message's or signal's attribute, or the default of its definition; entries of an ENUM come as their text."""
     specifics = owner.dbc
     if specifics is None:
@@ -127,7 +128,8 @@ def attribute(owner: Any, name: str, default: Any = None) -> Any:
     definition = specifics.attribute_definitions.get(name) if hasattr(specifics, "attribute_definitions") else None
     if name in specifics.attributes:
         entry = specifics.attributes[name]
-        definition, value = entry.definition, entry.value
+        definition = entry.definition
+        value: str | int | float | None = entry.value
     elif definition is not None:
         value = definition.default_value
     else:
@@ -137,7 +139,7 @@ def attribute(owner: Any, name: str, default: Any = None) -> Any:
     return default if value is None else value
 
 
-def _e2e(message: Any, where: str) -> E2E | None:
+def _e2e(message: Message, where: str) -> E2E | None:
     profile = str(attribute(message, "E2EProfile", "") or "").strip()
     if profile.lower() in ("", "none", "no", "-"):
         return None
@@ -151,17 +153,17 @@ def _e2e(message: Any, where: str) -> E2E | None:
     return E2E("P05", data_id)
 
 
-def initial_count(signal: Any) -> int:
+def initial_count(signal: Signal) -> int:
     """The count that is sent while no value is given; BenchError if it is no number."""
     return int(_number(signal.raw_initial or 0, ANY, signal.name, "start value"))
 
 
-def _labels(signal: Any) -> dict[int, str]:
+def _labels(signal: Signal) -> dict[int, str]:
     """The value table: count -> label."""
     return {int(count): str(text) for count, text in (signal.choices or {}).items()}
 
 
-def _top(signal: Any, message: Any) -> int:
+def _top(signal: Signal, message: Message) -> int:
     """The highest count that has a value, by the standard of its frame."""
     highest: int = (1 << signal.length - bool(signal.is_signed)) - 1
     if signal.is_signed or str(attribute(message, "VFrameFormat", "")) != "J1939PG":
@@ -169,14 +171,16 @@ def _top(signal: Any, message: Any) -> int:
     return _J1939_TOP.get(signal.length, highest)
 
 
-def _labelled_counts(signal: Any) -> frozenset[int]:
+def _labelled_counts(signal: Signal) -> frozenset[int]:
     """The counts that the value table names; a label that is a number itself names a value."""
     return frozenset(
         int(count) for count, text in (signal.choices or {}).items() if not _NUMBER.match(str(text).strip())
     )
 
 
-def signal_codec(signal: Any, message: Any, spec: MessageSpec, entry: RoleEntry, key: str, where: str) -> SignalCodec:
+def signal_codec(
+    signal: Signal, message: Message, spec: MessageSpec, entry: RoleEntry, key: str, where: str
+) -> SignalCodec:
     """The codec of the signal that plays this role; BenchError if its unit, its coding or its words do not allow that."""
     canonical = ROLES[entry.role]
     unit = signal.unit or ""
@@ -243,7 +247,7 @@ def _number(value: Any, limits: Within, where: str, name: str) -> float:
     return float(value)
 
 
-def _require_scaling(signal: Any, where: str) -> None:
+def _require_scaling(signal: Signal, where: str) -> None:
     """BenchError unless factor and offset are numbers that a quantity can have, and its range is one of numbers at all."""
     for name, value, limits in (
         ("factor", signal.scale, ANY),
@@ -257,7 +261,7 @@ def _require_scaling(signal: Any, where: str) -> None:
         raise BenchError(where, "its factor is 0, so that every count means the same", "correct the database")
 
 
-def _count_range(signal: Any, no_values: Collection[int], top: int) -> tuple[int, int]:
+def _count_range(signal: Signal, no_values: Collection[int], top: int) -> tuple[int, int]:
     """The counts that carry a value: what the bits hold, within the database's [min|max], without 'no value' at the ends."""
     low = -(1 << signal.length - 1) if signal.is_signed else 0
     high = low + (1 << signal.length) - 1
