@@ -1,4 +1,4 @@
-"""The window of state of charge (SoC): what limits.conf, a reload, a departure and an override make of it."""
+"""The window of state of charge (SoC): what limits.conf, a reload and an override make of it."""
 
 import math
 
@@ -12,7 +12,6 @@ SMALL_AH = 0.5  # of the pack that gives a micro-cycle in seconds
 SMALLER_AH = 0.25  # and of the one that comes to its limit in a second
 CROSSED_S, BEYOND_PCT = 30.0, 0.5
 DEPTH_PCT = 1.0  # what the controller's count may differ from the BMS's
-SOON_S, LATER_S = 600.0, 4 * 3600.0
 AT_V = 300.0
 
 
@@ -138,19 +137,6 @@ def test_broken_limits_are_refused(bench, judge):
                 judge.holds(f"{broken.split()!r} is refused", reply.status != 0, reply.out + reply.err)
                 with bench.power.watching(-3000, WATCHED_S) as trace:
                     judge.never_discharges("with the limits from before", trace)
-
-
-@pytest.mark.req("LIM-10")
-def test_window_narrows_before_a_departure(bench, judge):
-    """Needed soon with more than it has, the pack is kept for driving: no discharge. Hours before it gives as asked."""
-    wanted_pct = bench.bus.signal("soc") + 30
-    with bench.controller.command_line.departure(in_s=SOON_S, soc_pct=wanted_pct):
-        with bench.power.watching(-3000, WATCHED_S) as trace:
-            judge.never_discharges("shortly before the departure", trace)
-        with bench.power.asking(2000):
-            judge.flows("charging shortly before the departure", bench.readings.ac_power(), is_w=2000)
-    with bench.controller.command_line.departure(in_s=LATER_S, soc_pct=wanted_pct), bench.power.asking(-3000):
-        judge.flows("discharge hours before the departure", bench.readings.ac_power(), is_w=-3000)
 
 
 @pytest.mark.req("LIM-12")

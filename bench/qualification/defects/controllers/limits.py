@@ -66,6 +66,48 @@ def departure_ignored(settings: EmsSettings) -> Ems:
     return make.having(settings, floating=_NoDeparture())
 
 
+class _LateDeparture(FloatingWindow):
+    """Looks at a departure from a quarter of an hour before it on."""
+
+    def at(self, limits: SocLimits, now_s: float, charge_pct_per_s: float | None) -> InForce:
+        if self.departure is not None and self.departure.at_s - now_s > 900.0:
+            return InForce(limits)
+        return super().at(limits, now_s, charge_pct_per_s)
+
+
+class _LowerBoundAlone(FloatingWindow):
+    """Raises MIN_SOC, and leaves MAX_SOC as it is."""
+
+    def at(self, limits: SocLimits, now_s: float, charge_pct_per_s: float | None) -> InForce:
+        found = super().at(limits, now_s, charge_pct_per_s)
+        low = min(found.limits.min_soc_pct, limits.max_soc_pct - 0.5)
+        return InForce(SocLimits(low, limits.max_soc_pct), found.why)
+
+
+class _Wavering(FloatingWindow):
+    """Gives the window back between forty and fifteen minutes before a departure."""
+
+    def at(self, limits: SocLimits, now_s: float, charge_pct_per_s: float | None) -> InForce:
+        if self.departure is not None and 900.0 < self.departure.at_s - now_s < 2400.0:
+            return InForce(limits)
+        return super().at(limits, now_s, charge_pct_per_s)
+
+
+def departure_seen_15_min_before(settings: EmsSettings) -> Ems:
+    """Discharges a vehicle that is wanted in an hour."""
+    return make.having(settings, floating=_LateDeparture())
+
+
+def departure_moves_min_soc_alone(settings: EmsSettings) -> Ems:
+    """Cannot be charged to what is wanted where that is above MAX_SOC."""
+    return make.having(settings, floating=_LowerBoundAlone())
+
+
+def departure_window_widens_again(settings: EmsSettings) -> Ems:
+    """Discharges again half an hour before the departure."""
+    return make.having(settings, floating=_Wavering())
+
+
 def micro_cycle_ignored(settings: EmsSettings) -> Ems:
     """Discharges down to MIN_SOC in one go."""
     return make.having(settings, micro_cycle=MicroCycle(100.0))
