@@ -24,7 +24,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
     parser.add_argument("--socket", metavar="PATH", help="default: V2G_SOCKET, else /run/v2g/ems.sock")
     args = parser.parse_args(argv)
-    status, out, err = findings(args.file or _of_the_daemon(args.socket), as_json=args.json)
+    running = None if args.file else _of_the_daemon(args.socket)
+    status, out, err = findings(args.file or running or DEFAULT_TRAIL, as_json=args.json, may_be_empty=bool(running))
     if err:
         print(err, file=sys.stderr)
     if out:
@@ -32,10 +33,14 @@ def main(argv: list[str]) -> int:
     return status
 
 
-def findings(path: Path, *, as_json: bool = False) -> tuple[int, str, str]:
-    """Exit status, and the text for standard output and for standard error."""
+def findings(path: Path, *, as_json: bool = False, may_be_empty: bool = True) -> tuple[int, str, str]:
+    """Exit status, and the text for standard output and for standard error.
+
+    may_be_empty: no file is a trail without entries, as a running controller has that nobody has overridden yet.
+    """
     try:
-        entries, problems = verify_file(path) if path.exists() or head_path(path).exists() else (0, [])
+        begun = not may_be_empty or path.exists() or head_path(path).exists()
+        entries, problems = verify_file(path) if begun else (0, [])
     except OSError as error:
         return 2, "", f"v2g-ctrl: {path}: cannot be read: {error.strerror}\n  give the trail with --file"
     status = 1 if problems else 0
@@ -46,9 +51,9 @@ def findings(path: Path, *, as_json: bool = False) -> tuple[int, str, str]:
     return status, f"{path}: {entries} entries, whole", ""
 
 
-def _of_the_daemon(socket: str | None) -> Path:
+def _of_the_daemon(socket: str | None) -> Path | None:
     try:
         answer = ControlClient(socket_path(socket)).ask({"cmd": "audit"})
     except ControlError:
-        return DEFAULT_TRAIL
-    return Path(answer["file"]) if answer.get("file") else DEFAULT_TRAIL
+        return None
+    return Path(answer["file"]) if answer.get("file") else None
