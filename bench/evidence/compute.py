@@ -15,6 +15,7 @@ import numpy as np
 from v2g_bench.errors import BenchError
 from v2g_bench.evidence.reading import Latency, Reading
 from v2g_bench.evidence.record import FROM_WAVEFORM, Evidence, Fall, Kind
+from v2g_bench.evidence.shutdown import load, quantity
 from v2g_bench.metrology.agree import agree
 from v2g_bench.metrology.budget import Budget
 from v2g_bench.metrology.component import Component, Term
@@ -45,7 +46,11 @@ def recomputed(evidence: Evidence, record: Waveform | None = None) -> Reading:
     if kind in FROM_WAVEFORM:
         if record is None:
             raise BenchError("evidence", f"a {kind} is of a waveform, and there is none")
+        if kind == Kind.LOAD:
+            return load(evidence, record)
         return recomputed_latency(evidence, record) if kind == Kind.LATENCY else _extreme(evidence, record)
+    if kind == Kind.SEQUENCE:
+        return quantity(evidence)
     if kind == Kind.SHARE:
         value, reference = (recomputed(one) for one in evidence.of)
         return value.share_of(reference)

@@ -12,6 +12,8 @@ it holds no objects of the bench but the components of the budget. Samples of a 
 | least share  | a waveform: the least current from `since_s` on, in percent of that before           |
 | discharge    | a waveform: its largest discharge current over any 20 ms                             |
 | charge       | a waveform: its largest charge current over any 20 ms                                |
+| sequence     | `sequence`: the quantity `name` of a shutdown, see `evidence.shutdown`                |
+| load         | a waveform and `sequence`: the current when the contactors are asked to open         |
 | stated       | `value`: what an instrument stated, without raw data                                  |
 | witnesses    | `of`, each with its `name`: whether these readings of one quantity agree             |
 | log          | `log`: a line in the controller's log                                                |
@@ -24,7 +26,7 @@ Times are bench-clock seconds. `components` are those of the budget; what the sa
 <Kind.MEAN: 'mean'>
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated
@@ -33,6 +35,7 @@ from v2g_bench.inputs.ranges import ANY, ANYTHING, ClockS, Count, FrequencyHz, W
 from v2g_bench.metrology.component import Component
 
 Real = Annotated[float, ANYTHING]
+ORDERED = "ordered power"
 
 
 class Kind(StrEnum):
@@ -44,13 +47,15 @@ class Kind(StrEnum):
     LEAST_SHARE = "least share"
     DISCHARGE = "discharge"
     CHARGE = "charge"
+    SEQUENCE = "sequence"
+    LOAD = "load"
     STATED = "stated"
     WITNESSES = "witnesses"
     LOG = "log"
     OBSERVED = "observed"
 
 
-FROM_WAVEFORM = (Kind.LATENCY, Kind.LEAST_SHARE, Kind.DISCHARGE, Kind.CHARGE)
+FROM_WAVEFORM = (Kind.LATENCY, Kind.LEAST_SHARE, Kind.DISCHARGE, Kind.CHARGE, Kind.LOAD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +88,34 @@ class Fall:
     fraction: Annotated[float, Within(0, 1, over=True, under=True)]
     ripple_hz: FrequencyHz | None = None
     shown: Shown | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """From `at_s` on, a signal role has this value on the bus, or the inverter is ordered to this power (ORDERED, W).
+
+    frame: of an order, the Modbus request, hexadecimal.
+    """
+
+    role: str
+    value: Real
+    at_s: ClockS
+    frame: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequence:
+    """What bus and inverter showed around a shutdown, up to `until_s`: each role's value before t0, and its changes.
+
+    orders: whether the inverter's orders can be seen on this rig. fraction: of the power before, up to which an order is one
+    to stop.
+    """
+
+    t0_s: ClockS
+    until_s: ClockS
+    fraction: Annotated[float, Within(0, 1, over=True, under=True)]
+    orders: bool
+    changes: list[Change]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,17 +152,18 @@ class Evidence:
     components: list[Component] = field(default_factory=list)
     of: list["Evidence"] = field(default_factory=list)
     fall: Fall | None = None
+    sequence: Sequence | None = None
     log: LogSearch | None = None
     signals: list[Signal] = field(default_factory=list)
     wall_minus_bench_s: ClockS | None = None
 
 
-def mean_of(samples: Sequence[float], components: Sequence[Component]) -> Evidence:
+def mean_of(samples: Iterable[float], components: Iterable[Component]) -> Evidence:
     """Of a mean of readings, whose spread is the component `Term.REPEATABILITY`."""
     return Evidence(kind=Kind.MEAN, samples=[float(sample) for sample in samples], components=list(components))
 
 
-def stated(value: float, components: Sequence[Component]) -> Evidence:
+def stated(value: float, components: Iterable[Component]) -> Evidence:
     """Of a value as an instrument stated it, without raw data."""
     return Evidence(kind=Kind.STATED, value=float(value), components=list(components))
 

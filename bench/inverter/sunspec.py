@@ -86,6 +86,11 @@ class InverterMap:
         self._image.put("715.AlarmReset", 0)  # a command, not a state: it always reads back as done
         self._controls.written(keys, now_s)
 
+    @property
+    def ordered_w(self) -> float:
+        """The AC power that it is to run at, + = charge; 0 while it is not permitted to run."""
+        return turned(self._controls.target_w()) if self._controls.permitted else 0.0
+
     def tick(self, now_s: float) -> None:
         """Let time pass: timers, ramps, enter service, and trips of the power stage."""
         self._controls.tick(now_s)

@@ -36,6 +36,7 @@ class Contactors:
         self.requested = False
         self.welded = False
         self.open_extra_s = 0.0
+        self.skip_precharge = False
         self.next_event_s = inf
         self._opening = False
 
@@ -83,6 +84,9 @@ class Contactors:
         return ContactorState.OPEN
 
     def _start_precharge(self, now_s: float) -> None:
+        if self.skip_precharge:
+            self.next_event_s = now_s + self._close_s
+            return
         self.state = ContactorState.PRECHARGE
         self.next_event_s = now_s + self._precharge_s + self._close_s
 

@@ -14,6 +14,7 @@ from v2g_bench.can.physics.condition import WireControl
 from v2g_bench.clock import Clock
 from v2g_bench.instruments.emulated import emulate
 from v2g_bench.instruments.emulated.meter import EmulatedMeter
+from v2g_bench.inverter.orders import Orders
 from v2g_bench.inverter.server import ModbusServer
 from v2g_bench.inverter.sunspec import InverterMap
 from v2g_bench.plant.control import Operation
@@ -38,7 +39,8 @@ class Composition:
         self.probe = PlantProbe(self.plant, clock)
         config = settings.inverter_config()
         self.inverter = InverterMap(self.stage, config, now_s) if config else None
-        self.server = ModbusServer(self.inverter, clock) if self.inverter else None
+        self.orders = Orders(lambda: self.inverter.ordered_w if self.inverter else 0.0)
+        self.server = ModbusServer(self.inverter, clock, self.orders.on_exchange) if self.inverter else None
         self.meters: dict[str, EmulatedMeter] = {}
         for place, (name, meter) in enumerate(settings.meters.items(), 1):
             options = {"seed": settings.seed + place} | meter.options()
@@ -53,7 +55,11 @@ class Composition:
 
     def operations(self, *, end: Callable[[], None], changed: Callable[[], None]) -> dict[str, Operation]:
         """By name; after `join_bus`. end: the world is asked to end; changed: something is due at another time."""
-        face = InverterFace(self.inverter, self.server, self._clock) if self.inverter and self.server else None
+        face = (
+            InverterFace(self.inverter, self.server, self._clock, self.orders)
+            if self.inverter and self.server
+            else None
+        )
         return Operations(
             self.world,
             self._clock,

@@ -39,6 +39,9 @@ class PlantDefects(Ranged):
     """Part defects that a bench must detect. All at their defaults: a plant without defects. They act at once.
 
     weld_contactor: the main contactor stays closed when asked to open (sensed as contactor state 3).
+    weld_pole: one of its two poles stays closed when asked to open: the current ends, and the BMS senses contactor state 3.
+    stuck_feedback: the contactors open, and the BMS goes on sensing them closed.
+    skip_precharge: they close without precharge.
     contactor_open_extra_s: it opens, but this much later.
     ignore_stop: the inverter takes a stop command and does not act on it.
     ignore_setpoint: the inverter takes a power setpoint and stays where it is.
@@ -52,6 +55,9 @@ class PlantDefects(Ranged):
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     weld_contactor: bool = False
+    weld_pole: bool = False
+    stuck_feedback: bool = False
+    skip_precharge: bool = False
     contactor_open_extra_s: PauseS = 0.0
     ignore_stop: bool = False
     ignore_setpoint: bool = False

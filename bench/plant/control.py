@@ -22,6 +22,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault
 from v2g_bench.inputs.models import checked_arguments
 from v2g_bench.inputs.ranges import shown
+from v2g_bench.inverter.orders import Order
 from v2g_bench.sockets.client import BadAnswer, HungUp, LineClient
 from v2g_bench.sockets.listening import checked_path
 from v2g_bench.sockets.requests import Bounds, request_of
@@ -197,6 +198,12 @@ class PlantClient:
     def set_defects(self, part: str, **values: Any) -> dict[str, Any]:
         """Set defects of a part of the world (see `status()["parts"]`); the part's defects afterwards."""
         return dict(self.call("set_defects", part=part, values=values))
+
+    def inverter_orders(self, since_s: float) -> list[Order]:
+        """The order that the emulated inverter had from its controller at `since_s`, where known, and those after it."""
+        return [
+            Order(float(at), float(w), str(frame)) for at, w, frame in self.call("inverter_orders", since_s=since_s)
+        ]
 
     def seed(self, seed: int) -> None:
         """Start the random sequence of the transmit path again."""

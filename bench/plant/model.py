@@ -134,7 +134,7 @@ class Plant:
         stage, contactors = circuit.stage, circuit.contactors
         stage.ignore_stop, stage.ignore_setpoint = defects.ignore_stop, defects.ignore_setpoint
         stage.stop_extra_s, stage.power_gain = defects.bridge_stop_extra_s, defects.power_gain
-        contactors.open_extra_s = defects.contactor_open_extra_s
+        contactors.open_extra_s, contactors.skip_precharge = defects.contactor_open_extra_s, defects.skip_precharge
         contactors.weld(defects.weld_contactor, self.now_s)
         circuit.cooling = self.cooling_on
 
@@ -153,11 +153,20 @@ class Plant:
     @property
     def sensors(self) -> PackReading:
         """What the BMS senses now (at the latest step), overrides included."""
-        key = (self.now_s, self.sensors_override.version, int(self.contactor_state))
+        key = (self.now_s, self.sensors_override.version, int(self._sensed_contactors()))
         if self._reading is None or self._reading[0] != key:
             sensed_a = self.dc_current_a * self.defects.bms_current_scale
             self._reading = (key, self._sensors.read(self.now_s, sensed_a, key[2], self._circuit.energy_kwh))
         return self._reading[1]
+
+    def _sensed_contactors(self) -> ContactorState:
+        """The contactors as their auxiliary contacts show them."""
+        state = self.contactor_state
+        if state is not ContactorState.OPEN:
+            return state
+        if self.defects.stuck_feedback:
+            return ContactorState.CLOSED
+        return ContactorState.WELDED if self.defects.weld_pole else state
 
     @property
     def sensors_override(self) -> SensorOverrides:

@@ -29,6 +29,7 @@ from v2g_bench.inputs.ranges import (
     shown,
 )
 from v2g_bench.instruments.emulated.meter import HEALTHY, EmulatedMeter, MeterDefects
+from v2g_bench.inverter.orders import Orders
 from v2g_bench.inverter.server import ModbusServer
 from v2g_bench.inverter.server_faults import ServerFault
 from v2g_bench.inverter.sunspec import InverterMap
@@ -50,8 +51,8 @@ class InverterFace:
     alarms (bits of 701.Alrm, latched until the controller resets them).
     """
 
-    def __init__(self, inverter: InverterMap, server: ModbusServer, clock: Clock) -> None:
-        self._map, self._server, self._clock = inverter, server, clock
+    def __init__(self, inverter: InverterMap, server: ModbusServer, clock: Clock, orders: Orders) -> None:
+        self._map, self._server, self._clock, self.orders = inverter, server, clock, orders
         self._state: dict[str, Any] = {}
         self.set_defects({"faults": [], "local": False})
 
@@ -126,7 +127,7 @@ class Operations:
         """Name -> operation, for the control server."""
         names = (
             "inject clear clear_all reset sync_pulse sync_mark set_defects seed status wire shutdown "
-            "heat_cell truth_isolation truth_events truth_frame truth_current truth_pack"
+            "heat_cell inverter_orders truth_isolation truth_events truth_frame truth_current truth_pack"
         )
         return {name: getattr(self, name) for name in names.split()}
 
@@ -186,6 +187,12 @@ class Operations:
                 one.external_trigger(edge_s)
         reported_s = edge_s + self._rng.uniform(-self._half_width_s, self._half_width_s)
         return {"time_s": reported_s, "half_width_s": self._half_width_s}
+
+    def inverter_orders(self, since_s: ClockS) -> list[tuple[float, float, str]]:
+        """What the inverter was ordered to: see `PlantClient.inverter_orders`."""
+        if self._inverter is None:
+            raise BenchError("inverter_orders", "no inverter is emulated here")
+        return [(one.at_s, one.power_w, one.request) for one in self._inverter.orders.since(since_s)]
 
     def sync_mark(self, up: bool, marker_a: SignedCurrentA = 0.0) -> float:
         """Put the sync line's mark up for good, as marker_a at the meters' input, or down; when that was (bench clock, s)."""

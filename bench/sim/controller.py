@@ -119,6 +119,7 @@ class SimEms:
             self._catching(lambda: self._core.command(Shutdown()))
             self._catching(self._inverter.stop)
             self._loop.complete(self._inverter.stopped(STOP_S), 2 * STOP_S)
+            self._loop.complete(self._core.opened(), STOP_S)
             self._catching(self._core.tick)
         self._end()
         self._loop.complete(self._inverter.close(), STOP_S)

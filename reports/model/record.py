@@ -3,7 +3,8 @@
 Always: `samples` (float), `start_s` (bench clock, of sample 0), `dt_s`, `unit`. A shutdown has, besides, `t0_s`,
 `t1_s`, `threshold`, `limit_s` (t0 + limit), `guard_s` (limit minus guard band), `before` (the level before the fault);
 a value that does not exist is NaN. Any other trace may have `quantity`, `limit_low`, `limit_high` and the event marks
-`event_s` and `event_text`.
+`event_s` and `event_text`; one that shows a sequence has tracks besides: for each change its track's name
+(`track_name`), its time (`track_s`), and what is so from then on (`track_text`; `track_on`: whether that is drawn filled).
 """
 
 import zipfile
@@ -24,6 +25,15 @@ _NEEDED = ("samples", "start_s", "dt_s", "unit")
 
 
 @dataclass(frozen=True)
+class Step:
+    """From `at_s` on a track is at `text`; on: drawn filled."""
+
+    at_s: float
+    text: str
+    on: bool
+
+
+@dataclass(frozen=True)
 class Record:
     """Samples and the marks in them. Times in s on the bench clock; samples, threshold, levels and limits in unit."""
 
@@ -41,6 +51,7 @@ class Record:
     limit_low: float = NAN
     limit_high: float = NAN
     events: list[tuple[float, str]] = field(default_factory=list)
+    tracks: dict[str, list[Step]] = field(default_factory=dict)
     shutdown: bool = False
 
     def times_s(self) -> Floats:
@@ -87,6 +98,16 @@ def _record(data: dict[str, Any], path: Path) -> Record:
         unit=str(data["unit"]),
         quantity=str(data.get("quantity", "")),
         events=events,
+        tracks=_tracks(data),
         shutdown=shutdown,
         **scalars,
     )
+
+
+def _tracks(data: dict[str, Any]) -> dict[str, list[Step]]:
+    """The steps by the name of their track, in the order in which the names come first."""
+    tracks: dict[str, list[Step]] = {}
+    columns = [np.atleast_1d(data.get(key, np.zeros(0))) for key in ("track_name", "track_s", "track_text", "track_on")]
+    for name, at_s, text, on in zip(*columns, strict=True):
+        tracks.setdefault(str(name), []).append(Step(float(at_s), str(text), bool(on)))
+    return tracks

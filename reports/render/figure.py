@@ -17,7 +17,7 @@ from itertools import groupby
 
 import numpy as np
 
-from v2g_bench.reports.model.record import Record
+from v2g_bench.reports.model.record import Record, Step
 from v2g_bench.reports.render.axes import Floats, Scale, decimate, padded, runs_of_finite, tick_step, tick_text, ticks
 from v2g_bench.reports.render.words import number, places_for, printable
 
@@ -50,6 +50,7 @@ class Frame:
 
 FULL = Frame(width=720, height=262, left=58, right=14, top=44, bottom=44, text=13.0, small=False)
 LOW = Frame(width=720, height=190, left=58, right=14, top=38, bottom=42, text=13.0, small=False)
+LANE = 38  # height of one lane, with its name
 SMALL = Frame(width=250, height=150, left=34, right=8, top=32, bottom=22, text=12.0, small=True)
 
 
@@ -95,8 +96,61 @@ def trace_svg(record: Record, name: str, *, small: bool = False) -> str:
 
 
 def figure_svg(record: Record, name: str, *, small: bool = False) -> str:
-    """The figure that fits the record: a shutdown where it has a t0, else a plain trace."""
+    """The figure that fits the record: a sequence where it has tracks, a shutdown where it has a t0, else a plain trace."""
+    if record.tracks:
+        return sequence_svg(record, name)
     return (shutdown_svg if record.shutdown else trace_svg)(record, name, small=small)
+
+
+def sequence_svg(record: Record, name: str) -> str:
+    """The current around the first event, and below it on the same axis one lane for each track: what was when."""
+    t0_s = record.events[0][0] if record.events else record.start_s
+    low, high = _sequence_window(record, t0_s)
+    t = 1e3 * (record.times_s() - t0_s)
+    inside = (t >= low) & (t <= high)
+    frame = Frame(720, 262 + LANE * len(record.tracks), 58, 14, 44, 44 + LANE * len(record.tracks), 13.0, small=False)
+    limits = [level for level in (record.limit_high, record.limit_low) if math.isfinite(level)]
+    y = frame.y(*padded(*_extent(record.samples[inside], limits)))
+    x = frame.x(low, high)
+    parts = _axes(frame, x, y, "time after the frame / ms", f"{record.quantity or 'value'} / {record.unit}")
+    for level in limits:
+        parts += _level(frame, x, y(level), f"{_figure(level)} {record.unit}", BAD, "bad")
+    parts += _line(x, y, t[inside], record.samples[inside])
+    for row, (at_s, text) in enumerate(record.events):
+        if low <= 1e3 * (at_s - t0_s) <= high:
+            parts += _mark(
+                frame, x(1e3 * (at_s - t0_s)), y, text, MARK if row else INK, "mark" if row else "ink", row=row % 2
+            )
+    for lane, (track, steps) in enumerate(record.tracks.items()):
+        parts += _lane(frame, x, y.start + 44 + LANE * lane, track, [(1e3 * (s.at_s - t0_s), s) for s in steps])
+    return _svg(frame, f"{name}: {describe(record)}", parts)
+
+
+def _sequence_window(record: Record, t0_s: float) -> tuple[float, float]:
+    """ms after t0: a little before, and all changes of the first third of a second."""
+    changes = [1e3 * (step.at_s - t0_s) for steps in record.tracks.values() for step in steps]
+    high = 1.35 * max([50.0, *(at for at in changes if at < 330.0)])
+    ends = 1e3 * (record.start_s + record.dt_s * (len(record.samples) - 1) - t0_s)
+    return max(-0.15 * high, 1e3 * (record.start_s - t0_s)), min(high, ends)
+
+
+def _lane(frame: Frame, x: Scale, top: float, name: str, steps: list[tuple[float, Step]]) -> list[str]:
+    """One bar for as long as each step lasts, with its text and, from the second on, its time."""
+    parts = [_text(x.start, top + 12, name, frame, "start", "label", size=11.0)]
+    for (at, step), following in zip(steps, [*[at for at, _ in steps[1:]], x.high], strict=True):
+        first, last = x(max(at, x.low)), x(min(following, x.high))
+        if at > x.high or following < x.low or last <= first:
+            continue
+        parts.append(_rect("lane", first, top + 16, last - first, LANE - 22, WAVE, 0.85 if step.on else 0.12))
+        text = step.text if at <= x.low else f"{step.text}, {number(at, 1)} ms"
+        if len(text) * 6.2 < last - first:
+            fill = "#ffffff" if step.on else INK
+            parts.append(
+                _text(
+                    first + 5, top + 16 + (LANE - 22) / 2 + 4, text, frame, "start", "lane-text", fill=fill, size=11.0
+                )
+            )
+    return parts
 
 
 def describe(record: Record) -> str:

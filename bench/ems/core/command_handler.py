@@ -89,6 +89,8 @@ def refusal_of(ems: Commanded, power_w: float) -> str | None:
         return f"emergency shutdown is latched ({parts.trip.cause}): v2g-ctrl --reset-trip"
     if not parts.watchdog.alive:
         return f"no valid BMS data ({parts.watchdog.silent or 'waiting for the first'})"
+    if parts.contactors.stuck is not None:
+        return f"contactors {parts.contactors.stuck}: no power until they report open"
     if power_w < 0 and (blocked := parts.v2g_blocked()):
         return f"charge-only: {blocked}"
     return None

@@ -5,12 +5,14 @@
     any --(hot cell | diverging strings)--> tripped --(authorised reset)--> standby
     any --(BMS silent | inverter offline | shutdown)--> standby, contactors open
 
-The stop that a dangerous frame causes is in the list that `on_frame` returns for that frame, ahead of everything else. A
-frame that changes no input of the decision waits for the next tick, at most `_DECIDE_EVERY_S` later: a BMS sends 350
-frames a second, most of them with the values of the one before.
+A stop goes to the inverter at once; the contactors follow when no current flows, at a last moment whatever flows
+(`protection.opening`). The stop that a dangerous frame causes is in the list that `on_frame` returns for that frame, ahead of
+everything else. A frame that changes no input of the decision waits for the next tick, at most `_DECIDE_EVERY_S` later: a
+BMS sends 350 frames a second, most of them with the values of the one before.
 Every part can be replaced through `EmsParts`.
 """
 
+import math
 from collections.abc import Mapping
 
 from v2g_bench.ems.core.ceilings import ceilings
@@ -80,6 +82,7 @@ class Ems:
             if values is received and self.settings.plan.needed.get(frame.message, _NOTHING) <= values.keys():
                 parts.watchdog.on_frame(frame.message, now_s)
             parts.thermal.update(self.pack, now_s)
+            parts.opening.update(values, now_s)
             if "soc" in values or "pack_current" in values:
                 parts.soc.update(self.pack, now_s)
                 parts.micro_cycle.update(self.pack, now_s)
@@ -103,6 +106,7 @@ class Ems:
             parts.soc.diverged,
             parts.balance.latched,
             parts.micro_cycle.held,
+            self.decision.held and parts.opening.under_load,
             pack.hottest_c,
             pack.coldest_c,
             pack.cell_v_max,
@@ -146,7 +150,8 @@ class Ems:
         actions: list[Action] = []
         # A frame is due each 10 ms; deciding for each of them would be half of what an idle controller computes.
         lost = before != (parts.watchdog.alive, parts.inverter.online)
-        if lost or now_s - self._decided_s >= _DECIDE_EVERY_S - _EARLY_S:
+        last_moment = self.decision.held and now_s >= parts.opening.due_s
+        if lost or last_moment or now_s - self._decided_s >= _DECIDE_EVERY_S - _EARLY_S:
             parts.precool.update(self.pack, now_s)
             parts.review = self._review()
             actions = self.reconcile(now_s)
@@ -158,7 +163,11 @@ class Ems:
 
     def next_due_s(self, now_s: float) -> float:
         """When `tick` has something to do next."""
-        return min(self.cyclic.next_due_s(now_s), self.parts.watchdog.deadline_s() + 1e-4, now_s + _DECIDE_EVERY_S)
+        parts = self.parts
+        last_moment_s = parts.opening.due_s if self.decision.held else math.inf
+        return min(
+            self.cyclic.next_due_s(now_s), parts.watchdog.deadline_s() + 1e-4, last_moment_s, now_s + _DECIDE_EVERY_S
+        )
 
     def command(self, command: Command, now_s: float) -> Reply:
         """Carry out an operator's command, or refuse it with the reason."""
@@ -190,10 +199,11 @@ class Ems:
         state = self.pack.get("contactor_state")
         closed = state is None or round(state) == _CLOSED
         # Zero power is reached down a ramp, which a pack that is over its current cannot wait for: the bridge stops at once.
-        held = parts.over_current.held
-        running = contactors and closed and self.request_w != 0 and not held
+        running = contactors and closed and self.request_w != 0 and not parts.over_current.held
+        held = self.decision.contactors and not parts.opening.may_open(now_s)
         return Decision(
-            contactors=contactors,
+            contactors=contactors or held,
+            held=held and not contactors,
             power_w=setpoint.power_w if running else None,
             setpoint=setpoint if stop is None else Setpoint(0.0, (stop,)),
             mode=self._mode(setpoint.power_w if running else 0.0),
@@ -206,6 +216,8 @@ class Ems:
             return f"emergency shutdown: {parts.trip.cause}"
         if not parts.watchdog.alive:
             return parts.watchdog.silent or "no BMS data yet"
+        if parts.contactors.stuck is not None:
+            return f"contactors {parts.contactors.stuck}"
         if parts.meters.disagree is not None:
             return parts.meters.disagree
         if not parts.inverter.online:
@@ -229,6 +241,8 @@ class Ems:
 
     def reconcile(self, now_s: float) -> list[Action]:
         """Decide with what is known now; the changes: first the inverter, then the contactors, then the records."""
+        state = self.pack.get("contactor_state") if self.parts.watchdog.alive else None
+        self.parts.contactors.update(asked_closed=self.decision.contactors, state=state, now_s=now_s)
         before, decision = self.decision, self.decide(now_s)
         self.decision, self._decided_s = decision, now_s
         actions: list[Action] = []
@@ -236,13 +250,18 @@ class Ems:
         if decision.power_w is None:
             if not self._stopped:
                 self._stopped, self._issued_w = True, None
+                self.parts.opening.on_stop(now_s)
                 actions.append(StopInverter(decision.stop_reason))
                 lines.append(LogLine(Level.INFO, "-", f"inverter stop: {decision.stop_reason}"))
         elif self._worth_a_write(decision.power_w, now_s):
             self._stopped, self._issued_w, self._issued_s = False, decision.power_w, now_s
+            self.parts.opening.on_run()
             actions.append(SetInverterPower(decision.power_w))
-        if decision.contactors != before.contactors:
+        if (decision.contactors, decision.mode) != (before.contactors, before.mode):
             actions.append(self._send(self.settings.plan.command))
+        if before.contactors and not decision.contactors and self.parts.opening.under_load:
+            text = f"contactors asked to open although current may flow: {self.parts.opening.describe()}"
+            lines.append(LogLine(Level.WARNING, "CONTACTORS_LAST_MOMENT", text))
         actions += lines
         actions += self.parts.book.report(self.parts.conditions(), now_s)
         latches = self.parts.latches()

@@ -18,10 +18,14 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the controller wants of the world now. power_w None: the bridge is stopped."""
+    """What the controller wants of the world now. power_w None: the bridge is stopped.
+
+    held: the contactors are to open, and stay closed until no current flows.
+    """
 
     contactors: bool
     power_w: float | None
     setpoint: Setpoint
     mode: Mode
     stop_reason: str = ""
+    held: bool = False

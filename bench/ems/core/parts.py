@@ -12,9 +12,11 @@ from v2g_bench.ems.model.limits import SocLimits, SocWindow
 from v2g_bench.ems.model.setpoint import Arbiter, CellVoltageGuard, OverCurrentHold
 from v2g_bench.ems.model.thermal_policy import ThermalPolicy
 from v2g_bench.ems.protection.balance import CellImbalance
+from v2g_bench.ems.protection.contactor_watch import ContactorWatch
 from v2g_bench.ems.protection.derating import DeratingMap, SlowRise
 from v2g_bench.ems.protection.meters import PowerAgreement
 from v2g_bench.ems.protection.microcycle import MicroCycle
+from v2g_bench.ems.protection.opening import Opening
 from v2g_bench.ems.protection.plausibility import MedianOfFive
 from v2g_bench.ems.protection.precool import PreCooling
 from v2g_bench.ems.protection.ranges import PlausibleRange
@@ -44,6 +46,8 @@ class EmsParts:
     believable: PlausibleRange
     meters: PowerAgreement
     trip: EmergencyTrip
+    opening: Opening
+    contactors: ContactorWatch
     signal: SignalQuality
     watchdog: BmsWatchdog
     inverter: InverterWatch
@@ -72,6 +76,8 @@ class EmsParts:
             believable=PlausibleRange(),
             meters=PowerAgreement(limits.meter_tolerance_w, limits.meter_tolerance_pct, limits.meter_hold_s),
             trip=EmergencyTrip(TripLimits(limits.trip_temperature_c, limits.trip_string_difference_v)),
+            opening=Opening(limits.open_below_a, limits.open_last_moment_s),
+            contactors=ContactorWatch(limits.contactors_stuck_s),
             signal=SignalQuality(
                 plan.expected, limits.packet_loss_pct, limits.noise_window_s, silence_s=limits.bms_timeout_s / 2
             ),
@@ -128,6 +134,7 @@ class EmsParts:
             (events.SOC_DIVERGENCE, self.soc.diverged),
             (events.HIGH_THERMAL_GRADIENT, self.thermal.high_gradient),
             (events.CELL_IMBALANCE, self.balance.cause if self.balance.latched else None),
+            (events.CONTACTORS_STUCK, self.contactors.stuck),
             (events.OVER_CURRENT, "power taken away" if self.over_current.held else None),
             (events.IMPLAUSIBLE, next(iter(self.believable.doubts.values()), None)),
             (events.SOC_LIMITS_FORCED, self._forced()),

@@ -13,6 +13,7 @@ from v2g_bench.inputs.ranges import (
     BitRate,
     CanId,
     CapacityAh,
+    CurrentA,
     DifferenceK,
     PauseS,
     Percent,
@@ -107,6 +108,10 @@ class Thresholds(Checked):
 
     trip_temperature_c: Annotated[float, Within(0, 60, over=True)] = 45.0
     trip_string_difference_v: Annotated[float, Within(0, 1, over=True)] = 0.3
+    open_below_a: CurrentA = 3.0  # foxBMS opens below 3.5 A; less, as the BMS's sensor has an error
+    # 50 ms less what a contactor takes to open (12 ms) and what the machine takes
+    open_last_moment_s: TimeS = 0.031
+    contactors_stuck_s: TimeS = 0.3  # foxBMS waits 100 ms for the feedback; the BMS repeats it every 20 ms
     bms_timeout_s: Annotated[float, Within(0.02, 5)] = 0.1
     bms_recover_s: PauseS = 0.5
     startup_s: TimeS = 2.0

@@ -59,6 +59,9 @@ CELL_IMBALANCE = Event(
 OVER_CURRENT = Event(
     "OVER_CURRENT", "Over-Current flag of the BMS", Level.ERROR, "ask for less power once the BMS has dropped the flag"
 )
+CONTACTORS_STUCK = Event(
+    "CONTACTOR_WELDED", "Contactors do not open", Level.ERROR, "no power until they report open; replace what is welded"
+)
 HANDSHAKE_TIMEOUT = Event(
     "0x05F1", "Handshake Timeout", Level.ERROR, "inspect the ISO 15118 controller; is port 15118 open?", 0x05F1
 )

@@ -6,6 +6,8 @@ in a campaign. No I/O of its own.
 Nobody knows what state a core is in that has raised: what makes it safe then is not asked of it (`on_failure`).
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,6 +17,7 @@ from v2g_bench.ems.model.actions import Action, Frame, InverterReading, LogLine
 from v2g_bench.ems.model.commands import Command, Reply
 from v2g_bench.ems.ports.action_executor import ActionExecutor, Bus, Inverter, StateStore
 
+_POLL_S, _LATE_S = 0.005, 0.1
 STOPPING = "internal error: the controller is stopping"
 
 
@@ -75,6 +78,14 @@ class CoreShell:
 
         self._run(asked)
         return replies[0] if replies else Reply(False, STOPPING, [])
+
+    async def opened(self) -> None:
+        """Until the core has asked for open contactors, while it goes on; not longer than its last moment allows."""
+        opening = self._ems.parts.opening
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(opening.last_moment_s + _LATE_S):
+                while self._ems.decision.contactors and not self.failed:
+                    await asyncio.sleep(_POLL_S)
 
     def fail(self, what: str, error: BaseException | None) -> None:
         """Something of the controller has failed, the core or what is around it."""

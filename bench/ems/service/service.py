@@ -132,6 +132,7 @@ class Service:
         self._inverter.stop()
         if not await self._inverter.stopped(_STOP_TIMEOUT_S):
             self._log_line(LogLine(Level.ERROR, "-", "the inverter has not acknowledged the last stop"))
+        await self._core.opened()
         if self._timer is not None:
             self._timer.cancel()
         self._core.tick()

@@ -71,7 +71,9 @@ def _alone(name: str, check: str, reason: str, **more: Any) -> Defect:
 
 
 def _part(name: str, verdict: str, reason: str, tests: str, *parts: Any, core: str = "", **more: Any) -> Defect:
-    check = {DISCHARGE: "LIM-04", GRADIENT: "SAF-08", LOST: "SAF-11"}.get(tests, "SAF-01")
+    check = {DISCHARGE: "LIM-04", GRADIENT: "SAF-08", LOST: "SAF-11", NO_LOAD: "SAF-21", CLOSING: "SAF-22"}.get(
+        tests, "SAF-01"
+    )
     return Defect(name, "part", check, verdict, reason, tests, core=core, parts=parts, **more)
 
 
@@ -137,6 +139,26 @@ TRIPS = (
     _core("contactors_stay_closed", SHUTDOWN, "contactors", "closed contactors are asked for"),
     _core("inverter_not_stopped", SHUTDOWN, "isolation", "A flows later"),
     _core("crashes_on_danger", "SAF-01", "ERROR", "internal error|is not running|index out of range", HOT),
+)
+
+BRIDGE, NO_LOAD, DEAF = "bridge_stops_before", "contactors_open_without_load", "open_at_the_last_moment"
+NOTICED, CLOSING = "contactor_that_does_not_open", "contactors_close_through_precharge"
+LOADED, NEVER_OPEN = r"\d\.\d+ A ± .* limit <= 3\.5 A", "not asked to open within|not reported open within"
+CONTACTORS = (
+    _fails("contactors_stay_closed", "SAF-21", NEVER_OPEN, NO_LOAD, title="contactors never asked to open"),
+    _fails("contactors_open_under_load", "SAF-21", LOADED, NO_LOAD, emulated=True),
+    _fails("contactors_open_150_ms_late", "SAF-21", r"1\d\d\.\d+ ms ± .* limit <= 100 ms", NO_LOAD),
+    _fails("contactors_wait_for_the_current", "SAF-21", NEVER_OPEN, DEAF),
+    _fails("contactors_open_after_10_ms", "SAF-21", LOADED, DEAF),
+    _fails("last_moment_not_logged", "SAF-21", "no CONTACTORS_LAST_MOMENT", DEAF),
+    _fails("contactors_open_before_the_bridge_stops", "SAF-20", r"-\d+\.\d+ ms ± .* limit >= 0 ms", BRIDGE),
+    _fails("bridge_never_stopped", "SAF-20", "the bridge was not ordered to stop within", BRIDGE, emulated=True),
+    _fails("bridge_lowered_in_place_of_a_stop", "SAF-20", "the bridge was not ordered to stop within", BRIDGE),
+    _fails("contactors_close_again_after_2_s", "SAF-22", r"\d\.0+ .* limit <= 0", "contactors_stay_open"),
+    _fails("weld_unnoticed", "SAF-23", "in the log within 2 s", NOTICED),
+    _fails("weld_logged_alone", "SAF-23", AMPERES, NOTICED),
+    _fails("bridge_starts_before_the_contactors_close", "SAF-22", r"-1\d\d\.\d+ ms ± .* limit >= -\d+ ms", CLOSING),
+    _fails("contactors_close_again_when_asked", "SAF-22", r"\d\.0+ .* limit <= 0", "contactors_stay_open"),
 )
 
 WORDS = (
@@ -302,6 +324,15 @@ PARTS = (
     ),
     _part("contactor welded", "ERROR", "reports a welded contactor", HOT, ("plant", {"weld_contactor": True}, "power")),
     _part(
+        "contactor 100 ms slow",
+        "FAIL",
+        r"1\d\d\.\d+ ms ± .* limit <= 100 ms",
+        NO_LOAD,
+        ("plant", {"contactor_open_extra_s": 0.1}, "start"),
+    ),
+    _part("precharge skipped", "FAIL", r"0\.0+ .* limit >= 1", CLOSING, ("plant", {"skip_precharge": True}, "start")),
+    _part("contactor that stays closed", "FAIL", NEVER_OPEN, NO_LOAD, ("plant", {"weld_contactor": True}, "power")),
+    _part(
         "contactor and bridge 100 ms slow",
         "FAIL",
         TIME.format(r"1\d\d\.\d+"),
@@ -400,6 +431,7 @@ CATALOGUE: tuple[Defect, ...] = (
     *TRIPS,
     *BLIND,
     *PARTIAL,
+    *CONTACTORS,
     *WORDS,
     *POWERS,
     *FALLING_BACK,

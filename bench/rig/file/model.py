@@ -316,6 +316,8 @@ class Dut(Checked):
         "audit": ["v2g-ctrl", "audit", "--verify", "--socket", "{socket}"],
         "thermal": ["v2g-thermal-monitor", "--once", "--socket", "{socket}"],
     }
+    last_moment_told: str = r"CONTACTORS_LAST_MOMENT|(?i:under load)"  # how the log states an opening under load
+    weld_told: str = r"(?i)weld|stuck|contactors? (do|does|did|has|have|is|are) not open"  # and that they do not open
     derating_told: str = r"derated='"  # a regular expression: how `thermal` reports that the power is derated
     review_told: str = r'"review": true'  # and how `health` asks for a review
     trip_told: str = r"\bEMERGENCY_SHUTDOWN\b"  # a regular expression: how the log tells of a trip; "": not stated
@@ -408,6 +410,9 @@ class Judging(Checked):
     no_discharge_w: PowerW = 50.0  # less than this is a controller's own consumption, not V2G
     # where "the SoC is too low" for full power
     low_soc_pct: Annotated[float, Within(MIN_SOC_PCT, MAX_SOC_PCT, over=True, under=True)] = 27.0
+    open_below_a: CurrentA = 3.5  # contactors may open below this; foxBMS, until the part's data sheet replaces it
+    last_moment_ms: TimeMs = 30.0  # and from here on whatever flows: 50 ms less an opening time of 15 ms, less 5 ms
+    contactors_open_ms: TimeMs = 100.0  # until the BMS reports them open
     fallback_s: TimeS = 0.5  # from the log line to the fallback being in force
     trials: Trials | None = None  # None: what the profile demands of each requirement
     max_voids: Count = 20

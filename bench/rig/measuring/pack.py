@@ -1,8 +1,9 @@
 """`bench.power.pack`: the pack that a test wants, where the rig can have another one than its own."""
 
 import math
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Literal, Protocol
 
 from v2g_bench.errors import NotTested
 from v2g_bench.rig.measuring.bus import Bus
@@ -10,6 +11,8 @@ from v2g_bench.rig.measuring.command_lines import NoStart
 from v2g_bench.rig.measuring.waiting import wait_until
 from v2g_bench.rig.parts.protocol import Parts
 
+ContactorDefect = Literal["weld_contactor", "weld_pole", "stuck_feedback"]
+WELDED, HEALED_S = 3, 1.0
 FULL_PCT = 99.95  # shown
 NEARLY_PCT = 0.001  # short of it an emulated pack begins its calibration charge: a second or two before it shows 100 %
 NEARLY_FULL_SHOWN_PCT = 99.0
@@ -69,6 +72,20 @@ class Pack:
         if self._parts.world.plant is None or self._parts.loaded.rig.bms.kind != "emulated":
             raise NotTested(f"this rig has no emulated pack to be at {soc_pct:g} % at once")
         self.brought(soc_pct=soc_pct, temperature_c=None)
+
+    @contextmanager
+    def contactors(self, defect: ContactorDefect) -> Iterator[None]:
+        """The contactors have this defect while the block runs, one of `PlantDefects`; NotTested where they are real."""
+        plant = self._parts.world.plant
+        if plant is None or self._parts.loaded.rig.bms.kind != "emulated":
+            raise NotTested(f"a real contactor cannot be given the defect {defect}")
+        plant.client.set_defects("plant", **{defect: True})
+        try:
+            yield
+        finally:
+            plant.client.set_defects("plant", **{defect: False})
+            # What the BMS still reports of it is no fault of the rig.
+            wait_until(self._parts, lambda: self._parts.bus.latest_all().get("contactor_state") != WELDED, HEALED_S)
 
     def nearly_full(self) -> None:
         """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from v2g_bench.errors import BenchError, NotTested
+from v2g_bench.evidence.shutdown import Closing
 from v2g_bench.inverter.server_faults import ServerFault
 from v2g_bench.rig.dut.controller import Reply
+from v2g_bench.rig.measuring.aftermath import closing_of
 from v2g_bench.rig.measuring.bus import Bus, SignalsRead
 from v2g_bench.rig.measuring.comparisons import by_inverter
 from v2g_bench.rig.measuring.cross_check import CrossCheck
@@ -91,6 +93,11 @@ class Power:
         every_s = max(INSIST_POLL_S, min(turn_s, for_s / MOST_REQUESTS))
         wait_until(self._parts, ask, for_s, every_s)
 
+    def closing(self, power_w: float) -> Closing:
+        """Ask for this power while the contactors are open; how they closed."""
+        ready_s = self._parts.loaded.rig.dut.ready_s
+        return closing_of(self._parts, self.asking(power_w, within_s=ready_s, releasing=True))
+
     def dwell(self, power_w: float, idle_s: float, since_command_s: float | None) -> None:
         """Stay at a power for a time (s); then, unless None, command the same power again, and stay for that time."""
         self._parts.clock.pause(idle_s)
@@ -143,6 +150,21 @@ class Power:
             yield self._parts.bus.timestamp(self._parts.clock.now_s())
         finally:
             plant.client.set_defects("inverter", faults=before["faults"])
+
+    @contextmanager
+    def deaf_inverter(self) -> Iterator[None]:
+        """An inverter that acknowledges every order to stop and runs on."""
+        plant = self._parts.world.plant
+        if plant is None or self._parts.loaded.rig.inverter.kind != "emulated":
+            raise NotTested("a real inverter cannot be made to ignore a stop")
+        before = plant.client.set_defects("plant")
+        try:
+            plant.client.set_defects("plant", ignore_stop=True, ignore_setpoint=True)
+            yield
+        finally:
+            plant.client.set_defects(
+                "plant", ignore_stop=before["ignore_stop"], ignore_setpoint=before["ignore_setpoint"]
+            )
 
     def allowed_w(self, power_w: float = RATED_W) -> float:
         """This power (W), RATED_W as the most that the rig allows; BenchError beyond its ratings or its envelope."""

@@ -1,5 +1,6 @@
 """How a recording of the DC current is made on this rig: its digitizer, its sync line, its calibration, its bus."""
 
+from v2g_bench.rig.measuring.aftermath import Aftermath
 from v2g_bench.rig.measuring.comparisons import Comparisons
 from v2g_bench.rig.measuring.trace import RATE_HZ, Known, Span, Trace
 from v2g_bench.rig.parts.protocol import Parts
@@ -23,4 +24,11 @@ class Recordings:
             doubt=lambda: self._comparisons.doubt("DC current"),
         )
         instruments, span = self._parts.instruments, Span(rate_hz, before_s, after_s, seen)
-        return Trace(instruments.digitizer, instruments.sync, span, known, hold=self._parts.bus.capture.hold)
+        return Trace(
+            instruments.digitizer,
+            instruments.sync,
+            span,
+            known,
+            hold=self._parts.bus.capture.hold,
+            aftermath=Aftermath(self._parts),
+        )

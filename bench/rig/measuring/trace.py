@@ -5,7 +5,7 @@ so nothing that the test does meanwhile can move its samples. It is fetched once
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -16,13 +16,26 @@ from v2g_bench.can.columns import Columns, Held, nothing_held
 from v2g_bench.errors import BenchError
 from v2g_bench.evidence.compute import latency_of, of_share
 from v2g_bench.evidence.reading import Latency, Reading
-from v2g_bench.evidence.record import Evidence, Fall, Kind, stated
+from v2g_bench.evidence.record import Evidence, Fall, Kind, Sequence, stated
+from v2g_bench.evidence.shutdown import (
+    ASKED,
+    BRIDGE_FIRST,
+    CLOSINGS,
+    LOAD,
+    MOVES,
+    OPENED,
+    Shutdown,
+    components_of,
+    load,
+    quantity,
+)
 from v2g_bench.instruments.protocols import CurrentDigitizer
 from v2g_bench.metrology.budget import Budget, Component, Term
 from v2g_bench.metrology.crossing import Crossing
 from v2g_bench.metrology.extremes import least_mean, least_share, turned
 from v2g_bench.metrology.latency import TERMS, ClockLink, RecordTiming, latency_budget
 from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.rig.measuring.aftermath import ORDER_STAMP_S, Aftermath
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED, Calibrated
 from v2g_bench.rig.parts.timing import Edge, SyncLine, Timestamp
 
@@ -65,10 +78,11 @@ class Trace:
         known: Known | None = None,
         *,
         hold: Callable[[float, float], Held] = nothing_held,
+        aftermath: Aftermath | None = None,
     ) -> None:
         self._digitizer, self._sync = digitizer, sync
         self._span, self._known = span or Span(), known or Known()
-        self._hold, self._held = hold, nothing_held()
+        self._hold, self._held, self._aftermath = hold, nothing_held(), aftermath
         self._edge: Edge | None = None
         self._waveform: Waveform | None = None
 
@@ -128,6 +142,38 @@ class Trace:
             return list(parts)
 
         return latency_of(fall, self.waveform, components, after.source)
+
+    def shutdown(self, after: Timestamp, watch_s: float = 1.0) -> Shutdown:
+        """What became of bridge, current and contactors from `after` on; waits until `watch_s` after it.
+
+        NotTested where the database has no request and no report of the contactors.
+        """
+        if self._aftermath is None:
+            raise BenchError("recording", "knows no bus and no inverter", "record with bench.recording()")
+        seen = self._aftermath.until(after.time_s, after.time_s + watch_s, self._known.fraction)
+        between = components_of([(Term.FRAME_STAMP, after.half_width_s, after.source)] * 2)
+        ordered = components_of([("stamp of the order", ORDER_STAMP_S * (after.half_width_s > 0), "the inverter")])
+
+        def of(name: str, parts: list[Component]) -> Reading:
+            found = quantity(Evidence(kind=Kind.SEQUENCE, name=name, sequence=seen, components=parts))
+            return replace(found, record=self.waveform)
+
+        return Shutdown(
+            sequence=seen,
+            isolation=self.isolation(after),
+            bridge_first=of(BRIDGE_FIRST, [*between[:1], *ordered]),
+            asked=of(ASKED, between),
+            load=self._load(seen),
+            opened=replace(of(OPENED, between), record=None),  # one picture is enough
+            closings=of(CLOSINGS, [Component.rectangular("counted", 0.0, source="frames of the capture")]),
+        )
+
+    def _load(self, seen: Sequence) -> Reading:
+        """The current when the contactors are asked to open."""
+        rest_a = max(abs(float(self.waveform.samples.min())), abs(float(self.waveform.samples.max())))
+        terms = [self._noise(0.0), Component.rectangular(MOVES, 0.0, source="this recording", unit="A")]
+        parts = [*terms, *self._accuracy(rest_a)]
+        return load(Evidence(kind=Kind.LOAD, name=LOAD, sequence=seen, components=parts), self.waveform)
 
     def least_share(self, since: Timestamp) -> Reading:
         """The smallest current from `since` to the end, in % of that before, in the direction it flowed before.

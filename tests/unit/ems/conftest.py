@@ -8,7 +8,15 @@ import pytest
 
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsSettings
-from v2g_bench.ems.model.actions import Action, Frame, InverterReading, Quality, SetInverterPower, StopInverter
+from v2g_bench.ems.model.actions import (
+    Action,
+    Frame,
+    InverterReading,
+    Quality,
+    SendFrame,
+    SetInverterPower,
+    StopInverter,
+)
 from v2g_bench.ems.model.bus_plan import BusPlan
 from v2g_bench.ems.model.commands import Command, Reply, SetPower
 from v2g_bench.ems.model.config import Thresholds
@@ -55,6 +63,7 @@ class Driver:
         self.mute: set[str] = set()
         self.quality: Callable[[str, int], Quality | None] = lambda name, number: Quality.GOOD
         self.inverter_answers = True
+        self.contactors_obey = True  # their state is what was asked for last, until a test sets it
         self._numbers = dict.fromkeys(CYCLES, 0)
 
     @property
@@ -62,6 +71,7 @@ class Driver:
         return self.now_ms / 1000
 
     def set(self, **roles: float) -> None:
+        self.contactors_obey = self.contactors_obey and "contactor_state" not in roles
         for name in self.values:
             self.values[name].update({role: value for role, value in roles.items() if role in ROLES[name]})
 
@@ -83,6 +93,9 @@ class Driver:
         return [action for _, action in self.actions[first:]]
 
     def take(self, actions: list[Action]) -> None:
+        for action in actions:
+            if self.contactors_obey and isinstance(action, SendFrame) and "contactor_request" in action.values:
+                self.values["Safety"]["contactor_state"] = 2.0 * action.values["contactor_request"]
         self.actions += [(self.now_s, action) for action in actions]
 
     def on_frame(self, name: str, quality: Quality = Quality.GOOD, **roles: float) -> list[Action]:

@@ -55,6 +55,7 @@ def test_soc_offset_reset_needs_the_calibration(driver: Driver) -> None:
     assert driver.command(ResetSocOffset()).ok
     driver.run(0.1)
     assert driver.command(SetPower(-1000)).ok
+    driver.run(0.05)  # the contactors close
     assert driver.power_w == -1000
 
 

@@ -65,11 +65,48 @@ def test_dangerous_frame_stops_in_the_very_call(driver: Driver, power_w: float, 
     actions = driver.on_frame("Safety", **danger)
     assert isinstance(actions[0], StopInverter)
     assert isinstance(actions[1], SendFrame)
-    assert actions[1].values["contactor_request"] == 0
+    assert actions[1].values["contactor_request"] == 1, "not under load"
     assert actions[1].values["operating_mode"] == Mode.TRIPPED
     assert _codes(driver)[0] == "EMERGENCY_SHUTDOWN"
     assert isinstance(actions[-1], SaveState)
     assert actions[-1].latches["trip"]
+
+
+def _asks_to_open(driver: Driver, from_s: float) -> list[float]:
+    frames = [(at_s, one) for at_s, one in driver.actions if isinstance(one, SendFrame) and one.message == "Command"]
+    return [at_s - from_s for at_s, one in frames if at_s >= from_s and one.values["contactor_request"] == 0]
+
+
+def test_contactors_open_when_the_current_is_over(driver: Driver) -> None:
+    driver.set(pack_current=-8.0)
+    driver.at_power(-3000)
+    trip_s = driver.now_s
+    driver.on_frame("Safety", cell_temperature_max=45.5)
+    driver.run(0.012)
+    assert not _asks_to_open(driver, trip_s)
+    driver.on_frame("Pack", pack_current=-0.2)
+    assert _asks_to_open(driver, trip_s)[0] == pytest.approx(0.012)
+    driver.run(0.1)
+    assert "CONTACTORS_LAST_MOMENT" not in _codes(driver)
+
+
+def test_contactors_open_at_the_last_moment_if_the_current_stays(driver: Driver) -> None:
+    driver.set(pack_current=-8.0)
+    driver.at_power(-3000)
+    trip_s = driver.now_s
+    driver.on_frame("Safety", cell_temperature_max=45.5)
+    driver.run(0.1)
+    assert _asks_to_open(driver, trip_s)[0] == pytest.approx(0.031, abs=0.0015)
+    assert "CONTACTORS_LAST_MOMENT" in _codes(driver)
+
+
+def test_contactors_open_at_once_where_nothing_flows(driver: Driver) -> None:
+    driver.at_power(-3000)
+    driver.command(SetPower(0))
+    driver.run(0.2)
+    trip_s = driver.now_s
+    driver.on_frame("Safety", cell_temperature_max=45.5)
+    assert _asks_to_open(driver, trip_s) == [0.0]
 
 
 def test_at_the_limit_it_goes_on(driver: Driver) -> None:
@@ -123,15 +160,16 @@ def test_bms_timeout(driver: Driver) -> None:
     stopped_s = next(at for at, action in driver.actions if isinstance(action, StopInverter) and at > last_s)
     assert 0.09 <= stopped_s - last_s <= 0.103
     assert not driver.ems.decision.contactors
-    assert _codes(driver) == ["ERR_BMS_TIMEOUT"]
+    codes = ["ERR_BMS_TIMEOUT", "CONTACTORS_LAST_MOMENT"]  # a silent BMS reports no current either
+    assert _codes(driver) == codes
     driver.run(5.0)
-    assert _codes(driver) == ["ERR_BMS_TIMEOUT"], "once, not per frame"
+    assert _codes(driver) == codes, "once, not per frame"
     driver.mute = set()
     driver.run(0.4)
     assert driver.power_w is None
     driver.run(0.3)
     assert driver.power_w == -3000, "the heartbeat is back"
-    assert _codes(driver) == ["ERR_BMS_TIMEOUT"] * 2
+    assert _codes(driver) == [*codes, "ERR_BMS_TIMEOUT"]
 
 
 def test_bms_timeout_does_not_release_a_trip(driver: Driver) -> None:
@@ -296,6 +334,7 @@ def test_shutdown_is_final(driver: Driver) -> None:
     driver.at_power(-3000)
     actions = driver.command(Shutdown()).actions
     assert isinstance(actions[0], StopInverter)
+    driver.run(0.05)
     assert not driver.ems.decision.contactors
     driver.command(SetPower(-3000))
     driver.run(1.0)

@@ -1,0 +1,186 @@
+"""The trip comes in time, and bridge and contactors are switched in the wrong order, at the wrong time, or again."""
+
+import math
+from dataclasses import replace
+
+from v2g_bench.ems.core.controller import Ems
+from v2g_bench.ems.core.decision import Decision
+from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import Action, Level, LogLine, SetInverterPower, StopInverter
+from v2g_bench.ems.model.commands import Command, Reply, SetPower
+from v2g_bench.ems.protection.contactor_watch import ContactorWatch
+from v2g_bench.ems.protection.opening import Opening
+from v2g_bench.qualification.defects.controllers import make
+
+AGAIN_S = 2.0
+
+
+class _AtOnce(Opening):
+    """Whatever flows."""
+
+    def may_open(self, now_s: float) -> bool:
+        return True
+
+
+class _Later(Opening):
+    """So much after the stop, whatever flows or does not flow."""
+
+    after_s = 0.15
+
+    def may_open(self, now_s: float) -> bool:
+        return now_s >= self._stopped_s + self.after_s
+
+
+class _BridgeLater(Ems):
+    """Opens the contactors in the very call, and stops the bridge in the tick that follows."""
+
+    def __init__(self, settings: EmsSettings) -> None:
+        super().__init__(settings)
+        self.parts.opening = _opening(_AtOnce, settings)
+        self._kept: list[Action] = []
+
+    def reconcile(self, now_s: float) -> list[Action]:
+        actions = super().reconcile(now_s)
+        if self.parts.trip.latched:
+            self._kept += [action for action in actions if isinstance(action, StopInverter)]
+            actions = [action for action in actions if not isinstance(action, StopInverter)]
+        return actions
+
+    def tick(self, now_s: float) -> list[Action]:
+        kept, self._kept = self._kept, []
+        return [*super().tick(now_s), *kept]
+
+
+class _BridgeNever(Ems):
+    """Never stops the bridge: the contactors do it all, in time."""
+
+    def reconcile(self, now_s: float) -> list[Action]:
+        actions = super().reconcile(now_s)
+        if not self.parts.trip.latched:
+            return actions
+        return [action for action in actions if not isinstance(action, StopInverter)]
+
+
+class _BridgeLowered(Ems):
+    """Lowers the power to a tenth in place of a stop."""
+
+    def reconcile(self, now_s: float) -> list[Action]:
+        lowered_w = (self._issued_w or 0.0) / 10.0
+        return [
+            SetInverterPower(lowered_w) if isinstance(action, StopInverter) and self.parts.trip.latched else action
+            for action in super().reconcile(now_s)
+        ]
+
+
+class _ClosesAgain(Ems):
+    """Asks for closed contactors again some time after a trip, for a moment."""
+
+    _opened_s = math.inf
+
+    def outputs(self) -> dict[str, float]:
+        again = self._closes(self._decided_s - self._opened_s)
+        return super().outputs() | ({"contactor_request": 1.0} if again else {})
+
+    def reconcile(self, now_s: float) -> list[Action]:
+        actions = super().reconcile(now_s)
+        if self.parts.trip.latched and not self.decision.contactors:
+            self._opened_s = min(self._opened_s, now_s)
+        return actions
+
+    def _closes(self, since_s: float) -> bool:
+        return AGAIN_S <= since_s < AGAIN_S + 0.5
+
+
+class _ClosesWhenAsked(_ClosesAgain):
+    """A charge command after a trip is refused, and closes the contactors for a moment all the same."""
+
+    _asked_s = -math.inf
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        if isinstance(command, SetPower) and command.power_w > 0 and self.parts.trip.latched:
+            self._asked_s = now_s
+        return super().command(command, now_s)
+
+    def _closes(self, since_s: float) -> bool:
+        return self._decided_s - self._asked_s < 0.2
+
+
+class _Silent(Ems):
+    """Opens the contactors at the last moment, and does not log it."""
+
+    def reconcile(self, now_s: float) -> list[Action]:
+        told = "CONTACTORS_LAST_MOMENT"
+        return [one for one in super().reconcile(now_s) if not (isinstance(one, LogLine) and one.code == told)]
+
+
+def _opening(kind: type[Opening], settings: EmsSettings, last_moment_s: float | None = None) -> Opening:
+    limits = settings.thresholds
+    return kind(limits.open_below_a, limits.open_last_moment_s if last_moment_s is None else last_moment_s)
+
+
+def contactors_open_under_load(settings: EmsSettings) -> Ems:
+    """Stops the bridge and opens the contactors in the same call."""
+    return make.having(settings, opening=_opening(_AtOnce, settings))
+
+
+def contactors_open_150_ms_late(settings: EmsSettings) -> Ems:
+    """Opens them, and takes its time."""
+    return make.having(settings, opening=_opening(_Later, settings))
+
+
+def contactors_wait_for_the_current(settings: EmsSettings) -> Ems:
+    """Knows no last moment: where the inverter does not obey, the contactors stay closed."""
+    return make.having(settings, opening=_opening(Opening, settings, math.inf))
+
+
+def contactors_open_after_10_ms(settings: EmsSettings) -> Ems:
+    """Its last moment is too early: an inverter that takes its time is cut off under load."""
+    return make.having(settings, opening=_opening(Opening, settings, 0.010))
+
+
+contactors_open_before_the_bridge_stops: make.Factory = _BridgeLater
+bridge_never_stopped: make.Factory = _BridgeNever
+bridge_lowered_in_place_of_a_stop: make.Factory = _BridgeLowered
+contactors_close_again_after_2_s: make.Factory = _ClosesAgain
+contactors_close_again_when_asked: make.Factory = _ClosesWhenAsked
+last_moment_not_logged: make.Factory = _Silent
+
+
+class _Unwatched(ContactorWatch):
+    """Takes it that the contactors do what they are asked."""
+
+    def update(self, *, asked_closed: bool, state: float | None, now_s: float) -> None:
+        pass
+
+
+class _Noted(Ems):
+    """Logs a contactor that does not open, and goes on with the power."""
+
+    def reconcile(self, now_s: float) -> list[Action]:
+        self.parts.contactors.stuck = None
+        actions = super().reconcile(now_s)
+        if self.parts.contactors.stuck is not None and not self._noted:
+            self._noted = True
+            actions.append(LogLine(Level.ERROR, "CONTACTOR_WELDED", self.parts.contactors.stuck))
+        self.parts.contactors.stuck = None
+        return actions
+
+    _noted = False
+
+
+def weld_unnoticed(settings: EmsSettings) -> Ems:
+    """Judges no feedback."""
+    return make.having(settings, contactors=_Unwatched(settings.thresholds.contactors_stuck_s))
+
+
+class _BridgeFirst(Ems):
+    """Starts the bridge while the contactors still precharge."""
+
+    def decide(self, now_s: float) -> Decision:
+        decision = super().decide(now_s)
+        starts = decision.contactors and not decision.held and self.request_w != 0
+        return replace(decision, power_w=decision.setpoint.power_w) if starts else decision
+
+
+weld_logged_alone: make.Factory = _Noted
+bridge_starts_before_the_contactors_close: make.Factory = _BridgeFirst
