@@ -11,6 +11,7 @@ from v2g_bench.faults.base import Fault
 from v2g_bench.faults.expectation import BusExpectation
 
 MOST_PCT, HALF_PCT, SOME_PCT, TWO_SENDERS_PCT = 40.0, 25.0, 60.0, 140.0
+ON_ITS_WAY_PCT = 10.0  # a frame that left just before is no sign that others come
 WINDOW_S = 0.05
 
 
@@ -45,7 +46,7 @@ class TamperedFrames(Fault):
         bounds = {
             "freeze": {"repeated_pct": share},
             "damage": {"bad_pct": share},
-            "drop": {"lost_pct": (SOME_PCT, 100.0)} if self.good_of else {"received": (0.0, 0.0)},
+            "drop": {"lost_pct": (SOME_PCT, 100.0)} if self.good_of else {"received_pct": (0.0, ON_ITS_WAY_PCT)},
             "swap": {"out_of_step_pct": (MOST_PCT, math.inf)},
             "stride": {"out_of_step_pct": (MOST_PCT, math.inf)},
             "jump": {"out_of_step": (1.0, math.inf)},
