@@ -4,7 +4,7 @@ import pytest
 
 from v2g_bench.faults import BmsFrozen, SignalCount, TamperedFrames
 
-ASKED_S, WATCHED_S = 0.9, 1.2
+ASKED_S, WATCHED_S = 0.5, 0.8
 DIRECTIONS = pytest.mark.parametrize("power_w", [-3000, 3000], ids=["discharging", "charging"])
 
 
