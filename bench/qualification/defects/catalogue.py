@@ -290,7 +290,7 @@ SUPERVISION = (
 LASTING = (
     _alone("late_at_every_20th_trip", "END-01", TIME.format(r"(79|80)\.\d+")),
     _alone("late_at_every_7th_trip", "END-01", TIME.format(r"(79|80)\.\d+")),
-    _alone("blind_after_90_s", "END-01", STAYS),
+    _fails("blind_after_90_s", "END-01", STAYS, "every_trip"),
     _fails("trip_released_after_5_s", "SAF-04", AMPERES, LATCHED),
     _fails("trip_released_after_10_s", "SAF-04", AMPERES, LATCHED),
     _fails("power_back_after_5_s_hot", "SAF-04", AMPERES, LATCHED),
