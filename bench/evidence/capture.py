@@ -18,7 +18,8 @@ from can.io import BLFReader
 
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import check
-from v2g_bench.evidence.record import Evidence, Fall, Shown, Signal
+from v2g_bench.evidence.record import ORDERED, Change, Evidence, Fall, Shown, Signal
+from v2g_bench.evidence.record import Sequence as Sight
 from v2g_bench.faults.expectation import Expectation, Op
 
 SAME_S = 0.5e-3  # a stamp on two clocks: the wall clock may be slewed by 500 ppm between the frame and the evidence
@@ -99,6 +100,26 @@ class _Values:
         self.found.append(value)
 
 
+@dataclass
+class _Changes:
+    """Each role's first value, and every other one that differs from that before."""
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+    values: Callable[[Message], dict[str, float]]
+    roles: Collection[str]
+    found: list[Change] = field(default_factory=list)
+    latest: dict[str, float] = field(default_factory=dict)
+
+    def look(self, bench_s: float, message: Message) -> None:
+        values = self.values(message)
+        for role in self.roles:
+            if (value := values.get(role)) is not None and self.latest.get(role) != value:
+                self.latest[role] = value
+                self.found.append(Change(role=role, value=value, at_s=bench_s))
+
+
 class CaptureSearch:
     """One capture (BLF), with the database and the roles that its frames are read by."""
 
@@ -145,6 +166,15 @@ class CaptureSearch:
                 partial(self._value, one.role),
             )
             for one, offset_s in signals
+        ]
+        self._read(asked)
+        return [one.found for one in asked]
+
+    def changes(self, sequences: Sequence[tuple[Sight, float]]) -> list[list[Change]]:
+        """What each (sequence, wall minus bench clock) has of the bus, looked for anew, in order of time."""
+        asked = [
+            _Changes(one.t0_s - BEFORE_S, one.until_s, offset_s, self._sound, {c.role for c in one.changes} - {ORDERED})
+            for one, offset_s in sequences
         ]
         self._read(asked)
         return [one.found for one in asked]

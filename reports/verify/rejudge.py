@@ -17,10 +17,10 @@ import re
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
-from v2g_bench.evidence.capture import CaptureSearch
+from v2g_bench.evidence.capture import SAME_S, CaptureSearch
 from v2g_bench.evidence.compute import agreement, recomputed
 from v2g_bench.evidence.reading import Reading
-from v2g_bench.evidence.record import FROM_WAVEFORM, Evidence, Kind, Signal
+from v2g_bench.evidence.record import FROM_WAVEFORM, ORDERED, Evidence, Kind, Sequence, Signal
 from v2g_bench.evidence.schema2 import evidence_of
 from v2g_bench.metrology.budget import Uncertainty
 from v2g_bench.metrology.decision import DecisionRule, Limits, RuleKind, p_conform
@@ -38,6 +38,7 @@ POLL_S = 0.1  # a log is looked at again and again: a line is seen this much lat
 def rejudge(folder: Path, run: Run, rule: RuleKind, timed: set[int], result: Verification) -> None:
     """Add to `result` what does not fit by this rule. timed: `id` of the measurements that `recheck` recomputes itself."""
     asked: list[tuple[str, Signal, float]] = []
+    sequences: list[tuple[str, Sequence, float]] = []
     for requirement in run.requirements:
         for test in requirement.tests:
             for m in test.measurements:
@@ -48,11 +49,14 @@ def rejudge(folder: Path, run: Run, rule: RuleKind, timed: set[int], result: Ver
                     evidence = _evidence(m)
                     how = _one(folder, m, evidence, rule, where, result)
                     asked += [(where, signal, _offset_s(evidence)) for signal in evidence.signals]
+                    if evidence.sequence is not None:
+                        sequences.append((where, evidence.sequence, _offset_s(evidence)))
                 except Exception as error:  # noqa: BLE001  (damaged evidence makes its readers fail in ways of their own)
                     result.wrong("verdict", where, f"cannot be recomputed: {error}")
                     continue
                 result.verdicts.append((where, how))
     _signals(folder, asked, result)
+    _sequences(folder, sequences, result)
 
 
 def _evidence(m: Measurement) -> Evidence:
@@ -172,3 +176,29 @@ def _signals(folder: Path, asked: list[tuple[str, Signal, float]], result: Verif
                 f"{signal.role} was taken as {signal.value:g} at {signal.at_s:.3f} s, the capture says {there}",
             )
     result.done.append(f"{len(asked)} signals that verdicts rest on found in the capture")
+
+
+def _sequences(folder: Path, asked: list[tuple[str, Sequence, float]], result: Verification) -> None:
+    """What each shutdown states of the bus, against the capture: the same values in the same order, at the same times.
+
+    The first value of a role is the one that it had already: when it began is not known.
+    """
+    if not asked or not all((folder / name).is_file() for name in (CAPTURE, DATABASE, ROLES)):
+        if asked:
+            result.notes.append(f"{len(asked)} shutdowns were not looked for: the folder has no capture or database")
+        return
+    try:
+        capture = CaptureSearch(folder / CAPTURE, folder / DATABASE, folder / ROLES)
+        found = capture.changes([(sequence, offset_s) for _, sequence, offset_s in asked])
+    except Exception as error:  # noqa: BLE001  (as above)
+        result.wrong("verdict", CAPTURE, f"cannot be read: {error}")
+        return
+    for (where, sequence, _), there in zip(asked, found, strict=True):
+        for role in {one.role for one in sequence.changes} - {ORDERED}:
+            stated = [one for one in sequence.changes if one.role == role]
+            seen = [one for one in there if one.role == role]
+            values = [one.value for one in stated] == [one.value for one in seen]
+            if not values or any(abs(a.at_s - b.at_s) > SAME_S for a, b in zip(stated[1:], seen[1:], strict=True)):
+                listed = ", ".join(f"{one.value:g} at {one.at_s:.4f} s" for one in seen) or "nothing"
+                result.wrong("verdict", where, f"{role} is not what results.json says; the capture says {listed}")
+    result.done.append(f"{len(asked)} shutdowns compared with the capture")

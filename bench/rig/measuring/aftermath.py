@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 
 from v2g_bench.can.values import sound
 from v2g_bench.errors import NotTested
+from v2g_bench.evidence.capture import BEFORE_S
 from v2g_bench.evidence.reading import Reading
 from v2g_bench.evidence.record import ORDERED, Change, Evidence, Kind, Sequence
 from v2g_bench.evidence.shutdown import (
@@ -24,7 +25,6 @@ from v2g_bench.metrology.component import Component
 from v2g_bench.rig.measuring.command_lines import NoStart
 from v2g_bench.rig.parts.protocol import Parts
 
-BEFORE_S = 1.0  # of the bus before t0: the slowest frame of the contactors has a tenth of it
 ORDER_STAMP_S = 0.001  # an emulated inverter stamps a request when its process gets it
 
 
