@@ -19,6 +19,7 @@ from v2g_bench.campaign.bare import Floats, ScenarioRun
 from v2g_bench.campaign.bus_observer import BusObserver, Seen
 from v2g_bench.campaign.limits import Limits
 from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.roles import BMS_ROLES
 
 SAME_S = 1e-4  # a log's timestamps are rounded
 TRIP_CODE, TIMEOUT_CODE, NOISE_CODE, SOC_CODE = "EMERGENCY_SHUTDOWN", "ERR_BMS_TIMEOUT", "0x0B22", "0x09BD"
@@ -211,7 +212,9 @@ def _log(scenario_run: ScenarioRun, seen: Seen, limits: Limits) -> Found:
 
 
 def _true_cause(text: str, seen: Seen) -> bool:
-    """Whether the numbers of a trip's log line were on the bus, under the role that it names if it names one."""
+    """Whether the numbers of a trip's log line were on the bus under the role that it names; one that names none is true."""
+    if not any(role in text for role in BMS_ROLES):
+        return True
     numbers = [float(found) for found in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", text)]
     named = [role for role in seen.dangerous if role in text]
     shown = {value for role in named or seen.dangerous for value in seen.dangerous[role]}

@@ -43,12 +43,14 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
             parts.dut.controller.log.mark()
             client.seed(operating_point.seed)
             start_s = clock.now_s()
+            parts.safety.allow_silence(any(timed.fault.transmit() is not None for timed in scenario.faults))
             try:
                 for timed in scenario.faults:
                     client.inject(timed.fault, at_s=start_s + timed.at_s)
                 parts.clock.pause(max(0.0, start_s + scenario.clear_s - clock.now_s()))
             finally:
                 client.clear_all()
+                parts.safety.allow_silence(False)
             clear_s = clock.now_s() - start_s
             parts.clock.pause(REPEAT_REQUEST_S)
             reply = parts.dut.controller.run("set_power", power_w=f"{operating_point.power_w:.0f}")
@@ -69,7 +71,7 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
         times_s=times_s[inside],
         current_a=current_a[inside],
         frames=[(one.timestamp_s, one.message()) for one in frames if one.timestamp_s <= end_s and not one.is_own],
-        log=log_entries(parts.dut.controller.log.since_mark(), start_s),
+        log=log_entries(parts.dut.controller.log.since_mark(), start_s, parts.loaded.rig.dut.trip_told),
         answer=(reply.status == 0, (reply.out + reply.err).strip()),
         crash=crash,
     )
@@ -77,14 +79,19 @@ def play_on(parts: Parts, bench: Bench, scenario: Scenario, limits: Limits) -> t
     return scenario_run, dataclasses.replace(limits, slack_ms=limits.slack_ms + 1e3 * SMOOTH_S, slack_a=slack_a)
 
 
-def log_entries(log: str, start_s: float) -> list[tuple[float, str, str]]:
-    """(time, code, text) of a controller's log. A line that is not in the reference's format has no own timestamp."""
+def log_entries(log: str, start_s: float, trip_told: str = TRIP_CODE) -> list[tuple[float, str, str]]:
+    """(time, code, text) of a controller's log. A line that is not in the reference's format has no own timestamp.
+
+    trip_told: a regular expression: how a line tells of a trip.
+    """
     lines = []
     for line in log.splitlines():
         if found := LINE.match(line):
             lines.append((float(found["at_s"]), found["code"], found["text"]))
         elif line.strip():
-            lines.append((start_s, next((code for code in CODES if code in line), "-"), line))
+            tripped = trip_told and re.search(trip_told, line)
+            code = TRIP_CODE if tripped else next((code for code in CODES if code in line), "-")
+            lines.append((start_s, code, line))
     return lines
 
 

@@ -214,6 +214,7 @@ Memory = Annotated[int, Within(1, 10**9)]
 """Readings that an instrument holds."""
 SEED = Within(0, 2**63 - 1)
 TRIALS = Within(1, 1_000_000)
+SCENARIOS = Within(0, 100_000)
 WORKERS = Within(1, 10_000)
 """Processes, of one machine or of many."""
 Seed = Annotated[int, SEED]

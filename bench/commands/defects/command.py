@@ -2,19 +2,22 @@
 
 import argparse
 import json
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import v2g_bench
 from v2g_bench.errors import BenchError
-from v2g_bench.inputs.ranges import WORKERS
+from v2g_bench.inputs.ranges import TRIALS, WORKERS
 
 if TYPE_CHECKING:
     from v2g_bench.commands.defects.run import Found
 
 SUITE = "tests/conformance"
-MARKS = {"killed": "X", "passed": "o", "other": "?", "survived": "!", "rejected": "!"}
+SIMULATED_SEEDS = 3
+MARKS = {"killed": "X", "partly": "/", "passed": "o", "other": "?", "campaign": "C", "survived": "!", "rejected": "!"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +33,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="defects at a time on a simulation (default 2)",
     )
+    parser.add_argument(
+        "--seeds",
+        type=TRIALS.whole_text,
+        default=None,
+        metavar="N",
+        help="seeds that each broken controller is tried with (default: 3 on a simulation, 1 elsewhere)",
+    )
     parser.add_argument("--suite", type=Path, default=None, metavar="DIR", help="the conformance tests")
 
 
@@ -42,25 +52,37 @@ def run_defects(options: argparse.Namespace) -> int:
     if not suite.is_dir():
         raise BenchError(str(suite), "there are no conformance tests here", "name their folder with --suite")
     bench = Bench(options.rig, suite, seed=1 if options.seed is None else options.seed)
+    bench = replace(bench, seeds=options.seeds or (SIMULATED_SEEDS if bench.simulated else 1))
     defects = chosen(bench, options.only)
     if not defects:
         raise BenchError("--only", f"no defect has {' or '.join(options.only)} in its name")
-    print(f"rig {options.rig}: {len(defects)} defects, each against its check", flush=True)
+    print(f"rig {options.rig}: {len(defects)} defects, each against the suite under {bench.seeds} seeds", flush=True)
+    began_s = time.monotonic()
     found = run_all(bench, defects, max(1, options.workers), _show)
-    result = matrix(found) | {"rig": options.rig, "seed": bench.seed, "date": _now(), "made_by": this_bench()}
+    result = matrix(found) | {
+        "rig": options.rig,
+        "seed": bench.seed,
+        "seeds": bench.seeds,
+        "date": _now(),
+        "made_by": this_bench(),
+    }
     path = _keep(result, options.rig)
     print("\n" + table(found))
     print(
         f"{result['verdict']}  {result['killed']} of {result['count'] - result['near_misses_passed']} defects found, "
         f"{result['near_misses_passed']} near misses passed"
     )
+    print(f"{time.monotonic() - began_s:.0f} s with {options.workers} at a time")
     for title, key in (
+        ("found under some seeds alone", "partly"),
+        ("found by a campaign over the core alone, so not by the suite", "by_a_campaign_alone"),
         ("survivors", "survivors"),
         ("found for another reason", "for_another_reason"),
         ("rejected", "rejected"),
     ):
         if result[key]:
-            print(f"{title}: {', '.join(result[key])}")
+            names = [f"{name} ({text})" for name, text in result[key].items()] if key == "partly" else result[key]
+            print(f"{title}: {', '.join(names)}")
     print(f"kept in {path}")
     return 0 if result["verdict"] == "PASS" else 1
 
@@ -76,7 +98,11 @@ def table(found: "list[Found]") -> str:
         cells = [_cell(one, check).center(len(check)) for check in checks]
         lines.append(f"{one.name:{wide}}  {'  '.join(cells)}".rstrip())
     return "\n".join(
-        [*lines, "X found by its check   o near miss, passed   F failed as well   ? another reason   ! hole"]
+        [
+            *lines,
+            "X found by its check   / under some seeds   o near miss, passed   F failed as well   ? another reason   "
+            "C by a campaign alone   ! hole",
+        ]
     )
 
 

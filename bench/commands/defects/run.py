@@ -1,10 +1,12 @@
 """Runs seeded defects against their checks, and the unbroken controller against all of them.
 
 Each defect is a certification or a campaign in processes of its own, as a user starts it, so that no defect can leak
-into the next one. What came of it:
+into the next one. A controller is found where the suite finds it (`suite`), under each of several seeds. What came of it:
 
     killed       the check failed, in the words that belong to this defect (and no other, where it breaks one alone)
+    partly       the same, under some of the seeds
     other        something failed, but not the check, or not for the reason
+    campaign     the suite has not found it; a campaign over the controller's core does
     survived     everything passed: the bench has a hole
     passed       a near miss that passed, as it has to;  rejected: one that did not
 """
@@ -13,13 +15,15 @@ import itertools
 import json
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from v2g_bench.commands.defects.process import Done, run
+from v2g_bench.commands.defects.suite import Certified, attempts, in_words
 from v2g_bench.commands.requirements import read_claims
 from v2g_bench.errors import BenchError
 from v2g_bench.fixtures.defects.plugin import SEEDED
@@ -31,13 +35,17 @@ PLUGIN = "v2g_bench.fixtures.defects.plugin"
 BOUND_S = 600.0
 SCENARIOS = {"shutdown": 150, "fallbacks": 40, "frozen": 20}
 KILLED, OTHER, SURVIVED, PASSED, REJECTED = "killed", "other", "survived", "passed", "rejected"
+PARTLY, CAMPAIGN = "partly", "campaign"
 GOOD = (KILLED, PASSED)
 SOUND = {"held", *(str(verdict) for verdict in Verdict if verdict.ok)}
 
 
 @dataclass(frozen=True)
 class Found:
-    """The bench's result for one defect. tested: check -> verdict of everything that ran."""
+    """The bench's result for one defect. tested: check -> verdict of everything that ran last.
+
+    found_in, of: seeds, where it was tried with several; seconds: how long that took.
+    """
 
     name: str
     kind: str
@@ -45,6 +53,10 @@ class Found:
     outcome: str
     tested: dict[str, str]
     message: str
+    found_in: int = 0
+    of: int = 0
+    by: str = ""
+    seconds: float = 0.0
 
     @property
     def good(self) -> bool:
@@ -53,12 +65,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where and how it is run. rig: name or path; suite: the folder of the conformance tests."""
+    """Where and how it is run. rig: name or path; suite: the folder of the conformance tests; seeds: so many from `seed` on."""
 
     rig: str
     suite: Path
     trials: int = 2
     seed: int = 1
+    seeds: int = 1
 
     @property
     def simulated(self) -> bool:
@@ -96,26 +109,26 @@ def run_all(bench: Bench, defects: list[Defect], workers: int, show: Callable[[F
 
 def controls(defects: list[Defect]) -> list[tuple[str, str]]:
     """(check, tests) that the unbroken controller has to pass: everything that any of the defects is tried with."""
-    tests = sorted({defect.tests for defect in defects if not defect.check.startswith("campaign")})
-    campaigns = sorted({defect.check for defect in defects if defect.check.startswith("campaign")})
+    tests = sorted({defect.tests for defect in defects})
+    campaigns = sorted({defect.campaign.partition(":")[0] for defect in defects if defect.campaign})
     everything = "" if "" in tests else " or ".join(f"({one})" for one in tests)
-    return ([("certification", everything)] if tests else []) + [(campaign, "") for campaign in campaigns]
+    return [("certification", everything), *((f"campaign {campaign}", "") for campaign in campaigns)]
 
 
 def control(bench: Bench, check: str, tests: str) -> Found:
     """The controller without defects on the bench without defects."""
-    sound = Defect(f"control: {check}", "controller", check, "PASS", "", tests)
-    tested, message, fits = _campaign(bench, sound) if check.startswith("campaign") else _certify(bench, sound, True)
+    campaign = check.removeprefix("campaign ") if check.startswith("campaign") else ""
+    sound = Defect(f"control: {check}", "controller", check, "PASS", "", tests, campaign=campaign)
+    tested, message, fits = _campaign(bench, sound) if campaign else _certify(bench, sound, True)
     good = fits and bool(tested) and set(tested.values()) <= SOUND
     return Found(sound.name, "control", check, PASSED if good else REJECTED, tested, _short(message, ""))
 
 
 def try_out(bench: Bench, defect: Defect) -> Found:
     """One defect."""
-    if defect.check.startswith("campaign"):
-        tested, message, fits = _campaign(bench, defect)
-    else:
-        tested, message, fits = _certify(bench, defect, defect.check == "verify")
+    if defect.of_the_suite:
+        return in_the_suite(bench, defect)
+    tested, message, fits = _certify(bench, defect, defect.check == "verify")
     right = re.search(defect.reason, message, re.DOTALL) is not None if defect.reason else True
     if defect.near_miss:
         outcome = PASSED if tested.get(defect.check) == "PASS" else REJECTED
@@ -129,6 +142,38 @@ def try_out(bench: Bench, defect: Defect) -> Found:
     return Found(defect.name, defect.kind, defect.check, outcome, tested, _short(message, defect.reason))
 
 
+def in_the_suite(bench: Bench, defect: Defect) -> Found:
+    """A broken controller: what the suite finds under each seed; a campaign over its core where it finds nothing."""
+
+    def certify(defect: Defect, seed: int, whole: bool) -> Certified:
+        return Certified(*_certify(replace(bench, seed=seed), defect, False, whole=whole)[:2])
+
+    began_s = time.monotonic()
+    tried = attempts(certify, defect, range(bench.seed, bench.seed + bench.seeds))
+    found = [one for one in tried if one.found]
+    last = found[-1] if found else tried[-1]
+    message, outcome = last.certified.message, KILLED if len(found) == len(tried) else PARTLY
+    if not found:
+        sound = last.certified.tested and set(last.certified.tested.values()) <= SOUND
+        outcome = SURVIVED if sound else OTHER
+        if defect.campaign and _campaign(bench, defect)[0].get(defect.campaign) == "failed":
+            outcome = CAMPAIGN
+    elif not all(one.right and not one.blamed for one in found):
+        outcome = OTHER
+    return Found(
+        defect.name,
+        defect.kind,
+        defect.check,
+        outcome,
+        last.certified.tested,
+        f"{in_words(tried)}: {_short(message, defect.reason)}",
+        found_in=len(found),
+        of=len(tried),
+        by=last.by,
+        seconds=round(time.monotonic() - began_s, 1),
+    )
+
+
 def _short(message: str, reason: str) -> str:
     found = re.search(reason, message, re.DOTALL) if reason else None
     start = max(0, found.start() - 60) if found else 0
@@ -138,8 +183,8 @@ def _short(message: str, reason: str) -> str:
 
 
 def _campaign(bench: Bench, defect: Defect) -> tuple[dict[str, str], str, bool]:
-    """Invariant -> "failed" where the campaign broke it. The wanted one is shown under the campaign's name."""
-    name = defect.check.removeprefix("campaign ")
+    """ "CAMPAIGN: INVARIANT" -> "failed" where the campaign broke it; what it said first, and whether nothing was broken."""
+    name = defect.campaign.partition(":")[0]
     with tempfile.TemporaryDirectory(prefix="v2g-defect-") as folder:
         out = Path(folder) / "out"
         command = ["v2g-bench", "campaign", name, f"--trials={SCENARIOS[name]}", f"--out={out}"]
@@ -150,12 +195,15 @@ def _campaign(bench: Bench, defect: Defect) -> tuple[dict[str, str], str, bool]:
         except (OSError, ValueError):
             return {}, output, False
     broken = summary["by_invariant"]
-    tested = {defect.check: defect.verdict if defect.verdict in broken else "held", **dict.fromkeys(broken, "failed")}
+    tested = {f"{name}: {invariant}": "failed" for invariant in broken} or {f"{name}: all": "held"}
     return tested, "; ".join(f"{name}: {text}" for name, text in summary["first"].items()), not broken
 
 
-def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, str], str, bool]:
-    """Requirement -> verdict, the output, and whether the evidence verifies (True where that is not asked)."""
+def _certify(bench: Bench, defect: Defect, verified: bool, *, whole: bool = False) -> tuple[dict[str, str], str, bool]:
+    """Requirement -> verdict, the output, and whether the evidence verifies (True where that is not asked).
+
+    whole: the whole suite, and not the tests that are related to the defect.
+    """
     with tempfile.TemporaryDirectory(prefix="v2g-defect-") as folder:
         reports = Path(folder) / "reports"
         command = ["pytest", f"--rig={_rig(bench, defect, Path(folder))}", f"--reports={reports}"]
@@ -167,7 +215,7 @@ def _certify(bench: Bench, defect: Defect, verified: bool) -> tuple[dict[str, st
             "-p",
             PLUGIN,
         ]
-        command += ["-p", "no:cacheprovider", *_selection(bench.suite, defect)]
+        command += ["-p", "no:cacheprovider", *([str(bench.suite)] if whole else _selection(bench.suite, defect))]
         sick = json.dumps({"parts": [list(one) for one in defect.parts], "bench": defect.bench})
         output = _run(bench, command, {SEEDED: sick}, Path(folder)).output
         runs = sorted(reports.glob("*/results.json"))
@@ -239,6 +287,8 @@ def matrix(found: list[Found]) -> dict[str, Any]:
         "defects": [vars(one) for one in found],
         "count": len(tried),
         "killed": sum(one.outcome == KILLED for one in tried),
+        "partly": {one.name: f"{one.found_in} of {one.of} seeds" for one in tried if one.outcome == PARTLY},
+        "by_a_campaign_alone": [one.name for one in tried if one.outcome == CAMPAIGN],
         "near_misses_passed": sum(one.outcome == PASSED for one in tried),
         "survivors": [one.name for one in tried if one.outcome == SURVIVED],
         "for_another_reason": [one.name for one in tried if one.outcome == OTHER],

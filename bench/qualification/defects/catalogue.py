@@ -1,7 +1,7 @@
 """What is broken on purpose, as data: each defect with the check that must detect it, and the reason that it must give.
 
-check: a requirement ("SAF-01"), a campaign ("campaign shutdown"), or "verify" (the recomputation of a run's evidence).
-verdict: of the requirement, or the invariants of the campaign that must fail, or "wrong" for verify.
+check: the requirement that it breaks ("SAF-01"), or "verify" (the recomputation of a run's evidence).
+verdict: of the requirement, or "wrong" for verify.
 reason: a regular expression that must match the check's output. tests: as for pytest -k; without, all files that
 have a test of the requirement are run.
 """
@@ -20,7 +20,8 @@ class Defect:
 
     core: the factory in `controllers`; parts: the defects that `plugin` sets; bench: the name in `benches`; tamper: a file of
     the run that is changed afterwards. alone: it breaks this requirement, and no other may be blamed for it.
-    emulated: also run on the emulated rigs.
+    emulated: also run on the emulated rigs. campaign: "NAME: INVARIANT" of a campaign over the controller's core, asked where
+    the suite has not found it.
     """
 
     name: str
@@ -37,6 +38,12 @@ class Defect:
     near_miss: bool = False
     alone: bool = False
     emulated: bool = False
+    campaign: str = ""
+
+    @property
+    def of_the_suite(self) -> bool:
+        """A broken controller that the suite must find: its requirement says FAIL."""
+        return self.kind == "controller" and not self.near_miss
 
     @property
     def reference(self) -> str:
@@ -48,11 +55,12 @@ HOT, HOT_CHARGING = "hot_cell_isolates and discharging", "hot_cell_isolates and 
 STRINGS, AT_LIMIT = "diverging_strings_isolate and discharging", "no_trip_at_the_limit"
 SILENCE, GRADIENT = "bms_silence_stops_the_transfer and discharging", "thermal_gradient_derates"
 LATCHED = "trip_latches_until_an_authorised_reset"
+FIRST = "the_first_value_above_the_limit"
 DIVERGENCE, CALIBRATION = "soc_divergence_blocks_v2g", "calibration_charge_gives_v2g_back"
 LOST, DAMAGED, BURSTS = (f"emi_leaves_charge_only and {one}" for one in ("lost", "damaged", "bursts"))
 DISCHARGE = "set_power_is_the_power and discharging"
 CHARGE = "set_power_is_the_power and charging and not discharging"
-SHUTDOWN, FALLBACKS = "campaign shutdown", "campaign fallbacks"
+SHUTDOWN, FALLBACKS = "shutdown: {}", "fallbacks: {}"  # campaigns
 TIME, STAYS = r"{} ms ± .* limit <= 50 ms", "does not stay below the threshold"
 AMPERES = r"\d\.\d+ A ± .* limit <= 0\.\d+ A"
 
@@ -125,20 +133,20 @@ TRIPS = (
     _fails("hot_limit_50", "SAF-01", STAYS, HOT),
     _fails("hot_limit_in_volts", "SAF-01", STAYS, HOT),
     _fails("strings_limit_500_mv", "SAF-02", STAYS, STRINGS),
-    _core("hot_limit_one_bit_high", SHUTDOWN, "isolation", "A flows later"),
-    _core("strings_limit_one_bit_high", SHUTDOWN, "isolation", "A flows later"),
+    _fails("hot_limit_one_bit_high", "SAF-01", STAYS, FIRST, campaign=SHUTDOWN.format("isolation")),
+    _fails("strings_limit_one_bit_high", "SAF-02", STAYS, FIRST, campaign=SHUTDOWN.format("isolation")),
     _fails("hot_limit_one_bit_low", "SAF-03", "reports no trip: no", AT_LIMIT),
     _fails("strings_limit_one_bit_low", "SAF-03", "reports no trip: no", AT_LIMIT, emulated=True),
     _fails("hot_cell_averaged", "SAF-01", r"limit <= 50 ms", HOT),
     _fails("six_frames_wanted", "SAF-01", TIME.format(r"5\d\.\d+"), HOT),
-    _core("polls_every_100_ms", SHUTDOWN, "isolation", "A flows later"),
+    _fails("polls_every_100_ms", "SAF-01", "limit <= 50 ms", ISOLATES, campaign=SHUTDOWN.format("isolation")),
     _fails("blind_while_charging", "SAF-01", STAYS, HOT_CHARGING),
     _fails("blind_while_discharging", "SAF-01", STAYS, HOT),
-    _core("trip_does_not_latch", SHUTDOWN, "latch", "the trip was taken back|was accepted after a trip"),
-    _core("power_accepted_after_trip", SHUTDOWN, "latch", "was accepted after a trip"),
-    _core("contactors_stay_closed", SHUTDOWN, "contactors", "closed contactors are asked for"),
-    _core("inverter_not_stopped", SHUTDOWN, "isolation", "A flows later"),
-    _core("crashes_on_danger", "SAF-01", "ERROR", "internal error|is not running|index out of range", HOT),
+    _fails("trip_does_not_latch", "SAF-04", f"stands: no|{AMPERES}", campaign=SHUTDOWN.format("latch")),
+    _fails("power_accepted_after_trip", "SAF-04", f"stands: no|{AMPERES}", campaign=SHUTDOWN.format("latch")),
+    _fails("contactors_stay_closed", "SCN-01", "contactors are asked for", campaign=SHUTDOWN.format("contactors")),
+    _fails("inverter_not_stopped", "SAF-01", "limit <= 50 ms", campaign=SHUTDOWN.format("isolation")),
+    _fails("crashes_on_danger", "SCN-01", "does not crash: no"),
 )
 
 BRIDGE, NO_LOAD, DEAF = "bridge_stops_before", "contactors_open_without_load", "open_at_the_last_moment"
@@ -162,9 +170,9 @@ CONTACTORS = (
 )
 
 WORDS = (
-    _core("trip_not_logged", SHUTDOWN, "log", "no EMERGENCY_SHUTDOWN in the log"),
-    _core("log_names_another_cause", SHUTDOWN, "log", "a cause that was not on the bus"),
-    _core("log_invents_a_timeout", SHUTDOWN, "log", "ERR_BMS_TIMEOUT in the log, and no gap"),
+    _fails("trip_not_logged", "LOG-06", "no trip in its log", campaign=SHUTDOWN.format("log")),
+    _fails("log_names_another_cause", "SCN-01", "a cause that was not on the bus", campaign=SHUTDOWN.format("log")),
+    _fails("log_invents_a_timeout", "LOG-06", "no cause of ERR_BMS_TIMEOUT", campaign=SHUTDOWN.format("log")),
     _fails("silence_not_logged", "SAF-05", "no ERR_BMS_TIMEOUT in the log", SILENCE),
     _fails("gradient_not_logged", "SAF-08", "no 0x01A2 in the log", GRADIENT),
     _fails("code_not_logged", "SAF-08", "no 0x01A2 in the log", GRADIENT),
@@ -178,14 +186,14 @@ POWERS = (
     _fails("power_3_pct_low", "LIM-04", r"-2[89]\d\d\.\d W ± .* limit -3060 to -2940 W", DISCHARGE),
     _fails("power_100_w_off", "LIM-04", r"-3[01]\d\d\.\d W ± .* limit -3060 to -2940 W", DISCHARGE),
     _fails("charge_power_5_pct_low", "LIM-04", r"28\d\d\.\d W ± .* limit 2940 to 3060 W", CHARGE),
-    _core("accepts_and_does_nothing", "SAF-01", "INCONCLUSIVE", "asked for -3000 W", HOT),
+    _fails("accepts_and_does_nothing", "LIM-04", "limit -3060 to -2940 W", DISCHARGE),
 )
 
 FALLING_BACK = (
     _fails("stale_data_used", "SAF-05", STAYS, SILENCE, emulated=True, alone=True),
     _fails("silence_after_a_second", "SAF-05", r"limit <= 500 ms|" + STAYS, SILENCE),
     _fails("checksum_unchecked", "SAF-11", "no 0x0B22 in the log", DAMAGED),
-    _core("counter_unchecked", "campaign frozen", "isolation", "A flows later"),
+    _fails("counter_unchecked", "SCN-01", "A flows later", campaign="frozen: isolation"),
     _fails("gradient_not_derated", "SAF-08", "limit <= 90 %", GRADIENT, alone=True),
     _fails("gradient_derated_5_pct", "SAF-08", r"9\d\.\d+ % ± .* limit <= 90 %", GRADIENT),
     _fails("gradient_limit_20_k", "SAF-08", "no 0x01A2 in the log", GRADIENT),
@@ -193,14 +201,14 @@ FALLING_BACK = (
     _fails("divergence_keeps_discharging", "SAF-09", AMPERES, DIVERGENCE, alone=True),
     _fails("divergence_forgotten", "SAF-09", AMPERES, DIVERGENCE),
     _fails("calibration_not_wanted", "SAF-09", "refused before the calibration charge .*: no", CALIBRATION),
-    _core("calibration_never_done", "SAF-09", "ERROR", "calibration charge .* is not complete", CALIBRATION),
+    _fails("calibration_never_done", "SAF-09", "is done after the calibration charge: no", CALIBRATION),
     _fails("noise_limit_60_pct", "SAF-11", "no 0x0B22 in the log", LOST),
     _fails("noise_keeps_discharging", "SAF-11", AMPERES, LOST, emulated=True, alone=True),
     _fails("recovers_too_soon", "SAF-11", AMPERES, LOST),
     _fails("charge_only_leaks_60_w", "SAF-11", AMPERES, LOST, emulated=True),
     _fails("charge_only_forbids_charging", "SAF-11", r"limit 1600 to 2400 W", BURSTS),
-    _core("imbalance_ignored", FALLBACKS, "no-discharge", "the BMS has reported cell imbalance"),
-    _core("imbalance_forgotten", FALLBACKS, "no-discharge", "the BMS has reported cell imbalance"),
+    _fails("imbalance_ignored", "SAF-10", AMPERES, campaign=FALLBACKS.format("no-discharge")),
+    _fails("imbalance_forgotten", "SAF-10", AMPERES, campaign=FALLBACKS.format("no-discharge")),
 )
 
 # For each requirement a controller that breaks it and no other; some stand above.
@@ -237,9 +245,9 @@ ONE_EACH = (
     _alone("cold_not_derated", "THM-04", "% ± .* limit <= 90 %"),
     _alone("precooling_ignored", "THM-05", "cooling before the window: no"),
     _alone("derating_untold", "THM-06", "derating told at 42 °C: no"),
-    _alone("cycles_unknown", "HLT-01", "the cycle count is shown: no"),
-    _alone("review_late", "HLT-02", r"a review at 79\.5 %: no"),
-    _alone("throughput_stuck", "HLT-03", "the throughput is shown: no"),
+    _alone("cycles_unknown", "HLT-01", "cycle_count is told: no"),
+    _alone("review_late", "HLT-02", "a review at .* %: no"),
+    _alone("throughput_stuck", "HLT-03", "energy_throughput is told: no"),
     _alone("cries_wolf", "LOG-01", "no fault code in it: no .*0x05F1"),
     _alone("code_without_words", "LOG-02", "no 0x01A2.*High Thermal Gradient.* in the log"),
     _alone("override_unlogged", "LOG-03", "in the log within 2 s"),
@@ -309,6 +317,40 @@ LASTING = (
     _alone("departure_seen_15_min_before", "LIM-10", AMPERES),
     _alone("departure_moves_min_soc_alone", "LIM-10", r"charging \d+ min before: .* limit 1600 to 2400 W"),
     _alone("departure_window_widens_again", "LIM-10", "it does not come back: no"),
+)
+
+# What it says is not what is seen.
+SAYINGS = (
+    _fails("reports_no_power", "LOG-06", "power in its frames: it says 0 W"),
+    _fails("reports_the_request", "LOG-06", r"setpoint_w -\d+; seen"),
+    _fails("reports_the_power_turned", "LOG-06", "power in its frames: it says"),
+    _fails("reports_a_tenth_less", "LOG-06", "power in its frames: it says"),
+    _fails("reports_standby", "LOG-06", "mode in its frames: it says standby"),
+    _fails("reports_no_trip", "LOG-06", "it says no trip|trip_latched"),
+    _fails("reports_a_trip_at_power", "LOG-06", "trip in its frames: it says tripped"),
+    _fails("reports_no_charge_only", "LOG-06", "charge.only"),
+    _fails("reports_charge_only_always", "LOG-06", "charge-only in its frames: it says charge-only"),
+    _fails("reports_another_code", "LOG-06", "0x09BD in its frames"),
+    _fails("status_never_tripped", "LOG-06", "trip_latched after a trip: no"),
+    _fails("status_always_tripped", "LOG-06", "trip_latched before: no"),
+    _fails("status_without_power", "LOG-06", "status tells power_setpoint"),
+    _fails("status_never_charge_only", "LOG-06", "charge_only with V2G latched off: no"),
+    _fails("refuses_and_does", "LOG-06", "refused power"),
+    _fails("accepts_and_forgets", "LOG-06", "accepted power"),
+    _fails("divergence_after_a_trip", "LOG-06", "no cause of 0x09BD"),
+    _fails("noise_after_a_trip", "LOG-06", "no cause of 0x0B22"),
+    _fails("offline_after_a_trip", "LOG-06", "no cause of FAULT_INVERTER_OFFLINE"),
+    _fails("trips_on_paper", "LOG-06", "no trip, no danger"),
+    _fails("second_trip_not_logged", "LOG-06", "no trip in its log"),
+    _fails("first_override_alone", "LOG-04", "it has an entry for"),
+    _fails("health_and_cycles_swapped", "HLT-01", "is told: no"),
+    _fails("health_constant", "HLT-01", "soh is told: no"),
+    _fails("cycles_constant", "HLT-01", "cycle_count is told: no"),
+    _fails("throughput_in_wh", "HLT-03", "energy_throughput is told: no"),
+    _fails("review_always", "HLT-02", "no review at"),
+    _fails("review_near_80_alone", "HLT-02", "a review at"),
+    _fails("gradient_stops_all", "SAF-08", "limit >= 5 %", GRADIENT),
+    _fails("gradient_derates_for_ever", "SAF-18", "limit -3600 to -2400 W"),
 )
 
 DIGITIZER, ANALYZER, MULTIMETER = "meters.dc_current", "meters.ac_power", "meters.multimeter"
@@ -439,6 +481,7 @@ CATALOGUE: tuple[Defect, ...] = (
     *ONE_EACH,
     *TOGETHER,
     *LASTING,
+    *SAYINGS,
     *PARTS,
     *BENCH,
 )

@@ -7,7 +7,7 @@ import pytest
 
 from v2g_bench.faults import CellImbalance, OverTemperature, PackTemperature
 
-POWERS_W = (-3000.0, 2000.0, -5000.0)
+POWERS_W = (-3000.0, 2000.0, -4000.0)
 
 
 def tells(bench, judge, role: str, expected: float, within: float, why: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from v2g_bench.faults import BmsSilence, OverCurrent
+from v2g_bench.faults import BmsSilence, OverCurrent, ThermalGradient
 from v2g_bench.faults.emi_noise import noise
 
 FAULTS = {
@@ -36,6 +36,17 @@ def test_fallback_ends_with_its_cause(bench, judge, fault):
         none_w = -judge.limits.no_discharge_w
         gone = bench.wait_until(lambda: bench.readings.inverter_power().value > none_w, thresholds.noticed_within_s)
         judge.require(gone, "the fault changes nothing")
+    flows_again(bench, judge)
+
+
+@pytest.mark.req("SAF-18")
+def test_derating_ends_with_the_gradient(bench, judge):
+    """A thermal gradient is logged and derates, and the pack is even again: power flows as requested."""
+    thresholds = bench.controller.dut.thresholds
+    with bench.at_power(-3000), bench.inject(ThermalGradient(to_k=thresholds.gradient_k + 4)):
+        noticed = bench.wait_until(lambda: bench.controller.log.find(r"0x01A2"), thresholds.noticed_within_s)
+        judge.require(noticed, "the gradient is not noticed")
+        bench.power.settle()
     flows_again(bench, judge)
 
 

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsParts, EmsSettings
+from v2g_bench.ems.model.pack_state import PackState
 from v2g_bench.ems.model.setpoint import Arbiter, Ceiling, Setpoint
 from v2g_bench.ems.protection.balance import CellImbalance
+from v2g_bench.ems.protection.thermal import ThermalGuard
 from v2g_bench.qualification.defects.controllers import make
 
 
@@ -17,6 +19,27 @@ def gradient_not_derated(settings: EmsSettings) -> Ems:
 def gradient_derated_5_pct(settings: EmsSettings) -> Ems:
     """Takes away too little to be called derated."""
     return make.tuned(settings, gradient_discharge_pct=95.0)
+
+
+def gradient_stops_all(settings: EmsSettings) -> Ems:
+    """Stops the discharge where the manual has it reduced."""
+    return make.tuned(settings, gradient_discharge_pct=0.0)
+
+
+class _StaysHot(ThermalGuard):
+    """Once high, a gradient stays so."""
+
+    def update(self, pack: PackState, now_s: float) -> None:
+        before = self.high_gradient
+        super().update(pack, now_s)
+        self.high_gradient = before or self.high_gradient
+
+
+def gradient_derates_for_ever(settings: EmsSettings) -> Ems:
+    """The derating of 0x01A2 does not end with the gradient."""
+    ems = Ems(settings)
+    ems.parts.thermal.__class__ = _StaysHot
+    return ems
 
 
 def gradient_limit_20_k(settings: EmsSettings) -> Ems:
