@@ -32,7 +32,7 @@ from v2g_bench.metrology.verdict import Verdict, worst
 from v2g_bench.qualification.defects.catalogue import CATALOGUE, Defect
 
 PLUGIN = "v2g_bench.fixtures.defects.plugin"
-BOUND_S = 600.0
+BOUND_S = 3600.0  # the whole suite on a busy machine
 SCENARIOS = {"shutdown": 150, "fallbacks": 40, "frozen": 20}
 KILLED, OTHER, SURVIVED, PASSED, REJECTED = "killed", "other", "survived", "passed", "rejected"
 PARTLY, CAMPAIGN = "partly", "campaign"

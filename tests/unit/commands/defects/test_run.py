@@ -24,7 +24,7 @@ LATE = Defect("late", "controller", "SAF-01", "FAIL", r"51 ms", "hot", core="hot
 
 
 def message(monkeypatch, tested, text, fits=True):
-    monkeypatch.setattr(run_module, "_certify", lambda bench, defect, verified: (tested, text, fits))
+    monkeypatch.setattr(run_module, "_certify", lambda bench, defect, verified, whole=False: (tested, text, fits))
     monkeypatch.setattr(run_module, "_campaign", lambda bench, defect: (tested, text, fits))
 
 
@@ -107,7 +107,7 @@ def test_the_emulated_rigs_run_a_chosen_part_one_at_a_time(monkeypatch):
     assert {defect.kind for defect in part} >= {"controller", "part"}
     at_once, most = [], []
 
-    def alone(bench, defect, verified):
+    def alone(bench, defect, verified, whole=False):
         at_once.append(threading.get_ident())
         most.append(len(at_once))
         at_once.pop()
