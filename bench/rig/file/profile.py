@@ -2,7 +2,8 @@
 
 A profile is a TOML file; `emulated`, `hardware` and `certification` ship in `rigs/profiles/`. A rig names one (`profile`), or
 gets that of its evidence grade. `[default]` states every figure, `[families.NAME]` and `[requirements.ID]` what is otherwise
-for them. `edition` is changed with any figure.
+for them. `edition` is changed with any figure. `base` names a
+shipped profile that a file builds upon.
 
 >>> from v2g_bench.rig.file.load import load_rig
 >>> profile = profile_of(load_rig("virtual"))
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -26,6 +27,7 @@ from v2g_bench.inputs.text import read_text, toml_of
 from v2g_bench.rig.file.load import LoadedRig
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+HINT = "fix that line; the format is described at toml.io"
 Mandatory = Literal["yes", "no", "if claimed"]
 
 
@@ -71,6 +73,7 @@ class _Otherwise(Checked):
 
 
 class _File(Checked):
+    base: str = ""
     id: Word
     edition: Word
     default: _Figures
@@ -151,5 +154,16 @@ def profile_of(loaded: LoadedRig) -> Profile:
             f"{loaded.path}: profile", f"no such profile: {name}", f"{', '.join(known)}, or a file beside the rig's"
         )
     text = read_text(path, "can you read that file?")
-    data = toml_of(text, str(path), "fix that line; the format is described at toml.io")
+    data = toml_of(text, str(path), HINT)
+    if (base := data.get("base")) is not None:
+        if base not in known:
+            raise BenchError(f"{path}: base", f"no such shipped profile: {base}", f"known: {', '.join(known)}")
+        text = f"{read_text(known[base])}\n{text}"
+        data = _upon(toml_of(read_text(known[base]), str(known[base]), HINT), data)
     return Profile(validated(_File, data, str(path)), path, text, rig.simulated, shipped)
+
+
+def _upon(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`base` with what `own` states otherwise, table by table."""
+    tables = {key: _upon(base[key], value) for key, value in own.items() if isinstance(value, dict) and key in base}
+    return base | own | tables

@@ -126,3 +126,15 @@ def test_a_requirement_that_nobody_knows_is_refused(own, old, new, message):
 def test_a_claim_of_a_requirement_that_nobody_knows_is_refused():
     with pytest.raises(BenchError, match="dut.claims: no such requirement or family: SAF-1"):
         unknown("dut.claims", ["SAF-01", "SAF-1"], SUITE, Path("rig.toml"))
+
+
+def test_a_profile_may_build_upon_a_shipped_one(own):
+    profile = own(
+        'base = "emulated"\nid = "mine"\nedition = "1"\n[requirements.EMC-01]\nmandatory = "yes"\ntrials = 8\n'
+    )
+    base = profile_of(load_rig("sim"))
+    assert profile.demand("SAF-01", "safety") == base.demand("SAF-01", "safety")
+    found = profile.demand("EMC-01", "emc")
+    assert (found.mandatory, found.trials, found.lives) == ("yes", 8, base.demand("EMC-01", "emc").lives)
+    with pytest.raises(BenchError, match="own.toml: base: no such shipped profile: nobody"):
+        own('base = "nobody"\nid = "mine"\nedition = "1"\n')
