@@ -62,6 +62,6 @@ def plan_bus(db: BusDatabase, bms_timeout_s: float) -> BusPlan:
     if all(db.messages[name].e2e for name in safety):
         unprotected = frozenset(spec.name for spec in db.senders("BMS") if spec.e2e is None)
     roles_sent = {name: db.roles_of(name) for name in sent}
-    wanted = frozenset(REQUIRED_ROLES)
+    wanted = frozenset((*REQUIRED_ROLES, *filter(db.has, _SAFETY_ROLES)))
     values = {name: wanted & set(db.roles_of(name)) for name in watched}
     return BusPlan(expected, watched, sent, roles_sent, command, unprotected, values)
