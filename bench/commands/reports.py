@@ -137,6 +137,7 @@ def _issue(options: argparse.Namespace) -> int:
 
 
 def _history(options: argparse.Namespace) -> int:
+    from v2g_bench.errors import BenchError
     from v2g_bench.reports.history.index import INDEX, History
     from v2g_bench.reports.history.page import render_history
     from v2g_bench.reports.history.trend import print_history
@@ -147,7 +148,11 @@ def _history(options: argparse.Namespace) -> int:
             (options.reports / f"{INDEX}{suffix}").unlink(missing_ok=True)
     with History(options.reports) as history:
         history.refresh()
-        rigs = [options.rig] if options.rig else history.rigs()
+        if not (known := history.rigs()):
+            raise BenchError(str(options.reports), "holds no run", "give the folder that holds the run folders")
+        if options.rig and options.rig not in known:
+            raise BenchError(str(options.reports), f"holds no run of rig {options.rig}", f"of: {', '.join(known)}")
+        rigs = [options.rig] if options.rig else known
         if options.page is not None:
             write_atomic(options.page, render_history(history, rigs, options.within))
             print(f"page: {options.page}")

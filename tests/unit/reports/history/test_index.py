@@ -106,4 +106,9 @@ def test_the_command_shows_trend_limit_and_alarm(runs, capsys):
 def test_no_folder_and_no_result_are_errors(runs, capsys):
     assert main(["history", "--reports", str(runs / "none")]) == 2
     assert main(["history", "--reports", str(runs), "--rig", "none"]) == 2
-    assert "no run has a result" in capsys.readouterr().err
+    assert "holds no run of rig none\n  of: bench" in capsys.readouterr().err
+
+
+def test_a_folder_without_runs_has_no_trend(tmp_path, capsys):
+    assert main(["history", "--reports", str(tmp_path)]) == 2
+    assert "holds no run" in capsys.readouterr().err
