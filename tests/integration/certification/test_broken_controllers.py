@@ -21,7 +21,7 @@ HOT = f"{SHUTDOWN}hot_cell_isolates[discharging]"
 AT_45_C = f"{SHUTDOWN}no_trip_at_the_limit[discharging-45.0C]"
 SILENCE = f"{SHUTDOWN}bms_silence_stops_the_transfer[discharging]"
 LOST = "tests/conformance/safety/test_fallbacks.py::test_emi_leaves_charge_only[lost]"
-POWER = "tests/conformance/limits/test_power.py::test_set_power_is_the_power_at_the_terminals"
+POWER = "tests/conformance/limits/test_power.py"
 
 
 @dataclass(frozen=True)
