@@ -51,7 +51,7 @@ def test_the_first_value_above_the_limit_isolates(bench, judge, danger):
         judge.latency("time to isolation", trace.isolation(after=fault.on_bus), below_ms=50)
 
 
-BELOW = {"at the limit": 0, "one step below": 1}
+BELOW = {"at-the-limit": 0, "one-step-below": 1}
 
 
 @pytest.mark.req("SAF-03")

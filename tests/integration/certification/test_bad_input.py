@@ -343,7 +343,7 @@ def test_an_interrupt_closes_the_rig_and_says_what_is_missing(start):
 
 def test_a_killed_bench_leaves_no_process_and_a_readable_folder(start):
     """The first test has ended, the second runs: kill -9 of pytest alone."""
-    run = start(f"{SHUTDOWN}no_trip_at_the_limit[discharging-45.0C]", HOT)
+    run = start(f"{SHUTDOWN}no_trip_at_the_limit[hot-at-the-limit]", HOT)
     folder = in_trials(run, 1)
     assert run.controller_runs()
     os.kill(run.process.pid, signal.SIGKILL)

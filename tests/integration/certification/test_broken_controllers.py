@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 
 SHUTDOWN = "tests/conformance/safety/test_emergency_shutdown.py::test_"
 HOT = f"{SHUTDOWN}hot_cell_isolates[discharging]"
-AT_45_C = f"{SHUTDOWN}no_trip_at_the_limit[discharging-45.0C]"
+AT_45_C = f"{SHUTDOWN}no_trip_at_the_limit[hot-at-the-limit]"
 SILENCE = f"{SHUTDOWN}bms_silence_stops_the_transfer[discharging]"
 LOST = "tests/conformance/safety/test_fallbacks.py::test_emi_leaves_charge_only[lost]"
 POWER = "tests/conformance/limits/test_power.py"
