@@ -100,7 +100,7 @@ class PowerAnalyzer(Protocol):
         ...
 
     def most_w(self, voltage_v: float) -> float:
-        """The largest power (W) that its ranges can show at this RMS voltage."""
+        """The largest power (W) that its ranges are made for at this RMS voltage: it shows somewhat more."""
         ...
 
     def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:
@@ -131,7 +131,7 @@ class Multimeter(Protocol):
         ...
 
     def most_w(self, voltage_v: float) -> float:
-        """The largest power (W) that its ranges can show at this RMS voltage."""
+        """The largest power (W) that its ranges are made for at this RMS voltage: it shows somewhat more."""
         ...
 
     def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:

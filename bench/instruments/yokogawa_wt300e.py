@@ -12,7 +12,6 @@ from v2g_bench.instruments.protocols import Identity, PowerReading
 from v2g_bench.instruments.registry import driver
 from v2g_bench.instruments.session import ScpiSession
 
-OVER_RANGE = 1.3  # data sheet WT300E: effective input range 1 to 130 %
 ITEMS = ("U", "I", "P", "FU")
 
 
@@ -94,8 +93,8 @@ class YokogawaWT300E:
         ) + 0.0005 * self._range_w, "WT300E basic accuracy, as entered: confirm by calibration"
 
     def most_w(self, voltage_v: float) -> float:
-        """At 130 % of the current's range, the end of its effective input range."""
-        return OVER_RANGE * self._current_range_a * voltage_v
+        """At the nominal current of its range; up to 130 % of it (data sheet) shows what comes on top."""
+        return self._current_range_a * voltage_v
 
     def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:
         """The same shares of reading and range, for RMS voltage (V) and current (A)."""

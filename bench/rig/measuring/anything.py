@@ -48,14 +48,17 @@ class Anything:
         self._parts, self._power = parts, power
 
     def operating_point(self, direction: Direction | None = None) -> dict[str, Dimension | Made]:
-        """Power (in one direction, or in any), time at it, time since the last command; SoC and temperature where emulated."""
+        """Power (in one direction, or in any), time at it, time since the last command; SoC and temperature where emulated.
+
+        For these the controller is started anew: one that the bench cannot start would see a pack that jumps.
+        """
         rig = self._parts.loaded.rig
         point: dict[str, Dimension | Made] = {
             "power_w": self.power_w(direction),
             "idle_s": LogUniform(*IDLE_S),
             "since_command_s": LogUniform(*COMMANDED_S),
         }
-        if rig.bms.kind == "emulated":
+        if rig.bms.kind == "emulated" and self._parts.dut.controller.restarts:
             point |= {"soc_pct": Uniform(MIN_SOC_PCT + INSIDE_PCT, MAX_SOC_PCT - INSIDE_PCT)}
             point |= {"pack_c": Uniform(COOL_C, WARM_C)}
         return point
@@ -113,7 +116,9 @@ class Anything:
         def fault(cell: int, to_c: float, cells: str) -> Fault:
             return one(cell, round(to_c, 1)) if cells == "one" else PackTemperature(round(to_c, 1))
 
-        return Made(fault, {"cell": self.cell(), "to_c": Uniform(low_c, high_c), "cells": Choice(("one", "all"))})
+        return Made(
+            fault, {"cell": self.cell(), "to_c": Uniform(low_c, high_c), "cells": Choice(("one", "all", "all"))}
+        )
 
     def rating_w(self) -> LogUniform:
         """A continuous rating of the battery below what the rig's inverter can draw."""

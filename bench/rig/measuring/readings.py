@@ -64,7 +64,7 @@ class Readings:
         return power
 
     def most_ac_w(self) -> float:
-        """The largest AC power (W) that the analyzer can show here."""
+        """The largest AC power (W) that the analyzer is made for here."""
         analyzer = self._parts.instruments.analyzer
         return analyzer.most_w(analyzer.read(fresh=False).voltage_v)
 

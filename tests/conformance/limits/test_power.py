@@ -13,7 +13,7 @@ def test_set_power_is_the_power_at_the_terminals(bench, judge, power_w):
 @pytest.mark.req("LIM-04")
 @pytest.mark.parametrize("direction", ["discharging", "charging"])
 def test_any_set_power_is_the_power_at_the_terminals(bench, judge, worlds, direction):
-    """The same at any power, from small ones to the rated one, or to the largest that the analyzer can show."""
+    """The same at any power, from small ones to the rated one, or to the largest that the analyzer is made for."""
     for world in worlds(power_w=bench.any.power_w(direction, most_w=bench.readings.most_ac_w())):
         flows_as_asked(bench, judge, world.power_w)
 
