@@ -46,9 +46,8 @@ def plan_bus(db: BusDatabase, bms_timeout_s: float) -> BusPlan:
     db.require(REQUIRED_ROLES)
     command = db.message_of("contactor_request").name
     expected = {spec.name: spec.cycle_s for spec in db.senders("BMS") if spec.cycle_s > 0}
-    safety = {
-        db.message_of(role).name for role in _SAFETY_ROLES if db.has(role)
-    }  # a pack of one string has no difference
+    safety_roles = tuple(filter(db.has, _SAFETY_ROLES))  # a pack of one string has no difference
+    safety = {db.message_of(role).name for role in safety_roles}
     safety |= {name for name in expected if db.messages[name].e2e and not db.roles_of(name)}
     needed = safety | {db.message_of(role).name for role in REQUIRED_ROLES} - {command}
     watched = {
@@ -62,6 +61,6 @@ def plan_bus(db: BusDatabase, bms_timeout_s: float) -> BusPlan:
     if all(db.messages[name].e2e for name in safety):
         unprotected = frozenset(spec.name for spec in db.senders("BMS") if spec.e2e is None)
     roles_sent = {name: db.roles_of(name) for name in sent}
-    wanted = frozenset((*REQUIRED_ROLES, *filter(db.has, _SAFETY_ROLES)))
+    wanted = frozenset((*REQUIRED_ROLES, *safety_roles))
     values = {name: wanted & set(db.roles_of(name)) for name in watched}
     return BusPlan(expected, watched, sent, roles_sent, command, unprotected, values)
