@@ -6,7 +6,7 @@ from dataclasses import replace
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.decision import Decision
 from v2g_bench.ems.core.parts import EmsSettings
-from v2g_bench.ems.model.actions import Action, Level, LogLine, SetInverterPower, StopInverter
+from v2g_bench.ems.model.actions import Action, LogLine, SetInverterPower, StopInverter
 from v2g_bench.ems.model.commands import Command, Reply, SetPower
 from v2g_bench.ems.protection.contactor_watch import ContactorWatch
 from v2g_bench.ems.protection.opening import Opening
@@ -156,16 +156,19 @@ class _Unwatched(ContactorWatch):
 class _Noted(Ems):
     """Logs a contactor that does not open, and goes on with the power."""
 
-    def reconcile(self, now_s: float) -> list[Action]:
-        self.parts.contactors.stuck = None
-        actions = super().reconcile(now_s)
-        if self.parts.contactors.stuck is not None and not self._noted:
-            self._noted = True
-            actions.append(LogLine(Level.ERROR, "CONTACTOR_WELDED", self.parts.contactors.stuck))
-        self.parts.contactors.stuck = None
-        return actions
+    def _stop_reason(self) -> str | None:
+        watch = self.parts.contactors
+        stuck, watch.stuck = watch.stuck, None
+        reason = super()._stop_reason()
+        watch.stuck = stuck
+        return reason
 
-    _noted = False
+    def command(self, command: Command, now_s: float) -> Reply:
+        watch = self.parts.contactors
+        stuck, watch.stuck = watch.stuck, None
+        reply = super().command(command, now_s)
+        watch.stuck = watch.stuck or stuck
+        return reply
 
 
 def weld_unnoticed(settings: EmsSettings) -> Ems:
