@@ -4,4 +4,5 @@ Public names:
 
     controller      Controller, Reply
     controller_log  LogTail
+    told            told
 """

@@ -5,7 +5,7 @@ Public names:
     connect       inverter_address
     derived       plant_ratings, reference_thresholds
     load          LoadedRig, load_rig, shipped_rigs
-    profile       Demand, Profile, profile_of
-    model         Bus, Dut, Judging, MAX_SOC_PCT, MIN_SOC_PCT, Rig, Sync
+    profile       Demand, Profile, profile_of, strictest, unknown
+    model         Bus, CommandName, Dut, Judging, MAX_SOC_PCT, MIN_SOC_PCT, Rig, Sync, Thresholds
     state_folder  state_folder
 """

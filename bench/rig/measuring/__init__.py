@@ -6,11 +6,15 @@ Public names:
     bus            Bus
     command_lines  NoStart, DutCommandLine
     comparisons    Comparison
+    dangers        Chance, DANGERS, Silencing, TRIP_MS
     injection      Injector
+    matrix         Row, SHOWN_TOGETHER, matrix, shares
     pack           Pack
     power          Power
     readings       Readings
+    said.sheet     Contradiction, SUBJECTS, Sheet
     session        Session
+    states         STATES, Situation
     trace          RATE_HZ, Known, Span, Trace, save
     under_test     UnderTest
 """

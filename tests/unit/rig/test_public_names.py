@@ -15,7 +15,7 @@ ROOMS = ["rig.dut", "rig.file", "rig.measuring", "rig.parts", "rig.safety", "sim
 def listed(text: str) -> dict[str, set[str]]:
     """Module -> names, of a docstring's lines after "Public names:"."""
     _, _, names = text.partition("Public names:\n")
-    found = re.findall(r"^    (\w+) +(\S.*(?:\n {12,}\S.*)*)$", names, re.MULTILINE)
+    found = re.findall(r"^    ([\w.]+) +(\S.*(?:\n {12,}\S.*)*)$", names, re.MULTILINE)
     return {
         module: {name.strip() for name in words.replace("\n", " ").split(",") if name.strip()}
         for module, words in found
