@@ -64,7 +64,8 @@ class Danger:
 
     limit_ms: from its first frame to isolation; None where V2G has to end, and charging may go on. log: what the controller
     writes of it. trips: the controller is tripped when it is over. lasting: it takes a full charge to end what comes of it.
-    role: without it the database cannot show it.
+    stands_s: how long nothing may flow while it goes on, though power is asked for. role: without it the database cannot show
+    it.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Danger:
     log: str = ""
     trips: bool = False
     lasting: bool = False
+    stands_s: float = 0.7
     role: str = ""
 
     @property
@@ -119,7 +121,13 @@ DANGERS = {
     for danger in (
         Danger("hot cell", _hot, lambda _: TRIP_MS, trips=True, role="cell_temperature_max"),
         Danger("strings apart", _apart, lambda _: TRIP_MS, trips=True, role="string_voltage_difference"),
-        Danger("over-current", lambda _: OverCurrent(), lambda limits: 1e3 * limits.fallback_s, role="over_current"),
+        Danger(
+            "over-current",
+            lambda _: OverCurrent(),
+            lambda limits: 1e3 * limits.fallback_s,
+            stands_s=3.0,
+            role="over_current",
+        ),
         Danger("BMS silent", lambda _: BmsSilence(), lambda limits: limits.silence_limit_ms, log="ERR_BMS_TIMEOUT"),
         Danger("inverter silent", None, lambda limits: limits.offline_limit_ms, log="FAULT_INVERTER_OFFLINE"),
         Danger("noise", lambda chance: noise(chance.thresholds.packet_loss_pct, 2.5), log="0x0B22"),

@@ -45,7 +45,7 @@ DERATED_SHARE = 0.9
 SHOWN_S, PRECHARGED_S, AFTER_COMMAND_S = 3.0, 1.0, 0.3
 FORCED_PCT = "30"
 DEPARTURE_S, MORE_PCT = 4 * 3600.0, 5.0
-WINDOW_S, AHEAD_S, BEGINS_S = 3600.0, 600.0, 1.0
+WINDOW_S, AHEAD_S, BEGINS_S = 3600.0, 600.0, 4.0
 HOT_C, NEAR_PCT, NEAR_K = 46.0, 1.0, 1.0
 
 
@@ -223,10 +223,11 @@ class States:
 
     @contextmanager
     def _window(self, setting: Setting) -> Iterator[None]:
-        with self._controller.command_line.v2g_window(in_s=BEGINS_S, for_s=WINDOW_S):
-            self._parts.clock.pause(BEGINS_S)
-            with self._flowing(setting):
-                yield
+        begins_s = self._bus.now_s() + BEGINS_S
+        window = self._controller.command_line.v2g_window(in_s=BEGINS_S, for_s=WINDOW_S)
+        with window, self._flowing(setting):
+            wait_until(self._parts, lambda: self._bus.now_s() >= begins_s, BEGINS_S + 1)
+            yield
 
     @contextmanager
     def _gradient(self, setting: Setting) -> Iterator[None]:

@@ -6,7 +6,7 @@ from v2g_bench.rig.measuring.dangers import TRIP_MS
 
 AFTER_S, RELOAD_S = 0.3, 0.5
 PULSE_S = 0.055  # one poll of 50 ms and a little
-WATCHED_S, ASKED_S = 1.0, 0.7
+WATCHED_S, ASKED_S, REST_S = 1.0, 0.7, 0.3
 FINE_HZ, COARSE_HZ = 50_000, 5000
 
 
@@ -16,10 +16,10 @@ def recording(bench, cell, state):
     return bench.recording(rate_hz=FINE_HZ if cell.limit_ms <= TRIP_MS else COARSE_HZ, after_s=after_s)
 
 
-def insisting(bench, state):
+def insisting(bench, state, for_s):
     """A complete recording, while power is asked for again and again."""
-    with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
-        bench.power.insist(state.setting.power_w, for_s=ASKED_S)
+    with bench.recording(rate_hz=1000, after_s=for_s + REST_S) as trace:
+        bench.power.insist(state.setting.power_w, for_s)
         trace.complete()
     return trace
 
@@ -33,15 +33,17 @@ def test_danger_isolates_in_every_state(bench, cells):
                 if state.flows:
                     with recording(bench, cell, state) as trace, cell.shown(bench.power, state) as since:
                         cell.isolated(trace.isolation(after=since))
+                        if cell.danger.stands_s > ASKED_S:
+                            cell.nothing_flows(insisting(bench, state, cell.danger.stands_s), "while it goes on")
                 elif cell.danger.trips and not state.from_start:
                     with cell.shown(bench.power, state) as since:
                         bench.wait_until(lambda from_s=since.time_s: bench.bus.now_s() >= from_s + PULSE_S, within_s=1)
                 else:
                     with cell.shown(bench.power, state):
-                        trace = insisting(bench, state)
+                        trace = insisting(bench, state, cell.danger.stands_s)
                     cell.nothing_flows(trace, "while it is shown")
             if cell.danger.trips and not state.flows:
-                cell.nothing_flows(insisting(bench, state), "when it is over")
+                cell.nothing_flows(insisting(bench, state, ASKED_S), "when it is over")
 
 
 @pytest.mark.req("STA-02")

@@ -23,6 +23,7 @@ from v2g_bench.qualification.defects.controllers import (
     partial,
     power,
     saying,
+    states,
     status,
     supervision,
     thermal,
@@ -50,6 +51,7 @@ KINDS = (
     log,
     status,
     saying,
+    states,
 )
 
 
