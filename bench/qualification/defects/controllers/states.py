@@ -16,7 +16,7 @@ from v2g_bench.ems.model.setpoint import OverCurrentHold
 from v2g_bench.ems.protection.watchdog import InverterWatch
 from v2g_bench.qualification.defects.controllers import make
 
-AFTER_COMMAND_S, AFTER_RELOAD_S, LATE_S, GIVEN_BACK_S, STILL_W = 0.3, 1.0, 90.0, 2.0, 100.0
+AFTER_COMMAND_S, AFTER_RELOAD_S, GIVEN_BACK_S = 0.3, 1.0, 2.0
 TRIPPING = ("cell_temperature", "module_temperature", make.STRINGS)
 FLAG, SOC, IMBALANCE = "over_current", "soc", "cell_imbalance"
 
@@ -26,8 +26,7 @@ class Lived(Ems):
 
     def __init__(self, settings: EmsSettings, parts: EmsParts | None = None) -> None:
         super().__init__(settings, parts)
-        self.started_s: float | None = None
-        self.now_s, self.moved_s = 0.0, -inf
+        self.now_s = 0.0
         self.commanded_s = self.reloaded_s = -inf
         self.gone_through: set[str] = set()
 
@@ -44,10 +43,7 @@ class Lived(Ems):
 
     def _note(self, now_s: float) -> None:
         parts = self.parts
-        self.started_s = now_s if self.started_s is None else self.started_s
         self.now_s = now_s
-        if abs(self.inverter.ac_power_w or 0.0) > STILL_W:
-            self.moved_s = now_s
         for name, there in (
             ("silence", parts.watchdog.silent),
             ("outage", parts.inverter.offline),
@@ -150,20 +146,12 @@ def _standing(ems: Lived) -> bool:
     return ems.request_w == 0
 
 
-def _precharging(ems: Lived) -> bool:
-    return ems.decision.contactors and ems.pack.get("contactor_state") != 2
-
-
 def _commanded(ems: Lived) -> bool:
     return ems.now_s - ems.commanded_s < AFTER_COMMAND_S
 
 
 def _reloaded(ems: Lived) -> bool:
     return ems.now_s - ems.reloaded_s < AFTER_RELOAD_S
-
-
-def _late(ems: Lived) -> bool:
-    return ems.started_s is not None and ems.now_s - ems.started_s > LATE_S
 
 
 def _charging(ems: Lived) -> bool:
@@ -190,12 +178,8 @@ blind_while_cooling, blind_while_precooling, blind_while_derated = (
     _blind_when(_precooling),
     _blind_when(_derated),
 )
-blind_in_standby, blind_in_precharge = _blind_when(_standing), _blind_when(_precharging)
-blind_after_command, blind_after_reload, blind_after_90_s = (
-    _blind_when(_commanded),
-    _blind_when(_reloaded),
-    _blind_when(_late),
-)
+blind_in_standby = _blind_when(_standing)
+blind_after_command, blind_after_reload = _blind_when(_commanded), _blind_when(_reloaded)
 not_armed_after_bms_silence, not_armed_after_outage = _blind_when(_after("silence")), _blind_when(_after("outage"))
 not_armed_after_over_current, not_armed_after_trip = _blind_when(_after("over-current")), _blind_when(_after("trip"))
 
