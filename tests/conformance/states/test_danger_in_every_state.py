@@ -19,7 +19,7 @@ def recording(bench, cell, state):
 def insisting(bench, state, for_s):
     """A complete recording, while power is asked for again and again."""
     with bench.recording(rate_hz=1000, after_s=for_s + REST_S) as trace:
-        bench.power.insist(state.setting.power_w, for_s)
+        bench.power.insist(state.setting.power_w, for_s=for_s)
         trace.complete()
     return trace
 
