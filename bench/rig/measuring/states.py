@@ -136,6 +136,9 @@ class States:
             around.enter_context(state.enter(self, setting))
             if name == "starting":
                 situation.inject, situation.from_start = self._injected_at_start, True
+            if name == "after a command":
+                situation.meanwhile = partial(self._command, setting.power_w)
+                situation.inject = partial(self._injected_after, situation.meanwhile)
             if name == "reloading":
                 situation.meanwhile = partial(self._controller.must, "reload")
                 situation.inject = partial(self._faults.inject, meanwhile=situation.meanwhile)
@@ -288,8 +291,19 @@ class States:
     @contextmanager
     def _commanded(self, setting: Setting) -> Iterator[None]:
         with self._flowing(replace(setting, power_w=setting.power_w / 2)):
-            self._controller.must("set_power", power_w=f"{self._power.allowed_w(setting.power_w):.0f}")
-            yield
+            yield  # the other half is asked for in the moment of the danger: see `_injected_after`
+
+    def _command(self, power_w: float) -> None:
+        self._controller.must("set_power", power_w=f"{self._power.allowed_w(power_w):.0f}")
+
+    def _injected_after(
+        self, command: Callable[[], object], *faults: Fault, phase_s: float = 0.0
+    ) -> AbstractContextManager[Active]:
+        """So soon after a command as the phase says: it takes as long as the one that asks for the half again."""
+        begun_s = self._bus.now_s()
+        self._command(self._found_w())
+        took_s = self._bus.now_s() - begun_s
+        return self._faults.inject(*faults, phase_s=took_s + phase_s, meanwhile=command)
 
     @contextmanager
     def _idle(self, setting: Setting) -> Iterator[None]:
