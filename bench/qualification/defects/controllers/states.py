@@ -63,11 +63,18 @@ class _Blind(Lived):
     blind: Blind
     roles: tuple[str, ...] = TRIPPING
 
+    def __init__(self, settings: EmsSettings, parts: EmsParts | None = None) -> None:
+        super().__init__(settings, parts)
+        self._before: dict[str, float] = {}
+
     def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         self._note(now_s)
+        concerned = {role: value for role, value in frame.values.items() if role.startswith(self.roles)}
         if type(self).blind(self):
-            kept = {role: value for role, value in frame.values.items() if not role.startswith(self.roles)}
-            frame = replace(frame, values=kept)
+            kept = {role: self._before.setdefault(role, value) for role, value in concerned.items()}
+            frame = replace(frame, values={**frame.values, **kept})
+        else:
+            self._before |= concerned
         return super().on_frame(frame, now_s)
 
 
