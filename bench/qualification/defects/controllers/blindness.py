@@ -21,10 +21,18 @@ class Blind(Ems):
     """Takes a dangerous value for no danger while `blind(role, value, now)` says so."""
 
     commanded_s = idle_since_s = float("-inf")
+    now_s = 0.0
 
     def __init__(self, settings: EmsSettings) -> None:
         super().__init__(settings)
         self.last: dict[str, list[tuple[float, float]]] = {}
+        sound = self.parts.trip.judge
+
+        def judge(role: str, value: float) -> str | None:
+            why = sound(role, value)
+            return None if why is not None and self.blind(role, value, self.now_s) else why
+
+        self.parts.trip.judge = judge  # type: ignore[method-assign]
 
     def blind(self, role: str, value: float, now_s: float) -> bool:
         raise NotImplementedError
@@ -41,12 +49,8 @@ class Blind(Ems):
             if role in frame.values:
                 kept = [one for one in self.last.get(role, []) if now_s - one[0] <= RECENT_S]
                 self.last[role] = [*kept, (now_s, frame.values[role])]
-        seen = {
-            role: value
-            for role, value in frame.values.items()
-            if self.parts.trip.judge(role, value) is None or not self.blind(role, value, now_s)
-        }
-        return super().on_frame(Frame(frame.message, seen, frame.quality), now_s)
+        self.now_s = now_s
+        return super().on_frame(frame, now_s)
 
     def quantity(self, name: str, role: str, value: float, now_s: float) -> float | None:
         """The quantity of this name now, None where it says nothing about this value."""
