@@ -293,8 +293,9 @@ class States:
         with self._flowing(replace(setting, power_w=setting.power_w / 2)):
             yield  # the other half is asked for in the moment of the danger: see `_injected_after`
 
-    def _command(self, power_w: float) -> None:
-        self._controller.must("set_power", power_w=f"{self._power.allowed_w(power_w):.0f}")
+    def _command(self, power_w: float) -> object:
+        """Refused where the danger has come first and tripped: whoever asks does not know."""
+        return self._controller.run("set_power", power_w=f"{self._power.allowed_w(power_w):.0f}")
 
     def _injected_after(
         self, command: Callable[[], object], *faults: Fault, phase_s: float = 0.0

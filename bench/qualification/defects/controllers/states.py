@@ -193,10 +193,7 @@ not_armed_after_over_current, not_armed_after_trip = _blind_when(_after("over-cu
 no_strings_with_forced_limit = _blind_when(_forced, make.STRINGS)
 flag_unseen_with_departure, flag_unseen_in_gradient = _blind_when(_departing, FLAG), _blind_when(_gradient, FLAG)
 flag_unseen_after_bms_silence = _blind_when(_after("silence"), FLAG)
-imbalance_unseen_with_window, imbalance_unseen_after_trip = (
-    _blind_when(_planned, IMBALANCE),
-    _blind_when(_after("trip"), IMBALANCE),
-)
+imbalance_unseen_after_trip = _blind_when(_after("trip"), IMBALANCE)
 divergence_unseen_with_forced_limit, divergence_unseen_while_charging = (
     _blind_when(_forced, SOC),
     _blind_when(_charging, SOC),
