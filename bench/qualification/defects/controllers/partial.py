@@ -15,6 +15,7 @@ from v2g_bench.ems.protection.derating import DeratingMap
 from v2g_bench.qualification.defects.controllers import make
 
 NEAR_PCT, LARGE_W = 2.0, 7_000.0
+CELLS = 96  # of the emulated pack
 
 
 class _Generous(Ems):
@@ -64,12 +65,10 @@ class _MeanOfCells(Ems):
 
     def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         volts = self.pack.get("pack_voltage")
-        if volts is None or not {"cell_voltage_max", "cell_voltage_min"} & frame.values.keys():
+        if volts is None:
             return super().on_frame(frame, now_s)
-        mean_v = volts / 96
         values = {
-            role: mean_v if role in ("cell_voltage_max", "cell_voltage_min") else value
-            for role, value in frame.values.items()
+            role: volts / CELLS if role.startswith("cell_voltage") else value for role, value in frame.values.items()
         }
         return super().on_frame(Frame(frame.message, values, frame.quality), now_s)
 
