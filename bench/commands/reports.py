@@ -153,6 +153,10 @@ def _history(options: argparse.Namespace) -> int:
         if options.rig and options.rig not in known:
             raise BenchError(str(options.reports), f"holds no run of rig {options.rig}", f"of: {', '.join(known)}")
         rigs = [options.rig] if options.rig else known
+        if options.requirement and options.requirement not in (tested := history.requirements(rigs)):
+            raise BenchError(
+                str(options.reports), f"holds no result of {options.requirement}", f"of: {', '.join(tested)}"
+            )
         if options.page is not None:
             write_atomic(options.page, render_history(history, rigs, options.within))
             print(f"page: {options.page}")

@@ -27,13 +27,13 @@ class TamperedFrames(Fault):
     kind: ClassVar[str] = "tampered_frames"
 
     def __post_init__(self) -> None:
+        self._check("good_of", 0, 1000, whole=True)
+        self._check("step", 1, 255, whole=True)
         for field, known in (("manner", [one for one in MANNERS if one != "write"]), ("scope", SCOPES)):
             if getattr(self, field) not in known:
                 raise BenchError(
                     f"fault {self.kind}", f"no {field} {getattr(self, field)!r}", f"use {', '.join(known)}"
                 )
-        self._check("good_of", 0, 1000, whole=True)
-        self._check("step", 1, 255, whole=True)
 
     def transmit(self) -> DisturbanceSettings:
         """The same, for the transmit path."""

@@ -6,7 +6,7 @@ results.json. A run that cannot be read is kept in the index with the reason, ne
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -129,6 +129,14 @@ class History:
     def problems(self) -> list[tuple[str, str]]:
         """Folders that could not be read, and why."""
         return list(self._db.execute("SELECT folder, problem FROM run WHERE problem != '' ORDER BY folder"))
+
+    def requirements(self, rigs: Iterable[str]) -> list[str]:
+        """The ids of which a run of one of these rigs has a result."""
+        query = (
+            "SELECT DISTINCT requirement FROM name JOIN result ON result.name = name.id JOIN run ON run.id = result.run "
+            "WHERE rig = ?"
+        )
+        return sorted({row[0] for rig in rigs for row in self._db.execute(query, (rig,))})
 
     def series(self, rig: str, requirement: str | None = None, last: int | None = None) -> Iterator[Series]:
         """Every series of a rig, in the order of its requirements. last: of that many runs, the newest."""

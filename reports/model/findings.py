@@ -14,7 +14,9 @@ CAPTURE, DATABASE, ROLES = "main.blf", "database/bus.dbc", "database/roles.json"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not fit. kind: missing, changed, extra, lists, rebuild, wording, verdict, t0, seal or bundle."""
+    """One thing that does not fit. kind: missing, changed, extra, lists, rebuild, wording, profile, verdict, t0, seal or
+    bundle.
+    """
 
     kind: str
     where: str

@@ -3,9 +3,10 @@
 1. every file of the manifest is there with its size and SHA-256, and no other file is; manifest.json and SHA256SUMS
    are byte for byte what the files and results.json make of them;
 2. report.pdf, report.html and junit.xml are byte for byte what results.json makes of them (a signed PDF begins so);
-3. every verdict is recomputed: from the waveforms, the raw readings, the capture and the log where the run kept them,
+3. each requirement is mandatory, or not, as the kept profile states (`demand`);
+4. every verdict is recomputed: from the waveforms, the raw readings, the capture and the log where the run kept them,
    else from the figures that results.json states (`recheck`, `rejudge`);
-4. the seal's signatures fit (`seal`).
+5. the seal's signatures fit (`seal`).
 
 Whoever can write the folder can forge it whole, unless it is sealed and the reader knows the key.
 """
@@ -22,6 +23,7 @@ from v2g_bench.reports.model.run import Run, load
 from v2g_bench.reports.model.versions import SCHEMA
 from v2g_bench.reports.render.scope import partial, verdict_sentence
 from v2g_bench.reports.sign.seal import check_seal
+from v2g_bench.reports.verify.demand import check_demand
 from v2g_bench.reports.verify.recheck import recheck
 from v2g_bench.reports.write import (
     HTML,
@@ -59,6 +61,7 @@ def verify(folder: Path, trusted: bytes | None = None) -> Verification:
     _lists(folder, run, manifest, result)
     _outputs(folder, run, manifest, result)
     _wording(folder, run, result)
+    check_demand(folder, run, result)
     recheck(folder, run, result)
     check_seal(folder, run, result, trusted)
     if partial(run):

@@ -83,13 +83,17 @@ class _File(Checked):
 
 @dataclass(frozen=True)
 class Profile:
-    """A checked profile with the file that it came from. virtual: whether the rig's clock is simulated."""
+    """A checked profile with the file that it came from. virtual: whether the rig's clock is simulated.
+
+    text: of that file; base_text: of the one that it builds upon, "" without.
+    """
 
     file: _File
     path: Path
     text: str
     virtual: bool
     shipped: bool
+    base_text: str = ""
 
     @property
     def name(self) -> str:
@@ -98,7 +102,8 @@ class Profile:
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """Of its file; where that builds upon another, of both with a line's end between, the base first."""
+        return hashlib.sha256("\n".join(filter(None, (self.base_text, self.text))).encode()).hexdigest()
 
     def demand(self, requirement: str, family: str) -> Demand:
         """What it demands of one requirement."""
@@ -153,14 +158,14 @@ def profile_of(loaded: LoadedRig) -> Profile:
         raise BenchError(
             f"{loaded.path}: profile", f"no such profile: {name}", f"{', '.join(known)}, or a file beside the rig's"
         )
-    text = read_text(path, "can you read that file?")
+    text, base_text = read_text(path, "can you read that file?"), ""
     data = toml_of(text, str(path), HINT)
     if (base := data.get("base")) is not None:
         if base not in known:
             raise BenchError(f"{path}: base", f"no such shipped profile: {base}", f"known: {', '.join(known)}")
-        text = f"{read_text(known[base])}\n{text}"
-        data = _upon(toml_of(read_text(known[base]), str(known[base]), HINT), data)
-    return Profile(validated(_File, data, str(path)), path, text, rig.simulated, shipped)
+        base_text = read_text(known[base])
+        data = _upon(toml_of(base_text, str(known[base]), HINT), data)
+    return Profile(validated(_File, data, str(path)), path, text, rig.simulated, shipped, base_text)
 
 
 def _upon(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

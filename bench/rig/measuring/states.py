@@ -254,7 +254,7 @@ class States:
             if log:
                 self._require_logged(log, "charge-only")
             self._power.granted()
-        with self._power.asking(setting.power_w) as message:
+        with self._power.asking(setting.power_w, self._ready_s) as message:
             self._require_flow(setting, message)
             yield
 

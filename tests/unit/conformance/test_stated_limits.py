@@ -1,23 +1,29 @@
 """The limits that the conformance tests write down are those that their requirements state, and the other way round.
 
 A test is read, not run: its numbers (in the function, in its decorators, in the constants of its module that they use) and
-the names that it takes from the rig.
+the names that it takes from the rig, itself or through what it calls of `judge`, `bench.power` and `cells`.
 """
 
 import ast
+import inspect
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from v2g_bench.campaign.bus_observer import TRIP_C, TRIP_STRINGS_V
 from v2g_bench.ems.model.config import Thresholds as EmsThresholds
+from v2g_bench.fixtures import judge
 from v2g_bench.fixtures.requirements import read_requirements
 from v2g_bench.qualification.responder_config import DANGEROUS_C
 from v2g_bench.qualification.responder_line import PLANT_A
 from v2g_bench.qualification.score import LIMIT_MS
 from v2g_bench.rig.file.model import MAX_SOC_PCT, MIN_SOC_PCT, Judging, Thresholds
+from v2g_bench.rig.measuring import power
+from v2g_bench.rig.measuring.dangers import DANGERS
 from v2g_bench.rig.parts.sync import SEEN_A
 
 FOLDER = Path(__file__).parents[2] / "conformance"
@@ -27,6 +33,37 @@ TESTED = {name: one for name, one in REQUIREMENTS.items() if not one.awaits}
 STIMULI = re.compile(r"\b(?:at|within) (-?\d+(?:\.\d+)?) ?(?:%|°C|V|mV|s\b|kW)")
 TIME_MS = re.compile(r"\b(\d+(?:\.\d+)?) ms\b")
 OF_THE_RIG = re.compile(r"\b(judging|dut\.thresholds)(?:\.(\w+))?")
+
+
+def judging_read_by(module: ModuleType) -> dict[str, set[str]]:
+    """Function of a module -> the keys of `[judging]` that it reads."""
+    functions = [one for one in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(one, ast.FunctionDef)]
+    return {
+        function.name: {
+            one.attr
+            for one in ast.walk(function)
+            if isinstance(one, ast.Attribute) and ast.unparse(one.value).endswith((".judging", "self.limits"))
+        }
+        for function in functions
+    }
+
+
+CALLED = {
+    f"{name}.{function}": keys
+    for name, module in (("judge", judge), ("bench.power", power))
+    for function, keys in judging_read_by(module).items()
+}
+
+
+class Asked:
+    """Stands for `[judging]`, and keeps which of its keys are read."""
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+
+    def __getattr__(self, key: str) -> float:
+        self.keys.add(key)
+        return math.nan
 
 
 @dataclass
@@ -82,13 +119,25 @@ def read(node: ast.AST, claim: Claim, numbers: dict[str, float], used: dict[str,
         if (number := folded(one, numbers)) is not None:
             claim.numbers.add(round(number, 9))
         if isinstance(one, ast.Attribute):
-            claim.names.add(one.attr)
+            claim.names |= {one.attr} | CALLED.get(ast.unparse(one), set())
+            if ast.unparse(one) == "cells.isolating":
+                read_dangers(claim)
         if isinstance(one, ast.keyword) and one.arg == "below_ms":
             limit_ms = folded(one.value, numbers)
             claim.below_ms |= set() if limit_ms is None else {limit_ms}
         if isinstance(one, ast.Name) and one.id in used and one.id not in seen:
             seen.add(one.id)
             read(used[one.id], claim, numbers, used, seen)
+
+
+def read_dangers(claim: Claim) -> None:
+    """Every limit of the dangers that isolate: of its own, or a key of `[judging]`."""
+    for danger in DANGERS.values():
+        if danger.limit_ms is not None:
+            asked = Asked()
+            limit_ms = danger.limit_ms(asked)  # type: ignore[arg-type]
+            claim.names |= asked.keys
+            claim.below_ms |= set() if asked.keys else {limit_ms}
 
 
 def claims() -> dict[str, Claim]:

@@ -41,16 +41,18 @@ bad_frames_feed_the_watchdog: make.Factory = _FedByBadFrames
 
 
 def heartbeat_alone_is_watched(settings: EmsSettings) -> Ems:
-    """Counts the BMS as alive while its heartbeat comes."""
+    """Counts the BMS as alive while its heartbeat comes; without one, while anything but the safety values does."""
     plan = settings.plan
-    heartbeats = {name: patience_s for name, patience_s in plan.watched.items() if not plan.needed[name]}
-    return Ems(replace(settings, plan=replace(plan, watched=heartbeats or dict(plan.watched))))
+    heartbeats = {name: patience_s for name, patience_s in plan.watched.items() if not plan.needed.get(name)}
+    if not heartbeats:
+        return safety_message_unwatched(settings)
+    return Ems(replace(settings, plan=replace(plan, watched=heartbeats)))
 
 
 def safety_message_unwatched(settings: EmsSettings) -> Ems:
     """Watches every message but the one with the safety values."""
     plan = settings.plan
-    others = {name: s for name, s in plan.watched.items() if "cell_temperature_max" not in plan.needed[name]}
+    others = {name: s for name, s in plan.watched.items() if "cell_temperature_max" not in plan.needed.get(name, ())}
     return Ems(replace(settings, plan=replace(plan, watched=others)))
 
 

@@ -107,6 +107,11 @@ def test_no_folder_and_no_result_are_errors(runs, capsys):
     assert main(["history", "--reports", str(runs / "none")]) == 2
     assert main(["history", "--reports", str(runs), "--rig", "none"]) == 2
     assert "holds no run of rig none\n  of: bench" in capsys.readouterr().err
+    for asked in ([], ["--rig", "bench"], ["--changes"]):
+        assert main(["history", "--reports", str(runs), "--requirement", "SAF-99", *asked]) == 2
+        reported = capsys.readouterr()
+        assert "holds no result of SAF-99\n  of: SAF-01" in reported.err
+        assert reported.out == ""
 
 
 def test_a_folder_without_runs_has_no_trend(tmp_path, capsys):

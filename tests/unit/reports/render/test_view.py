@@ -5,16 +5,17 @@ from v2g_bench.reports.render.view import view
 
 
 def measurement_of(shown, requirement, test=0):
-    return shown["requirements"][requirement]["tests"][test]["measurements"][0]
+    (found,) = [one for one in shown["requirements"] if one["id"] == requirement]
+    return found["tests"][test]["measurements"][0]
 
 
 def test_the_deciding_trial_is_large_and_first(run, tmp_path):
     shown, problems = view(run, tmp_path)
     assert problems == []
-    figures = measurement_of(shown, 1, 1)["figures"]
+    figures = measurement_of(shown, "SAF-02", 1)["figures"]
     assert [f["name"] for f in figures if f["large"]] == ["trial 2"]
     assert figures[0]["alt"].startswith("trial 2: −7.5 A before t0, below 0.375 A from 61.30 ms")
-    hot = measurement_of(shown, 0)["figures"]
+    hot = measurement_of(shown, "SAF-01")["figures"]
     assert [(f["name"], f["large"], f["void"]) for f in hot][:2] == [
         ("trial 3", True, False),
         ("trial 1, void", False, True),
@@ -23,7 +24,7 @@ def test_the_deciding_trial_is_large_and_first(run, tmp_path):
 
 def test_every_trial_is_listed_and_void_ones_say_why(run, tmp_path):
     shown, _ = view(run, tmp_path)
-    table = measurement_of(shown, 0)["trials"]
+    table = measurement_of(shown, "SAF-01")["trials"]
     assert len(table["rows"]) == 6
     assert [row["void"] for row in table["rows"]] == [True] + 5 * [False]
     assert "void: the host stalled for 14 ms between t0 and t1" in table["rows"][0]["cells"]
@@ -35,7 +36,7 @@ def test_a_lost_waveform_is_told_and_shown(run, tmp_path):
     shown, problems = view(run, tmp_path)
     assert len(problems) == 1
     assert "hot-charging-2.npz: the waveform file is missing" in problems[0]
-    lost = [f for f in measurement_of(shown, 0, 1)["figures"] if f["problem"]]
+    lost = [f for f in measurement_of(shown, "SAF-01", 1)["figures"] if f["problem"]]
     assert [(f["name"], f["svg"]) for f in lost] == [("trial 2", "")]
 
 
@@ -46,8 +47,8 @@ def test_a_trial_without_a_value_decides(run, tmp_path):
     test = dataclasses.replace(run.requirements[0].tests[0], measurements=[m])
     requirement = dataclasses.replace(run.requirements[0], tests=[test], statement="")
     shown, _ = view(dataclasses.replace(run, requirements=[requirement]), tmp_path)
-    assert measurement_of(shown, 0)["figures"][0]["name"] == "trial 2"
-    assert measurement_of(shown, 0)["value"] == "—"
+    assert measurement_of(shown, "SAF-01")["figures"][0]["name"] == "trial 2"
+    assert measurement_of(shown, "SAF-01")["value"] == "—"
 
 
 def test_the_report_id_changes_with_the_content(run, tmp_path):
@@ -74,20 +75,20 @@ def test_the_rule_stands_once_and_a_measurement_adds_its_own_risk(run, tmp_path)
     m = dataclasses.replace(
         run.requirements[0].tests[0].measurements[0], rule=f"{run.decision_rule} Risk: 2.3 %.", k=2.00073
     )
-    found = measurement_of(view(alone(run, m), tmp_path)[0], 0)
+    found = measurement_of(view(alone(run, m), tmp_path)[0], "SAF-01")
     assert found["rule"] == "as on the first page. Risk: 2.3\u00a0%."
     assert found["value"].endswith("k = 2.00")
 
 
 def test_the_instruments_of_each_measurement(run, tmp_path):
     latency = run.requirements[0].tests[0].measurements[0]
-    used = measurement_of(view(alone(run, latency), tmp_path)[0], 0)["instruments"]
+    used = measurement_of(view(alone(run, latency), tmp_path)[0], "SAF-01")["instruments"]
     (expected,) = [i for i in run.instruments if i.part == "meters.dc_current"]
     assert used == f"meters.dc_current, {expected.identity}"
     power = Measurement(name="p", value=1.0, expanded=0.1, basis='{"kind": "mean"}')
-    assert measurement_of(view(alone(run, power), tmp_path)[0], 0)["instruments"].startswith("meters.ac_power, ")
+    assert measurement_of(view(alone(run, power), tmp_path)[0], "SAF-01")["instruments"].startswith("meters.ac_power, ")
     unknown = dataclasses.replace(power, basis="{")
-    assert measurement_of(view(alone(run, unknown), tmp_path)[0], 0)["instruments"] == ""
+    assert measurement_of(view(alone(run, unknown), tmp_path)[0], "SAF-01")["instruments"] == ""
 
 
 def test_void_trials_are_listed_together(run, tmp_path):

@@ -1,6 +1,8 @@
 """Profiles: what ships fits the shipped suite, what is left out follows the family and the default, what is wrong is named."""
 
 import dataclasses
+import hashlib
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -136,5 +138,8 @@ def test_a_profile_may_build_upon_a_shipped_one(own):
     assert profile.demand("SAF-01", "safety") == base.demand("SAF-01", "safety")
     found = profile.demand("EMC-01", "emc")
     assert (found.mandatory, found.trials, found.lives) == ("yes", 8, base.demand("EMC-01", "emc").lives)
+    assert tomllib.loads(profile.text)["id"] == "mine"
+    assert tomllib.loads(profile.base_text)["id"] == "emulated"
+    assert profile.sha256 == hashlib.sha256(f"{profile.base_text}\n{profile.text}".encode()).hexdigest()
     with pytest.raises(BenchError, match="own.toml: base: no such shipped profile: nobody"):
         own('base = "nobody"\nid = "mine"\nedition = "1"\n')

@@ -96,11 +96,13 @@ def test_a_power_and_a_unit_of_its_own(virtual, tmp_path):
 
 def test_what_the_report_prints_as_thresholds_is_what_the_ems_judges_by(virtual, tmp_path):
     reported = virtual.loaded.rig.dut.thresholds
-    changed = reported.model_copy(update={key: value * 0.9 for key, value in reported.model_dump().items()})
+    lower = {key: type(value)(value * 0.9) for key, value in reported.model_dump().items()}  # a whole number stays one
+    changed = reported.model_copy(update=lower)
     dut = virtual.loaded.rig.dut.model_copy(update={"thresholds": changed})
     config = written(with_rig(virtual, dut=dut), tmp_path)
-    assert changed.model_dump().items() <= config.thresholds.model_dump().items()
-    assert changed.model_dump() != reported.model_dump()
+    judged_by = config.thresholds.model_dump() | {"counter_max_delta": config.bus.max_delta}
+    assert lower.items() <= judged_by.items()
+    assert [key for key, value in reported.model_dump().items() if lower[key] == value] == []
 
 
 def test_an_inverted_signal_stays_inverted(virtual, tmp_path):
@@ -109,7 +111,7 @@ def test_an_inverted_signal_stays_inverted(virtual, tmp_path):
     roles = virtual.roles | {"pack_current": {"signal": signal, "invert": True}}
     bms = virtual.loaded.rig.bms
     inverted = with_rig(virtual, bms=type(bms).model_validate(bms.model_dump() | {"roles": roles}))
-    assert written(inverted, tmp_path).bms.roles["pack_current"] == {"signal": signal, "invert": True}
+    assert written(inverted, tmp_path).bms.roles["pack_current"] == {"signal": signal, "invert": True, "labels": {}}
 
 
 def test_limits_and_policy_lie_beside_it_and_hold_the_manuals_example(virtual, tmp_path):
