@@ -8,6 +8,7 @@ state of charge and the pack's temperature can be drawn where the rig emulates t
 """
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 from v2g_bench.can.codec import SignalCodec
@@ -24,7 +25,6 @@ from v2g_bench.faults import (
 )
 from v2g_bench.rig.file.model import MAX_SOC_PCT, MIN_SOC_PCT
 from v2g_bench.rig.measuring.power import Power
-from v2g_bench.rig.measuring.trace import RATE_HZ
 from v2g_bench.rig.parts.protocol import Parts
 
 Direction = Literal["charging", "discharging"]
@@ -34,6 +34,7 @@ INSIDE_PCT = 7.0  # of SoC from its limits, so that no derating near them holds 
 COOL_C, WARM_C = 21.0, 34.0  # inside the manual's operating window of 20 to 35 °C: nothing derates
 IDLE_S = (0.05, 1.0)  # at power before the fault
 COMMANDED_S = (0.02, 1.0)  # since the last power command
+NEAR_K = 3.0  # below its end a slow ramp begins
 RAMPS_K_PER_S = (0.0, 0.0, 0.0, 10.0)
 RAMPS_MV_PER_S = (0.0, 0.0, 0.0, 1000.0)
 AFTERWARDS_S = 0.35
@@ -130,9 +131,8 @@ class Anything:
         return Choice(range(low, high + 1))
 
     def span(self, fault: Fault) -> dict[str, float]:
-        """Of a recording that this fault's ramp and what comes of it fit into, with no more samples than any other has."""
-        ramp_s = fault.full_after_s(self._parts.bus.latest_all())
-        return {"rate_hz": RATE_HZ * AFTERWARDS_S / (AFTERWARDS_S + ramp_s), "after_s": AFTERWARDS_S + ramp_s}
+        """Of a recording that what is left of this fault's ramp, and what comes of it, fit into."""
+        return {"after_s": AFTERWARDS_S + fault.full_after_s(self._parts.bus.latest_all())}
 
     def cell(self) -> Choice:
         """A cell of the pack, from 1."""
@@ -151,6 +151,16 @@ class Anything:
         if found is None:
             raise NotTested(f"no value of {role} lies between {limit:g} and {far:g} in {self._parts.bus.db.path.name}")
         return found
+
+
+def nearly(fault: Fault | None) -> Fault | None:
+    """Where a slow ramp of a temperature begins: a safe value, so near that a digitizer's memory holds what follows.
+
+    None for a step, and for what needs no beginning.
+    """
+    if not isinstance(fault, OverTemperature) or not fault.ramp_k_per_s:
+        return None
+    return replace(fault, to_c=round(fault.to_c - NEAR_K, 6), ramp_k_per_s=0.0)
 
 
 def past(codec: SignalCodec, limit: float, far: float) -> Past | None:

@@ -14,13 +14,13 @@ Whatever a block changed is put back when the block is left, also when it is lef
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeVar
 
 from v2g_bench.draws.world import World
 from v2g_bench.errors import NotTested as NotTested  # tests look for it here
 from v2g_bench.faults import Fault
-from v2g_bench.rig.measuring.anything import Anything
+from v2g_bench.rig.measuring.anything import Anything, nearly
 from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.command_lines import NoStart
 from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
@@ -85,10 +85,13 @@ class Bench:
         """The pack, power and past that a trial drew, while the block runs; what it did not draw is as it is.
 
         Its pack is one that the controller has never seen otherwise: it is started with it. Then the drawn time at power, the
-        same power commanded again, and the drawn time since.
+        same power commanded again, and the drawn time since. Where its fault is a slow ramp, the pack is near that ramp's end.
         """
         self.power.pack.brought(soc_pct=world.get("soc_pct"), temperature_c=world.get("pack_c"))
-        with self.at_power(world.power_w):
+        near = nearly(world.get("fault"))
+        with self.at_power(world.power_w), self.inject(near) if near else nullcontext():
+            if near:
+                self.power.settle()
             self.power.dwell(world.power_w, world.get("idle_s") or 0.0, world.get("since_command_s"))
             yield
 

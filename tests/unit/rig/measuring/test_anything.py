@@ -3,7 +3,8 @@
 import pytest
 
 from v2g_bench.can.codec import SignalCodec
-from v2g_bench.rig.measuring.anything import past
+from v2g_bench.faults import OverTemperature
+from v2g_bench.rig.measuring.anything import nearly, past
 
 
 def codec(role="cell_temperature_max", *, length=16, numerator=1, offset=-400, denominator=10, top=1900, **more):
@@ -42,3 +43,9 @@ def test_a_labelled_count_ends_it():
 def test_no_count_there():
     assert past(codec(top=850), 45.0, 125.0) is None
     assert past(codec(), 45.0, 45.05) is None
+
+
+def test_a_slow_ramp_begins_near_its_end_and_a_step_nowhere():
+    assert nearly(OverTemperature(3, 45.1, ramp_k_per_s=10.0)) == OverTemperature(3, 42.1)
+    assert nearly(OverTemperature(3, 45.1)) is None
+    assert nearly(None) is None
