@@ -92,7 +92,7 @@ class Made:
     """What is made of values of several dimensions, as a fault is."""
 
     make: Callable[..., Any]
-    of: Mapping[str, Dimension]
+    of: Mapping[str, "Dimension | Made"]
 
 
 def drawn(dimensions: Mapping[str, Dimension | Made], key: str, place: int) -> dict[str, Any]:

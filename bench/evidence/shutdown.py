@@ -29,6 +29,7 @@ MS = 1000.0
 REQUEST, STATE = "contactor_request", "contactor_state"
 OPEN, PRECHARGE, CLOSED = 0, 1, 2  # role contactor_state
 BRIDGE_FIRST = "from the order to stop to the request to open"
+STOPPED = "bridge ordered to stop after the frame"
 ASKED = "contactors asked to open after the frame"
 OPENED = "contactors reported open after the frame"
 CLOSINGS = "requests to close and closings afterwards"
@@ -37,6 +38,7 @@ PRECHARGED = "precharge reported before closed"
 LOAD = "current when the contactors are asked to open"
 _ROLES_OF = {
     BRIDGE_FIRST: (ORDERED, REQUEST),
+    STOPPED: (ORDERED,),
     ASKED: (REQUEST,),
     OPENED: (STATE,),
     CLOSINGS: (REQUEST, STATE),
@@ -49,11 +51,12 @@ MOVES = "change of the current meanwhile"
 
 @dataclass(frozen=True)
 class Shutdown:
-    """The quantities of one shutdown; `sequence` has all moments. bridge_first, opened and asked in ms, load in A."""
+    """The quantities of one shutdown; `sequence` has all moments. load in A, closings a number, the others in ms."""
 
     sequence: Sequence
     isolation: Latency
     bridge_first: Reading
+    stopped: Reading
     asked: Reading
     load: Reading
     opened: Reading
@@ -102,9 +105,11 @@ def quantity(evidence: Evidence) -> Reading:
     found = moments(seen)
     watched = f"within {seen.until_s - seen.t0_s:.1f} s"
     never_asked = f"the contactors were not asked to open {watched}"
-    if evidence.name == BRIDGE_FIRST:
+    if evidence.name in (BRIDGE_FIRST, STOPPED):
         if found.stopped_s is None:
             return _failed(evidence, f"the bridge was not ordered to stop {watched}")
+        if evidence.name == STOPPED:
+            return _ms(evidence, seen.t0_s, found.stopped_s)
         return (
             _failed(evidence, never_asked) if found.asked_s is None else _ms(evidence, found.stopped_s, found.asked_s)
         )

@@ -155,6 +155,8 @@ LOADED, NEVER_OPEN = r"\d\.\d+ A ± .* limit <= 3\.5 A", "not asked to open with
 CONTACTORS = (
     _fails("contactors_stay_closed", "SAF-21", NEVER_OPEN, NO_LOAD, title="contactors never asked to open"),
     _fails("contactors_open_under_load", "SAF-21", LOADED, NO_LOAD, emulated=True),
+    _fails("charging_contactors_open_under_load", "SAF-21", LOADED, NO_LOAD, trials=DRAWS),
+    _fails("contactors_open_under_load_above_12_a", "SAF-21", LOADED, NO_LOAD, trials=DRAWS),
     _fails("contactors_open_150_ms_late", "SAF-21", r"1\d\d\.\d+ ms ± .* limit <= 100 ms", NO_LOAD),
     _fails("contactors_wait_for_the_current", "SAF-21", NEVER_OPEN, DEAF),
     _fails("contactors_open_after_10_ms", "SAF-21", LOADED, DEAF),
@@ -162,6 +164,10 @@ CONTACTORS = (
     _fails("contactors_open_before_the_bridge_stops", "SAF-20", r"-\d+\.\d+ ms ± .* limit >= 0 ms", BRIDGE),
     _fails("bridge_never_stopped", "SAF-20", "the bridge was not ordered to stop within", BRIDGE, emulated=True),
     _fails("bridge_lowered_in_place_of_a_stop", "SAF-20", "the bridge was not ordered to stop within", BRIDGE),
+    _fails(
+        "bridge_not_stopped_for_strings", "SAF-20", "the bridge was not ordered to stop within", BRIDGE, trials=DRAWS
+    ),
+    _fails("contactors_first_at_bms_silence", "SAF-20", r"-\d+\.\d+ ms ± .* limit >= 0 ms", "bridge_stops_first"),
     _fails("contactors_close_again_after_2_s", "SAF-22", r"\d\.0+ .* limit <= 0", "contactors_stay_open"),
     _fails("weld_unnoticed", "SAF-23", "in the log within 2 s", NOTICED),
     _fails("weld_logged_alone", "SAF-23", AMPERES, NOTICED),

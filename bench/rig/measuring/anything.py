@@ -28,10 +28,15 @@ from v2g_bench.rig.measuring.power import Power
 from v2g_bench.rig.parts.protocol import Parts
 
 Direction = Literal["charging", "discharging"]
+HOTTEST, STRINGS = "cell_temperature_max", "string_voltage_difference"
 LEAST_SHARE = 0.05  # of the rated power: less leaves the digitizer too little to see a current end
 AT_RATED = 0.125  # of the draws are at the rated power itself
 INSIDE_PCT = 7.0  # of SoC from its limits, so that no derating near them holds the power down
 COOL_C, WARM_C = 21.0, 34.0  # inside the manual's operating window of 20 to 35 °C: nothing derates
+HIGH_V, CLEARLY = (
+    1000.0,
+    1.5,
+)  # a pack that does not report its voltage; above a current by more than losses and its sensor
 IDLE_S = (0.05, 1.0)  # at power before the fault
 COMMANDED_S = (0.02, 1.0)  # since the last power command
 NEAR_K = 3.0  # below its end a slow ramp begins
@@ -48,14 +53,15 @@ class Anything:
     def __init__(self, parts: Parts, power: Power) -> None:
         self._parts, self._power = parts, power
 
-    def operating_point(self, direction: Direction | None = None) -> dict[str, Dimension | Made]:
+    def operating_point(self, direction: Direction | None = None, above_a: float = 0.0) -> dict[str, Dimension | Made]:
         """Power (in one direction, or in any), time at it, time since the last command; SoC and temperature where emulated.
+        above_a: the DC current flows at more than this, where the rig's ratings allow it.
 
         For these the controller is started anew: one that the bench cannot start would see a pack that jumps.
         """
         rig = self._parts.loaded.rig
         point: dict[str, Dimension | Made] = {
-            "power_w": self.power_w(direction),
+            "power_w": self.power_w(direction, above_a=above_a),
             "idle_s": LogUniform(*IDLE_S),
             "since_command_s": LogUniform(*COMMANDED_S),
         }
@@ -64,16 +70,21 @@ class Anything:
             point |= {"pack_c": Uniform(COOL_C, WARM_C)}
         return point
 
-    def power_w(self, direction: Direction | None = None, most_w: float = math.inf) -> Made:
-        """AC power (W, charge positive) up to `most_w` or what the rig allows, small ones as often as large ones."""
+    def power_w(self, direction: Direction | None = None, most_w: float = math.inf, above_a: float = 0.0) -> Made:
+        """AC power (W, charge positive) up to `most_w` or what the rig allows, small ones as often as large ones.
+
+        above_a: as for `operating_point`.
+        """
         rated_w = min(most_w, self._power.allowed_w())
         ways = {"charging": (1.0,), "discharging": (-1.0,), None: (-1.0, 1.0)}[direction]
-        magnitude_w = LogUniform(LEAST_SHARE * self._power.allowed_w(), rated_w, at_high=AT_RATED)
+        voltage_v = self._parts.bus.latest_all().get("pack_voltage", HIGH_V)
+        least_w = max(LEAST_SHARE * self._power.allowed_w(), CLEARLY * above_a * voltage_v)
+        magnitude_w = LogUniform(min(least_w, rated_w), rated_w, at_high=AT_RATED)
         return Made(lambda way, w: way * round(w), {"way": Choice(ways), "w": magnitude_w})
 
     def hot_cell(self, above_c: float) -> Made:
         """One cell above this temperature: which one, how far above, and by a step or a ramp."""
-        past = self.past("cell_temperature_max", above_c, SHOWN_C)
+        past = self.past(HOTTEST, above_c, SHOWN_C)
 
         def fault(cell: int, to_c: float, ramp_k_per_s: float) -> OverTemperature:
             # A ramp ends at the first count past the limit: the frame that carries it is the first dangerous one.
@@ -83,13 +94,28 @@ class Anything:
 
     def diverging_strings(self, above_mv: float) -> Made:
         """Strings further apart than this: how far, and by a step or a ramp."""
-        past = self.past("string_voltage_difference", above_mv / 1e3, SHOWN_DIFFERENCE_V)
+        past = self.past(STRINGS, above_mv / 1e3, SHOWN_DIFFERENCE_V)
 
         def fault(to_v: float, ramp_mv_per_s: float) -> StringVoltageDifference:
             to_mv = 1e3 * (past.first if ramp_mv_per_s else to_v)
             return StringVoltageDifference(round(to_mv, 6), ramp_mv_per_s)
 
         return Made(fault, {"to_v": past, "ramp_mv_per_s": Choice(RAMPS_MV_PER_S)})
+
+    def trip(self, above_c: float, above_mv: float) -> Made:
+        """By a step, a cell above this temperature or strings further apart than this, whichever the database can show."""
+
+        def strings(to_v: float) -> StringVoltageDifference:
+            return StringVoltageDifference(round(1e3 * to_v, 6))
+
+        db, ways = self._parts.bus.db, dict[str, Made]()
+        if db.has(HOTTEST):
+            ways["hot"] = Made(OverTemperature, {"cell": self.cell(), "to_c": self.past(HOTTEST, above_c, SHOWN_C)})
+        if db.has(STRINGS):
+            ways["apart"] = Made(strings, {"to_v": self.past(STRINGS, above_mv / 1e3, SHOWN_DIFFERENCE_V)})
+        if not ways:
+            raise NotTested(f"{db.path.name} has no signal for {HOTTEST} or {STRINGS}")
+        return Made(lambda way, **faults: faults[way], {"way": Choice(tuple(ways)), **ways})
 
     def cell_beyond(self, limit_v: float, far_v: float) -> Made:
         """Cells beyond this voltage, above it where `far_v` lies above, else below: one of them, or all, and how far.

@@ -24,6 +24,7 @@ from v2g_bench.evidence.shutdown import (
     LOAD,
     MOVES,
     OPENED,
+    STOPPED,
     Shutdown,
     components_of,
     load,
@@ -162,6 +163,7 @@ class Trace:
             sequence=seen,
             isolation=self.isolation(after),
             bridge_first=of(BRIDGE_FIRST, [*between[:1], *ordered]),
+            stopped=of(STOPPED, [*between[:1], *ordered]),
             asked=of(ASKED, between),
             load=self._load(seen),
             opened=replace(of(OPENED, between), record=None),  # one picture is enough

@@ -14,8 +14,11 @@ from v2g_bench.evidence.shutdown import (
     LOAD,
     MOVES,
     OPENED,
+    PRECHARGED,
     REQUEST,
+    RUN,
     STATE,
+    STOPPED,
     moments,
 )
 from v2g_bench.metrology.component import Component, Term
@@ -36,7 +39,9 @@ def reading(name: str, seen: Sequence) -> Reading:
     return recomputed(Evidence(kind=Kind.SEQUENCE, name=name, sequence=seen, components=parts))
 
 
-@pytest.mark.parametrize(("name", "value"), [(BRIDGE_FIRST, 20.0), (ASKED, 21.0), (OPENED, 40.0), (CLOSINGS, 0.0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [(BRIDGE_FIRST, 20.0), (STOPPED, 1.0), (ASKED, 21.0), (OPENED, 40.0), (CLOSINGS, 0.0)]
+)
 def test_a_sound_shutdown(name: str, value: float) -> None:
     found = reading(name, sequence(*SOUND))
     assert found.value == pytest.approx(value)
@@ -47,6 +52,7 @@ def test_a_sound_shutdown(name: str, value: float) -> None:
     ("lacking", "name", "why"),
     [
         (ORDERED, BRIDGE_FIRST, "bridge was not ordered"),
+        (ORDERED, STOPPED, "bridge was not ordered"),
         (REQUEST, BRIDGE_FIRST, "not asked to open"),
         (REQUEST, ASKED, "not asked to open"),
         (STATE, OPENED, "not reported open"),
@@ -122,3 +128,33 @@ def test_load_beyond_the_recording_is_unknown() -> None:
 def test_first_moments() -> None:
     found = moments(sequence(*SOUND))
     assert (found.stopped_s, found.asked_s, found.opened_s, found.closings) == (10.001, 10.021, 10.040, [])
+
+
+OPENED_ALREADY = [(ORDERED, 0.0, 9.0), (REQUEST, 0.0, 9.0), (STATE, 0.0, 9.0)]
+CLOSING = [(REQUEST, 1.0, 10.1), (STATE, 1.0, 10.11), (STATE, 2.0, 10.21), (ORDERED, 3000.0, 10.215)]
+
+
+def closing(name: str, *changes: tuple[str, float, float]) -> Reading:
+    return reading(name, sequence(*changes, before=OPENED_ALREADY))
+
+
+def test_a_sound_closing() -> None:
+    assert closing(PRECHARGED, *CLOSING).value == 1.0
+    assert closing(RUN, *CLOSING).value == pytest.approx(5.0)
+
+
+def test_an_order_to_run_before_they_are_closed_is_negative() -> None:
+    assert closing(RUN, *CLOSING[:3], (ORDERED, 3000.0, 10.15)).value == pytest.approx(-60.0)
+
+
+def test_without_precharge_none_is_counted() -> None:
+    assert closing(PRECHARGED, *(one for one in CLOSING if one[:2] != (STATE, 1.0))).value == 0.0
+
+
+@pytest.mark.parametrize(("name", "why"), [(RUN, "not reported closed"), (PRECHARGED, "not reported closed")])
+def test_contactors_that_do_not_close_have_failed(name: str, why: str) -> None:
+    assert why in closing(name, CLOSING[0]).failed
+
+
+def test_an_inverter_that_is_not_ordered_to_run_has_failed() -> None:
+    assert "not ordered to run" in closing(RUN, *CLOSING[:3]).failed

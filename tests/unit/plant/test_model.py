@@ -371,3 +371,56 @@ def test_edges_stay_exact_after_weeks_of_uptime():
     t = start_s + 2.0 + np.arange(20_000) / 1e6
     below = np.abs(plant.dc_current(t)) < 0.05 * abs(plant.dc_current(t[:1])[0])
     assert t[below.argmax()] == pytest.approx(plant.truth_isolation(start_s + 2.0, 0.05), rel=0, abs=1.1e-6)
+
+
+def opened(**defects):
+    """A plant that discharged with these defects, whose bridge was stopped at 2.0 s, and its contactors asked to open."""
+    plant = at_power(-3000)
+    for name, value in defects.items():
+        setattr(plant.defects, name, value)
+    plant.enable_bridge(False, 2.0)
+    plant.request_contactors(False, 2.02)
+    plant.step(3.0)
+    return plant
+
+
+@pytest.mark.parametrize(("defect", "sensed"), [("weld_pole", 3), ("stuck_feedback", 2)])
+def test_contacts_that_show_something_else_than_the_contactors(defect, sensed):
+    plant = opened(**{defect: True})
+    assert plant.contactor_state == 0
+    assert plant.sensors.contactor_state == sensed
+    assert abs(plant.dc_current_a) < 0.001
+    setattr(plant.defects, defect, False)
+    assert plant.sensors.contactor_state == 0
+
+
+def test_contactors_that_are_closed_show_no_welded_pole():
+    plant = at_power(-3000)
+    plant.defects.weld_pole = True
+    assert plant.sensors.contactor_state == 2
+
+
+def test_contactors_that_skip_precharge_close_at_once():
+    plant = opened()
+    plant.defects.skip_precharge = True
+    plant.step(3.0)
+    plant.request_contactors(True, 3.0)
+    plant.step(3.05)
+    assert plant.contactor_state == 2
+    assert not [event for event in plant.truth if event.event == "contactor_precharge" and event.time_s >= 3.0]
+
+
+def test_contactors_that_open_late():
+    plant = opened(contactor_open_extra_s=0.1)
+    assert ("contactor_open", pytest.approx(2.02 + 0.012 + 0.1, abs=1e-6)) in events(plant)
+
+
+def test_an_inverter_that_ignores_its_setpoint_stays_where_it_is():
+    plant = at_power(-3000)
+    plant.defects.ignore_setpoint = True
+    plant.set_ac_power(0.0, 2.0)
+    plant.step(3.0)
+    assert plant.ac_power_w == -3000
+    plant.reset(3.0)
+    plant.step(4.0)
+    assert plant.ac_power_w == 0

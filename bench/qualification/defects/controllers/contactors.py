@@ -1,6 +1,7 @@
 """The trip comes in time, and bridge and contactors are switched in the wrong order, at the wrong time, or again."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from v2g_bench.ems.core.controller import Ems
@@ -31,6 +32,22 @@ class _Later(Opening):
         return now_s >= self._stopped_s + self.after_s
 
 
+class _AtOnceWhere(Opening):
+    """At once after a current (A, charge positive) that fits."""
+
+    def __init__(self, settings: EmsSettings, fits: Callable[[float], bool]) -> None:
+        super().__init__(settings.thresholds.open_below_a, settings.thresholds.open_last_moment_s)
+        self._fits, self._before_a = fits, 0.0
+
+    def on_current(self, current_a: float, now_s: float) -> None:
+        super().on_current(current_a, now_s)
+        if self._stopped_s == math.inf:
+            self._before_a = current_a
+
+    def may_open(self, now_s: float) -> bool:
+        return self._fits(self._before_a) or super().may_open(now_s)
+
+
 class _BridgeLater(Ems):
     """Opens the contactors in the very call, and stops the bridge in the tick that follows."""
 
@@ -59,6 +76,27 @@ class _BridgeNever(Ems):
         if not self.parts.trip.latched:
             return actions
         return [action for action in actions if not isinstance(action, StopInverter)]
+
+
+class _StringsAlone(Ems):
+    """Stops the bridge for a hot cell, and for strings that differ opens the contactors alone."""
+
+    def reconcile(self, now_s: float) -> list[Action]:
+        actions = super().reconcile(now_s)
+        if not (self.parts.trip.cause or "").startswith("string"):
+            return actions
+        return [action for action in actions if not isinstance(action, StopInverter)]
+
+
+class _FirstAtSilence(_BridgeLater):
+    """Opens the contactors when the BMS falls silent, and stops the bridge in the tick that follows."""
+
+    def reconcile(self, now_s: float) -> list[Action]:
+        actions = Ems.reconcile(self, now_s)
+        if self.parts.watchdog.silent:
+            self._kept += [action for action in actions if isinstance(action, StopInverter)]
+            actions = [action for action in actions if not isinstance(action, StopInverter)]
+        return actions
 
 
 class _BridgeLowered(Ems):
@@ -123,6 +161,16 @@ def contactors_open_under_load(settings: EmsSettings) -> Ems:
     return make.having(settings, opening=_opening(_AtOnce, settings))
 
 
+def charging_contactors_open_under_load(settings: EmsSettings) -> Ems:
+    """The same, while charging alone."""
+    return make.having(settings, opening=_AtOnceWhere(settings, lambda current_a: current_a > 0))
+
+
+def contactors_open_under_load_above_12_a(settings: EmsSettings) -> Ems:
+    """The same, at large currents alone."""
+    return make.having(settings, opening=_AtOnceWhere(settings, lambda current_a: abs(current_a) > 12))
+
+
 def contactors_open_150_ms_late(settings: EmsSettings) -> Ems:
     """Opens them, and takes its time."""
     return make.having(settings, opening=_opening(_Later, settings))
@@ -140,6 +188,8 @@ def contactors_open_after_10_ms(settings: EmsSettings) -> Ems:
 
 contactors_open_before_the_bridge_stops: make.Factory = _BridgeLater
 bridge_never_stopped: make.Factory = _BridgeNever
+bridge_not_stopped_for_strings: make.Factory = _StringsAlone
+contactors_first_at_bms_silence: make.Factory = _FirstAtSilence
 bridge_lowered_in_place_of_a_stop: make.Factory = _BridgeLowered
 contactors_close_again_after_2_s: make.Factory = _ClosesAgain
 contactors_close_again_when_asked: make.Factory = _ClosesWhenAsked

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from v2g_bench.reports.model.record import NAN, Record, load_record
+from v2g_bench.reports.model.record import NAN, Record, Step, load_record
 from v2g_bench.reports.render.figure import describe, figure_svg, shutdown_svg, trace_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -137,3 +137,51 @@ def test_a_record_of_two_equal_samples_can_be_drawn():
     record = Record(np.zeros(2), start_s=0.0, dt_s=0.1, unit="A", t0_s=0.05, threshold=NAN, shutdown=True)
     ET.fromstring(figure_svg(record, "flat"))
     ET.fromstring(figure_svg(dataclasses.replace(record, shutdown=False), "flat", small=True))
+
+
+TRACKS = {
+    "inverter ordered to": [Step(1000.0, "-3000 W", True), Step(1001.001, "stop", False)],
+    "contactors asked for": [Step(1000.0, "closed", True), Step(1001.021, "open", False)],
+    "contactors reported": [Step(1000.0, "closed", True), Step(1001.040, "open", False), Step(1003.0, "closed", True)],
+}
+
+
+def sequence(record):
+    events = [(record.t0_s, "dangerous frame")]
+    return dataclasses.replace(record, events=events, tracks=TRACKS, limit_high=3.5, limit_low=-3.5, shutdown=False)
+
+
+def lanes(svg):
+    """(from, to) in ms of every bar, lane by lane, and whether it is filled."""
+    to_ms, found = axis(svg, "x"), {}
+    for bar in elements(svg, "rect", "lane"):
+        first = float(bar.get("x"))
+        ends = to_ms(np.array([first, first + float(bar.get("width"))]))
+        found.setdefault(float(bar.get("y")), []).append((*ends, float(bar.get("fill-opacity", "1")) > 0.5))
+    return [found[y] for y in sorted(found)]
+
+
+def test_each_track_is_a_lane_on_the_currents_axis(record):
+    svg = figure_svg(sequence(record), "shutdown")
+    names = [e.text for e in elements(svg, "text", "label")]
+    assert [name for name in names if name in TRACKS] == list(TRACKS)
+    bars = lanes(svg)
+    assert [[on for *_, on in lane] for lane in bars] == [[True, False]] * 3
+    assert [lane[1][0] for lane in bars] == pytest.approx([1.0, 21.0, 40.0], abs=0.1)
+    assert all(lane[0][1] == pytest.approx(lane[1][0], abs=0.1) for lane in bars)
+
+
+def test_a_lane_says_what_was_and_from_when(record):
+    texts = [e.text for e in elements(figure_svg(sequence(record), "shutdown"), "text", "lane-text")]
+    assert "stop, 1.0 ms" in texts
+    assert "open, 21.0 ms" in texts
+    assert "open, 40.0 ms" in texts
+
+
+def test_what_comes_seconds_later_does_not_stretch_the_axis(record):
+    """The contactors that close again after two seconds are told in words; the picture stays on the shutdown."""
+    assert max(end for lane in lanes(figure_svg(sequence(record), "shutdown")) for _, end, _ in lane) < 100.0
+
+
+def test_a_current_without_tracks_has_no_lanes(record):
+    assert not elements(figure_svg(record, "shutdown"), "rect", "lane")

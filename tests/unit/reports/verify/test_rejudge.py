@@ -9,7 +9,21 @@ import pytest
 
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.evidence.compute import recomputed
-from v2g_bench.evidence.record import Evidence, Kind, LogSearch, Signal, mean_of, observed, share_of, stated, witnesses
+from v2g_bench.evidence.record import (
+    ORDERED,
+    Change,
+    Evidence,
+    Kind,
+    LogSearch,
+    Sequence,
+    Signal,
+    mean_of,
+    observed,
+    share_of,
+    stated,
+    witnesses,
+)
+from v2g_bench.evidence.shutdown import ASKED, REQUEST, STATE
 from v2g_bench.metrology.component import Component, Term
 from v2g_bench.metrology.decision import DecisionRule, Limits
 from v2g_bench.metrology.waveform import Waveform
@@ -249,3 +263,62 @@ def test_signals_without_the_offset_of_the_clocks_are_found(kept, recompute):
     m = asked(kept, 25.0, 1000.99)
     lacking = dataclasses.replace(m, evidence=dataclasses.replace(m.evidence, wall_minus_bench_s=None))
     assert "cannot be recomputed" in recompute(lacking).findings[0].text
+
+
+T0_S = 3000.0
+CAPTURED = [(REQUEST, 1.0, 2999.9), (STATE, 2.0, 2999.91), (REQUEST, 0.0, 3000.021), (STATE, 0.0, 3000.04)]
+
+
+@pytest.fixture
+def shutdown(kept, recompute, tmp_path):
+    """The verification of a run whose capture shows CAPTURED, and whose results say this of the bus."""
+    folder = tmp_path / "run"
+    db = BusDatabase.load(folder / "database/bus.dbc", json.loads((folder / "database/roles.json").read_text()))
+    with can.BLFWriter(folder / "main.blf") as writer:
+        for count, (role, value, at_s) in enumerate(CAPTURED):
+            message = db.encode(db.message_of(role).name, {role: value}, count)
+            message.timestamp, message.channel = kept.WALL_S + at_s, None
+            writer.on_message_received(message)
+
+    def verified(*stated):
+        changes = [Change(role=role, value=value, at_s=at_s) for role, value, at_s in stated]
+        seen = Sequence(t0_s=T0_S, until_s=T0_S + 1.0, fraction=0.05, orders=True, changes=changes)
+        parts = [Component.rectangular(Term.FRAME_STAMP, 0.0001, 1000.0, unit="s")]
+        evidence = Evidence(
+            kind=Kind.SEQUENCE, name=ASKED, sequence=seen, components=parts, wall_minus_bench_s=kept.WALL_S
+        )
+        return recompute(judged(evidence, Limits(high=30.0, unit="ms")))
+
+    return verified
+
+
+THIRD_SCHEMA = pytest.mark.parametrize("recompute", [3], indirect=True)  # the first that keeps sequences
+
+
+@THIRD_SCHEMA
+def test_a_shutdown_is_found_in_the_capture(shutdown):
+    result = shutdown((ORDERED, 0.0, 3000.001), *CAPTURED)
+    assert result.ok
+    assert "1 shutdowns compared with the capture" in result.done
+
+
+@THIRD_SCHEMA
+@pytest.mark.parametrize(
+    "forged",
+    [
+        [*CAPTURED[:2], (REQUEST, 0.0, 3000.015), CAPTURED[3]],  # earlier than it was
+        CAPTURED[:3],  # an opening that is left out
+        [*CAPTURED, (REQUEST, 1.0, 3000.5)],  # a closing that nobody asked for
+        [CAPTURED[0], (STATE, 1.0, 2999.91), *CAPTURED[2:]],  # another state before
+    ],
+    ids=["time", "left out", "added", "before"],
+)
+def test_a_shutdown_that_the_capture_does_not_show_is_found(shutdown, forged):
+    (wrong, *_) = shutdown(*forged).findings
+    assert "is not what results.json says; the capture says" in wrong.text
+
+
+@THIRD_SCHEMA
+def test_a_shutdown_without_a_capture_is_said_not_to_have_been_looked_for(shutdown, tmp_path):
+    (tmp_path / "run" / "main.blf").unlink()
+    assert any("1 shutdowns were not looked for" in note for note in shutdown(*CAPTURED).notes)
