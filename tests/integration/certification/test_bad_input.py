@@ -283,10 +283,17 @@ def full(done: Certified) -> None:
         assert done.run.incomplete_reason
 
 
-@pytest.mark.parametrize("size", ["60k", "120k", "400k"])
-def test_a_full_disk_ends_the_run_and_keeps_what_fits(tmp_path, size):
-    """Full while the rig is opened, in the first test, and while the report is written."""
-    with small_disk(tmp_path / "disk", size) as disk:
+def wordings_kib() -> int:
+    """What the texts of the requirements take, which a run keeps before all else: whole pages."""
+    return sum(
+        -(-path.stat().st_size // 4096) * 4 for path in (PROJECT / "tests/conformance").rglob("requirements/*.md")
+    )
+
+
+@pytest.mark.parametrize("more_kib", [-100, 300, 900], ids=["opening", "first test", "report"])
+def test_a_full_disk_ends_the_run_and_keeps_what_fits(tmp_path, more_kib):
+    """Full while the run is begun, in the first test, and while the report is written."""
+    with small_disk(tmp_path / "disk", f"{wordings_kib() + more_kib}k") as disk:
         full(certify(tmp_path, "virtual", [HOT, STRINGS], "--trials=5", reports=disk))
 
 

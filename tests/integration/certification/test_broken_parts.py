@@ -70,7 +70,7 @@ SICK = [
     Sick(
         "digitizer that shows a thousandth of a forbidden discharge",
         [["meters.dc_current", {"scale": 0.001}, "start"]],
-        ("ERROR", "contradict each other: the digitizer shows .* A, the BMS -8"),
+        ("ERROR", r"contradict each other: the digitizer shows .* A, the BMS -\d"),
         [HOT, LOST],
         "noise_keeps_discharging",
     ),

@@ -15,6 +15,7 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import check
 from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
+from v2g_bench.rig.measuring.anything import WARM_C
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -23,7 +24,7 @@ FALLBACK = "tests/conformance/safety/test_fallbacks.py::test_"
 HOT = f"{SHUTDOWN}hot_cell_isolates[discharging]"
 THROUGH = [
     HOT,
-    f"{SHUTDOWN}diverging_strings_isolate[charging-rated]",
+    f"{SHUTDOWN}diverging_strings_isolate[charging]",
     f"{SHUTDOWN}bms_silence_stops_the_transfer[discharging]",
     f"{FALLBACK}thermal_gradient_derates",
     f"{FALLBACK}soc_divergence_blocks_v2g",
@@ -50,10 +51,10 @@ def test_the_same_tests_certify_through_the_gateway(tmp_path):
         done.out
     )
     # The BMS itself never said any of it: the faults were made on the way, and t0 is of the controller's channel.
-    assert highest(done.folder / "bms.blf", "cell_temperature_max") < 30.0
-    assert highest(done.folder / "main.blf", "cell_temperature_max") == 45.5
+    assert highest(done.folder / "bms.blf", "cell_temperature_max") < WARM_C + 1.0
+    assert highest(done.folder / "main.blf", "cell_temperature_max") > 45.0
     assert highest(done.folder / "bms.blf", "string_voltage_difference") < 0.1
-    assert highest(done.folder / "main.blf", "string_voltage_difference") == 0.301
+    assert highest(done.folder / "main.blf", "string_voltage_difference") > 0.3
 
 
 def test_a_gateway_that_dies_judges_nobody(tmp_path):
