@@ -22,6 +22,7 @@ def sealed(tmp_path_factory):
     new_key(base / "bench.pem", "Bench 3")
     command = [sys.executable, "-m", "pytest", "--rig=virtual", "--no-qualify", "--trials=2", "-q", "-p", "no:randomly"]
     command += [
+        "--seed=7",
         f"--reports={base}/runs",
         f"--seal-key={base}/bench.pem",
         "-k",

@@ -19,6 +19,7 @@ from v2g_bench.reports.verify.run_folder import verify
 pytestmark = pytest.mark.simulated
 
 ROOT = Path(__file__).parents[2]
+BOUND_S = 400
 OTHER = {"PASS": "FAIL", "FAIL": "PASS", "INCONCLUSIVE": "PASS", "ERROR": "PASS"}
 
 
@@ -31,6 +32,7 @@ def folder(tmp_path_factory):
         "pytest",
         "--rig=sim",
         "--trials=1",
+        "--seed=1",
         "-q",
         "-p",
         "no:randomly",
@@ -40,7 +42,7 @@ def folder(tmp_path_factory):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "V2G"))}
     done = subprocess.run(
         [*command, f"--reports={base}", *(f"tests/conformance/{family}" for family in ("safety", "limits"))],
-        cwd=ROOT, capture_output=True, text=True, timeout=200, env=environment,
+        cwd=ROOT, capture_output=True, text=True, timeout=BOUND_S, env=environment,
     )  # fmt: skip
     (found,) = list(base.glob("*-sim"))
     assert (found / "manifest.json").is_file(), done.stdout + done.stderr
@@ -51,7 +53,7 @@ def measurements(run):
     return [(test.nodeid, m) for r in run.requirements for test in r.tests for m in test.measurements]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(BOUND_S + 60)
 def test_every_verdict_of_a_certification_is_recomputed(folder):
     result = verify(folder)
     assert result.ok, result.findings
@@ -63,7 +65,7 @@ def test_every_verdict_of_a_certification_is_recomputed(folder):
     assert how.count(FIGURES) == len(observed), "only what was merely seen has no raw data behind it"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(BOUND_S + 60)
 @pytest.mark.parametrize("first", [0, 1])
 def test_each_forged_verdict_is_found(folder, first):
     """As if results.json, every output and every hash had been made anew by whoever forged it. Every second one, then the

@@ -219,7 +219,7 @@ FALLING_BACK = (
 
 # For each requirement a controller that breaks it and no other; some stand above.
 ONE_EACH = (
-    _alone("hot_cell_late_at_full_power", "SAF-01", TIME.format(r"(69|70)\.\d+")),
+    _alone("hot_cell_late_at_full_power", "SAF-01", TIME.format(r"(69|70)\.\d+"), trials=DRAWS),
     _alone("trips_at_limit", "SAF-03", "the controller reports no trip: no"),
     _alone("reset_while_hot", "SAF-04", "the reset is refused while the cell is hot: no"),
     _alone("inverter_silence_ignored", "SAF-06", "no FAULT_INVERTER_OFFLINE in the log"),
