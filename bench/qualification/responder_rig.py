@@ -117,7 +117,7 @@ class ResponderRig:
         """The verdict that a certification would give, without knowledge of the true times."""
         self.parts.dut.controller.require_alive()
         t1_s = latency.t1_s if latency.t1_s is not None else latency.t0_s + LIMIT_MS / 1000.0
-        void = latency.unclear or self._session.disturbed(latency.t0_s, t1_s)
+        void = latency.unclear or self._session.parts.bus.disturbed(latency.t0_s, t1_s)
         verdict = latency.judged(self._rule, Limits(high=LIMIT_MS, unit="ms")).verdict
         return dataclasses.replace(
             outcome,

@@ -27,6 +27,7 @@ from v2g_bench.fixtures.trials import Trial, Trials
 from v2g_bench.qualification.defects import controllers as controllers
 from v2g_bench.reports.model import run as model
 from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.measuring.anything import Anything
 from v2g_bench.rig.measuring.session import Session
 from v2g_bench.sim.rig import SimRig
 
@@ -63,7 +64,7 @@ def dimensions() -> dict[str, dict[str, Dimension | Made]]:
         tempfile.TemporaryDirectory() as folder,
         SimRig(load_rig("sim"), Path(folder), 1, note=lambda text: None) as parts,
     ):
-        anything = Session(parts).bench.any
+        anything = Anything(parts, Session(parts).bench.power)
         return {
             "hot": {"fault": anything.hot_cell(45), **anything.operating_point("charging")},
             "strings": {"fault": anything.diverging_strings(300), **anything.operating_point("charging")},

@@ -2,6 +2,7 @@
 
 Public names:
 
+    anything       Anything
     bench          Bench, NotTested, NotAtPower, RATED_W
     bus            Bus
     command_lines  NoStart, DutCommandLine

@@ -1,7 +1,7 @@
-"""`bench.any`: what this rig can show a controller, as dimensions that a trial draws from (`v2g_bench.draws`).
+"""`trials.any`, `worlds.any`: what this rig can show a controller, as dimensions that a trial draws from (`v2g_bench.draws`).
 
-    world = trial.draw(fault=bench.any.hot_cell(above_c=45), **bench.any.operating_point())
-    with bench.in_world(world), bench.inject(world.fault): ...
+    world = trial.draw(fault=trials.any.hot_cell(above_c=45), **trials.any.operating_point())
+    with bench.at_power(world), bench.inject(world.fault): ...
 
 Powers end where the rig's ratings and [safety] end, cells where the pack ends, values where the database's signal ends. The
 state of charge and the pack's temperature can be drawn where the rig emulates the battery; elsewhere they are as they are.

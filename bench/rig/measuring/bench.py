@@ -4,11 +4,10 @@
         with bench.inject(OverTemperature(cell=1, to_c=45.5)) as fault:
             isolation = trace.isolation(after=fault.on_bus)
 
-| `bench.power`      | what a test asks for beyond that: a power that may be refused, one that must not come; its pack |
-| `bench.readings`   | what analyzer, digitizer, inverter and BMS measure                                              |
-| `bench.bus`        | signals, traffic, the wire                                                                      |
-| `bench.controller` | its commands, its log, its latches, its operator                                                |
-| `bench.any`        | what this rig can show a controller, for a trial to draw from                                   |
+| `bench.power`      | a power that may be refused, one that must not come; pack and inverter behind it |
+| `bench.readings`   | what analyzer, digitizer, inverter and BMS measure                               |
+| `bench.bus`        | signals, traffic, the wire                                                       |
+| `bench.controller` | its states, its commands, its log, its latches, its operator                     |
 
 Whatever a block changed is put back when the block is left, also when it is left by an error.
 """
@@ -20,7 +19,7 @@ from typing import TypeVar
 from v2g_bench.draws.world import World
 from v2g_bench.errors import NotTested as NotTested  # tests look for it here
 from v2g_bench.faults import Fault
-from v2g_bench.rig.measuring.anything import Anything, nearly
+from v2g_bench.rig.measuring.anything import nearly
 from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.command_lines import NoStart
 from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
@@ -29,7 +28,6 @@ from v2g_bench.rig.measuring.power import Power
 from v2g_bench.rig.measuring.rating import RATED_W as RATED_W
 from v2g_bench.rig.measuring.readings import Readings
 from v2g_bench.rig.measuring.recordings import Recordings
-from v2g_bench.rig.measuring.states import Setting, Situation, States
 from v2g_bench.rig.measuring.trace import RATE_HZ, Trace
 from v2g_bench.rig.measuring.under_test import UnderTest
 from v2g_bench.rig.measuring.waiting import POLL_S, wait_until
@@ -63,36 +61,38 @@ class Bench:
         faults: FaultsInForce,
     ) -> None:
         self._parts, self._recordings, self._faults = parts, recordings, faults
-        self._states = States(parts, power, bus, controller, faults)
         self.power, self.readings, self.bus, self.controller = power, readings, bus, controller
-        self.any = Anything(parts, power)
 
     @contextmanager
-    def at_power(self, power_w: float) -> Iterator[None]:
+    def at_power(self, power: float | World) -> Iterator[None]:
         """Steady at this AC power (W, charge positive) while the block runs; raises NotAtPower where it cannot be had.
 
-        RATED_W and -RATED_W: as much as the rig allows.
+        RATED_W and -RATED_W: as much as the rig allows. A world that a trial drew: at its power, with the pack and the past
+        that it drew as well. Such a pack is one that the controller has never seen otherwise: it is started with it. Then
+        come the drawn time at power, the same power commanded again, and the drawn time since. Where its fault is a slow ramp,
+        the pack is near that ramp's end.
         """
-        target_w = self.power.allowed_w(power_w)
+        world = power if isinstance(power, World) else World({"power_w": power})
+        self.power.pack.brought(soc_pct=world.get("soc_pct"), temperature_c=world.get("pack_c"))
+        target_w = self.power.allowed_w(world.power_w)
         with self.power.asking(target_w, within_s=self.controller.dut.ready_s, releasing=True) as message:
             found_w = self.readings.inverter_power().value or 0.0
             if abs(found_w - target_w) > 0.2 * abs(target_w):
                 raise NotAtPower(target_w, found_w, message)
-            yield
+            with self._past(world) if world is power else nullcontext():
+                yield
 
     @contextmanager
-    def in_world(self, world: World) -> Iterator[None]:
-        """The pack, power and past that a trial drew, while the block runs; what it did not draw is as it is.
-
-        Its pack is one that the controller has never seen otherwise: it is started with it. Then the drawn time at power, the
-        same power commanded again, and the drawn time since. Where its fault is a slow ramp, the pack is near that ramp's end.
-        """
-        self.power.pack.brought(soc_pct=world.get("soc_pct"), temperature_c=world.get("pack_c"))
-        near = nearly(world.get("fault"))
-        with self.at_power(world.power_w), self.inject(near) if near else nullcontext():
+    def _past(self, world: World) -> Iterator[None]:
+        """The past that was drawn, at power: near its ramp's end, some time, the same power commanded again, and some time."""
+        near, since_command_s = nearly(world.get("fault")), world.get("since_command_s")
+        with self.inject(near) if near else nullcontext():
             if near:
                 self.power.settle()
-            self.power.dwell(world.power_w, world.get("idle_s") or 0.0, world.get("since_command_s"))
+            self._parts.clock.pause(world.get("idle_s") or 0.0)
+            if since_command_s is not None:
+                self.controller.must("set_power", power_w=f"{self.power.allowed_w(world.power_w):.0f}")
+                self._parts.clock.pause(since_command_s)
             yield
 
     def recording(
@@ -109,13 +109,6 @@ class Bench:
         meanwhile: done once the faults are on their way, so that they come while it runs.
         """
         return self._faults.inject(*faults, phase_s=phase_s, meanwhile=meanwhile)
-
-    def in_state(self, name: str, setting: Setting | None = None) -> AbstractContextManager[Situation]:
-        """The controller in one of `states.STATES` while the block runs, shown by what it lets see; restored after it.
-
-        Raises: NotThere where it does not go there, NotTested where this rig or database cannot bring or show it there.
-        """
-        return self._states.entered(name, setting or Setting())
 
     def wait_until(self, condition: Callable[[], T], within_s: float, poll_s: float = POLL_S) -> T:
         """Wait for a condition with a bound; its last value, which is false when the time is over."""

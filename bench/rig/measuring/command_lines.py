@@ -1,19 +1,21 @@
 """What an operator does to the controller, through its files and commands alone: limits, restarts, plans, overrides.
 
-    with bench.operator.limits(min_soc=50, max_soc=75): ...      written, reloaded; the old file is back after the block
+    with bench.controller.command_line.limits(min_soc=50, max_soc=75): ...   written, reloaded; the old file is back after it
+    with bench.controller.command_line.plan.departure(in_s=3600, soc_pct=80): ...
 
 Whatever a block changed is put back when the block is left.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
 from v2g_bench.can.roles import EMS_ROLES
 from v2g_bench.errors import BenchError, NotTested
 from v2g_bench.rig.dut.controller import Controller, Reply
+from v2g_bench.rig.dut.told import told
+from v2g_bench.rig.measuring.plans import Plans, accepted
 from v2g_bench.rig.parts.protocol import Parts
 
 Ending = Literal["restart", "kill", "power_cycle"]  # of a controller that is started again
@@ -24,10 +26,10 @@ class NoStart(Exception):
 
 
 class DutCommandLine:
-    """The person at the controller, as far as the rig's [dut.files] and [dut.commands] let them."""
+    """The person at the controller, as far as the rig's [dut.files] and [dut.commands] let them. plan: what is planned."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        self._parts, self.plan = parts, Plans(parts)
         self._audited = False
 
     @contextmanager
@@ -85,31 +87,6 @@ class DutCommandLine:
                     "see dut.ready_s",
                 )
 
-    def wall(self, in_s: float) -> str:
-        """The wall time that far from now, ISO 8601 to the second."""
-        now_s = self._parts.clock.now_s() + self._parts.clock.wall_minus_bench_s()
-        return datetime.fromtimestamp(now_s + in_s, UTC).isoformat(timespec="seconds")
-
-    @contextmanager
-    def departure(self, in_s: float, soc_pct: float) -> Iterator[None]:
-        """The vehicle is to leave that long from now with this state of charge (%)."""
-        run = self._parts.dut.controller
-        accepted(run.run("departure", time=self.wall(in_s), soc_pct=f"{soc_pct:g}"))
-        try:
-            yield
-        finally:
-            run.run("departure", time="none", soc_pct=f"{soc_pct:g}")
-
-    @contextmanager
-    def v2g_window(self, in_s: float, for_s: float) -> Iterator[None]:
-        """Grid service is planned that long from now, for that long."""
-        run = self._parts.dut.controller
-        accepted(run.run("v2g_window", start=self.wall(in_s), end=self.wall(in_s + for_s)))
-        try:
-            yield
-        finally:
-            run.run("v2g_window", start="none", end="none")
-
     @contextmanager
     def forced_limit(self, value: str) -> Iterator[None]:
         """The SoC limits overridden, as `--force-limit VALUE`. Before the first one its record of overrides is read."""
@@ -126,6 +103,19 @@ class DutCommandLine:
         self._audited = True
         controller = self._parts.dut.controller
         return controller.run("audit") if "audit" in controller.dut.commands else None
+
+    def tells(self, role: str) -> float | None:
+        """What its status, or its health report, tells of a role now, 1 and 0 for yes and no; None where it does not tell.
+
+        NotTested where the rig file does not state where that stands: [dut.status_told], [dut.health_told].
+        """
+        controller = self._parts.dut.controller
+        dut = self._parts.loaded.rig.dut
+        for command, keys in (("status", dut.status_told), ("health", dut.health_told)):
+            key = {str(name): place for name, place in keys.items()}.get(role)
+            if key and command in dut.commands:
+                return told(controller.must(command).out, key)
+        raise NotTested(f"the rig file does not state how {role} is told: dut.status_told, dut.health_told")
 
 
 def _restart(controller: Controller) -> None:
@@ -160,10 +150,3 @@ ENDINGS: dict[Ending, Callable[[Controller], None]] = {
 
 def _shows(role: str, seen: Mapping[str, float]) -> bool:
     return role in seen
-
-
-def accepted(reply: Reply) -> None:
-    """BenchError with the controller's reason where it refused a command that a test stands on."""
-    if reply.status != 0:
-        message = " ".join((reply.err or reply.out).split()) or "nothing"
-        raise BenchError("controller", f"exit status {reply.status} from {' '.join(reply.command)}", message)

@@ -1,7 +1,7 @@
 """What is dangerous, and what a controller has to answer: isolation within a limit, or no discharge from then on.
 
     danger = DANGERS["hot cell"]
-    with danger.shown(bench.power, state, danger.drawn(chance)) as since: ...
+    with danger.shown(bench.power.inverter, state, danger.drawn(chance)) as since: ...
 
 How hot, how far apart comes from the numbers that are handed in.
 """
@@ -35,9 +35,9 @@ Limit = Callable[[Judging], float]
 
 
 class Silencing(Protocol):
-    """What takes the inverter off the network: `bench.power`."""
+    """What takes the inverter off the network: `bench.power.inverter`."""
 
-    def silent_inverter(self) -> AbstractContextManager[Timestamp]: ...
+    def silent(self) -> AbstractContextManager[Timestamp]: ...
 
 
 class Injecting(Protocol):
@@ -84,11 +84,11 @@ class Danger:
 
     @contextmanager
     def shown(
-        self, power: Silencing, state: Injecting, fault: Fault | None, *, phase_s: float = 0.0
+        self, inverter: Silencing, state: Injecting, fault: Fault | None, *, phase_s: float = 0.0
     ) -> Iterator[Timestamp]:
         """In force while the block runs, as this fault; gives when it began on the bus, or on the network."""
         if fault is None:
-            with power.silent_inverter() as since:
+            with inverter.silent() as since:
                 if state.meanwhile is not None:
                     state.meanwhile()
                 yield since

@@ -1,18 +1,16 @@
 """`bench.power.pack`: the pack that a test wants, where the rig can have another one than its own."""
 
 import math
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Literal, Protocol
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from v2g_bench.errors import NotTested
 from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.command_lines import NoStart
+from v2g_bench.rig.measuring.contactors import Contactors
 from v2g_bench.rig.measuring.waiting import wait_until
 from v2g_bench.rig.parts.protocol import Parts
 
-ContactorDefect = Literal["weld_contactor", "weld_pole", "stuck_feedback"]
-WELDED, HEALED_S = 3, 1.0
 FULL_PCT = 99.95  # shown
 NEARLY_PCT = 0.001  # short of it an emulated pack begins its calibration charge: a second or two before it shows 100 %
 NEARLY_FULL_SHOWN_PCT = 99.0
@@ -35,16 +33,19 @@ def nearly_full_pct(step_pct: float) -> float:
 class Charging(Protocol):
     """What a charge is made with: `bench.power`."""
 
-    def asking(self, power_w: float, /) -> AbstractContextManager[str]: ...
+    def asking(
+        self, power_w: float, within_s: float = 0.0, *, releasing: bool = False
+    ) -> AbstractContextManager[str]: ...
 
     def settle(self) -> None: ...
 
 
 class Pack:
-    """The battery behind the power."""
+    """The battery behind the power, and its contactors."""
 
     def __init__(self, parts: Parts, bus: Bus, power: Charging) -> None:
         self._parts, self._bus, self._power = parts, bus, power
+        self.contactors = Contactors(parts, power)
         self._brief = False  # an emulated one that is full after seconds of charging
 
     def small(self, capacity_ah: float, soc_pct: float | None = None) -> None:
@@ -73,24 +74,10 @@ class Pack:
             raise NotTested(f"this rig has no emulated pack to be at {soc_pct:g} % at once")
         self.brought(soc_pct=soc_pct, temperature_c=None)
 
-    @contextmanager
-    def contactors(self, defect: ContactorDefect) -> Iterator[None]:
-        """The contactors have this defect while the block runs, one of `PlantDefects`; NotTested where they are real."""
-        plant = self._parts.world.plant
-        if plant is None or self._parts.loaded.rig.bms.kind != "emulated":
-            raise NotTested(f"a real contactor cannot be given the defect {defect}")
-        plant.client.set_defects("plant", **{defect: True})
-        try:
-            yield
-        finally:
-            plant.client.set_defects("plant", **{defect: False})
-            # What the BMS still reports of it is no fault of the rig.
-            wait_until(self._parts, lambda: self._parts.bus.latest_all().get("contactor_state") != WELDED, HEALED_S)
-
     def nearly_full(self) -> None:
         """A pack a few seconds short of 100 %, where the rig emulates one, and a controller that knows no other."""
         if self._parts.world.plant is not None:
-            self._parts.world.plant.client.reset(soc_pct=nearly_full_pct(self._bus.resolution("soc")))
+            self._parts.world.plant.client.reset(soc_pct=nearly_full_pct(self._bus.signals.resolution("soc")))
             self._parts.dut.fresh(heal=False)
 
     def seconds_below_full(self, soc_pct: float) -> None:
@@ -105,7 +92,7 @@ class Pack:
         """A calibration charge: charge until the BMS says 100 %; False where the controller lets nothing flow."""
         signal = self._bus.signal
         if self._parts.world.plant is not None and signal("soc") < NEARLY_FULL_SHOWN_PCT and not self._brief:
-            self._parts.world.plant.client.reset(soc_pct=nearly_full_pct(self._bus.resolution("soc")))
+            self._parts.world.plant.client.reset(soc_pct=nearly_full_pct(self._bus.signals.resolution("soc")))
         return self.charge_to(FULL_PCT)
 
     def charge_to(self, soc_pct: float) -> bool:

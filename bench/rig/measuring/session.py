@@ -21,7 +21,6 @@ from v2g_bench.rig.measuring.said.notebook import Notebook
 from v2g_bench.rig.measuring.said.sheet import Sheet
 from v2g_bench.rig.measuring.under_test import UnderTest
 from v2g_bench.rig.measuring.waiting import wait_until
-from v2g_bench.rig.measuring.watch import Watch
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.safety.envelope import Envelope
 
@@ -34,20 +33,20 @@ class Session:
 
     def __init__(self, parts: Parts) -> None:
         self.parts, self.comparisons, self.read = parts, Comparisons(parts), SignalsRead()
-        self.notebook = Notebook(parts)
+        self._notebook = Notebook(parts)
         envelope = Envelope(parts.loaded.rig.safety.model_dump())
         bus, recordings = Bus(parts, self.read), Recordings(parts, self.comparisons)
         faults = FaultsInForce(parts, envelope)
         cross_check = CrossCheck(parts, self.comparisons, faults.in_force, recordings)
         self._latches = Latches(parts, bus)
         self._omitted = 0
-        power = Power(parts, envelope, self._latches, cross_check, recordings, self.read, self.notebook)
+        power = Power(parts, envelope, self._latches, cross_check, recordings, self.read, self._notebook)
         self.bench = Bench(
             parts,
             power=power,
-            readings=Readings(parts, bus, self.comparisons, cross_check, recordings, self.notebook),
+            readings=Readings(parts, bus, self.comparisons, cross_check, recordings, self._notebook),
             bus=bus,
-            controller=UnderTest(parts, self._latches, faults, Watch(parts, power, recordings)),
+            controller=UnderTest(parts, self._latches, power, bus, faults),
             recordings=recordings,
             faults=faults,
         )
@@ -56,7 +55,7 @@ class Session:
         """A quiet, healthy pack and a controller without history: how every test begins."""
         parts, ready_s = self.parts, self.parts.loaded.rig.dut.ready_s
         self._omitted = parts.world.omitted()
-        self.notebook.watch()
+        self._notebook.watch()
         parts.dut.fresh()
         if not wait_until(parts, lambda: self._latches.takes(PROBE_W), ready_s, COMMAND_POLL_S):
             parts.dut.controller.require_alive()
@@ -79,19 +78,15 @@ class Session:
         more where it reports a latch, its record of overrides where there were some.
         """
         parts = self.parts
-        if any(one.name == "force_limit" for one in self.notebook.commands):
+        if any(one.name == "force_limit" for one in self._notebook.commands):
             self.bench.controller.command_line.audit()
         if "status" in parts.dut.controller.dut.commands and self._latches.any_reported():
             parts.dut.controller.run("status")
             parts.clock.pause(self._latches.shown_s())
-        return compared(account_of(parts, self.notebook, self._latches.shown_s(), self.omitted()))
+        return compared(account_of(parts, self._notebook, self._latches.shown_s(), self.omitted()))
 
     def omitted(self) -> int:
         """Frames that the emulated BMS has not sent since the test began, because the machine did not let it run: the
         controller has received less of it than the test states.
         """
         return self.parts.world.omitted() - self._omitted
-
-    def disturbed(self, from_s: float, to_s: float) -> str:
-        """What the machine did to the bench between these times that could have moved a latency; "" for nothing."""
-        return self.parts.bus.disturbed(from_s, to_s)

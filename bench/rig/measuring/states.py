@@ -1,6 +1,6 @@
-"""`bench.in_state(NAME)`: brings the controller into a state by commands and faults, shows that it is there, and restores.
+"""`bench.controller.in_state(NAME)`: by commands and faults into a state, shown to be there, and back.
 
-    with bench.in_state("forced limit", Setting(power_w=-2000)) as state, bench.recording() as trace:
+    with bench.controller.in_state("forced limit", Setting(power_w=-2000)) as state, bench.recording() as trace:
         with state.inject(OverTemperature(cell=1, to_c=46)) as fault: ...
 
 What shows that it is there is what a stranger's controller shows: the power at the inverter, the signals on the bus, its log.
@@ -28,13 +28,13 @@ from v2g_bench.faults import (
 from v2g_bench.faults.emi_noise import noise
 from v2g_bench.rig.file.model import Thresholds
 from v2g_bench.rig.measuring.bus import Bus
-from v2g_bench.rig.measuring.command_lines import NoStart
+from v2g_bench.rig.measuring.command_lines import DutCommandLine, NoStart
 from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
 from v2g_bench.rig.measuring.injection import Active
+from v2g_bench.rig.measuring.latches import Latches
 from v2g_bench.rig.measuring.power import Power
 from v2g_bench.rig.measuring.rating import RATED_W
 from v2g_bench.rig.measuring.steady import wait_for_power
-from v2g_bench.rig.measuring.under_test import UnderTest
 from v2g_bench.rig.measuring.waiting import wait_until
 from v2g_bench.rig.parts.protocol import Parts
 
@@ -113,13 +113,15 @@ class State:
 class States:
     """Brings the controller of an open rig into its states."""
 
-    def __init__(self, parts: Parts, power: Power, bus: Bus, controller: UnderTest, faults: FaultsInForce) -> None:
+    def __init__(
+        self, parts: Parts, power: Power, bus: Bus, latches: Latches, person: DutCommandLine, faults: FaultsInForce
+    ) -> None:
         self._parts, self._power, self._bus = parts, power, bus
-        self._controller, self._faults = controller, faults
+        self._latches, self._person, self._faults = latches, person, faults
 
     @contextmanager
     def entered(self, name: str, setting: Setting) -> Iterator[Situation]:
-        """See `Bench.in_state`."""
+        """See `UnderTest.in_state`."""
         state = STATES[name]
         self._bus.needs(*state.roles)
         setting = state.fits(setting)
@@ -140,7 +142,7 @@ class States:
                 situation.meanwhile = partial(self._command, setting.power_w)
                 situation.inject = partial(self._injected_after, situation.meanwhile)
             if name == "reloading":
-                situation.meanwhile = partial(self._controller.must, "reload")
+                situation.meanwhile = partial(self._parts.dut.controller.must, "reload")
                 situation.inject = partial(self._faults.inject, meanwhile=situation.meanwhile)
             yield situation
 
@@ -174,7 +176,7 @@ class States:
         if not wait_until(parts, lambda: self._shows("contactor_state", OPEN), self._ready_s):
             raise NotThere("precharging", "the contactors are closed before power is asked for")
         asked = f"{self._power.allowed_w(setting.power_w):.0f}"
-        run = self._controller.run
+        run = self._parts.dut.controller.run
         try:
             wait_until(parts, lambda: run("set_power", power_w=asked).status == 0, self._ready_s)
             if not wait_until(parts, lambda: self._shows("contactor_state", PRECHARGE), PRECHARGED_S, 0.005):
@@ -210,24 +212,24 @@ class States:
 
     @contextmanager
     def _pre_cooling(self, setting: Setting) -> Iterator[None]:
-        with self._controller.command_line.v2g_window(in_s=AHEAD_S, for_s=WINDOW_S), self._cooling(setting):
+        with self._person.plan.v2g_window(in_s=AHEAD_S, for_s=WINDOW_S), self._cooling(setting):
             yield
 
     @contextmanager
     def _forced(self, setting: Setting) -> Iterator[None]:
-        with self._controller.command_line.forced_limit(FORCED_PCT), self._flowing(setting):
+        with self._person.forced_limit(FORCED_PCT), self._flowing(setting):
             yield
 
     @contextmanager
     def _departure(self, setting: Setting) -> Iterator[None]:
         wanted_pct = round(self._bus.signal("soc") + MORE_PCT)
-        with self._controller.command_line.departure(DEPARTURE_S, wanted_pct), self._flowing(setting):
+        with self._person.plan.departure(DEPARTURE_S, wanted_pct), self._flowing(setting):
             yield
 
     @contextmanager
     def _window(self, setting: Setting) -> Iterator[None]:
         begins_s = self._bus.now_s() + BEGINS_S
-        window = self._controller.command_line.v2g_window(in_s=BEGINS_S, for_s=WINDOW_S)
+        window = self._person.plan.v2g_window(in_s=BEGINS_S, for_s=WINDOW_S)
         with window, self._flowing(setting):
             wait_until(self._parts, lambda: self._bus.now_s() >= begins_s, BEGINS_S + 1)
             yield
@@ -268,7 +270,7 @@ class States:
     @contextmanager
     def _inverter_recovered(self, setting: Setting) -> Iterator[None]:
         within_s = self._parts.loaded.rig.judging.offline_limit_ms / 1e3
-        with self._flowing(setting), self._power.silent_inverter():
+        with self._flowing(setting), self._power.inverter.silent():
             self._require_logged("FAULT_INVERTER_OFFLINE", "inverter silent", within_s)
         with self._flowing(setting):
             yield
@@ -283,7 +285,7 @@ class States:
     @contextmanager
     def _trip_recovered(self, setting: Setting) -> Iterator[None]:
         with self._flowing(setting), self._faults.inject(OverTemperature(cell=1, to_c=HOT_C)):
-            if not wait_until(self._parts, self._controller.latches.tripped, SHOWN_S):
+            if not wait_until(self._parts, self._latches.tripped, SHOWN_S):
                 raise NotThere("after a trip", "no trip is reported")
         with self._flowing(setting):
             yield
@@ -295,7 +297,7 @@ class States:
 
     def _command(self, power_w: float) -> object:
         """Refused where the danger has come first and tripped: whoever asks does not know."""
-        return self._controller.run("set_power", power_w=f"{self._power.allowed_w(power_w):.0f}")
+        return self._parts.dut.controller.run("set_power", power_w=f"{self._power.allowed_w(power_w):.0f}")
 
     def _injected_after(
         self, command: Callable[[], object], *faults: Fault, phase_s: float = 0.0
@@ -334,7 +336,7 @@ class States:
 
     def _released(self) -> None:
         """Nothing is latched; a latch that a reset does not release ends with a controller without a past."""
-        latches = self._controller.latches
+        latches = self._latches
         if not wait_until(self._parts, latches.released, SHOWN_S, 0.3):
             self._fresh()
 
@@ -350,7 +352,7 @@ class States:
 
     def _require_logged(self, code: str, name: str, within_s: float = 0.0) -> None:
         within_s = within_s or self._thresholds.noticed_within_s
-        if not wait_until(self._parts, lambda: self._controller.log.find(code), within_s):
+        if not wait_until(self._parts, lambda: self._parts.dut.controller.log.find(code), within_s):
             raise NotThere(name, f"no {code} in its log within {within_s:g} s")
 
 

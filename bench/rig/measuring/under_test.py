@@ -3,32 +3,33 @@
 reply = bench.controller.run("reset_trip")
 bench.controller.log.find("ERR_BMS_TIMEOUT")
 with bench.controller.command_line.limits(min_soc=50, max_soc=75): ...
+with bench.controller.in_state("derated") as state: ...
 """
 
 from contextlib import AbstractContextManager
 
-from v2g_bench.errors import NotTested
 from v2g_bench.faults import Fault
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.dut.controller_log import LogTail
-from v2g_bench.rig.dut.told import told
 from v2g_bench.rig.file.model import Dut
+from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.command_lines import DutCommandLine
 from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
 from v2g_bench.rig.measuring.latches import Latches
-from v2g_bench.rig.measuring.watch import Watch
+from v2g_bench.rig.measuring.power import Power
+from v2g_bench.rig.measuring.states import Setting, Situation, States
 from v2g_bench.rig.parts.protocol import Parts
 
 
 class UnderTest:
     """The controller, for a test. latches: its trip and charge-only latch, as it reports them; command_line: what
-    a person does at it, its files, restarts and plans; watch: powers that it must not give, for a long time.
+    a person does at it, its files, restarts and plans.
     """
 
-    def __init__(self, parts: Parts, latches: Latches, faults: FaultsInForce, watch: Watch) -> None:
-        self._parts, self._faults = parts, faults
-        self.latches, self.watch = latches, watch
+    def __init__(self, parts: Parts, latches: Latches, power: Power, bus: Bus, faults: FaultsInForce) -> None:
+        self._parts, self._faults, self.latches = parts, faults, latches
         self.command_line = DutCommandLine(parts)
+        self._states = States(parts, power, bus, latches, self.command_line, faults)
 
     @property
     def dut(self) -> Dut:
@@ -48,17 +49,13 @@ class UnderTest:
         """The same; BenchError where it is refused."""
         return self._parts.dut.controller.must(name, **values)
 
-    def tells(self, role: str) -> float | None:
-        """What its status, or its health report, tells of a role now, 1 and 0 for yes and no; None where it does not tell.
-
-        NotTested where the rig file does not state where that stands: [dut.status_told], [dut.health_told].
-        """
-        for command, keys in (("status", self.dut.status_told), ("health", self.dut.health_told)):
-            key = {str(name): place for name, place in keys.items()}.get(role)
-            if key and command in self.dut.commands:
-                return told(self.must(command).out, key)
-        raise NotTested(f"the rig file does not state how {role} is told: dut.status_told, dut.health_told")
-
     def starting(self, *faults: Fault) -> AbstractContextManager[None]:
         """It is started, without a past, while these faults are in force: it knows nothing else."""
         return self._faults.starting(*faults)
+
+    def in_state(self, name: str, setting: Setting | None = None) -> AbstractContextManager[Situation]:
+        """In one of `states.STATES` while the block runs, shown by what it lets see; restored after it.
+
+        Raises: NotThere where it does not go there, NotTested where this rig or database cannot bring or show it there.
+        """
+        return self._states.entered(name, setting or Setting())

@@ -1,18 +1,21 @@
-"""`bench.controller.watch`: powers that must not come, asked for and recorded for as long as something has to hold.
+"""`bench.power.watch`: powers that must not come, asked for and recorded for as long as something has to hold.
 
-traces = bench.controller.watch(-3000, 3000, for_s=60.0)
-traces = bench.controller.watch(-3000, for_s=60.0, meanwhile=bench.controller.watch.commands(but=("reset_trip",)))
+traces = bench.power.watch(-3000, 3000, for_s=60.0)
+traces = bench.power.watch(-3000, for_s=60.0, meanwhile=bench.power.watch.commands(but=("reset_trip",)))
+with bench.power.watch.once(-3000, for_s=1.0) as trace: ...
 """
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from typing import Protocol
 
 from v2g_bench.rig.dut.controller import Reply
 from v2g_bench.rig.file.model import CommandName
-from v2g_bench.rig.measuring.command_lines import DutCommandLine
-from v2g_bench.rig.measuring.power import Power
+from v2g_bench.rig.measuring.plans import Plans
 from v2g_bench.rig.measuring.recordings import Recordings
+from v2g_bench.rig.measuring.steady import START_S, wait_for_power
 from v2g_bench.rig.measuring.trace import Trace
 from v2g_bench.rig.parts.protocol import Parts
 
@@ -21,10 +24,18 @@ START_UP_S = 0.3  # how late after the last request a power may still begin
 SOON_S, LATER_S = 600.0, 1200.0
 
 
-class Watch:
-    """Call it to watch; `commands` is what can be done meanwhile."""
+class Insisting(Protocol):
+    """What asks for powers whatever the answer: `bench.power`."""
 
-    def __init__(self, parts: Parts, power: Power, recordings: Recordings) -> None:
+    def insist(self, *powers_w: float, for_s: float) -> None: ...
+
+    def allowed_w(self, power_w: float) -> float: ...
+
+
+class Watch:
+    """Call it to watch; `commands` is what can be done meanwhile. `once` asks a single time."""
+
+    def __init__(self, parts: Parts, power: Insisting, recordings: Recordings) -> None:
         self._parts, self._power, self._recordings = parts, power, recordings
 
     def __call__(self, *powers_w: float, for_s: float, meanwhile: Sequence[Callable[[], object]] = ()) -> list[Trace]:
@@ -37,6 +48,21 @@ class Watch:
             return [self._record(powers_w, for_s / count, meanwhile[number::count]) for number in range(count)]
         finally:
             self._parts.dut.controller.run("set_power", power_w="0")
+
+    @contextmanager
+    def once(self, power_w: float, for_s: float) -> Iterator[Trace]:
+        """From a standstill ask for this power, and record what comes of it from that moment on.
+
+        At least as long as a busy machine may take to begin with it.
+        """
+        wait_for_power(self._parts, 0.0)
+        run = self._parts.dut.controller.run
+        with self._recordings(rate_hz=1000, after_s=max(for_s, START_S)) as trace:
+            try:
+                run("set_power", power_w=f"{self._power.allowed_w(power_w):.0f}")
+                yield trace
+            finally:
+                run("set_power", power_w="0")
 
     def _record(self, powers_w: Sequence[float], for_s: float, meanwhile: Sequence[Callable[[], object]]) -> Trace:
         clock = self._parts.clock
@@ -54,7 +80,7 @@ class Watch:
         what is planned or overridden is taken back right after.
         """
         run, known = self._parts.dut.controller.run, self._parts.dut.controller.dut.commands
-        wall = DutCommandLine(self._parts).wall
+        wall = Plans(self._parts).wall
         soon, later = wall(SOON_S), wall(LATER_S)
         values: dict[CommandName, list[dict[str, str]]] = {
             "status": [{}],

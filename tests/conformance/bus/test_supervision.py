@@ -83,7 +83,7 @@ def test_each_safety_message_is_watched(bench, judge, fault, power_w):
 @pytest.mark.req("BUS-04")
 def test_a_safety_message_that_comes_too_seldom(bench, judge):
     """Each frame with the safety values is good, and far later than the rig allows: the transfer has ended before it."""
-    limit_ms, cycle_s = judge.limits.silence_limit_ms, bench.bus.cycle_s("cell_temperature_max")
+    limit_ms, cycle_s = judge.limits.silence_limit_ms, bench.bus.signals.cycle_s("cell_temperature_max")
     seldom = TamperedFrames("drop", scope="safety", good_of=round(2 * limit_ms / 1000 / cycle_s))
     with bench.at_power(-3000), bench.recording(rate_hz=5000, after_s=0.1 + limit_ms / 1000) as trace:
         with bench.inject(seldom) as active:
@@ -110,5 +110,5 @@ def test_two_senders_give_no_discharge(bench, judge):
 )
 def test_no_power_without_a_value(bench, judge, role, power_w):
     """Each count that says "not available", "error" or "reserved" of a needed value: the transfer ends, and none begins."""
-    for count in bench.bus.silences(role):
+    for count in bench.bus.signals.silences(role):
         ends(bench, judge, SignalCount(role, count), power_w)

@@ -22,7 +22,7 @@ WATCHED_S = 0.6
 )
 def test_a_danger_in_any_source_isolates(bench, judge, role, power_w):
     """One signal says above 45 °C and the highest cell temperature says cool: isolated within 50 ms of the frame."""
-    hot = bench.bus.count(role, bench.bus.above(role, HOT_C, COUNTS))
+    hot = bench.bus.signals.count(role, bench.bus.signals.above(role, HOT_C, COUNTS))
     with bench.at_power(power_w), bench.recording() as trace, bench.inject(SignalCount(role, hot)) as fault:
         judge.latency("time to isolation", trace.isolation(after=fault.on_bus), below_ms=50)
 
@@ -75,9 +75,9 @@ def test_from_the_sensor_to_isolation(bench, judge):
     """A danger may wait for the next frame: the longest wait and the reaction together are within the rig's limit."""
     role, began_s = "string_voltage_difference", bench.bus.now_s()
     with bench.at_power(-3000), bench.recording() as trace:
-        with bench.inject(StringVoltageDifference(to_mv=1000 * bench.bus.above(role, APART_V))) as fault:
+        with bench.inject(StringVoltageDifference(to_mv=1000 * bench.bus.signals.above(role, APART_V))) as fault:
             reaction = trace.isolation(after=fault.on_bus)
-            wait_ms = 1000 * bench.bus.longest_gap_s(role, began_s, fault.on_bus.time_s)
+            wait_ms = 1000 * bench.bus.signals.longest_gap_s(role, began_s, fault.on_bus.time_s)
     judge.require(reaction.value is not None, "no isolation is seen")
     parts = [
         Component("reaction", "normal", reaction.uncertainty.u, source="time to isolation", unit="ms"),

@@ -34,7 +34,7 @@ def silent_bms(bench, judge, world) -> None:
 
 def silent_inverter(bench, judge, world) -> None:
     """The inverter falls silent until it is noticed."""
-    with bench.power.silent_inverter():
+    with bench.power.inverter.silent():
         within_s = judge.limits.offline_limit_ms / 1000
         bench.wait_until(lambda: bench.controller.log.find("FAULT_INVERTER_OFFLINE"), within_s)
 
@@ -73,13 +73,13 @@ def override(bench, judge, world) -> None:
 
 def departure(bench, judge, world) -> None:
     """A departure is planned, and cancelled."""
-    with bench.controller.command_line.departure(in_s=world.plan_s, soc_pct=80):
+    with bench.controller.command_line.plan.departure(in_s=world.plan_s, soc_pct=80):
         bench.power.granted()
 
 
 def v2g_window(bench, judge, world) -> None:
     """Grid service is planned, and cancelled."""
-    with bench.controller.command_line.v2g_window(in_s=world.plan_s, for_s=HOUR_S):
+    with bench.controller.command_line.plan.v2g_window(in_s=world.plan_s, for_s=HOUR_S):
         bench.power.granted()
 
 
@@ -105,33 +105,33 @@ def day(bench, order):
     return chain(events, cycle([event for event in events if event is not idle]))
 
 
-def dangers(bench):
+def dangers(trials):
     """What trips in turn: hot cells, and strings that diverge where the database has them."""
-    found = [bench.any.hot_cell(above_c=45)]
+    found = [trials.any.hot_cell(above_c=45)]
     with suppress(NotTested):
-        found.append(bench.any.diverging_strings(above_mv=300))
+        found.append(trials.any.diverging_strings(above_mv=300))
     return cycle(found)
 
 
 @pytest.mark.req("END-01")
 def test_every_trip_is_as_fast_as_the_first(bench, trials, judge):
     """Trip after trip without a restart, and a day's events between them: isolated within 50 ms each time."""
-    events, faults, lacking = None, dangers(bench), {}
+    events, faults, lacking = None, dangers(trials), {}
     for trial in trials.at_least(judge.profile.lives):
         events = events or day(bench, random.Random(trial.phase_s))
         event = next(events)
         world = trial.draw(
             before=Choice((event.__name__.replace("_", " "),)),
             fault=next(faults),
-            power_w=bench.any.power_w(),
-            other_w=bench.any.power_w(),
+            power_w=trials.any.power_w(),
+            other_w=trials.any.power_w(),
             plan_s=LogUniform(SOON_S, 8 * HOUR_S),
         )
         try:
             event(bench, judge, world)
         except NotTested as reason:  # this rig cannot bring it
             lacking[world.before] = str(reason)
-        with bench.at_power(world.power_w), bench.recording(**bench.any.span(world.fault)) as trace:
+        with bench.at_power(world.power_w), bench.recording(**trials.any.span(world.fault)) as trace:
             with bench.inject(world.fault, phase_s=trial.phase_s) as fault:
                 latency = trace.isolation(after=fault.on_bus)
         trial.judge(latency, below_ms=50)

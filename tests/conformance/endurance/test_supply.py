@@ -25,9 +25,9 @@ def test_latch_outlives_a_loss_of_power(bench, judge, fault):
         bench.power.granted()
     bench.controller.command_line.restart("power_cycle")
     if fault == "trip":
-        judge.never_flows("after the loss of power", *bench.controller.watch(-3000, 3000, for_s=WATCHED_S))
+        judge.never_flows("after the loss of power", *bench.power.watch(-3000, 3000, for_s=WATCHED_S))
         judge.holds("the trip stands", bench.controller.latches.tripped())
     else:
         with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
             judge.flows("charging after the loss of power", bench.readings.ac_power(), is_w=2000)
-        judge.never_discharges("after the loss of power", *bench.controller.watch(-3000, for_s=WATCHED_S))
+        judge.never_discharges("after the loss of power", *bench.power.watch(-3000, for_s=WATCHED_S))

@@ -15,11 +15,11 @@ CYCLES, THROUGHPUT_KWH = Uniform(150, 9000), Uniform(1000.0, 90_000.0)
 
 def told(bench, judge, role: str) -> None:
     """v2g-health soon tells in the role's own place what the BMS sends in it, within a step of the signal."""
-    wanted, step, found = bench.bus.signal(role), bench.bus.resolution(role), None
+    wanted, step, found = bench.bus.signal(role), bench.bus.signals.resolution(role), None
 
     def fits() -> bool:
         nonlocal found
-        found = bench.controller.tells(role)
+        found = bench.controller.command_line.tells(role)
         return found is not None and abs(found - wanted) <= step * 1.001
 
     judge.holds(f"{role} is told", bench.wait_until(fits, within_s=ANSWER_S), f"BMS {wanted:g}, told {found}")
@@ -38,12 +38,12 @@ def test_health_and_cycles_are_those_of_the_bms(bench, judge, worlds):
 def review(bench, judge, soh_pct: float) -> None:
     """Whether a review is asked for is right for this state of health."""
     with bench.inject(WornBattery(soh_pct=soh_pct)):
-        sent_pct, step_pct, answer = bench.bus.signal("soh"), bench.bus.resolution("soh"), ""
+        sent_pct, step_pct, answer = bench.bus.signal("soh"), bench.bus.signals.resolution("soh"), ""
 
         def shown() -> bool:
             nonlocal answer
             answer = bench.controller.must("health").out
-            found = bench.controller.tells("soh")
+            found = bench.controller.command_line.tells("soh")
             return found is not None and abs(found - sent_pct) < 0.75 * step_pct  # not the one before
 
         judge.require(bench.wait_until(shown, within_s=ANSWER_S), f"{sent_pct:g} % is not told")
@@ -56,7 +56,7 @@ def review(bench, judge, soh_pct: float) -> None:
 def test_health_below_80_pct_asks_for_a_review(bench, judge, worlds):
     """At 80 % and anywhere above it no review is asked for; one step below it, and anywhere below, it is."""
     bench.bus.needs("soh")
-    step_pct = bench.bus.resolution("soh")
+    step_pct = bench.bus.signals.resolution("soh")
     below = Past(limit=REVIEW_PCT, first=REVIEW_PCT - step_pct, step=-step_pct, far=WORN_PCT)
     above = Past(limit=REVIEW_PCT, first=REVIEW_PCT, step=step_pct, far=NEW_PCT)
     for soh_pct in (REVIEW_PCT, REVIEW_PCT - step_pct):

@@ -22,7 +22,7 @@ def test_over_current_flag_ends_the_transfer(bench, judge, power_w):
 def test_discharge_stays_within_the_continuous_rating(bench, judge, worlds):
     """Asked for more than the battery's continuous rating, whatever it is: what flows out does not exceed it."""
     bench.bus.needs("discharge_power_continuous")
-    for world in worlds(rating_w=bench.any.rating_w()):
+    for world in worlds(rating_w=worlds.any.rating_w()):
         with bench.at_power(-RATED_W), bench.inject(ContinuousRating(to_w=world.rating_w)):
             bench.power.settle()
             power = bench.readings.pack_power()
@@ -37,7 +37,7 @@ def test_no_charge_above_4_1_v(bench, judge, worlds):
     with bench.at_power(3000), bench.inject(CellVoltages(to_v=4.09)):
         bench.power.settle()
         judge.flows("charging at 4.09 V", bench.readings.ac_power(), is_w=3000)
-    for world in worlds(fault=bench.any.cell_beyond(4.1, far_v=4.2), power_w=bench.any.power_w("charging")):
+    for world in worlds(fault=worlds.any.cell_beyond(4.1, far_v=4.2), power_w=worlds.any.power_w("charging")):
         with bench.at_power(world.power_w), bench.inject(world.fault):
             bench.power.settle()  # a large power takes its time to go
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
@@ -51,7 +51,7 @@ def test_no_discharge_below_3_2_v(bench, judge, worlds):
     with bench.at_power(-3000), bench.inject(CellVoltages(to_v=3.21)):
         bench.power.settle()
         judge.flows("discharge at 3.21 V", bench.readings.ac_power(), is_w=-3000)
-    for world in worlds(fault=bench.any.cell_beyond(3.2, far_v=2.9), power_w=bench.any.power_w("discharging")):
+    for world in worlds(fault=worlds.any.cell_beyond(3.2, far_v=2.9), power_w=worlds.any.power_w("discharging")):
         with bench.at_power(world.power_w), bench.inject(world.fault):
             bench.power.settle()  # a large power takes its time to go
             with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:

@@ -20,8 +20,8 @@ def test_nothing_is_discharged_in_the_hours_before_a_departure(bench, judge, wor
         with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
             judge.flows("charging", bench.readings.ac_power(), is_w=2000)
         for world in worlds(in_s=Uniform(*IN_TWO_HOURS_S)):
-            with bench.controller.command_line.departure(in_s=world.in_s, soc_pct=WANTED_PCT):
-                watched = bench.controller.watch(-3000, for_s=WATCHED_S)
+            with bench.controller.command_line.plan.departure(in_s=world.in_s, soc_pct=WANTED_PCT):
+                watched = bench.power.watch(-3000, for_s=WATCHED_S)
                 judge.never_discharges(f"{world.in_s / 60:.0f} min before the departure", *watched)
 
 
@@ -31,10 +31,13 @@ def test_a_pack_is_charged_to_what_is_wanted_at_a_departure(bench, judge, worlds
     with bench.controller.starting(StateOfCharge(to_pct=HIGH_PCT)):
         with bench.power.asking(-2000, within_s=bench.controller.dut.ready_s):
             judge.flows("discharge above MAX_SOC", bench.readings.ac_power(), is_w=-2000)
-        with bench.controller.command_line.departure(in_s=LATER_S, soc_pct=WANTED_PCT):
-            judge.never_charges("hours before the departure", *bench.controller.watch(3000, for_s=WATCHED_S))
+        with bench.controller.command_line.plan.departure(in_s=LATER_S, soc_pct=WANTED_PCT):
+            judge.never_charges("hours before the departure", *bench.power.watch(3000, for_s=WATCHED_S))
         for world in worlds(in_s=LogUniform(*SOON_S)):
-            with bench.controller.command_line.departure(in_s=world.in_s, soc_pct=WANTED_PCT), bench.power.asking(2000):
+            with (
+                bench.controller.command_line.plan.departure(in_s=world.in_s, soc_pct=WANTED_PCT),
+                bench.power.asking(2000),
+            ):
                 judge.flows(f"charging {world.in_s / 60:.0f} min before", bench.readings.ac_power(), is_w=2000)
 
 
@@ -44,7 +47,7 @@ def test_the_window_never_widens_towards_a_departure(bench, judge, worlds):
     wanted_pct, none_w = bench.bus.signal("soc") + 30, -judge.limits.no_discharge_w
     steps = {f"in_{step}_s": LogUniform(*NEARER[step : step + 2]) for step in range(7)}
     with bench.at_power(-3000), ExitStack() as plans:
-        plan = bench.controller.command_line.departure
+        plan = bench.controller.command_line.plan.departure
         plans.enter_context(plan(in_s=LATER_S, soc_pct=wanted_pct))
         bench.power.settle()
         judge.flows("discharge hours before the departure", bench.readings.ac_power(), is_w=-3000)

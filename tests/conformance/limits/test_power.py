@@ -14,7 +14,7 @@ def test_set_power_is_the_power_at_the_terminals(bench, judge, power_w):
 @pytest.mark.parametrize("direction", ["discharging", "charging"])
 def test_any_set_power_is_the_power_at_the_terminals(bench, judge, worlds, direction):
     """The same at any power, from small ones to the rated one, or to the largest that the analyzer is made for."""
-    for world in worlds(power_w=bench.any.power_w(direction, most_w=bench.readings.most_ac_w())):
+    for world in worlds(power_w=worlds.any.power_w(direction, most_w=bench.readings.most_ac_w())):
         flows_as_asked(bench, judge, world.power_w)
 
 
@@ -26,5 +26,5 @@ def flows_as_asked(bench, judge, power_w: float) -> None:
         judge.agree("meter and inverter", meter, bench.readings.inverter_power())
         with bench.recording(before_s=0.01, after_s=0.1) as trace:
             judge.agree("meter and BMS", trace.mean(), bench.readings.bms_current())
-        if bench.bus.carries("over_current"):
+        if bench.bus.signals.has("over_current"):
             judge.holds("no over-current flag from the BMS", not bench.bus.signal("over_current"))

@@ -26,29 +26,29 @@ def test_no_discharge_at_min_soc(bench, judge):
     with bench.controller.starting(StateOfCharge(to_pct=25.0)):
         with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
             judge.flows("charging at MIN_SOC", bench.readings.ac_power(), is_w=2000)
-        with bench.power.watching(-3000, WATCHED_S) as trace:
+        with bench.power.watch.once(-3000, WATCHED_S) as trace:
             judge.never_discharges("at MIN_SOC", trace)
 
 
 @pytest.mark.req("LIM-01")
 def test_no_discharge_anywhere_below_min_soc(bench, judge, worlds):
     """Below 25 %, by little or much, the pack is not discharged at any power, and can be charged."""
-    for world in worlds(soc_pct=bench.any.past("soc", 25.0, 2.0), power_w=bench.any.power_w("discharging")):
+    for world in worlds(soc_pct=worlds.any.past("soc", 25.0, 2.0), power_w=worlds.any.power_w("discharging")):
         with bench.controller.starting(StateOfCharge(to_pct=world.soc_pct)):
             with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
                 judge.flows("charging below MIN_SOC", bench.readings.ac_power(), is_w=2000)
-            with bench.power.watching(world.power_w, WATCHED_S) as trace:
+            with bench.power.watch.once(world.power_w, WATCHED_S) as trace:
                 judge.never_discharges("below MIN_SOC", trace)
 
 
 @pytest.mark.req("LIM-02")
 def test_no_charge_anywhere_above_max_soc(bench, judge, worlds):
     """Above 75 %, by little or much, the pack is not charged at any power, and can be discharged."""
-    for world in worlds(soc_pct=bench.any.past("soc", 75.0, 98.0), power_w=bench.any.power_w("charging")):
+    for world in worlds(soc_pct=worlds.any.past("soc", 75.0, 98.0), power_w=worlds.any.power_w("charging")):
         with bench.controller.starting(StateOfCharge(to_pct=world.soc_pct)):
             with bench.power.asking(-2000, within_s=bench.controller.dut.ready_s):
                 judge.flows("discharge above MAX_SOC", bench.readings.ac_power(), is_w=-2000)
-            with bench.power.watching(world.power_w, WATCHED_S) as trace:
+            with bench.power.watch.once(world.power_w, WATCHED_S) as trace:
                 judge.never_charges("above MAX_SOC", trace)
 
 
@@ -93,7 +93,7 @@ def test_no_charge_at_max_soc(bench, judge):
     with bench.controller.starting(StateOfCharge(to_pct=75.0)):
         with bench.power.asking(-2000, within_s=bench.controller.dut.ready_s):
             judge.flows("discharge at MAX_SOC", bench.readings.ac_power(), is_w=-2000)
-        with bench.power.watching(3000, WATCHED_S) as trace:
+        with bench.power.watch.once(3000, WATCHED_S) as trace:
             judge.never_charges("at MAX_SOC", trace)
 
 
@@ -112,8 +112,8 @@ def test_charge_below_max_soc(bench, judge):
 def test_reload_puts_new_limits_into_force(bench, judge, worlds, direction):
     """New limits that the pack's SoC is outside of stop the transfer that is under way; the old ones give it back."""
     soc_pct = round(bench.bus.signal("soc"))
-    power_w = bench.any.power_w(direction, most_w=bench.readings.most_ac_w())
-    for world in worlds(power_w=power_w, beyond_pct=bench.any.whole(1, 15)):
+    power_w = worlds.any.power_w(direction, most_w=bench.readings.most_ac_w())
+    for world in worlds(power_w=power_w, beyond_pct=worlds.any.whole(1, 15)):
         if direction == "discharging":
             new = {"min_soc": soc_pct + world.beyond_pct, "max_soc": soc_pct + 20}
         else:
@@ -135,7 +135,7 @@ def test_broken_limits_are_refused(bench, judge):
         for broken in ("MIN_SOC=25\nMAX_SOC=\n", "MIN_SOC=75\nMAX_SOC=25\n"):
             with bench.controller.command_line.file("limits", broken) as reply:
                 judge.holds(f"{broken.split()!r} is refused", reply.status != 0, reply.out + reply.err)
-                with bench.power.watching(-3000, WATCHED_S) as trace:
+                with bench.power.watch.once(-3000, WATCHED_S) as trace:
                     judge.never_discharges("with the limits from before", trace)
 
 
@@ -151,7 +151,7 @@ def test_override_replaces_the_soc_limit(bench, judge):
         judge.require(held, "the limit to override does not hold")
         with bench.controller.command_line.forced_limit("30"), bench.power.asking(-3000):
             judge.flows("discharge with the limit overridden", bench.readings.ac_power(), is_w=-3000)
-        with bench.power.watching(-3000, WATCHED_S) as trace:
+        with bench.power.watch.once(-3000, WATCHED_S) as trace:
             judge.never_discharges("after the override", trace)
 
 

@@ -16,7 +16,7 @@ def tells(bench, judge, role: str, expected: float, within: float, why: str) -> 
 
     def fits() -> bool:
         nonlocal found
-        found = bench.controller.tells(role)
+        found = bench.controller.command_line.tells(role)
         return found is not None and abs(found - expected) <= within
 
     judge.holds(f"status tells {role} {why}", bench.wait_until(fits, bench.controller.latches.shown_s()), f"{found}")

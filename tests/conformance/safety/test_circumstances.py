@@ -116,6 +116,6 @@ def test_silent_inverter_stops_the_transfer(bench, judge, power_w):
     """The inverter stops answering: FAULT_INVERTER_OFFLINE in the log, and the current ends within the rig's time."""
     limit_ms = judge.limits.offline_limit_ms
     with bench.at_power(power_w), bench.recording(rate_hz=5000, after_s=limit_ms / 1000 + 0.5) as trace:
-        with bench.power.silent_inverter() as since:
+        with bench.power.inverter.silent() as since:
             judge.logged(r"FAULT_INVERTER_OFFLINE", within_s=limit_ms / 1000)
             judge.latency("time to isolation", trace.isolation(after=since), below_ms=limit_ms)

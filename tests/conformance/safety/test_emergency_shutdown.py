@@ -16,8 +16,8 @@ NOT_ISOLATED_PCT = 10  # twice of what counts as isolated
 def test_hot_cell_isolates(bench, trials, direction):
     """Any cell above 45 °C, by little or much, at any power: the current ends within 50 ms of the frame that reports it."""
     for trial in trials:
-        world = trial.draw(fault=bench.any.hot_cell(above_c=LIMIT_C), **bench.any.operating_point(direction))
-        with bench.in_world(world), bench.recording(**bench.any.span(world.fault)) as trace:
+        world = trial.draw(fault=trials.any.hot_cell(above_c=LIMIT_C), **trials.any.operating_point(direction))
+        with bench.at_power(world), bench.recording(**trials.any.span(world.fault)) as trace:
             with bench.inject(world.fault, phase_s=trial.phase_s) as fault:
                 latency = trace.isolation(after=fault.on_bus)
         trial.judge(latency, below_ms=50)
@@ -28,16 +28,18 @@ def test_hot_cell_isolates(bench, trials, direction):
 def test_diverging_strings_isolate(bench, trials, direction):
     """Strings more than 300 mV apart, by little or much: the current ends within 50 ms of the frame that reports it."""
     for trial in trials:
-        world = trial.draw(fault=bench.any.diverging_strings(above_mv=LIMIT_MV), **bench.any.operating_point(direction))
-        with bench.in_world(world), bench.recording(**bench.any.span(world.fault)) as trace:
+        world = trial.draw(
+            fault=trials.any.diverging_strings(above_mv=LIMIT_MV), **trials.any.operating_point(direction)
+        )
+        with bench.at_power(world), bench.recording(**trials.any.span(world.fault)) as trace:
             with bench.inject(world.fault, phase_s=trial.phase_s) as fault:
                 latency = trace.isolation(after=fault.on_bus)
         trial.judge(latency, below_ms=50)
 
 
 FIRST = {
-    "hot": lambda bench: OverTemperature(cell=1, to_c=bench.bus.above(HOTTEST, LIMIT_C)),
-    "strings": lambda bench: StringVoltageDifference(to_mv=1e3 * bench.bus.above(STRINGS, LIMIT_MV / 1e3)),
+    "hot": lambda bench: OverTemperature(cell=1, to_c=bench.bus.signals.above(HOTTEST, LIMIT_C)),
+    "strings": lambda bench: StringVoltageDifference(to_mv=1e3 * bench.bus.signals.above(STRINGS, LIMIT_MV / 1e3)),
 }
 
 
@@ -63,10 +65,10 @@ def test_no_trip_at_the_limit(bench, judge, worlds, danger, steps):
     It may flow more slowly: a cell at 45 °C in a pack at 25 °C is a thermal gradient, which derates and does not isolate.
     """
     role, limit = (HOTTEST, LIMIT_C) if danger == "hot" else (STRINGS, LIMIT_MV / 1e3)
-    value = bench.bus.above(role, limit, counts=-steps)
-    for world in worlds(cell=bench.any.cell(), **bench.any.operating_point()):
+    value = bench.bus.signals.above(role, limit, counts=-steps)
+    for world in worlds(cell=worlds.any.cell(), **worlds.any.operating_point()):
         near = OverTemperature(world.cell, value) if danger == "hot" else StringVoltageDifference(1e3 * value)
-        with bench.in_world(world), bench.recording(after_s=0.9) as trace, bench.inject(near) as active:
+        with bench.at_power(world), bench.recording(after_s=0.9) as trace, bench.inject(near) as active:
             judge.holds("the bus shows it", abs(bench.bus.signal(role) - value) < 1e-6, f"{bench.bus.signal(role):g}")
             least = trace.least_share(since=active.on_bus)
             judge.at_least("least current after the fault", least, above=NOT_ISOLATED_PCT)

@@ -20,7 +20,7 @@ CODES = r"0x01A2|0x09BD|0x0B22"
 def test_thermal_gradient_derates(bench, judge, worlds):
     """A pack that is hot in one place, at any power: 0x01A2 in the log, and a lower discharge rate at the meter, not none."""
     world = next(
-        iter(worlds(above_k=ABOVE_K, power_w=bench.any.power_w("discharging", most_w=bench.readings.most_ac_w())))
+        iter(worlds(above_k=ABOVE_K, power_w=worlds.any.power_w("discharging", most_w=bench.readings.most_ac_w())))
     )
     gradient = ThermalGradient(to_k=round(bench.controller.dut.thresholds.gradient_k + world.above_k, 1))
     with bench.at_power(world.power_w):
@@ -35,7 +35,7 @@ def test_thermal_gradient_derates(bench, judge, worlds):
 
 def refuses_any_discharge(bench, judge, worlds, when: str) -> None:
     """Whatever power is asked for, nothing flows out of the pack."""
-    for world in worlds(power_w=bench.any.power_w("discharging")):
+    for world in worlds(power_w=worlds.any.power_w("discharging")):
         with bench.power.asking(world.power_w), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
             judge.never_discharges(f"{when}, {world.power_w:g} W asked for", trace)
 
@@ -56,7 +56,7 @@ def test_soc_divergence_blocks_v2g(bench, judge, worlds):
             refuses_any_discharge(bench, judge, worlds, "while the SoC diverges")
         bench.power.settle()  # asked in the same instant, a controller that is about to forget would still refuse
         refuses_any_discharge(bench, judge, worlds, "when it is over")
-        watched = bench.controller.watch(*BOTH_W, for_s=judge.profile.watch_s, meanwhile=resets(bench))
+        watched = bench.power.watch(*BOTH_W, for_s=judge.profile.watch_s, meanwhile=resets(bench))
         judge.never_discharges("before it is calibrated", *watched)
 
 
@@ -74,7 +74,7 @@ def test_calibration_charge_gives_v2g_back(bench, judge, partial_charge):
         reply = bench.controller.run("reset_soc_offset")
         name = f"the reset is refused before the calibration charge is complete, at {now_pct:g} %"
         judge.holds(name, reply.status != 0, reply.err or reply.out)
-        judge.never_discharges(f"at {now_pct:g} %", *bench.controller.watch(-1000, for_s=AT_SOC_S))
+        judge.never_discharges(f"at {now_pct:g} %", *bench.power.watch(-1000, for_s=AT_SOC_S))
     judge.holds("the calibration charge reaches 100 %", bench.power.pack.charge_to_full())
     reply = bench.controller.run("reset_soc_offset")
     judge.holds("the reset is done after the calibration charge", reply.status == 0, reply.err or reply.out)
@@ -105,7 +105,7 @@ def test_emi_leaves_charge_only(bench, judge, worlds, kind):
         bench.power.settle()  # asked in the same instant, a controller that is about to forget would still refuse
         refuses_any_discharge(bench, judge, worlds, "after the noise")
         if kind == "lost":
-            watched = bench.controller.watch(*BOTH_W, for_s=judge.profile.watch_s)
+            watched = bench.power.watch(*BOTH_W, for_s=judge.profile.watch_s)
             judge.never_discharges("for a long time", *watched)
         with bench.power.asking(2000):
             judge.flows("charging still works", bench.readings.ac_power(), is_w=2000)

@@ -30,19 +30,17 @@ def trips(bench, judge) -> None:
 @pytest.mark.req("SAF-04")
 def test_trip_latches_until_an_authorised_reset(bench, judge):
     """A tripped controller moves nothing, hot or safe again, for any command but the reset; that works when all is safe."""
-    others = bench.controller.watch.commands(but=("reset_trip",))
+    others = bench.power.watch.commands(but=("reset_trip",))
     with bench.at_power(-3000):
         with bench.inject(HOT):
             trips(bench, judge)
             replies = []
             resets = [lambda: replies.append(bench.controller.run("reset_trip"))] * RESETS
-            judge.never_flows(
-                "while hot", *bench.controller.watch(*BOTH_W, for_s=judge.profile.watch_s, meanwhile=resets)
-            )
+            judge.never_flows("while hot", *bench.power.watch(*BOTH_W, for_s=judge.profile.watch_s, meanwhile=resets))
             accepted = [reply.out for reply in replies if reply.status == 0]
             judge.holds("the reset is refused while the cell is hot", not accepted, "; ".join(accepted))
         judge.never_flows(
-            "with the pack safe again", *bench.controller.watch(*BOTH_W, for_s=judge.profile.watch_s, meanwhile=others)
+            "with the pack safe again", *bench.power.watch(*BOTH_W, for_s=judge.profile.watch_s, meanwhile=others)
         )
         judge.holds("the trip still stands", bench.controller.latches.tripped())
         bench.controller.must("reset_trip")
@@ -88,7 +86,7 @@ def outlives(bench, judge, event: str, event_of=WHAT_COMES) -> None:
     released = bench.wait_until(lambda: not bench.controller.latches.tripped(), within_s=shown_s)
     judge.require(not released, "the trip releases itself")
     event_of[event](bench, judge)
-    judge.never_flows(f"after the {event}", *bench.controller.watch(*BOTH_W, for_s=WATCHED_S))
+    judge.never_flows(f"after the {event}", *bench.power.watch(*BOTH_W, for_s=WATCHED_S))
     judge.holds(f"the trip stands after the {event}", bench.controller.latches.tripped())
 
 
@@ -124,7 +122,7 @@ def test_charge_only_outlives(bench, judge, fault, event):
     WHAT_COMES[event](bench, judge)
     with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
         judge.flows(f"charging after the {event}", bench.readings.ac_power(), is_w=2000)
-    judge.never_discharges(f"after the {event}", *bench.controller.watch(-3000, for_s=WATCHED_S))
+    judge.never_discharges(f"after the {event}", *bench.power.watch(-3000, for_s=WATCHED_S))
 
 
 @pytest.mark.req("SAF-10")
@@ -133,11 +131,11 @@ def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge, partial_
     bench.power.pack.seconds_below_full(partial_charge.from_pct)
     with bench.at_power(-1000), bench.inject(CellImbalance()):
         bench.power.granted()
-        judge.never_discharges("while the BMS reports imbalance", *bench.controller.watch(-1000, for_s=WATCHED_S))
-    watched = bench.controller.watch(-1000, for_s=judge.profile.watch_s)
+        judge.never_discharges("while the BMS reports imbalance", *bench.power.watch(-1000, for_s=WATCHED_S))
+    watched = bench.power.watch(-1000, for_s=judge.profile.watch_s)
     judge.never_discharges("before the balancing charge", *watched)
     judge.require(bench.power.pack.charge_to(partial_charge.to_pct), "the pack cannot be charged")
-    judge.never_discharges(f"at {partial_charge.to_pct:g} %", *bench.controller.watch(-1000, for_s=WATCHED_S))
+    judge.never_discharges(f"at {partial_charge.to_pct:g} %", *bench.power.watch(-1000, for_s=WATCHED_S))
     judge.holds("the balancing charge reaches 100 %", bench.power.pack.charge_to_full())
     with bench.power.asking(-1000):
         judge.flows("discharge after the balancing charge", bench.readings.ac_power(), is_w=-1000)
@@ -152,5 +150,5 @@ def test_trouble_code_alone_keeps_v2g_off(bench, judge):
             none_w = -judge.limits.no_discharge_w
             ended = bench.wait_until(lambda: bench.readings.inverter_power().value > none_w, judge.limits.diagnosis_s)
             judge.holds(f"the discharge ends within {judge.limits.diagnosis_s:g} s", ended)
-            judge.never_discharges("while the code is stored", *bench.controller.watch(-3000, for_s=WATCHED_S))
-        judge.never_discharges("before the balancing charge", *bench.controller.watch(-3000, for_s=WATCHED_S))
+            judge.never_discharges("while the code is stored", *bench.power.watch(-3000, for_s=WATCHED_S))
+        judge.never_discharges("before the balancing charge", *bench.power.watch(-3000, for_s=WATCHED_S))

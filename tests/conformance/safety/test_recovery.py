@@ -54,7 +54,7 @@ def test_derating_ends_with_the_gradient(bench, judge):
 def test_an_inverter_that_answers_again_is_used_again(bench, judge):
     """The inverter is silent until the controller has noticed, and answers again: power flows as asked."""
     limit_s = judge.limits.offline_limit_ms / 1000
-    with bench.at_power(-3000), bench.power.silent_inverter():
+    with bench.at_power(-3000), bench.power.inverter.silent():
         noticed = bench.wait_until(lambda: bench.controller.log.find(r"FAULT_INVERTER_OFFLINE"), within_s=limit_s)
         judge.require(noticed, "the silence is not noticed")
     flows_again(bench, judge)

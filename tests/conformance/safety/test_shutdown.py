@@ -11,8 +11,8 @@ NOTICED_S = 2.0  # twenty times what foxBMS waits for the feedback
 @pytest.mark.req("SAF-20")
 def test_bridge_stops_before_the_contactors_open(bench, judge, worlds):
     """Any danger, any power: the inverter is ordered to stop, and only then the contactors are asked to open."""
-    for world in worlds(fault=bench.any.trip(LIMIT_C, LIMIT_MV), **bench.any.operating_point()):
-        with bench.in_world(world), bench.recording() as trace, bench.inject(world.fault) as fault:
+    for world in worlds(fault=worlds.any.trip(LIMIT_C, LIMIT_MV), **worlds.any.operating_point()):
+        with bench.at_power(world), bench.recording() as trace, bench.inject(world.fault) as fault:
             judge.bridge_first(trace.shutdown(after=fault.on_bus))
 
 
@@ -20,8 +20,8 @@ def test_bridge_stops_before_the_contactors_open(bench, judge, worlds):
 def test_bridge_stops_first_when_the_bms_is_silent(bench, judge, worlds):
     """The BMS falls silent: the inverter is ordered to stop in the rig's time, and no contactor is asked to open before."""
     limit_ms = judge.limits.silence_limit_ms
-    for world in worlds(**bench.any.operating_point()):
-        with bench.in_world(world), bench.recording(after_s=0.3 + limit_ms / 1000) as trace:
+    for world in worlds(**worlds.any.operating_point()):
+        with bench.at_power(world), bench.recording(after_s=0.3 + limit_ms / 1000) as trace:
             with bench.inject(BmsSilence()) as fault:
                 judge.bridge_stops(trace.shutdown(after=fault.on_bus), below_ms=limit_ms)
 
@@ -29,18 +29,18 @@ def test_bridge_stops_first_when_the_bms_is_silent(bench, judge, worlds):
 @pytest.mark.req("SAF-21")
 def test_contactors_open_without_load(bench, judge, worlds):
     """Any danger, any current that they may not open: they are asked to when it is over, and are open in time."""
-    loaded = bench.any.operating_point(above_a=judge.limits.open_below_a)
-    for world in worlds(fault=bench.any.trip(LIMIT_C, LIMIT_MV), **loaded):
-        with bench.in_world(world), bench.recording() as trace, bench.inject(world.fault) as fault:
+    loaded = worlds.any.operating_point(above_a=judge.limits.open_below_a)
+    for world in worlds(fault=worlds.any.trip(LIMIT_C, LIMIT_MV), **loaded):
+        with bench.at_power(world), bench.recording() as trace, bench.inject(world.fault) as fault:
             judge.opens(trace.shutdown(after=fault.on_bus))
 
 
 @pytest.mark.req("SAF-21")
 def test_contactors_open_at_the_last_moment(bench, judge, worlds):
     """An inverter that does not stop: the contactors open all the same, at the last moment, and the log states it."""
-    loaded = bench.any.operating_point(above_a=judge.limits.open_below_a)
-    for world in worlds(fault=bench.any.trip(LIMIT_C, LIMIT_MV), **loaded):
-        with bench.in_world(world), bench.power.deaf_inverter(), bench.recording() as trace:
+    loaded = worlds.any.operating_point(above_a=judge.limits.open_below_a)
+    for world in worlds(fault=worlds.any.trip(LIMIT_C, LIMIT_MV), **loaded):
+        with bench.at_power(world), bench.power.inverter.deaf(), bench.recording() as trace:
             with bench.inject(world.fault) as fault:
                 shutdown = trace.shutdown(after=fault.on_bus)
                 judge.opens(shutdown)
@@ -51,8 +51,8 @@ def test_contactors_open_at_the_last_moment(bench, judge, worlds):
 def test_contactors_stay_open(bench, judge, worlds):
     """While the danger lasts the contactors stay open, whatever power is asked for."""
     watch_s = judge.profile.watch_s
-    for world in worlds.few(fault=bench.any.trip(LIMIT_C, LIMIT_MV), **bench.any.operating_point()):
-        with bench.in_world(world), bench.recording() as trace, bench.inject(world.fault) as fault:
+    for world in worlds.few(fault=worlds.any.trip(LIMIT_C, LIMIT_MV), **worlds.any.operating_point()):
+        with bench.at_power(world), bench.recording() as trace, bench.inject(world.fault) as fault:
             bench.power.insist(-3000, for_s=watch_s / 2)
             bench.power.insist(3000, for_s=watch_s / 2)
             judge.stays_open(trace.shutdown(after=fault.on_bus, watch_s=watch_s))
@@ -62,22 +62,22 @@ def test_contactors_stay_open(bench, judge, worlds):
 def test_contactors_close_through_precharge(bench, judge, worlds):
     """After a shutdown they close again through precharge, and the inverter runs only when they are closed."""
     for world in worlds.few(
-        fault=bench.any.trip(LIMIT_C, LIMIT_MV), then_w=bench.any.power_w(), **bench.any.operating_point()
+        fault=worlds.any.trip(LIMIT_C, LIMIT_MV), then_w=worlds.any.power_w(), **worlds.any.operating_point()
     ):
-        with bench.in_world(world), bench.inject(world.fault):
+        with bench.at_power(world), bench.inject(world.fault):
             bench.power.settle()
-        judge.closes(bench.power.closing(world.then_w))
+        judge.closes(bench.power.pack.contactors.closing(world.then_w))
 
 
 @pytest.mark.req("SAF-23")
 @pytest.mark.parametrize("defect", ["weld_pole", "stuck_feedback"])
 def test_contactor_that_does_not_open_is_noticed(bench, judge, worlds, defect):
     """Asked to open and not reported open: the log states it, and no power follows although the trip is reset."""
-    drawn = {"fault": bench.any.trip(LIMIT_C, LIMIT_MV), "then_w": bench.any.power_w()}
-    for world in worlds.few(**drawn, **bench.any.operating_point()):
-        with bench.in_world(world), bench.power.pack.contactors(defect):
+    drawn = {"fault": worlds.any.trip(LIMIT_C, LIMIT_MV), "then_w": worlds.any.power_w()}
+    for world in worlds.few(**drawn, **worlds.any.operating_point()):
+        with bench.at_power(world), bench.power.pack.contactors.defect(defect):
             with bench.inject(world.fault):
                 judge.logged(bench.controller.dut.weld_told, within_s=NOTICED_S)
             bench.controller.run("reset_trip")
-            with bench.power.watching(world.then_w, for_s=1.0) as trace:
+            with bench.power.watch.once(world.then_w, for_s=1.0) as trace:
                 judge.never_flows("with a contactor that does not open", trace)

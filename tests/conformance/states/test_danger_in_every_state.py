@@ -29,17 +29,17 @@ def test_danger_isolates_in_every_state(bench, cells):
     """Hot, diverging, over its current, or silent: the current ends in time in each state, and none comes at rest."""
     for cell in cells.isolating():
         with cell:
-            with bench.in_state(cell.state, cell.setting) as state:
+            with bench.controller.in_state(cell.state, cell.setting) as state:
                 if state.flows:
-                    with recording(bench, cell, state) as trace, cell.shown(bench.power, state) as since:
+                    with recording(bench, cell, state) as trace, cell.shown(bench.power.inverter, state) as since:
                         cell.isolated(trace.isolation(after=since))
                         if cell.danger.stands_s > ASKED_S:
                             cell.nothing_flows(insisting(bench, state, cell.danger.stands_s), "while it goes on")
                 elif cell.danger.trips and not state.from_start:
-                    with cell.shown(bench.power, state) as since:
+                    with cell.shown(bench.power.inverter, state) as since:
                         bench.wait_until(lambda from_s=since.time_s: bench.bus.now_s() >= from_s + PULSE_S, within_s=1)
                 else:
-                    with cell.shown(bench.power, state):
+                    with cell.shown(bench.power.inverter, state):
                         trace = insisting(bench, state, cell.danger.stands_s)
                     cell.nothing_flows(trace, "while it is shown")
             if cell.danger.trips and not state.flows:
@@ -53,8 +53,8 @@ def test_v2g_ends_in_every_state(bench, cells):
     for cell in cells.ending_v2g():
         with cell:
             with (
-                bench.in_state(cell.state, cell.setting) as state,
-                cell.shown(bench.power, state),
+                bench.controller.in_state(cell.state, cell.setting) as state,
+                cell.shown(bench.power.inverter, state),
             ):
                 if cell.danger.log:
                     bench.wait_until(lambda pattern=cell.danger.log: bench.controller.log.find(pattern), within_s)

@@ -43,5 +43,5 @@ def test_pack_is_cooled_before_a_v2g_window(bench, judge):
     bench.bus.needs("cooling_request")
     with bench.inject(PackTemperature(to_c=30.0)):
         judge.holds("no cooling without a plan", not cools(bench, expected=False))
-        with bench.controller.command_line.v2g_window(in_s=600.0, for_s=3600.0):
+        with bench.controller.command_line.plan.v2g_window(in_s=600.0, for_s=3600.0):
             judge.holds("cooling before the window", cools(bench, expected=True))

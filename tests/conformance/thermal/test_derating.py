@@ -26,7 +26,7 @@ def require_cool(bench, judge) -> None:
 def test_hot_pack_derates(bench, judge, worlds, power_w):
     """At 34 °C the rated power flows as at 25 °C; with the hottest cell anywhere from 38 to 44 °C less, and not nothing."""
     require_cool(bench, judge)
-    hot = worlds(fault=bench.any.hot_pack(*HOT_C))
+    hot = worlds(fault=worlds.any.hot_pack(*HOT_C))
     with bench.at_power(power_w):
         before = bench.readings.pack_power()
         with bench.inject(PackTemperature(to_c=34.0)):
@@ -44,7 +44,7 @@ def test_hot_pack_derates(bench, judge, worlds, power_w):
 def test_cold_pack_is_charged_slowly(bench, judge, worlds):
     """At 22 °C the rated power is charged as at 25 °C; with the coldest cell anywhere from 1 to 16 °C less."""
     require_cool(bench, judge)
-    cold = worlds(fault=bench.any.cold_pack(*COLD_C))
+    cold = worlds(fault=worlds.any.cold_pack(*COLD_C))
     with bench.at_power(RATED_W):
         before = bench.readings.pack_power()
         with bench.inject(PackTemperature(to_c=22.0)):

@@ -13,11 +13,16 @@ from v2g_bench.rig.dut.controller import Controller
 from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.command_lines import DutCommandLine
+from v2g_bench.rig.measuring.contactors import Contactors
+from v2g_bench.rig.measuring.inverter_side import InverterSide
 from v2g_bench.rig.measuring.pack import Pack
+from v2g_bench.rig.measuring.plans import Plans
 from v2g_bench.rig.measuring.power import Power
 from v2g_bench.rig.measuring.readings import Readings
 from v2g_bench.rig.measuring.session import Session
+from v2g_bench.rig.measuring.signals import Signals
 from v2g_bench.rig.measuring.under_test import UnderTest
+from v2g_bench.rig.measuring.watch import Watch
 from v2g_bench.rig.parts import protocol
 from v2g_bench.rig.parts.protocol import Parts
 
@@ -75,7 +80,10 @@ def classes(room) -> list[type]:
 
 @pytest.mark.parametrize(
     "kind",
-    [Bench, Session, Power, Pack, Readings, Bus, UnderTest, DutCommandLine, *CAPABILITIES],
+    [
+        *(Bench, Session, Power, Pack, Contactors, InverterSide, Watch, Readings, Bus, Signals),
+        *(UnderTest, DutCommandLine, Plans, *CAPABILITIES),
+    ],
     ids=lambda kind: kind.__name__,
 )
 def test_an_interface_has_at_most_eight_members(kind):

@@ -77,7 +77,8 @@ class FakeParts:
         )
         self.status_s = 0.1  # the cycle of what the controller reports of its latches
         db = SimpleNamespace(
-            has=lambda role: role in ("trip_latched", "charge_only"),
+            path=Path("fake.dbc"),
+            has=lambda role: role in ("trip_latched", "charge_only", "pack_voltage", "pack_current", "contactor_state"),
             resolution=lambda role: 0.01,
             message_of=lambda role: SimpleNamespace(cycle_s=self.status_s),
         )
@@ -86,6 +87,7 @@ class FakeParts:
             capture=SimpleNamespace(hold=nothing_held),
             latest=lambda role: self.latest_all()[role],
             latest_all=lambda: self.latest_all(),  # noqa: PLW0108  (tests replace it)
+            wait_for=self.wait_for,
         )
         self.inverter, self.inverter_scale = SimpleNamespace(reading=self.registers), 1.0
         self.sync = sync = SimpleNamespace(pulse=self.pulse, marks=True)
@@ -130,6 +132,11 @@ class FakeParts:
     def latest_all(self):
         received = {"pack_voltage": 350.0, "pack_current": self.pack_a, "contactor_state": self.contactors}
         return {} if self.silent else received | {"trip_latched": self.latched, "charge_only": 0.0}
+
+    def wait_for(self, accept, since_s, timeout_s):
+        if accept(self.latest_all()):
+            return SimpleNamespace(since_s=since_s)
+        return self.pause(timeout_s)
 
     def physical(self):
         return {"pack_voltage": 350.0, "pack_current": self.pack_a} | self.true
@@ -453,7 +460,7 @@ def test_latches_are_released_before_a_test_begins(session, parts):
 
 def test_a_power_that_must_not_come_is_watched_from_the_moment_it_is_asked_for(bench, parts):
     asked = []
-    with bench.power.watching(-3000, 1.0) as trace:
+    with bench.power.watch.once(-3000, 1.0) as trace:
         asked = [words for words in parts.controller.ran if words[0] == "set_power"]
         assert parts.armed == 1, "the record runs before anything is asked for"
     assert asked == [("set_power", "-3000")]

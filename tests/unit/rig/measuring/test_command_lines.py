@@ -72,7 +72,7 @@ def test_a_file_that_the_rig_does_not_name_is_an_error(bench, parts):
 def test_an_override_and_a_departure_end_with_their_blocks(bench):
     with (
         bench.controller.command_line.forced_limit("30"),
-        bench.controller.command_line.departure(in_s=600, soc_pct=80),
+        bench.controller.command_line.plan.departure(in_s=600, soc_pct=80),
     ):
         status = bench.controller.must("status").out
         assert '"forced_for_s": null' not in status
@@ -83,7 +83,7 @@ def test_an_override_and_a_departure_end_with_their_blocks(bench):
 
 
 def test_a_plan_outlives_a_restart_and_a_window_ends_with_its_block(bench):
-    with bench.controller.command_line.v2g_window(in_s=600, for_s=60):
+    with bench.controller.command_line.plan.v2g_window(in_s=600, for_s=60):
         bench.controller.command_line.restart()
         assert '"v2g_window": "2000-01-01T' in bench.controller.must("status").out
     assert '"v2g_window": null' in bench.controller.must("status").out
@@ -189,7 +189,7 @@ def test_a_controller_that_starts_in_a_fault_knows_nothing_else(bench):
 
 
 def test_a_silent_inverter_is_offline_and_answers_again(bench):
-    with bench.power.silent_inverter():
+    with bench.power.inverter.silent():
         assert bench.wait_until(lambda: bench.controller.log.find("FAULT_INVERTER_OFFLINE"), within_s=3)
     assert bench.wait_until(lambda: '"online": true' in bench.controller.must("status").out, within_s=5)
 
@@ -257,7 +257,7 @@ def test_what_a_test_stands_on_is_no_failure_of_the_controller(bench):
         bench.bus.needs("soc", "tyre_pressure")
     with pytest.raises(NotTested, match="has no signal for tyre_pressure"):
         bench.bus.signal("tyre_pressure")
-    assert (bench.bus.carries("soc"), bench.bus.carries("tyre_pressure")) == (True, False)
+    assert (bench.bus.signals.has("soc"), bench.bus.signals.has("tyre_pressure")) == (True, False)
 
 
 def test_asking_again_and_again_is_asking_again(bench):

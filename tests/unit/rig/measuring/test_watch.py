@@ -16,7 +16,7 @@ def bench(tmp_path):
 
 
 def test_all_that_an_operator_can_do_leaves_no_plan_behind(bench):
-    replies = [command() for command in bench.controller.watch.commands(but=("reset_trip",))]
+    replies = [command() for command in bench.power.watch.commands(but=("reset_trip",))]
     assert [reply.status for reply in replies] == [0] * len(replies)
     asked = " ".join(word for reply in replies for word in reply.command)
     assert "--reset-trip" not in asked
@@ -30,7 +30,7 @@ def test_powers_are_watched_in_turn_and_nothing_is_left_unrecorded(bench, monkey
     monkeypatch.setattr("v2g_bench.rig.measuring.watch.RECORD_S", 2.0)
     done = []
     begun_s = bench.bus.now_s()
-    traces = bench.controller.watch(-500, 500, for_s=5.0, meanwhile=[lambda: done.append(bench.bus.now_s())] * 4)
+    traces = bench.power.watch(-500, 500, for_s=5.0, meanwhile=[lambda: done.append(bench.bus.now_s())] * 4)
     assert len(traces) == 3
     assert len(done) == 4
     assert sum(trace.waveform.end_s - trace.waveform.start_s for trace in traces) >= 5.0
