@@ -15,6 +15,7 @@ import can
 from v2g_bench.can import wire
 from v2g_bench.can.blf import BlfFile
 from v2g_bench.can.columns import WINDOW_S, Columns, Frame, FrameStore, Held
+from v2g_bench.errors import BenchError
 from v2g_bench.sim.timeline import WALL_EPOCH_S, Timeline
 
 # Bits at the nominal rate of a classic frame with 11-bit identifier, without data: SOF to interframe space, ISO 11898-1.
@@ -147,7 +148,10 @@ class SimCapture:
             return
         message = frame.message()
         message.timestamp += WALL_EPOCH_S
-        self._file.write(message)
-        if frame.timestamp_s >= self._flush_at_s:
-            self._flush_at_s = frame.timestamp_s + FLUSH_S
-            self._file.flush()
+        try:
+            self._file.write(message)
+            if frame.timestamp_s >= self._flush_at_s:
+                self._flush_at_s = frame.timestamp_s + FLUSH_S
+                self._file.flush()
+        except OSError as error:
+            raise BenchError("capture", f"cannot be written: {error.strerror}", "is the disk full?") from None
