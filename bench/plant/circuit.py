@@ -23,7 +23,7 @@ TRUTH_EVENTS = 10_000
 LONGEST_STEP_S = 1.0
 THERMAL_STEP_S = 0.5  # temperatures and resistances move over minutes
 AT_REST_A = 1e-9
-LINK_TAU_S = 10.0  # the DC link behind open contactors empties through its bleed resistor
+LINK_TAU_S = 2.0  # the DC link behind open contactors empties through its resistor: below 60 V in 4 s; an assumption
 
 
 class Circuit:

@@ -79,9 +79,15 @@ def _alone(name: str, check: str, reason: str, **more: Any) -> Defect:
 
 
 def _part(name: str, verdict: str, reason: str, tests: str, *parts: Any, core: str = "", **more: Any) -> Defect:
-    check = {DISCHARGE: "LIM-04", GRADIENT: "SAF-08", LOST: "SAF-11", NO_LOAD: "SAF-21", CLOSING: "SAF-22"}.get(
-        tests, "SAF-01"
-    )
+    check = {
+        DISCHARGE: "LIM-04",
+        GRADIENT: "SAF-08",
+        LOST: "SAF-11",
+        NO_LOAD: "SAF-21",
+        CLOSING: "SAF-22",
+        LINK: "SAF-24",
+        COOLER: "THM-07",
+    }.get(tests, "SAF-01")
     return Defect(name, "part", check, verdict, reason, tests, core=core, parts=parts, **more)
 
 
@@ -150,7 +156,8 @@ TRIPS = (
 )
 
 BRIDGE, NO_LOAD, DEAF = "bridge_stops_before", "contactors_open_without_load", "open_at_the_last_moment"
-NOTICED, CLOSING = "contactor_that_does_not_open", "contactors_close_through_precharge"
+NOTICED, CLOSING, LINK = "contactor_that_does_not_open", "contactors_close_through_precharge", "link_is_discharged"
+COOLER, COOLER_C = "pack_is_cooler", r"°C ± .* limit <= \d+(\.\d+)? °C"
 LOADED, NEVER_OPEN = r"\d\.\d+ A ± .* limit <= 3\.5 A", "not asked to open within|not reported open within"
 CONTACTORS = (
     _fails("contactors_stay_closed", "SAF-21", NEVER_OPEN, NO_LOAD, title="contactors never asked to open"),
@@ -158,6 +165,7 @@ CONTACTORS = (
     _fails("charging_contactors_open_under_load", "SAF-21", LOADED, NO_LOAD, trials=DRAWS),
     _fails("contactors_open_under_load_above_12_a", "SAF-21", LOADED, NO_LOAD, trials=DRAWS),
     _fails("contactors_open_150_ms_late", "SAF-21", r"1\d\d\.\d+ ms ± .* limit <= 100 ms", NO_LOAD),
+    _fails("contactors_open_2_s_late", "SAF-24", r"V ± .* limit <= 60 V", LINK),
     _fails("contactors_wait_for_the_current", "SAF-21", NEVER_OPEN, DEAF),
     _fails("contactors_open_after_10_ms", "SAF-21", LOADED, DEAF),
     _fails("last_moment_not_logged", "SAF-21", "no CONTACTORS_LAST_MOMENT", DEAF),
@@ -250,6 +258,8 @@ ONE_EACH = (
     _alone("heat_not_derated", "THM-03", "% ± .* limit <= 90 %"),
     _alone("cold_not_derated", "THM-04", "% ± .* limit <= 90 %"),
     _alone("precooling_ignored", "THM-05", "cooling before the window: no"),
+    _alone("precooling_for_a_minute", "THM-07", COOLER_C),
+    _fails("precooling_in_the_last_minute", "THM-07", COOLER_C, COOLER),
     _alone("derating_untold", "THM-06", "derating told at 42 °C: no"),
     _alone("cycles_unknown", "HLT-01", "cycle_count is told: no"),
     _alone("review_late", "HLT-02", "a review at .* %: no"),
@@ -456,6 +466,8 @@ PARTS = (
         ("plant", {"contactor_open_extra_s": 0.1}, "start"),
     ),
     _part("precharge skipped", "FAIL", r"0\.0+ .* limit >= 1", CLOSING, ("plant", {"skip_precharge": True}, "start")),
+    _part("link that stays live", "FAIL", "V ± .* limit <= 60 V", LINK, ("plant", {"weld_contactor": True}, "power")),
+    _part("pump that does not run", "FAIL", COOLER_C, COOLER, ("plant", {"pump_failed": True}, "start")),
     _part("contactor that stays closed", "FAIL", NEVER_OPEN, NO_LOAD, ("plant", {"weld_contactor": True}, "power")),
     _part(
         "contactor and bridge 100 ms slow",

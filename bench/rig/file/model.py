@@ -413,6 +413,7 @@ class Judging(Checked):
     open_below_a: CurrentA = 3.5  # contactors may open below this; foxBMS, until the part's data sheet replaces it
     last_moment_ms: TimeMs = 30.0  # and from here on whatever flows: 50 ms less an opening time of 15 ms, less 5 ms
     contactors_open_ms: TimeMs = 100.0  # until the BMS reports them open
+    link_discharged_s: TimeS = 5.0  # from the frame until the DC link is below 60 V; Formula SAE EV.8.4.2, UN R100
     fallback_s: TimeS = 0.5  # from the log line to the fallback being in force
     trials: Trials | None = None  # None: what the profile demands of each requirement
     max_voids: Count = 20

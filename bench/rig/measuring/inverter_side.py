@@ -1,4 +1,5 @@
-"""`bench.power.inverter`: an inverter that is not as it should be, where the rig emulates it; sound again after the block.
+"""`bench.power.inverter`: its DC link; and an inverter that is not as it should be, where the rig emulates it, sound again
+after the block.
 
 with bench.power.inverter.silent() as since: ...
 with bench.power.inverter.line(ServerFault("garbage")) as since: ...
@@ -8,16 +9,25 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from v2g_bench.errors import BenchError, NotTested
+from v2g_bench.evidence.reading import Reading
 from v2g_bench.inverter.server_faults import ServerFault
+from v2g_bench.rig.measuring.comparisons import by_inverter
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.timing import Timestamp
 
 
 class InverterSide:
-    """The inverter and the line to it; NotTested where they are real."""
+    """The inverter and the line to it. What makes them sick is NotTested where they are real."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+
+    def link_voltage(self) -> Reading:
+        """The voltage of its DC link (V), behind the contactors, as it reports it; NotTested where it does not."""
+        reading = by_inverter(self._parts.loaded.rig, self._parts.inverter.reading(), "DC voltage")
+        if reading is None:
+            raise NotTested("this inverter does not report the voltage of its DC link")
+        return reading
 
     def silent(self) -> AbstractContextManager[Timestamp]:
         """An inverter that answers nobody; from when on. BenchError where its server does not confirm the silence."""

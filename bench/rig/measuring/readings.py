@@ -102,6 +102,13 @@ class Readings:
             raise BenchError("inverter", "measures no power")
         return reading
 
+    def hottest(self) -> Reading:
+        """The hottest cell as the BMS reports it (°C), to a count of its signal: for what becomes of one sensor."""
+        role, name = "cell_temperature_max", "hottest cell by the BMS"
+        value_c, step_k = self._bus.signal(role), self._parts.bus.db.resolution(role)
+        parts = [Component.rectangular("resolution", step_k / 2, source=self._parts.bus.db.path.name)]
+        return Reading(name, value_c, "°C", Budget(name, "°C", parts), evidence=stated(value_c, parts))
+
     def compare(self, trace: Trace) -> None:
         """Hold a trace against what the BMS said of the current meanwhile; not while a fault touches its frames."""
         if "pack_current" in self._cross_check.roles():

@@ -6,6 +6,7 @@ from v2g_bench.faults import BmsSilence
 
 LIMIT_C, LIMIT_MV = 45.0, 300.0
 NOTICED_S = 2.0  # twenty times what foxBMS waits for the feedback
+HARMLESS_V = 60.0
 
 
 @pytest.mark.req("SAF-20")
@@ -81,3 +82,17 @@ def test_contactor_that_does_not_open_is_noticed(bench, judge, worlds, defect):
             bench.controller.run("reset_trip")
             with bench.power.watch.once(world.then_w, for_s=1.0) as trace:
                 judge.never_flows("with a contactor that does not open", trace)
+
+
+@pytest.mark.req("SAF-24")
+def test_link_is_discharged(bench, judge, worlds):
+    """In the rig's time after the dangerous frame the inverter's DC link is below 60 V: nothing feeds it any more."""
+    within_s = judge.limits.link_discharged_s
+    for world in worlds.few(fault=worlds.any.trip(LIMIT_C, LIMIT_MV), **worlds.any.operating_point()):
+        link_voltage = bench.power.inverter.link_voltage
+        with bench.at_power(world):
+            judge.require(link_voltage().value > HARMLESS_V, "the inverter reports no voltage of its DC link")
+            with bench.inject(world.fault) as fault:
+                discharged_s = fault.on_bus.time_s + within_s
+                bench.wait_until(lambda due_s=discharged_s: bench.bus.now_s() >= due_s, within_s)
+                judge.at_most("DC link", link_voltage(), below=HARMLESS_V)

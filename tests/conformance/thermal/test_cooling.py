@@ -2,10 +2,12 @@
 
 import pytest
 
+from v2g_bench.errors import NotTested
 from v2g_bench.faults import OverTemperature, PackTemperature
 
 ANSWER_S, QUIET_S = 2.0, 0.6
 MANUAL_TRIGGER_C, OWN_TRIGGER_C = 32.0, 29.0
+WARM_C, NEAR_K, COOLER_K, LEAST_LEAD_S = 30.0, 2.0, 1.0, 180.0
 
 
 def cools(bench, *, expected: bool) -> bool:
@@ -45,3 +47,19 @@ def test_pack_is_cooled_before_a_v2g_window(bench, judge):
         judge.holds("no cooling without a plan", not cools(bench, expected=False))
         with bench.controller.command_line.plan.v2g_window(in_s=600.0, for_s=3600.0):
             judge.holds("cooling before the window", cools(bench, expected=True))
+
+
+@pytest.mark.req("THM-07")
+def test_pack_is_cooler_when_the_window_begins(bench, judge):
+    """A pack that really is at 30 °C, a V2G window minutes ahead: when it begins the hottest cell is cooler by 1 K or more."""
+    bench.bus.needs("cooling_request")
+    lead_s = judge.profile.watch_s
+    if lead_s < LEAST_LEAD_S:
+        raise NotTested(f"a pack takes minutes to cool, and the profile lets a test wait for {lead_s:g} s")
+    bench.power.pack.brought(soc_pct=None, temperature_c=WARM_C)  # where the rig emulates it
+    before_c, begins_s = bench.readings.hottest().value, bench.bus.now_s() + lead_s
+    if before_c < WARM_C - NEAR_K:
+        raise NotTested(f"the pack is at {before_c:g} °C, and not at {WARM_C:g} °C")
+    with bench.controller.command_line.plan.v2g_window(in_s=lead_s, for_s=3600.0):
+        bench.wait_until(lambda: bench.bus.now_s() >= begins_s, lead_s, poll_s=1.0)
+        judge.at_most("hottest cell when the window begins", bench.readings.hottest(), below=before_c - COOLER_K)

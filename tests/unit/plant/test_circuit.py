@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from v2g_bench.plant.circuit import Circuit
+from v2g_bench.plant.circuit import LINK_TAU_S, Circuit
 from v2g_bench.plant.config import PlantConfig
 from v2g_bench.plant.current import END, START
 
@@ -39,7 +39,7 @@ def test_nothing_is_left_of_the_link_voltage_after_a_minute_open():
     one = circuit()
     one.step(1.0)
     one.request_contactors(False, 1.0)
-    one.step(11.012)
+    one.step(1.012 + LINK_TAU_S)
     assert one.link_voltage_v() == pytest.approx(one.pack_voltage_v() / np.e, rel=0.01)
     one.step(71.0)
     assert one.link_voltage_v() < 2.0

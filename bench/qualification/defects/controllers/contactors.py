@@ -32,6 +32,10 @@ class _Later(Opening):
         return now_s >= self._stopped_s + self.after_s
 
 
+class _TwoSecondsLater(_Later):
+    after_s = 2.0
+
+
 class _AtOnceWhere(Opening):
     """At once after a current (A, charge positive) that fits."""
 
@@ -174,6 +178,11 @@ def contactors_open_under_load_above_12_a(settings: EmsSettings) -> Ems:
 def contactors_open_150_ms_late(settings: EmsSettings) -> Ems:
     """Opens them, and takes its time."""
     return make.having(settings, opening=_opening(_Later, settings))
+
+
+def contactors_open_2_s_late(settings: EmsSettings) -> Ems:
+    """As late as that: the link is still live when it has to be harmless."""
+    return make.having(settings, opening=_opening(_TwoSecondsLater, settings))
 
 
 def contactors_wait_for_the_current(settings: EmsSettings) -> Ems:

@@ -1,5 +1,6 @@
 """Derating and cooling: missing derating, too early full power, and a pack that is not cooled as configured."""
 
+import math
 from dataclasses import replace
 
 from v2g_bench.ems.core.controller import Ems
@@ -59,3 +60,26 @@ class _NoPlan(PreCooling):
 def precooling_ignored(settings: EmsSettings) -> Ems:
     """Takes a V2G window and does not cool before it."""
     return make.having(settings, precool=_NoPlan())
+
+
+class _Brief(PreCooling):
+    """Cools for a minute, and takes it that this is enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun_s = math.inf
+
+    def update(self, pack: PackState, now_s: float) -> None:
+        super().update(pack, now_s)
+        self._begun_s = min(self._begun_s, now_s) if self.on else self._begun_s
+        self.on = self.on and now_s < self._begun_s + 60.0
+
+
+def precooling_for_a_minute(settings: EmsSettings) -> Ems:
+    """Asks for pre-cooling, and stops asking after a minute."""
+    return make.having(settings, precool=_Brief())
+
+
+def precooling_in_the_last_minute(settings: EmsSettings) -> Ems:
+    """Asks for pre-cooling a minute before the window, when it is too late."""
+    return make.having(settings, precool=PreCooling(lead_s=60.0))

@@ -58,7 +58,7 @@ def test_a_certificate_needs_59_trials_of_each_safety_requirement():
     profile = profile_of(rig_with("certification", "hardware-example"))
     for one in SUITE.values():
         demand = profile.demand(one.id, one.family)
-        assert (demand.trials >= 59, demand.mandatory) == (True, "yes") or one.family != "safety", one.id
+        assert (demand.trials >= 59, demand.mandatory) == (True, "yes") or one.family != "safety" or one.awaits, one.id
         assert demand.matrix_share == 1.0
 
 
