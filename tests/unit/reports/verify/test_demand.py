@@ -6,8 +6,10 @@ import hashlib
 import pytest
 
 from v2g_bench.reports.model.findings import Verification
-from v2g_bench.reports.model.run import Profile, Requirement
+from v2g_bench.reports.model.run import Profile, Requirement, load
 from v2g_bench.reports.verify.demand import check_demand
+from v2g_bench.reports.verify.run_folder import verify
+from v2g_bench.reports.write import write_report
 
 BASE = """
 [default]
@@ -84,3 +86,12 @@ def test_a_name_that_leads_out_of_the_folder_is_not_read(held, tmp_path):
 def test_a_run_without_a_profile_has_nothing_to_hold_it_against(run, tmp_path):
     assert run.profile is None
     assert found(run, tmp_path) == []
+
+
+def test_a_mandatory_requirement_that_was_made_optional_is_found_with_new_hashes(folder):
+    (folder / "profile-mine.toml").write_text(BASE)
+    run = load(folder / "results.json")
+    profile = Profile(id="mine", edition="1", sha256=hashlib.sha256(BASE.encode()).hexdigest())
+    optional = [dataclasses.replace(one, mandatory=False) for one in run.requirements]
+    write_report(dataclasses.replace(run, profile=profile, requirements=optional), folder)
+    assert {(one.kind, one.where) for one in verify(folder).findings} == {("profile", one.id) for one in optional}
