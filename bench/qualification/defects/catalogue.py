@@ -327,6 +327,13 @@ LASTING = (
     _fails("noise_forgotten_at_restart", "SAF-12", AMPERES, "charge_only_outlives and noise"),
     _fails("divergence_forgotten_at_restart", "SAF-12", AMPERES, "charge_only_outlives and divergence"),
     _fails("latches_lost_by_kill", "SAF-12", "the trip stands after the kill: no", "trip_outlives and kill"),
+    _fails(
+        "latches_lost_by_kill",
+        "END-02",
+        "the trip stands: no",
+        "latch_outlives_a_loss_of_power and trip",
+        title="latches lost by a loss of power",
+    ),
     _alone("silence_releases_charge_only", "SAF-12", AMPERES),
     _alone("calibrated_at_90_pct", "SAF-09", r"complete, at 9\d\.?\d* %: no|cannot be charged"),
     _alone("balanced_at_95_pct", "SAF-10", AMPERES + "|cannot be charged"),
