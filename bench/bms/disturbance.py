@@ -158,6 +158,7 @@ class Disturbance:
             if self._tamperer is not None and self._tampering is not None:
                 self._tamperer.begin(self._tampering)
         if self.idle:
+            self._gap.pop(key, None)
             counters.passed_clean += 1
             return [Sent(now_s, frame)]
         if self._tampering is not None and self._tamperer is not None:

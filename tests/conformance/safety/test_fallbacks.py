@@ -6,7 +6,7 @@ import pytest
 
 from v2g_bench.draws.dimensions import LogUniform
 from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
-from v2g_bench.faults.emi_noise import above, noise
+from v2g_bench.faults.emi_noise import above
 
 NO_DISCHARGE_S, AT_SOC_S = 0.8, 1.0
 BOTH_W = (-3000, 2000)
@@ -83,7 +83,7 @@ def test_calibration_charge_gives_v2g_back(bench, judge, partial_charge):
 
 
 NOISES = {  # by the packet loss that the controller is configured to
-    "lost": lambda limit_pct: noise(limit_pct, 2.5),
+    "lost": lambda limit_pct: EmiNoise(loss_pct=above(limit_pct, 2.5)),
     "damaged": lambda limit_pct: EmiNoise(flip_pct=above(limit_pct, 2.5)),
     "bursts": lambda limit_pct: EmiNoise(above(limit_pct, 1.5), above(limit_pct, 1.0), burst_frames=4, jitter_ms=5),
 }
@@ -94,11 +94,11 @@ NOISES = {  # by the packet loss that the controller is configured to
 def test_emi_leaves_charge_only(bench, judge, worlds, kind):
     """Noise on the CAN line: 0x0B22 in the log, never a discharge afterwards, and charging still works."""
     thresholds = bench.controller.dut.thresholds
-    disturbing = NOISES[kind](thresholds.packet_loss_pct)
-    if disturbing.flip_pct:
+    noise = NOISES[kind](thresholds.packet_loss_pct)
+    if noise.flip_pct:
         bench.bus.needs_protected_frames()
     with bench.at_power(-3000):
-        with bench.inject(disturbing):
+        with bench.inject(noise):
             judge.logged(r"0x0B22", within_s=thresholds.noticed_within_s)
             bench.power.granted()
             refuses_any_discharge(bench, judge, worlds, "under noise")
