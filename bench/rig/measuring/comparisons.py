@@ -70,6 +70,14 @@ def compare(quantity: str, readings: Sequence[Reading]) -> Comparison | None:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What the BMS (by role) and the inverter say at one time."""
+
+    bms: Mapping[str, float]
+    inverter: InverterReading
+
+
+@dataclass(frozen=True)
 class Rms:
     """What one meter has read at the AC terminals."""
 
@@ -100,17 +108,28 @@ class Comparisons:
             self.on_comparison(found)
         return found
 
-    def steady(self, current: Reading, *, bms: Collection[str]) -> None:
-        """The DC side and the SoC while the power stands. current: by the digitizer; bms: the roles that count."""
-        rig = self.parts.loaded.rig
-        seen = {role: value for role, value in self.parts.bus.latest_all().items() if role in bms}
-        inverter = self.parts.inverter.reading()
-        voltage_v = inverter.dc_voltage_v if math.isfinite(inverter.dc_voltage_v) else seen.get("pack_voltage", 0.0)
+    def look(self) -> Look:
+        """What the BMS and the inverter say now."""
+        return Look(dict(self.parts.bus.latest_all()), self.parts.inverter.reading())
+
+    def steady(self, current: Reading, before: Look, *, bms: Collection[str]) -> None:
+        """The DC side and the SoC while the power stands.
+
+        current: by the digitizer, recorded since the look `before`; bms: the roles that count. What moved from that look
+        to one now, as a derating does by steps, is no contradiction: each source stands in the middle, with half of its way.
+        """
+        rig, now = self.parts.loaded.rig, self.look()
+        dc_v = now.inverter.dc_voltage_v
+        voltage_v = dc_v if math.isfinite(dc_v) else now.bms.get("pack_voltage", 0.0)
+        by_pack = {role: self._bms(role, before.bms, now.bms) for role in BMS_CROSS_CHECKED if role in bms}
         self.hold(
-            "DC current", current, self._bms("pack_current", seen), by_inverter(rig, inverter, "DC current", voltage_v)
+            "DC current",
+            current,
+            by_pack.get("pack_current"),
+            by_inverter(rig, now.inverter, "DC current", voltage_v, before=before.inverter),
         )
-        self.hold("DC voltage", self._bms("pack_voltage", seen), by_inverter(rig, inverter, "DC voltage"))
-        self.hold("SoC", self._bms("soc", seen), by_inverter(rig, inverter, "SoC"))
+        for quantity, role in (("DC voltage", "pack_voltage"), ("SoC", "soc")):
+            self.hold(quantity, by_pack.get(role), by_inverter(rig, now.inverter, quantity, before=before.inverter))
 
     def measured(self, count: int) -> tuple[list[PowerReading], dict[str, Rms]]:
         """So many readings of the analyzer, and what it and the multimeter have read of the same time, by meter.
@@ -133,9 +152,8 @@ class Comparisons:
     ) -> None:
         """AC power by the analyzer, between two looks at the inverter; and volts and amperes by those `beside`."""
         rig = self.parts.loaded.rig
-        middle_w = (before.ac_power_w + after.ac_power_w) / 2
-        moved_w = abs(before.ac_power_w - after.ac_power_w) / 2
-        self.hold("AC power", power, by_inverter(rig, after, "AC power", value=middle_w, moved=moved_w))
+        self.hold("AC power", power, by_inverter(rig, after, "AC power", before=before))
+        middle_w, moved_w = _between(before.ac_power_w, after.ac_power_w)
         if not beside or moved_w > 0.01 * abs(middle_w):
             return
         self._metered = True
@@ -178,11 +196,13 @@ class Comparisons:
         digitizer = _reading("DC current", "digitizer", mean_a, "A", limit_a, source, more)
         self.hold("DC current", digitizer, self._bms("pack_current", {"pack_current": bms_mean_a}))
 
-    def _bms(self, role: str, seen: Mapping[str, float]) -> Reading | None:
-        """The BMS's value of a role with its accuracy by the rig file; None where there is none."""
-        if role not in seen:
+    def _bms(self, role: str, *seen: Mapping[str, float]) -> Reading | None:
+        """The BMS's value of a role, of one look or between two, with its accuracy by the rig file; or None."""
+        values = [one[role] for one in seen if role in one]
+        if not values:
             return None
-        return by_bms(self.parts.loaded.rig, role, seen[role], self.parts.bus.db.resolution(role))
+        middle, moved = _between(values[0], values[-1])
+        return by_bms(self.parts.loaded.rig, role, middle, self.parts.bus.db.resolution(role), moved)
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -206,32 +226,57 @@ def _stated(section: str, accuracy: BaseModel, *keys: str) -> str:
     return f"assumed, not in the rig file: {section} {', '.join(assumed)}" if assumed else f"rig file: {section}"
 
 
-def by_bms(rig: Rig, role: str, value: float, resolution: float = 0.0) -> Reading:
-    """A quantity as the BMS reports it."""
+def by_bms(rig: Rig, role: str, value: float, resolution: float = 0.0, moved: float = 0.0) -> Reading:
+    """A quantity as the BMS reports it. moved: how far it went to either side of `value` meanwhile."""
     quantity, unit = {"pack_current": ("DC current", "A"), "pack_voltage": ("DC voltage", "V"), "soc": ("SoC", "%")}[
         role
     ]
-    return _reading(quantity, "BMS", value, unit, *bms_accuracy(rig, role, value, resolution))
+    return _reading(quantity, "BMS", value, unit, *bms_accuracy(rig, role, value, resolution), _moved(moved))
 
 
 def by_inverter(
-    rig: Rig, seen: InverterReading, quantity: str, voltage_v: float = 0.0, value: float | None = None, moved: float = 0
+    rig: Rig, seen: InverterReading, quantity: str, voltage_v: float = 0.0, before: InverterReading | None = None
 ) -> Reading | None:
-    """A quantity as the inverter reports it; None where it does not. voltage_v: what its power rating is at, in A."""
-    accuracy, rated_w = rig.inverter.accuracy, rig.inverter.rated_power_w
-    power_w = accuracy.power_pct / 100 * rated_w
-    found, unit, limit, key = {
-        "AC power": (seen.ac_power_w, "W", power_w, "power_pct"),
-        "AC voltage": (seen.ac_voltage_v, "V", accuracy.voltage_pct / 100 * abs(seen.ac_voltage_v), "voltage_pct"),
-        "DC voltage": (seen.dc_voltage_v, "V", accuracy.voltage_pct / 100 * abs(seen.dc_voltage_v), "voltage_pct"),
-        "DC current": (seen.dc_current_a, "A", power_w / voltage_v if voltage_v > 0 else math.nan, "power_pct"),
-        "SoC": (seen.soc_pct, "%", accuracy.soc_pct, "soc_pct"),
+    """A quantity as the inverter reports it; None where it does not.
+
+    voltage_v: what its power rating is at, in A; before: an earlier look at it: the value stands in the middle of both.
+    """
+    first, last = (_of_inverter(one, quantity) for one in (before or seen, seen))
+    value, moved = _between(first, last)
+    accuracy = rig.inverter.accuracy
+    power_w = accuracy.power_pct / 100 * rig.inverter.rated_power_w
+    volts = accuracy.voltage_pct / 100 * abs(last)
+    unit, limit, key = {
+        "AC power": ("W", power_w, "power_pct"),
+        "AC voltage": ("V", volts, "voltage_pct"),
+        "DC voltage": ("V", volts, "voltage_pct"),
+        "DC current": ("A", power_w / voltage_v if voltage_v > 0 else math.nan, "power_pct"),
+        "SoC": ("%", accuracy.soc_pct, "soc_pct"),
     }[quantity]
-    value = found if value is None else value
     if not (math.isfinite(value) and math.isfinite(limit)):
         return None
-    more = [Component.rectangular("moved meanwhile", moved, source="two readings")] if moved else []
-    return _reading(quantity, "inverter", value, unit, limit, _stated("inverter.accuracy", accuracy, key), more)
+    return _reading(
+        quantity, "inverter", value, unit, limit, _stated("inverter.accuracy", accuracy, key), _moved(moved)
+    )
+
+
+def _of_inverter(seen: InverterReading, quantity: str) -> float:
+    return {
+        "AC power": seen.ac_power_w,
+        "AC voltage": seen.ac_voltage_v,
+        "DC voltage": seen.dc_voltage_v,
+        "DC current": seen.dc_current_a,
+        "SoC": seen.soc_pct,
+    }[quantity]
+
+
+def _between(first: float, last: float) -> tuple[float, float]:
+    """The middle of two looks at a quantity, and how far it is to either."""
+    return (first + last) / 2, abs(last - first) / 2
+
+
+def _moved(by: float) -> list[Component]:
+    return [Component.rectangular("moved meanwhile", by, source="two readings")] if by else []
 
 
 def _reading(

@@ -108,7 +108,8 @@ class CrossCheck:
         """Once in a test, when the power is there: the digitizer sees the current that the BMS sees and, where the sync
         line reaches its input, its time base is right; BenchError if not.
         """
-        found_w, sync = self._parts.inverter.reading().ac_power_w, self._parts.instruments.sync
+        before, sync = self._sources.look(), self._parts.instruments.sync
+        found_w = before.inverter.ac_power_w
         if self._received or isinstance(sync, NoSync) or abs(found_w - target_w) > 0.2 * abs(target_w):
             return
         if sync.marks:
@@ -128,7 +129,7 @@ class CrossCheck:
         timing = self._parts.instruments.digitizer.timing()
         if second is not None and (message := time_base_contradiction(trace.waveform, timing, first, second)):
             raise BenchError("meters.dc_current", message, "have it calibrated; see meters.dc_current")
-        self._sources.steady(trace.of("DC current by the digitizer", median_a, flowing), bms=self.roles())
+        self._sources.steady(trace.of("DC current by the digitizer", median_a, flowing), before, bms=self.roles())
 
     def weigh(self, ac_w: float, moved_w: float = 0.0) -> None:
         """BenchError where the analyzer's power cannot be that of the pack; not while a fault tells the BMS lies.

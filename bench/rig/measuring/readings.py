@@ -70,10 +70,11 @@ class Readings:
 
     def pack_power(self, over_s: float = 0.1) -> Reading:
         """DC power at the pack (W, charge positive): the digitizer's mean current at the voltage that the BMS reports."""
+        before = self._comparisons.look()
         with self._recordings(before_s=over_s / 10, after_s=over_s) as trace:
             current = trace.mean()
         self._comparisons.steady(
-            replace(current, quantity="DC current by the digitizer"), bms=self._cross_check.roles()
+            replace(current, quantity="DC current by the digitizer"), before, bms=self._cross_check.roles()
         )
         volts = self._bus.signal("pack_voltage")
         step_v = self._parts.bus.db.resolution("pack_voltage")

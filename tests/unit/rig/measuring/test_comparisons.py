@@ -123,7 +123,7 @@ def current(value=-8.8):
 def test_a_sound_rig_agrees_about_everything(accuracy):
     world = World()
     found = of(world, accuracy)
-    found.steady(current(), bms=BMS_CROSS_CHECKED)
+    found.steady(current(), found.look(), bms=BMS_CROSS_CHECKED)
     found.at_the_terminals(power(), world.registers(), world.registers(), found.measured(5)[1])
     assert [one.quantity for one in accuracy] == [
         "DC current",
@@ -149,7 +149,7 @@ def test_a_sound_rig_agrees_about_everything(accuracy):
 def test_a_source_that_is_5_pct_off_is_noticed_and_said(accuracy, sick, quantities):
     world = World(**{sick: 1.05})
     found = of(world, accuracy)
-    found.steady(current(), bms=BMS_CROSS_CHECKED)
+    found.steady(current(), found.look(), bms=BMS_CROSS_CHECKED)
     found.at_the_terminals(
         power(-3150.0 if sick == "analyzer" else -3000.0), world.registers(), world.registers(), found.measured(5)[1]
     )
@@ -160,9 +160,24 @@ def test_a_source_that_is_5_pct_off_is_noticed_and_said(accuracy, sick, quantiti
 
 
 def test_a_bms_that_a_fault_fakes_is_not_asked(accuracy):
-    of(World(bms=2.0), accuracy).steady(current(), bms={"soc"})
+    found = of(World(bms=2.0), accuracy)
+    found.steady(current(), found.look(), bms={"soc"})
     assert "DC voltage" not in [one.quantity for one in accuracy]
     assert all(one.agreed for one in accuracy)
+
+
+@pytest.mark.parametrize("source", ["inverter", "bms"])
+def test_a_current_that_moves_on_after_the_record_is_no_contradiction(accuracy, source):
+    """A derating goes by steps of some percent: the record was made before one, the looks lie around it."""
+    world = World()
+    found = of(world, accuracy)
+    before = found.look()
+    world.scale[source] = 0.95
+    found.steady(current(), before, bms={"pack_current"})
+    (compared,) = [one for one in accuracy if one.quantity == "DC current"]
+    assert compared.agreed, compared.text
+    (moved,) = [one for one in compared.readings if "moved meanwhile" in str(one.budget.components)]
+    assert moved.value == pytest.approx(-8.8 * 0.975)
 
 
 def test_the_multimeter_is_held_against_once_a_test_and_not_while_the_power_moves(accuracy):
@@ -212,7 +227,8 @@ def test_a_disagreement_widens_what_is_read_afterwards(accuracy):
 
 
 def test_what_is_told_can_be_computed_again(accuracy):
-    of(World(), accuracy).steady(current(), bms=BMS_CROSS_CHECKED)
+    found = of(World(), accuracy)
+    found.steady(current(), found.look(), bms=BMS_CROSS_CHECKED)
     bms = accuracy[0].readings[1]
     assert recomputed(bms.evidence).value == bms.value
     assert recomputed(bms.evidence).uncertainty.expanded == pytest.approx(bms.uncertainty.expanded)
