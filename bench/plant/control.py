@@ -157,12 +157,14 @@ class PlantClient:
             what = str(error)
         raise BenchError(f"control: {request['op']}", what, f"see the {self._part}'s log")
 
-    def inject(self, fault: Fault, at_s: float | None = None, after_s: float = 0.0) -> int:
+    def inject(self, fault: Fault, at_s: float | None = None, after_s: float = 0.0, *, alone: bool = False) -> int:
         """Inject now, at the bench-clock time `at_s`, or `after_s` from now; the injection's id.
 
-        Sensed values change at that moment; the next cyclic frame carries them.
+        Sensed values change at that moment; the next cyclic frame carries them. alone: no flag or limit that the emulated
+        BMS would derive of them (a gateway writes nothing but the fault in any case, and has no such operation).
         """
-        return int(self.call("inject", fault=fault.to_dict(), at_s=at_s, after_s=after_s))
+        only = {"alone": True} if alone else {}
+        return int(self.call("inject", fault=fault.to_dict(), at_s=at_s, after_s=after_s, **only))
 
     def clear(self, injection: int) -> None:
         """Take one injection back (also one that is still to come)."""

@@ -6,6 +6,9 @@ An injection is pending until its time, then active until it is cleared:
 
 All active injections act together. Where two force the same sensor, the younger one wins; clearing it brings the older
 one back. Settings of the transmit path combine.
+
+A BMS derives flags and limits from what it senses. With an injection that is to be `alone` they stay as they were: else a
+cell at 55 °C ends the power by an over-current flag, and nobody sees whether the controller minds the cell.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +22,13 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults.base import Fault, Overrides
 
 RAMP_STEP_S = 0.01
+DERIVED = (
+    "over_current",
+    "cell_imbalance",
+    "charge_power_limit",
+    "discharge_power_limit",
+    "discharge_power_continuous",
+)
 
 
 class Overridable(Protocol):
@@ -49,6 +59,11 @@ class Injection:
     at_s: float
     seen: Mapping[str, float] = field(default_factory=dict)
     active: bool = False
+    alone: bool = False
+
+    def derived(self) -> Overrides:
+        """What the BMS goes on deriving of its pack, where this injection is to be the only thing that changes."""
+        return {(role, None): self.seen[role] for role in DERIVED if role in self.seen} if self.alone else {}
 
 
 class Injector:
@@ -73,9 +88,10 @@ class Injector:
         # When `update` has something to do again: an injection begins, or a ramp moves on; inf if nothing will.
         self.next_due_s = float("inf")
 
-    def inject(self, fault: Fault, at_s: float, now_s: float) -> int:
+    def inject(self, fault: Fault, at_s: float, now_s: float, *, alone: bool = False) -> int:
         """Let `fault` begin at `at_s`, at once if that is not later than `now_s`; the injection's number.
 
+        alone: without the flags and limits that the BMS would derive of it.
         BenchError if the pack has no such sensor (a cell that it does not have), or the bus no physics.
         """
         if fault.wire() is not None and self._wire is None:
@@ -87,7 +103,7 @@ class Injector:
         except BenchError as error:
             raise BenchError(f"fault {fault.kind}: {error.where}", error.what, error.hint) from None
         self._numbers += 1
-        self._injections[self._numbers] = Injection(self._numbers, fault, at_s)
+        self._injections[self._numbers] = Injection(self._numbers, fault, at_s, alone=alone)
         self.next_due_s = min(self.next_due_s, at_s)
         self.update(now_s)
         return self._numbers
@@ -126,6 +142,8 @@ class Injector:
     def _apply(self, now_s: float) -> None:
         active = [one for one in self._injections.values() if one.active]
         wanted: Overrides = {}
+        for one in active:
+            wanted |= one.derived()
         for one in active:
             wanted |= self._overrides.each(one.fault.senses(now_s - one.at_s, one.seen))
         for name, index in self._applied.keys() - wanted.keys():

@@ -131,13 +131,15 @@ class Operations:
         )
         return {name: getattr(self, name) for name in names.split()}
 
-    def inject(self, fault: dict[str, Any], at_s: ClockS | None = None, after_s: PauseS = 0.0) -> int:
-        """Inject at `at_s`, or `after_s` from now; the injection's number."""
+    def inject(
+        self, fault: dict[str, Any], at_s: ClockS | None = None, after_s: PauseS = 0.0, alone: bool = False
+    ) -> int:
+        """Inject at `at_s`, or `after_s` from now; the injection's number. alone: see `Injector.inject`."""
         now_s = self._clock.now_s()
         begin_s = now_s + after_s if at_s is None else at_s
         if begin_s > now_s + 86_400:
             raise BenchError("inject", f"the time {begin_s} is not within a day", "times are bench-clock seconds")
-        number = self._world.injector.inject(from_dict(fault), begin_s, now_s)
+        number = self._world.injector.inject(from_dict(fault), begin_s, now_s, alone=alone)
         self._changed()
         return number
 

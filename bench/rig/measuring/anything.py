@@ -156,6 +156,15 @@ class Anything:
         """A whole number from low to high."""
         return Choice(range(low, high + 1))
 
+    def alone(self) -> Choice:
+        """Whether a danger comes alone, three times of four, or with the flags and limits that an emulated BMS derives of it.
+
+        A controller that minds these alone is late, or blind, where they do not come. A gateway writes the danger alone.
+        """
+        rig = self._parts.loaded.rig
+        derives = rig.bms.kind == "emulated" and not rig.has_gateway
+        return Choice((True, True, True, False) if derives else (True,))
+
     def span(self, fault: Fault) -> dict[str, float]:
         """Of a recording that what is left of this fault's ramp, and what comes of it, fit into."""
         return {"after_s": AFTERWARDS_S + fault.full_after_s(self._parts.bus.latest_all())}

@@ -102,13 +102,18 @@ class Bench:
         return self._recordings(rate_hz=rate_hz, before_s=before_s, after_s=after_s, seen=seen)
 
     def inject(
-        self, *faults: Fault, phase_s: float = 0.0, meanwhile: Callable[[], object] | None = None
+        self,
+        *faults: Fault,
+        phase_s: float = 0.0,
+        meanwhile: Callable[[], object] | None = None,
+        alone: bool = False,
     ) -> AbstractContextManager[Active]:
         """These faults, all from `phase_s` from now on; proven on the bus before the block runs, taken back after it.
 
-        meanwhile: done once the faults are on their way, so that they come while it runs.
+        meanwhile: done once the faults are on their way, so that they come while it runs. alone: an emulated BMS derives
+        no flag or limit of them, so that nothing else ends the power; before a gateway a real one never does.
         """
-        return self._faults.inject(*faults, phase_s=phase_s, meanwhile=meanwhile)
+        return self._faults.inject(*faults, phase_s=phase_s, meanwhile=meanwhile, alone=alone)
 
     def wait_until(self, condition: Callable[[], T], within_s: float, poll_s: float = POLL_S) -> T:
         """Wait for a condition with a bound; its last value, which is false when the time is over."""

@@ -46,16 +46,19 @@ class Injecting(Protocol):
     @property
     def meanwhile(self) -> Callable[[], object] | None: ...
 
-    def inject(self, *faults: Fault, phase_s: float = 0.0) -> AbstractContextManager[Active]: ...
+    def inject(self, *faults: Fault, phase_s: float = 0.0, alone: bool = False) -> AbstractContextManager[Active]: ...
 
 
 @dataclass(frozen=True)
 class Chance:
-    """What a danger is drawn by. share: the next number from 0 to 1; step: of the signal that shows it, in its unit."""
+    """What a danger is drawn by. share: the next number from 0 to 1; step: of the signal that shows it, in its unit;
+    cells: of the pack.
+    """
 
     share: Callable[[], float]
     step: Callable[[str], float]
     thresholds: Thresholds
+    cells: int = 1
 
 
 @dataclass(frozen=True)
@@ -86,14 +89,14 @@ class Danger:
     def shown(
         self, inverter: Silencing, state: Injecting, fault: Fault | None, *, phase_s: float = 0.0
     ) -> Iterator[Timestamp]:
-        """In force while the block runs, as this fault; gives when it began on the bus, or on the network."""
+        """In force while the block runs, as this fault and alone; gives when it began on the bus, or on the network."""
         if fault is None:
             with inverter.silent() as since:
                 if state.meanwhile is not None:
                     state.meanwhile()
                 yield since
         else:
-            with state.inject(fault, phase_s=phase_s) as active:
+            with state.inject(fault, phase_s=phase_s, alone=True) as active:
                 yield active.on_bus
 
 
@@ -103,7 +106,8 @@ def _past(limit: float, far: float, step: float, chance: Chance) -> float:
 
 
 def _hot(chance: Chance) -> Fault:
-    return OverTemperature(cell=1, to_c=_past(HOT_C, HOTTEST_C, chance.step("cell_temperature_max"), chance))
+    cell = 1 + int(chance.share() * chance.cells)
+    return OverTemperature(cell, _past(HOT_C, HOTTEST_C, chance.step("cell_temperature_max"), chance))
 
 
 def _apart(chance: Chance) -> Fault:

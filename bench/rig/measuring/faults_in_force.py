@@ -22,14 +22,18 @@ class FaultsInForce:
 
     @contextmanager
     def inject(
-        self, *faults: Fault, phase_s: float = 0.0, meanwhile: Callable[[], object] | None = None
+        self,
+        *faults: Fault,
+        phase_s: float = 0.0,
+        meanwhile: Callable[[], object] | None = None,
+        alone: bool = False,
     ) -> Iterator[Active]:
         """See `Bench.inject`."""
         self._check_envelope(faults)
         self._parts.dut.controller.log.mark()  # what it said of an earlier fault is no answer to this one
         self.in_force += faults
         try:
-            with self._injector.active(faults, phase_s, meanwhile) as active:
+            with self._injector.active(faults, phase_s, meanwhile, alone=alone) as active:
                 yield active
         finally:
             for fault in faults:

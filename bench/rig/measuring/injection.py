@@ -55,7 +55,12 @@ class Injector:
 
     @contextmanager
     def active(
-        self, faults: Sequence[Fault], phase_s: float, meanwhile: Callable[[], object] | None = None
+        self,
+        faults: Sequence[Fault],
+        phase_s: float,
+        meanwhile: Callable[[], object] | None = None,
+        *,
+        alone: bool = False,
     ) -> Iterator[Active]:
         """The faults, all at once, each proven by readback, while the block runs; see `Bench.inject`.
 
@@ -84,7 +89,8 @@ class Injector:
             wire = parts.world.plant.client.wire()
         asked_s = parts.clock.now_s()
         with self._silence(any(fault.transmit() is not None or fault.wire() is not None for fault in faults)):
-            injections = [client.inject(fault, at_s=asked_s + phase_s) for fault in faults]
+            only = {"alone": True} if alone and not parts.loaded.rig.has_gateway else {}
+            injections = [client.inject(fault, at_s=asked_s + phase_s, **only) for fault in faults]
             try:
                 # `meanwhile` or the ramp of one fault may take long, and only then is looked for the other fault.
                 with parts.bus.capture.holding(asked_s - BEFORE_S):

@@ -160,11 +160,12 @@ class States:
         yield  # the danger is there before the controller: see `_injected_at_start`
 
     @contextmanager
-    def _injected_at_start(self, *faults: Fault, phase_s: float = 0.0) -> Iterator[Active]:
+    def _injected_at_start(self, *faults: Fault, phase_s: float = 0.0, alone: bool = False) -> Iterator[Active]:
         if not self._parts.dut.controller.restarts:
             raise NotTested("this rig cannot start the controller without a past")
         with ExitStack() as around:
-            active = [around.enter_context(self._faults.inject(fault, phase_s=phase_s)) for fault in faults]
+            shown = [self._faults.inject(fault, phase_s=phase_s, alone=alone) for fault in faults]
+            active = [around.enter_context(one) for one in shown]
             self._parts.dut.fresh(heal=False)
             self._parts.dut.controller.log.mark()
             yield active[0]
@@ -300,13 +301,13 @@ class States:
         return self._parts.dut.controller.run("set_power", power_w=f"{self._power.allowed_w(power_w):.0f}")
 
     def _injected_after(
-        self, command: Callable[[], object], *faults: Fault, phase_s: float = 0.0
+        self, command: Callable[[], object], *faults: Fault, phase_s: float = 0.0, alone: bool = False
     ) -> AbstractContextManager[Active]:
         """So soon after a command as the phase says: it takes as long as the one that asks for the half again."""
         begun_s = self._bus.now_s()
         self._command(self._found_w())
         took_s = self._bus.now_s() - begun_s
-        return self._faults.inject(*faults, phase_s=took_s + phase_s, meanwhile=command)
+        return self._faults.inject(*faults, phase_s=took_s + phase_s, meanwhile=command, alone=alone)
 
     @contextmanager
     def _idle(self, setting: Setting) -> Iterator[None]:

@@ -16,9 +16,10 @@ NOT_ISOLATED_PCT = 10  # twice of what counts as isolated
 def test_hot_cell_isolates(bench, trials, direction):
     """Any cell above 45 °C, by little or much, at any power: the current ends within 50 ms of the frame that reports it."""
     for trial in trials:
-        world = trial.draw(fault=trials.any.hot_cell(above_c=LIMIT_C), **trials.any.operating_point(direction))
+        hot = {"fault": trials.any.hot_cell(above_c=LIMIT_C), "alone": trials.any.alone()}
+        world = trial.draw(**hot, **trials.any.operating_point(direction))
         with bench.at_power(world), bench.recording(**trials.any.span(world.fault)) as trace:
-            with bench.inject(world.fault, phase_s=trial.phase_s) as fault:
+            with bench.inject(world.fault, phase_s=trial.phase_s, alone=world.alone) as fault:
                 latency = trace.isolation(after=fault.on_bus)
         trial.judge(latency, below_ms=50)
 
@@ -28,11 +29,10 @@ def test_hot_cell_isolates(bench, trials, direction):
 def test_diverging_strings_isolate(bench, trials, direction):
     """Strings more than 300 mV apart, by little or much: the current ends within 50 ms of the frame that reports it."""
     for trial in trials:
-        world = trial.draw(
-            fault=trials.any.diverging_strings(above_mv=LIMIT_MV), **trials.any.operating_point(direction)
-        )
+        apart = {"fault": trials.any.diverging_strings(above_mv=LIMIT_MV), "alone": trials.any.alone()}
+        world = trial.draw(**apart, **trials.any.operating_point(direction))
         with bench.at_power(world), bench.recording(**trials.any.span(world.fault)) as trace:
-            with bench.inject(world.fault, phase_s=trial.phase_s) as fault:
+            with bench.inject(world.fault, phase_s=trial.phase_s, alone=world.alone) as fault:
                 latency = trace.isolation(after=fault.on_bus)
         trial.judge(latency, below_ms=50)
 

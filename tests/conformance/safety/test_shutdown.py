@@ -12,8 +12,10 @@ HARMLESS_V = 60.0
 @pytest.mark.req("SAF-20")
 def test_bridge_stops_before_the_contactors_open(bench, judge, worlds):
     """Any danger, any power: the inverter is ordered to stop, and only then the contactors are asked to open."""
-    for world in worlds(fault=worlds.any.trip(LIMIT_C, LIMIT_MV), **worlds.any.operating_point()):
-        with bench.at_power(world), bench.recording() as trace, bench.inject(world.fault) as fault:
+    danger = {"fault": worlds.any.trip(LIMIT_C, LIMIT_MV), "alone": worlds.any.alone()}
+    for world in worlds(**danger, **worlds.any.operating_point()):
+        shown = bench.inject(world.fault, alone=world.alone)
+        with bench.at_power(world), bench.recording() as trace, shown as fault:
             judge.bridge_first(trace.shutdown(after=fault.on_bus))
 
 
@@ -31,8 +33,10 @@ def test_bridge_stops_first_when_the_bms_is_silent(bench, judge, worlds):
 def test_contactors_open_without_load(bench, judge, worlds):
     """Any danger, any current that they may not open: they are asked to when it is over, and are open in time."""
     loaded = worlds.any.operating_point(above_a=judge.limits.open_below_a)
-    for world in worlds(fault=worlds.any.trip(LIMIT_C, LIMIT_MV), **loaded):
-        with bench.at_power(world), bench.recording() as trace, bench.inject(world.fault) as fault:
+    danger = {"fault": worlds.any.trip(LIMIT_C, LIMIT_MV), "alone": worlds.any.alone()}
+    for world in worlds(**danger, **loaded):
+        shown = bench.inject(world.fault, alone=world.alone)
+        with bench.at_power(world), bench.recording() as trace, shown as fault:
             judge.opens(trace.shutdown(after=fault.on_bus))
 
 
@@ -42,7 +46,7 @@ def test_contactors_open_at_the_last_moment(bench, judge, worlds):
     loaded = worlds.any.operating_point(above_a=judge.limits.open_below_a)
     for world in worlds(fault=worlds.any.trip(LIMIT_C, LIMIT_MV), **loaded):
         with bench.at_power(world), bench.power.inverter.deaf(), bench.recording() as trace:
-            with bench.inject(world.fault) as fault:
+            with bench.inject(world.fault, alone=True) as fault:
                 shutdown = trace.shutdown(after=fault.on_bus)
                 judge.opens(shutdown)
         judge.latency("the current ends", shutdown.isolation, below_ms=50)
@@ -53,7 +57,7 @@ def test_contactors_stay_open(bench, judge, worlds):
     """While the danger lasts the contactors stay open, whatever power is asked for."""
     watch_s = judge.profile.watch_s
     for world in worlds.few(fault=worlds.any.trip(LIMIT_C, LIMIT_MV), **worlds.any.operating_point()):
-        with bench.at_power(world), bench.recording() as trace, bench.inject(world.fault) as fault:
+        with bench.at_power(world), bench.recording() as trace, bench.inject(world.fault, alone=True) as fault:
             bench.power.insist(-3000, for_s=watch_s / 2)
             bench.power.insist(3000, for_s=watch_s / 2)
             judge.stays_open(trace.shutdown(after=fault.on_bus, watch_s=watch_s))
@@ -65,7 +69,7 @@ def test_contactors_close_through_precharge(bench, judge, worlds):
     for world in worlds.few(
         fault=worlds.any.trip(LIMIT_C, LIMIT_MV), then_w=worlds.any.power_w(), **worlds.any.operating_point()
     ):
-        with bench.at_power(world), bench.inject(world.fault):
+        with bench.at_power(world), bench.inject(world.fault, alone=True):
             bench.power.settle()
         judge.closes(bench.power.pack.contactors.closing(world.then_w))
 
@@ -77,7 +81,7 @@ def test_contactor_that_does_not_open_is_noticed(bench, judge, worlds, defect):
     drawn = {"fault": worlds.any.trip(LIMIT_C, LIMIT_MV), "then_w": worlds.any.power_w()}
     for world in worlds.few(**drawn, **worlds.any.operating_point()):
         with bench.at_power(world), bench.power.pack.contactors.defect(defect):
-            with bench.inject(world.fault):
+            with bench.inject(world.fault, alone=True):
                 judge.logged(bench.controller.dut.weld_told, within_s=NOTICED_S)
             bench.controller.run("reset_trip")
             with bench.power.watch.once(world.then_w, for_s=1.0) as trace:
@@ -92,7 +96,7 @@ def test_link_is_discharged(bench, judge, worlds):
         link_voltage = bench.power.inverter.link_voltage
         with bench.at_power(world):
             judge.require(link_voltage().value > HARMLESS_V, "the inverter reports no voltage of its DC link")
-            with bench.inject(world.fault) as fault:
+            with bench.inject(world.fault, alone=True) as fault:
                 discharged_s = fault.on_bus.time_s + within_s
                 bench.wait_until(lambda due_s=discharged_s: bench.bus.now_s() >= due_s, within_s)
                 judge.at_most("DC link", link_voltage(), below=HARMLESS_V)

@@ -2,7 +2,15 @@ import pytest
 
 from v2g_bench.bms.disturbance import QUIET, Disturbance, DisturbanceSettings
 from v2g_bench.errors import BenchError
-from v2g_bench.faults import BmsSilence, CellVoltage, CellVoltages, EmiNoise, OverTemperature, SocDivergence
+from v2g_bench.faults import (
+    BmsSilence,
+    CellImbalance,
+    CellVoltage,
+    CellVoltages,
+    EmiNoise,
+    OverTemperature,
+    SocDivergence,
+)
 from v2g_bench.plant.injector import Injector
 from v2g_bench.plant.sensors import SensorOverrides
 
@@ -116,3 +124,26 @@ def test_one_cell_of_a_pack_that_is_wrong_as_a_whole_is_the_younger_fault_s(benc
 def test_an_unknown_number_is_named(bench):
     with pytest.raises(BenchError, match="there is no number 4"):
         bench.injector.clear(4, 0.0)
+
+
+def test_alone_the_bms_derives_no_flag_and_no_limit_of_it(bench):
+    bench.seen |= {"over_current": 0.0, "cell_imbalance": 0.0, "discharge_power_limit": 60_000.0}
+    number = bench.injector.inject(OverTemperature(cell=1, to_c=55), at_s=0.0, now_s=0.0, alone=True)
+    assert bench.overrides.get("over_current", 1.0) == 0.0
+    assert bench.overrides.get("discharge_power_limit", 0.0) == 60_000.0
+    bench.injector.clear(number, 1.0)
+    assert len(bench.overrides) == 0
+
+
+def test_one_that_is_not_alone_leaves_them_to_the_bms(bench):
+    bench.seen |= {"over_current": 0.0}
+    bench.injector.inject(OverTemperature(cell=1, to_c=55), at_s=0.0, now_s=0.0)
+    assert bench.overrides.get("over_current", 1.0) == 1.0
+
+
+@pytest.mark.parametrize("alone", [(True, False), (False, True)])
+def test_a_fault_that_is_such_a_flag_shows_it_beside_one_that_is_alone(bench, alone):
+    bench.seen |= {"cell_imbalance": 0.0}
+    for fault, only in zip((CellImbalance(), OverTemperature(cell=1, to_c=55)), alone, strict=True):
+        bench.injector.inject(fault, at_s=0.0, now_s=0.0, alone=only)
+    assert bench.overrides.get("cell_imbalance", 0.0) == 1.0

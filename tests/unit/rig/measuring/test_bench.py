@@ -222,7 +222,7 @@ def on_this_rig(parts, monkeypatch, **parts_of_the_rig):
     bench, injected = Session(parts).bench, []
 
     @contextmanager
-    def active(faults, phase_s, meanwhile):
+    def active(faults, phase_s, meanwhile, *, alone):
         injected.extend(faults)
         yield None
 
@@ -410,7 +410,7 @@ def test_a_silent_bms_bears_no_witness(bench, parts):
 
 def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_on(bench, parts, monkeypatch):
     @contextmanager
-    def active(faults, phase_s, meanwhile):
+    def active(faults, phase_s, meanwhile, *, alone):
         yield Timestamp(100.0, 1e-4, "a stamp")
 
     monkeypatch.setattr(bench._faults._injector, "active", active)
@@ -477,7 +477,7 @@ def test_what_the_rig_grants_is_waited_for_and_no_longer(bench, parts):
 
 def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monkeypatch):
     @contextmanager
-    def active(faults, phase_s, meanwhile):
+    def active(faults, phase_s, meanwhile, *, alone):
         yield Timestamp(100.0, 1e-4, "a stamp")
 
     monkeypatch.setattr(bench._faults._injector, "active", active)

@@ -23,6 +23,13 @@ def test_a_hot_cell_is_past_45_degrees_on_the_counts_of_its_signal(step):
     assert all(abs(to_c / step - round(to_c / step)) < 1e-6 for to_c in found)
 
 
+def test_any_cell_can_be_the_hot_one():
+    places = count()
+    chance = Chance(lambda: even(f"cell/{next(places)}", 0), lambda role: 0.1, Thresholds(), cells=12)
+    found = {DANGERS["hot cell"].drawn(chance).cell for _ in range(200)}
+    assert found == set(range(1, 13))
+
+
 def test_strings_are_past_300_mv_also_where_a_count_is_100_mv():
     assert min(drawn("strings apart", 0.1, str(key)).to_mv for key in range(40)) == pytest.approx(400)
     assert min(drawn("strings apart", 0.001, str(key)).to_mv for key in range(40)) == pytest.approx(301)

@@ -61,14 +61,16 @@ class World:
         self.healthy = {"cell_temperature_max": 25.0, "cell_temperature_min": 24.0, "soc": 60.0, "pack_voltage": 350.0}
         self.asked, self.cleared, self.in_force, self.counts = [], [], {}, 0.1
         self.late = {}  # of one kind of fault alone
+        self.alone = []  # whether each came without what a BMS derives of it
         self.silences = []  # what the supervisor was told
         self.late_s, self.ignores, self.sticks, self.silent, self.silent_after = 0.0, False, False, False, False
 
     def allow_silence(self, allowed):
         self.silences.append(allowed)
 
-    def inject(self, fault, at_s):
+    def inject(self, fault, at_s, *, alone=False):
         self.asked.append((fault, at_s))
+        self.alone.append(alone)
         if not self.ignores:
             self.in_force[len(self.asked)] = (fault, at_s + self.late.get(type(fault), self.late_s))
         return len(self.asked)
@@ -162,6 +164,12 @@ def temperatures(world):
     frames = world.store.since(0.0).of(spec.frame_id)
     decoded = [frames.frame(place) for place in range(len(frames))]
     return [(frame.timestamp_s, DB.decode(frame.message())["cell_temperature_max"]) for frame in decoded]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_whether_it_comes_alone_is_asked_of_the_emulated_bms(world, alone):
+    with Injector(world).active([HOT], 0.0, alone=alone):
+        assert world.alone == [alone]
 
 
 def test_the_fault_is_there_inside_and_gone_after(world):
