@@ -1,8 +1,9 @@
 """Issuing a report: a person gives it a number and a date, and signs it after the bench.
 
 Only what was measured may be issued: a complete run on hardware, in real time, by a bench that was qualified shortly
-before, with instruments whose calibration counted, that ended PASS or FAIL with every requirement decided, that the
-bench sealed when it ended, and that names the laboratory and its place.
+before, with instruments whose calibration counted, that ended PASS or FAIL with every requirement decided, that names the
+laboratory and its place, and that a key on the laboratory's list sealed when it ended. Nothing in the run folder counts as
+that list (`sign.laboratory`).
 
 The issued edition carries two signatures: the bench's, with the key that sealed the run, and the person's.
 
@@ -20,13 +21,16 @@ from v2g_bench.errors import BenchError
 from v2g_bench.reports.model.run import Issue, Run, load
 from v2g_bench.reports.model.verdicts import FAIL, NOT_TESTED, PASS, UNDECIDED
 from v2g_bench.reports.sign.keys import fingerprint, name_of
+from v2g_bench.reports.sign.laboratory import Laboratory
+from v2g_bench.reports.sign.pades import signed_at
 from v2g_bench.reports.sign.seal import seal, sealed_by
 from v2g_bench.reports.sign.signer import Signer
 from v2g_bench.reports.verify.run_folder import verify
 from v2g_bench.reports.write import MANIFEST, PDF, RESULTS, SEAL, SUMS, write_report
 
 QUALIFIED_WITHIN_H = 24.0
-EDITIONS = "editions"
+SEALED_WITHIN_S = 3600.0  # of the run's end: its captures are exported and its report is written before
+EDITIONS, UNISSUED = "editions", "unissued"
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -57,11 +61,18 @@ def refusals(run: Run) -> list[str]:
 
 
 def issue(
-    folder: Path, number: str, *, bench: Signer, person: Signer, on: date | None = None, supersedes: str = ""
+    folder: Path,
+    number: str,
+    *,
+    bench: Signer,
+    person: Signer,
+    keys: Laboratory,
+    on: date | None = None,
+    supersedes: str = "",
 ) -> Path:
     """Issue the run in `folder`; the path of the signed PDF. BenchError names all that speaks against it.
 
-    bench: the key that sealed the run; person: who issues it.
+    bench: the key that sealed the run; person: who issues it; keys: the laboratory's list.
     """
     if not _NUMBER.fullmatch(number):
         raise BenchError("--report-number", f"cannot be a report's number: {number!r}", "letters, digits, . _ -")
@@ -72,14 +83,15 @@ def issue(
     for valid in (bench.certificate, person.certificate):
         if not valid.not_valid_before_utc.date() <= today <= valid.not_valid_after_utc.date():
             reasons.append(f"the certificate of {name_of(valid)} is not valid on {today}")
-    reasons += _signed(folder, bench, person)
+    reasons += _signed(folder, bench, person) + _sealed_in_time(folder, run, keys)
     if not reasons:
-        reasons = [str(finding) for finding in verify(folder).findings]
+        result = verify(folder, keys=keys)
+        reasons = [*map(str, result.findings), *result.impossible]
     if reasons:
         raise BenchError(str(folder), "may not be issued:\n  " + "\n  ".join(reasons))
     for signer in (bench, person):
         signer.sign(b"")  # a token that refuses must do so before anything is written
-    _keep(folder, held or "unissued")
+    _keep(folder, held or UNISSUED)
     who = name_of(person.certificate)
     issued = replace(run, issue=Issue(number=number, date=today.isoformat(), signer=who, supersedes=held))
     write_report(issued, folder)
@@ -112,6 +124,20 @@ def _signed(folder: Path, bench: Signer, person: Signer) -> list[str]:
     return (
         [] if sealed == own else [f"it was sealed by another key than {name_of(bench.certificate)}'s: {sealed[:23]}…"]
     )
+
+
+def _sealed_in_time(folder: Path, run: Run, keys: Laboratory) -> list[str]:
+    """The first seal is of a key on the list, and of the time at which the run ended."""
+    first = folder / EDITIONS / UNISSUED
+    first = first if first.is_dir() else folder
+    if not (sealed := sealed_by(first)):
+        return []  # said by `_signed`
+    moment = signed_at((first / PDF).read_bytes())[0]
+    late_s = (moment - _moment(run.ended)).total_seconds()
+    found = [refused] if (refused := keys.refusal(sealed, moment.date())) else []
+    if not -1 < late_s <= SEALED_WITHIN_S:
+        found.append(f"it was sealed {late_s / 3600:.1f} h after its end: a run is sealed when it ends, not later")
+    return found
 
 
 def _uncalibrated(run: Run) -> list[str]:

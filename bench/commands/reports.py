@@ -1,6 +1,7 @@
 """The subcommands of `v2g-bench` that read run folders: verify, report, bundle, key, seal, issue, history.
 
-Each prints what it found and returns 0 when all is in order, 1 when something is not.
+Each prints what it found and returns 0 when all is in order, 1 when something is not; `verify` 3 where all fits together, and
+no key that the reader knows has sealed it.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from v2g_bench.inputs.ranges import Within
 from v2g_bench.reports.sign.seal_run import KEY, seal_if_asked
 
 RUNS = Within(1, 1_000_000)
+NO_EVIDENCE = 3
 
 
 def configure(commands: Any) -> None:
@@ -20,6 +22,7 @@ def configure(commands: Any) -> None:
     verify.add_argument("run_folder", type=Path, metavar="RUN|BUNDLE", help="a run folder, or a bundle of one")
     verify.add_argument("--verdicts", action="store_true", help="print what each verdict was recomputed from")
     verify.add_argument("--trust", type=Path, metavar="PEM", help="the certificate that must have sealed it")
+    _laboratory(verify)
     report = _add(commands, "report", _report, "reproduce a run's report, byte for byte")
     report.add_argument("run_folder", type=Path, metavar="RUN")
     report.add_argument("--out", type=Path, metavar="DIR", help="write there (default: in the run folder)")
@@ -45,6 +48,7 @@ def configure(commands: Any) -> None:
         "--key", default=os.environ.get(KEY), metavar="PEM|pkcs11:…", help=f"the bench's (default: ${KEY})"
     )
     issue.add_argument("--supersedes", default="", metavar="N", help="the number of the edition that it replaces")
+    _laboratory(issue)
     history = _add(commands, "history", _history, "the trend of every measurement over the runs of a rig")
     history.add_argument(
         "--reports", type=Path, default=Path("reports"), metavar="DIR", help="where the run folders are"
@@ -68,23 +72,34 @@ def _add(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentPars
     return parser
 
 
+def _laboratory(parser: argparse.ArgumentParser) -> None:
+    text = "the laboratory's list of its keys (default: $V2G_LABORATORY, else laboratory.toml in ~/.config/v2g-bench)"
+    parser.add_argument("--laboratory", type=Path, metavar="TOML", help=text)
+
+
 def _verify(options: argparse.Namespace) -> int:
+    from v2g_bench.reports.sign.laboratory import laboratory
     from v2g_bench.reports.verify.bundle import verify_bundle
     from v2g_bench.reports.verify.run_folder import verify
 
     trusted = _read(options.trust) if options.trust else None
     look = verify_bundle if options.run_folder.is_file() else verify
-    result = look(options.run_folder, trusted)
+    keys = None if options.trust else laboratory(options.laboratory, options.run_folder)
+    result = look(options.run_folder, trusted, keys)
+    print(result.standing)
     for text in result.done:
         print(f"checked    {text}")
     for where, how in result.verdicts if options.verdicts else []:
         print(f"verdict    {where}: recomputed from {how}")
     for text in result.notes:
         print(f"note       {text}")
+    for text in result.impossible:
+        print(f"cannot     {text}")
     for finding in result.findings:
         print(finding)
-    print("everything fits" if result.ok else f"{len(result.findings)} things do not fit")
-    return 0 if result.ok else 1
+    fits = "everything fits" if result.evidence else "everything fits together, and is no evidence"
+    print(fits if result.ok else f"{len(result.findings)} things do not fit")
+    return 0 if result.evidence else NO_EVIDENCE if result.ok else 1
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -127,11 +142,24 @@ def _issue(options: argparse.Namespace) -> int:
     from v2g_bench.errors import BenchError
     from v2g_bench.reports.issue import issue
     from v2g_bench.reports.sign.keys import open_signer
+    from v2g_bench.reports.sign.laboratory import LABORATORY, laboratory
 
     if not options.key:
         raise BenchError("--key", "the bench's key is not given", f"give the one that sealed the run, or set {KEY}")
+    keys = laboratory(options.laboratory, options.run_folder)
+    if keys is None:
+        raise BenchError(
+            "--laboratory", "there is no list of the laboratory's keys here", f"name it, or set {LABORATORY}"
+        )
     bench, person = open_signer(options.key), open_signer(options.signer)
-    path = issue(options.run_folder, options.report_number, bench=bench, person=person, supersedes=options.supersedes)
+    path = issue(
+        options.run_folder,
+        options.report_number,
+        bench=bench,
+        person=person,
+        keys=keys,
+        supersedes=options.supersedes,
+    )
     print(f"issued as {options.report_number}: {path}")
     return 0
 

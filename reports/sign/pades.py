@@ -6,6 +6,7 @@ ends a file without a line feed; one is added first, or the signed file would no
 
 import io
 import logging
+from datetime import datetime
 from typing import Any
 
 from cryptography import x509
@@ -57,6 +58,19 @@ def check(pdf: bytes, certificates: list[x509.Certificate]) -> list[str]:
     if own != [certificate.public_bytes(Encoding.DER) for certificate in certificates]:
         raise BenchError("report.pdf", "is signed by other keys than the seal")
     return [one.field_name for one in found]
+
+
+def signed_at(pdf: bytes) -> list[datetime]:
+    """When each signature was made, by the clock of who made it, in their order; BenchError where one does not state it."""
+    from pyhanko.pdf_utils.reader import PdfFileReader
+
+    try:
+        found = [one.self_reported_timestamp for one in PdfFileReader(io.BytesIO(pdf)).embedded_regular_signatures]
+    except Exception as error:
+        raise BenchError("report.pdf", f"its signature cannot be read: {error}") from error
+    if not found or None in found:
+        raise BenchError("report.pdf", "does not state when it was signed")
+    return found
 
 
 def _no_room(pdf: bytes, one: Any) -> None:

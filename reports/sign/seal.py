@@ -28,6 +28,7 @@ from v2g_bench.reports.render.scope import headline, partial
 from v2g_bench.reports.render.statements import report_id
 from v2g_bench.reports.sign import pades
 from v2g_bench.reports.sign.keys import certificate_of, fingerprint, name_of, signature_fits
+from v2g_bench.reports.sign.laboratory import LABORATORY, Laboratory
 from v2g_bench.reports.sign.signer import Signer
 from v2g_bench.reports.write import MANIFEST, OUTPUTS, PDF, RESULTS, SEAL, entry_of, lists
 
@@ -98,27 +99,39 @@ def envelope(content: dict[str, Any], signers: list[Signer]) -> bytes:
     return _dumps(_data(payload, signed))
 
 
-def check_seal(folder: Path, run: Run, result: Verification, trusted: bytes | None = None) -> None:
-    """Add to `result` what does not fit in the seal. trusted: PEM of the key or certificate that must have sealed."""
+def check_seal(
+    folder: Path, run: Run, result: Verification, trusted: bytes | None = None, keys: Laboratory | None = None
+) -> None:
+    """Add to `result` what does not fit in the seal.
+
+    trusted: PEM of the key or certificate that must have sealed; keys: the laboratory's list, where there is no such PEM.
+    """
     path = folder / SEAL
     if not path.is_file():
         if trusted is not None or run.issue is not None:
             result.wrong("missing", SEAL, "the run is not sealed")
-        result.notes.append("the run is unsealed: whoever can write the folder can change it whole")
         return
     try:
         certificates = _opened(path, statement(folder, run))
         _right_people(certificates, run)
-        pades.check((folder / PDF).read_bytes(), certificates)
+        pades.check(pdf := (folder / PDF).read_bytes(), certificates)
     except (BenchError, OSError, ValueError) as error:
         result.wrong("seal", SEAL, str(error))
         return
-    if trusted is None:
+    result.sealed = _who(certificates[0])
+    if trusted is not None:
+        if fingerprint(certificate_of(trusted)) not in map(fingerprint, certificates):
+            result.wrong("seal", SEAL, f"is of {_who(certificates[0])}, not of the trusted key")
+            return
+        result.vouched = "as --trust names it"
+    elif keys is not None:
+        if refused := keys.refusal(fingerprint(certificates[0]), pades.signed_at(pdf)[0].date()):
+            result.wrong("seal", SEAL, f"is of {_who(certificates[0])}: {refused}")
+            return
+        result.vouched = f"on the laboratory's list {keys.path}"
+    else:
         who = " and ".join(_who(certificate) for certificate in certificates)
-        result.notes.append(f"{who} was not compared with a trusted key: name the key that you know with --trust")
-    elif fingerprint(certificate_of(trusted)) not in map(fingerprint, certificates):
-        result.wrong("seal", SEAL, f"is of {_who(certificates[0])}, not of the trusted key")
-        return
+        result.notes.append(f"{who} was not compared with a key that you know: name it with --trust, or {LABORATORY}")
     result.done.append(f"sealed by {_who(certificates[0])}: {PDF} and {SEAL} fit")
     if run.issue is not None:
         result.done.append(f"issued as {run.issue.number} by {_who(certificates[1])}: {PDF} and {SEAL} fit")

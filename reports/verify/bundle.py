@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import load
+from v2g_bench.reports.sign.laboratory import Laboratory
 from v2g_bench.reports.verify.run_folder import check_files, verify
 from v2g_bench.reports.write import RESULTS
 
@@ -41,11 +42,11 @@ def bundle(folder: Path, path: Path) -> Path:
     return path
 
 
-def verify_bundle(path: Path, trusted: bytes | None = None) -> Verification:
+def verify_bundle(path: Path, trusted: bytes | None = None, keys: Laboratory | None = None) -> Verification:
     """`verify` of what a bundle holds, and of the bundle's own bytes. BenchError if it is none."""
     with tempfile.TemporaryDirectory(prefix="v2g-bundle-") as name:
         folder = _unpack(path, Path(name))
-        result = verify(folder, trusted)
+        result = verify(folder, trusted, keys)
         recomputed = Path(name) / "again.zip"
         try:
             _pack(folder, recomputed)

@@ -22,6 +22,7 @@ from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Run, load
 from v2g_bench.reports.model.versions import SCHEMA
 from v2g_bench.reports.render.scope import partial, verdict_sentence
+from v2g_bench.reports.sign.laboratory import Laboratory
 from v2g_bench.reports.sign.seal import check_seal
 from v2g_bench.reports.verify.demand import check_demand
 from v2g_bench.reports.verify.recheck import recheck
@@ -41,10 +42,11 @@ from v2g_bench.reports.write import (
 )
 
 
-def verify(folder: Path, trusted: bytes | None = None) -> Verification:
-    """Everything that does not fit in a run folder. trusted: PEM of the key or certificate that must have sealed it.
+def verify(folder: Path, trusted: bytes | None = None, keys: Laboratory | None = None) -> Verification:
+    """Everything that does not fit in a run folder.
 
-    BenchError if the folder cannot be read at all.
+    trusted: PEM of the key or certificate that must have sealed it; keys: the laboratory's list, by which it is judged where
+    no such PEM is given. BenchError if the folder cannot be read at all.
     """
     result = Verification()
     if not folder.is_dir():
@@ -63,7 +65,7 @@ def verify(folder: Path, trusted: bytes | None = None) -> Verification:
     _wording(folder, run, result)
     check_demand(folder, run, result)
     recheck(folder, run, result)
-    check_seal(folder, run, result, trusted)
+    check_seal(folder, run, result, trusted, keys)
     if partial(run):
         result.notes.append(verdict_sentence(run))
     result.notes += [f"deviation: {text}" for text in run.deviations] if run.profile else []

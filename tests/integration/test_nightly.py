@@ -80,6 +80,14 @@ def test_a_quiet_night_does_all_and_tells_nobody(night, tmp_path):
     assert "--rig-strict" in calls[2]
 
 
+def test_a_run_that_nobody_sealed_is_kept_and_said_to_be_no_evidence(night):
+    done, calls, sent = night({"verify": [3, "NO EVIDENCE: not sealed"]})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert steps(calls)[-2:] == ["bundle", "history"]
+    assert "no evidence" in done.stdout
+    assert sent == ""
+
+
 def test_a_changed_verdict_is_told(night):
     message = "rig bench-3: a PASS -> b FAIL\n  flip      SAF-01    test_x: PASS -> FAIL"
     done, _, sent = night({"pytest": [1, ""], "history": [1, message]})

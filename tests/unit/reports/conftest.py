@@ -13,7 +13,7 @@ import pytest
 import typst
 
 from v2g_bench.reports.model.run import Run
-from v2g_bench.reports.sign.keys import new_key, open_signer
+from v2g_bench.reports.sign.keys import fingerprint, new_key, open_signer
 from v2g_bench.reports.sign.seal import seal
 from v2g_bench.reports.write import write_report
 
@@ -91,6 +91,22 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("key") / "bench.pem"
     new_key(path, "Bench 3")
     return path
+
+
+@pytest.fixture(scope="session")
+def laboratory(key: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The list of a laboratory that has `key` alone."""
+    path = tmp_path_factory.mktemp("laboratory") / "laboratory.toml"
+    known = fingerprint(open_signer(str(key)).certificate)
+    path.write_text(f'[[key]]\nname = "Bench 3"\nfingerprint = "{known}"\nsince = 2020-01-01\nuntil = 2099-12-31\n')
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No list of a laboratory on this machine counts in a test."""
+    monkeypatch.delenv("V2G_LABORATORY", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "nobody"))
 
 
 @pytest.fixture

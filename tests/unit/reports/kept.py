@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,12 @@ def _make(folder: Path, latencies_ms: tuple[float, ...], silence: bool, schema: 
 
 
 def hardware(run: Run) -> Run:
-    """The same as if it had been measured on a bench that may be issued from."""
+    """The same as if it had been measured just now on a bench that may be issued from."""
+    now = datetime.now(UTC).replace(microsecond=0)
     return dataclasses.replace(
         run,
+        started=(now - timedelta(minutes=1)).isoformat(),
+        ended=now.isoformat(),
         evidence="hardware",
         dirty=False,
         place="bench room 2",
@@ -100,11 +104,11 @@ def hardware(run: Run) -> Run:
                 identity="Keysight 34465A MY1",
                 emulated=False,
                 calibration="certificate 1",
-                calibration_due="2027-03-01",
+                calibration_due=(now + timedelta(days=99)).date().isoformat(),
             ),
             Instrument(part="inverter", identity="Example", emulated=False, calibration="not a measuring instrument"),
         ],
-        qualification=Qualification(date="2026-11-22T20:00:00+00:00", verdict="PASS", text="in order"),
+        qualification=Qualification(date=(now - timedelta(hours=5)).isoformat(), verdict="PASS", text="in order"),
     )
 
 

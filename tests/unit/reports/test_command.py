@@ -8,11 +8,12 @@ from v2g_bench.reports.sign.seal_run import seal_if_asked
 
 
 def test_verify_says_what_was_checked_and_what_does_not_fit(folder, capsys):
-    assert main(["verify", str(folder)]) == 0
+    assert main(["verify", str(folder)]) == 3
     reported = capsys.readouterr().out
+    assert reported.startswith("NO EVIDENCE: not sealed; whoever can write the folder can forge it whole")
     assert "checked    11 files" not in reported
     assert "checked    9 files against their SHA-256" in reported
-    assert reported.endswith("everything fits\n")
+    assert reported.endswith("everything fits together, and is no evidence\n")
     (folder / "main.blf").write_bytes(b"LOGG")
     assert main(["verify", str(folder)]) == 1
     reported = capsys.readouterr().out
@@ -26,6 +27,9 @@ def test_key_seal_and_verify_with_trust(folder, tmp_path, capsys, monkeypatch):
     assert main(["seal", str(folder), "--key", pem]) == 0
     assert "sealed by Bench 3" in capsys.readouterr().out
     assert main(["verify", str(folder), "--trust", pem]) == 0
+    assert capsys.readouterr().out.startswith("SEALED by Bench 3, key SHA256:")
+    assert main(["verify", str(folder)]) == 3
+    assert "which nobody here vouches for" in capsys.readouterr().out.splitlines()[0]
     assert main(["seal", str(folder), "--key", pem]) == 2
     assert "sealed already" in capsys.readouterr().err
     assert main(["verify", str(folder), "--trust", str(tmp_path / "none.pem")]) == 2
@@ -48,7 +52,23 @@ def test_report_rebuilds_into_another_folder(folder, tmp_path, capsys):
         assert (tmp_path / "out" / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_issue_refuses_with_every_reason_and_issues_what_may_be(folder, kept, key, tmp_path, capsys, monkeypatch):
+def test_verify_takes_the_list_of_the_laboratory(sealed_folder, laboratory, tmp_path, capsys, monkeypatch):
+    assert main(["verify", str(sealed_folder), "--laboratory", str(laboratory)]) == 0
+    assert f"on the laboratory's list {laboratory}" in capsys.readouterr().out.splitlines()[0]
+    monkeypatch.setenv("V2G_LABORATORY", str(laboratory))
+    assert main(["verify", str(sealed_folder)]) == 0
+    (tmp_path / "other.toml").write_text("")
+    assert main(["verify", str(sealed_folder), "--laboratory", str(tmp_path / "other.toml")]) == 1
+    assert "anybody can make a key" in capsys.readouterr().out
+    own = sealed_folder / "laboratory.toml"
+    own.write_bytes(laboratory.read_bytes())
+    assert main(["verify", str(sealed_folder), "--laboratory", str(own)]) == 2
+    assert "a run cannot vouch for itself" in capsys.readouterr().err
+
+
+def test_issue_refuses_with_every_reason_and_issues_what_may_be(
+    folder, kept, key, laboratory, tmp_path, capsys, monkeypatch
+):
     from v2g_bench.reports.sign.keys import new_key
     from v2g_bench.reports.write import write_report
 
@@ -58,6 +78,9 @@ def test_issue_refuses_with_every_reason_and_issues_what_may_be(folder, kept, ke
     assert main(["issue", str(folder), *asked]) == 2
     assert "the bench's key is not given" in capsys.readouterr().err
     asked += ["--key", str(key)]
+    assert main(["issue", str(folder), *asked]) == 2
+    assert "there is no list of the laboratory's keys here" in capsys.readouterr().err
+    asked += ["--laboratory", str(laboratory)]
     assert main(["issue", str(folder), *asked]) == 2
     reported = capsys.readouterr().err
     for reason in ("its evidence is emulated", "no measuring instrument", "was not qualified", "it is unsealed"):
@@ -72,12 +95,12 @@ def test_issue_refuses_with_every_reason_and_issues_what_may_be(folder, kept, ke
 
 
 def test_verify_says_what_each_verdict_was_recomputed_from(folder, capsys):
-    assert main(["verify", str(folder), "--verdicts"]) == 0
+    assert main(["verify", str(folder), "--verdicts"]) == 3
     assert "test_hot_cell time to isolation: recomputed from waveform" in capsys.readouterr().out
 
 
 def test_a_bundle_is_made_and_verified(folder, tmp_path, capsys):
     assert main(["bundle", str(folder), "--out", str(tmp_path / "a.zip")]) == 0
     assert "a.zip" in capsys.readouterr().out
-    assert main(["verify", str(tmp_path / "a.zip")]) == 0
+    assert main(["verify", str(tmp_path / "a.zip")]) == 3
     assert "everything fits" in capsys.readouterr().out

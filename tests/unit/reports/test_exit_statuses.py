@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from v2g_bench.commands.main import UNREAD, main
+from v2g_bench.commands.reports import NO_EVIDENCE
 from v2g_bench.fixtures.session import final_status
 from v2g_bench.reports.model.verdicts import PASS, UNDECIDED, VERDICTS
+from v2g_bench.reports.sign.keys import open_signer
+from v2g_bench.reports.sign.seal import seal
 
 ROOT = Path(__file__).parents[3]
 NIGHT = (ROOT / "rigs" / "nightly" / "nightly.sh").read_text()
@@ -41,18 +44,21 @@ def test_no_verdict_hides_how_pytest_ended(verdict, status):
     assert final_status(verdict, status) == status
 
 
-def test_verify(folder, tmp_path, capsys):
-    seen = {main(["verify", str(folder)])}
-    (folder / "events.jsonl").write_text("edited")
-    seen |= {main(["verify", str(folder)]), main(["verify", str(tmp_path / "nowhere")]), UNREAD}
+def test_verify(folder, key, tmp_path, capsys):
+    assert main(["verify", str(folder)]) == NO_EVIDENCE
+    assert VERIFY[NO_EVIDENCE].partition(":")[0] in capsys.readouterr().out
+    seal(folder, open_signer(str(key)))
+    assert main(["verify", str(folder), f"--trust={key}"]) == 0
+    assert VERIFY[0].partition(",")[0] in capsys.readouterr().out
+    (folder / "main.blf").write_text("edited")
+    seen = {0, NO_EVIDENCE, main(["verify", str(folder)]), main(["verify", str(tmp_path / "nowhere")]), UNREAD}
     assert seen == set(VERIFY)
-    assert VERIFY[0] in capsys.readouterr().out
 
 
-def test_issue_refuses_with_2(folder, tmp_path, capsys):
+def test_issue_refuses_with_2(folder, laboratory, tmp_path, capsys):
     for name in ("bench", "person"):
         main(["key", str(tmp_path / f"{name}.pem"), "--name", name])
-    keys = [f"--key={tmp_path / 'bench.pem'}", f"--signer={tmp_path / 'person.pem'}"]
+    keys = [f"--key={tmp_path / 'bench.pem'}", f"--signer={tmp_path / 'person.pem'}", f"--laboratory={laboratory}"]
     assert main(["issue", str(folder), "--report-number=R-1", *keys]) == 2
     assert "may not be issued" in capsys.readouterr().err
     assert set(ISSUE) == {0, 2, UNREAD}

@@ -3,7 +3,7 @@ import json
 import re
 import shutil
 import subprocess
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.reports.issue import issue, refusals
 from v2g_bench.reports.model.run import load
 from v2g_bench.reports.sign.keys import new_key, open_signer
+from v2g_bench.reports.sign.laboratory import laboratory as read_laboratory
 from v2g_bench.reports.sign.pades import check, pem
 from v2g_bench.reports.sign.seal import seal
 from v2g_bench.reports.verify.run_folder import verify
@@ -37,14 +38,19 @@ def bench(key):
 
 
 @pytest.fixture(scope="module")
+def keys(laboratory, tmp_path_factory):
+    return read_laboratory(laboratory, tmp_path_factory.mktemp("elsewhere"))
+
+
+@pytest.fixture(scope="module")
 def person(tmp_path_factory):
     path = tmp_path_factory.mktemp("person") / "person.pem"
     new_key(path, "A. Person")
     return open_signer(str(path))
 
 
-def test_an_issued_report_has_number_date_and_signer_on_it(measured, bench, person, pdf_text):
-    path = issue(measured, "LAB-2026-017", bench=bench, person=person)
+def test_an_issued_report_has_number_date_and_signer_on_it(measured, bench, person, keys, pdf_text):
+    path = issue(measured, "LAB-2026-017", bench=bench, person=person, keys=keys)
     pages = pdf_text(path.read_bytes())
     assert all("LAB-2026-017" in page for page in pages)
     assert all("ISSUED as LAB-2026-017" in page for page in pages)
@@ -66,8 +72,8 @@ def public(signer):
     return pem(signer.certificate).encode()
 
 
-def test_bench_and_person_both_sign_the_pdf_and_the_envelope(measured, bench, person):
-    issue(measured, "LAB-1", bench=bench, person=person)
+def test_bench_and_person_both_sign_the_pdf_and_the_envelope(measured, bench, person, keys):
+    issue(measured, "LAB-1", bench=bench, person=person, keys=keys)
     names = check((measured / "report.pdf").read_bytes(), [bench.certificate, person.certificate])
     assert names == ["Bench", "Issuer"]
     for order in ([person, bench], [bench], [bench, bench]):
@@ -82,8 +88,8 @@ def test_bench_and_person_both_sign_the_pdf_and_the_envelope(measured, bench, pe
     assert "Total document signed" in reported.split("Signature #2")[1]
 
 
-def test_the_signature_of_the_person_taken_away_is_found(measured, bench, person):
-    issue(measured, "LAB-1", bench=bench, person=person)
+def test_the_signature_of_the_person_taken_away_is_found(measured, bench, person, keys):
+    issue(measured, "LAB-1", bench=bench, person=person, keys=keys)
     make_unsigned(measured)
     seal(measured, bench)
     assert any("has 1 signatures" in found.text for found in verify(measured).findings)
@@ -95,50 +101,71 @@ def make_unsigned(folder):
     return folder
 
 
-def test_a_person_who_is_not_the_one_named_is_found(measured, bench, person, tmp_path):
-    issue(measured, "LAB-1", bench=bench, person=person)
+def test_a_person_who_is_not_the_one_named_is_found(measured, bench, person, keys, tmp_path):
+    issue(measured, "LAB-1", bench=bench, person=person, keys=keys)
     new_key(tmp_path / "other.pem", "Somebody Else")
     make_unsigned(measured)
     seal(measured, bench, open_signer(str(tmp_path / "other.pem")))
     assert any("is signed by Somebody Else, issued by A. Person" in found.text for found in verify(measured).findings)
 
 
-def test_an_unsealed_run_or_another_bench_or_the_bench_alone_issues_nothing(measured, bench, person, tmp_path):
+def test_an_unsealed_run_or_another_bench_or_the_bench_alone_issues_nothing(measured, bench, person, keys, tmp_path):
     new_key(tmp_path / "other.pem", "Bench 4")
     with pytest.raises(BenchError, match="sealed by another key than Bench 4's"):
-        issue(measured, "LAB-1", bench=open_signer(str(tmp_path / "other.pem")), person=person)
+        issue(measured, "LAB-1", bench=open_signer(str(tmp_path / "other.pem")), person=person, keys=keys)
     with pytest.raises(BenchError, match="a report is issued by a person"):
-        issue(measured, "LAB-1", bench=bench, person=bench)
+        issue(measured, "LAB-1", bench=bench, person=bench, keys=keys)
     make_unsigned(measured)
     with pytest.raises(BenchError, match="it is unsealed"):
-        issue(measured, "LAB-1", bench=bench, person=person)
+        issue(measured, "LAB-1", bench=bench, person=person, keys=keys)
     assert not (measured / "editions").exists()
 
 
-def test_a_number_is_given_once_and_an_amended_edition_names_the_one_before(measured, bench, person, pdf_text):
-    issue(measured, "LAB-1", bench=bench, person=person)
+def test_a_key_made_on_the_spot_issues_nothing(measured, person, keys, tmp_path):
+    new_key(tmp_path / "spot.pem", "Bench 3")
+    spot = open_signer(str(tmp_path / "spot.pem"))
+    seal(make_unsigned(measured), spot)
+    with pytest.raises(BenchError, match=r"is not on the laboratory's list .*anybody can make a key"):
+        issue(measured, "LAB-1", bench=spot, person=person, keys=keys)
+    assert not (measured / "editions").exists()
+
+
+def test_a_run_that_was_sealed_long_after_its_end_is_not_issued(measured, bench, person, keys):
+    run = load(measured / "results.json")
+    write_report(dataclasses.replace(run, started=_hours(run, -9), ended=_hours(run, -8)), measured)
+    seal(measured, bench)
+    with pytest.raises(BenchError, match=r"sealed 8\.0 h after its end"):
+        issue(measured, "LAB-1", bench=bench, person=person, keys=keys)
+
+
+def test_a_number_is_given_once_and_an_amended_edition_names_the_one_before(measured, bench, person, keys, pdf_text):
+    issue(measured, "LAB-1", bench=bench, person=person, keys=keys)
     with pytest.raises(BenchError, match="issued already, as LAB-1"):
-        issue(measured, "LAB-2", bench=bench, person=person)
+        issue(measured, "LAB-2", bench=bench, person=person, keys=keys)
     with pytest.raises(BenchError, match="the number LAB-1 has been given"):
-        issue(measured, "LAB-1", bench=bench, person=person, supersedes="LAB-1")
+        issue(measured, "LAB-1", bench=bench, person=person, keys=keys, supersedes="LAB-1")
     first = (measured / "report.pdf").read_bytes()
-    path = issue(measured, "LAB-2", bench=bench, person=person, supersedes="LAB-1")
+    path = issue(measured, "LAB-2", bench=bench, person=person, keys=keys, supersedes="LAB-1")
     assert "replaces report LAB-1" in " ".join(pdf_text(path.read_bytes())[0].split())
     assert (measured / "editions/LAB-1/report.pdf").read_bytes() == first
     assert verify(measured).ok
 
 
-def test_an_issued_edition_without_its_seal_is_found(measured, bench, person):
-    issue(measured, "LAB-1", bench=bench, person=person)
+def test_an_issued_edition_without_its_seal_is_found(measured, bench, person, keys):
+    issue(measured, "LAB-1", bench=bench, person=person, keys=keys)
     (measured / "seal.json").unlink()
     assert ("missing", "seal.json") in {(f.kind, f.where) for f in verify(measured).findings}
 
 
-def test_an_emulated_run_is_never_issued(folder, bench, person):
+def test_an_emulated_run_is_never_issued(folder, bench, person, keys):
     before = sorted(path.name for path in folder.iterdir())
     with pytest.raises(BenchError, match="its evidence is emulated"):
-        issue(folder, "LAB-1", bench=bench, person=person)
+        issue(folder, "LAB-1", bench=bench, person=person, keys=keys)
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def _hours(run, after):
+    return (datetime.fromisoformat(run.started) + timedelta(hours=after)).isoformat()
 
 
 def _instrument(run, **changes):
@@ -156,11 +183,11 @@ def _instrument(run, **changes):
         (lambda run: {"qualification": None}, "was not qualified"),
         (lambda run: {"qualification": dataclasses.replace(run.qualification, verdict="FAIL")}, "ended FAIL"),
         (
-            lambda run: {"qualification": dataclasses.replace(run.qualification, date="2026-11-21T20:00:00+00:00")},
+            lambda run: {"qualification": dataclasses.replace(run.qualification, date=_hours(run, -29))},
             "29.0 h before the run",
         ),
         (
-            lambda run: {"qualification": dataclasses.replace(run.qualification, date="2026-11-23T20:00:00+00:00")},
+            lambda run: {"qualification": dataclasses.replace(run.qualification, date=_hours(run, 19))},
             "-19.0 h before the run",
         ),
         (lambda run: {"instruments": _instrument(run, calibration_due="2026-11-22")}, "due 2026-11-22"),
@@ -186,16 +213,16 @@ def test_an_undecided_requirement_beside_a_failed_one(kept, tmp_path):
     assert refusals(changed) == ["undecided: SAF-02"]
 
 
-def test_a_folder_that_does_not_verify_is_not_issued(measured, bench, person):
+def test_a_folder_that_does_not_verify_is_not_issued(measured, bench, person, keys):
     log = measured / "main.blf"
     log.write_bytes(log.read_bytes() + b"x")
     with pytest.raises(BenchError, match="changed .*main.blf"):
-        issue(measured, "LAB-1", bench=bench, person=person)
+        issue(measured, "LAB-1", bench=bench, person=person, keys=keys)
 
 
-def test_a_certificate_that_is_not_valid_and_a_number_that_is_none(measured, bench, person):
+def test_a_certificate_that_is_not_valid_and_a_number_that_is_none(measured, bench, person, keys):
     with pytest.raises(BenchError, match="is not valid on 2020-01-01"):
-        issue(measured, "LAB-1", bench=bench, person=person, on=date(2020, 1, 1))
+        issue(measured, "LAB-1", bench=bench, person=person, keys=keys, on=date(2020, 1, 1))
     with pytest.raises(BenchError, match="cannot be a report's number"):
-        issue(measured, "../x", bench=bench, person=person)
+        issue(measured, "../x", bench=bench, person=person, keys=keys)
     assert json.loads((measured / "results.json").read_text())["issue"] is None
