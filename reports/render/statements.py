@@ -5,11 +5,15 @@
 """
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from v2g_bench.evidence.record import Kind
+from v2g_bench.reports.model.decisive import deciding
 from v2g_bench.reports.model.run import SOURCES, Measurement, Requirement, Run, Trial, dumps
-from v2g_bench.reports.model.verdicts import NOT_APPLICABLE, PASS
+from v2g_bench.reports.model.verdicts import FAIL, NOT_APPLICABLE, PASS
 from v2g_bench.reports.render import words
+
+COUNTS_AS_NONE = "counts as none"  # of a current that there has to be none of
 
 
 def report_id(run: Run) -> str:
@@ -45,21 +49,42 @@ def requirement_statement(requirement: Requirement) -> str:
     return ""
 
 
-def requirement_result(requirement: Requirement) -> str:
-    """What the matrix shows: the value alone where the statement is that of a measurement that passed, for limit and
-    trials have places of their own; else the whole statement.
-    """
+@dataclass(frozen=True)
+class Result:
+    """What the table of requirements shows of one. about: what was measured; limit: the one that this is judged against."""
+
+    text: str
+    about: str = ""
+    limit: str = ""
+
+
+def requirement_result(requirement: Requirement) -> Result:
+    """The measurement that is nearest to its limit, with this limit; a statement alone where nothing was measured."""
     message = requirement_statement(requirement)
-    for test in requirement.tests:
-        for m in test.measurements:
-            if (
-                m.statement == message
-                and requirement.verdict == PASS
-                and m.value is not None
-                and m.expanded is not None
-            ):
-                return words.measured(m.value, m.expanded, m.unit)
-    return message
+    if requirement.statement and requirement.verdict not in (PASS, FAIL):
+        return Result(message)
+    found = deciding((m for test in requirement.tests for m in test.measurements), requirement.verdict)
+    if found is None:
+        return Result(message)
+    if not (found.expanded is not None or found.trials):
+        return Result(_short(found) or message, limit=limit_of(found) if found.unit else "")
+    return Result(_short(found), found.name, limit_of(found))
+
+
+def limit_of(m: Measurement) -> str:
+    """The limit that a measurement is judged against, as print has it; "" where there is none."""
+    limits = (("≥", m.limit_low), ("≤", m.limit_high))
+    texts = [f"{sign} {words.significant(limit, 4)} {m.unit}".rstrip() for sign, limit in limits if limit is not None]
+    text = ", ".join(texts) if len(texts) == 1 else words.typeset(m.limit_text) or ", ".join(texts)
+    return f"{text} {COUNTS_AS_NONE}" if m.kind in (Kind.DISCHARGE, Kind.CHARGE) and texts else text
+
+
+def _short(m: Measurement) -> str:
+    """The value, or what is so instead of one: without limit and number of trials, which have places of their own."""
+    if m.value is not None and m.expanded is not None and (not m.statement or "   " in m.statement):
+        return words.measured(m.value, m.expanded, m.unit)
+    before, name, answer = measurement_statement(m).partition("   ")[0].partition(m.name)
+    return before + name + (answer.partition(" (")[0] if name else "")
 
 
 def measurement_statement(measurement: Measurement) -> str:

@@ -15,7 +15,7 @@ from v2g_bench.reports.model.run import Requirement, Run
 from v2g_bench.reports.model.verdicts import PASS
 from v2g_bench.reports.render import words
 from v2g_bench.reports.render.scope import by_verdict, headline, tone, verdict_sentence
-from v2g_bench.reports.render.statements import requirement_statement, trials_text
+from v2g_bench.reports.render.statements import requirement_result, requirement_statement, trials_text
 
 STYLES = {
     "PASS": "green",
@@ -90,13 +90,13 @@ class _VerdictTable:
 
 
 def _parts(requirement: Requirement) -> tuple[str, str, str]:
-    """Statement, limit and trials. A sentence (the reason of a failure) stands alone; a figure has its limit."""
-    statement = _one_line(requirement_statement(requirement))
+    """Result, its limit and trials. A sentence (the reason of a failure) stands alone; a figure has its limit."""
+    statement, result = _one_line(requirement_statement(requirement)), requirement_result(requirement)
     trials = [trial for test in requirement.tests for m in test.measurements for trial in m.trials]
     if not trials or (requirement.verdict != PASS and cell_len(statement) > _FIGURE_WIDTH):
         return statement, "", ""
-    limit = f"limit {_one_line(requirement.limit)}" if requirement.limit else ""
-    return statement, limit, trials_text(trials)
+    limit = result.limit or requirement.limit
+    return _one_line(result.text), f"limit {_one_line(limit)}" if limit else "", trials_text(trials)
 
 
 def _tails(requirements: list[Requirement]) -> list[str]:

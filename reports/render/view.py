@@ -18,6 +18,8 @@ from v2g_bench.reports.render.defects import seeded_defects
 from v2g_bench.reports.render.figure import describe, figure_svg
 from v2g_bench.reports.render.scope import PARTIAL, by_verdict, headline, partial, tone, verdict_sentence
 from v2g_bench.reports.render.statements import (
+    COUNTS_AS_NONE,
+    limit_of,
     measurement_statement,
     report_id,
     requirement_result,
@@ -136,6 +138,8 @@ def _facts(run: Run) -> list[View]:
 def _requirement(run: Run, requirement: Requirement, number: int, folder: Path, problems: list[str]) -> View:
     tests = [_test(run, test, folder, problems) for test in requirement.tests]
     trials = [trial for test in requirement.tests for m in test.measurements for trial in m.trials]
+    result = requirement_result(requirement)
+    stated = "" if result.limit.endswith(requirement.limit) else requirement.limit
     facts = {
         "limit": requirement.limit,
         "source": requirement.source,
@@ -153,8 +157,10 @@ def _requirement(run: Run, requirement: Requirement, number: int, folder: Path, 
         "title": requirement.title,
         "verdict": requirement.verdict,
         "css": words.slug(requirement.verdict),
-        "statement": words.typeset(requirement_result(requirement)),
-        "limit": requirement.limit or "—",
+        "statement": words.typeset(result.text),
+        "about": words.typeset(result.about),
+        "limit": _none_counts(run, result.limit) or requirement.limit or "—",
+        "stated": words.typeset(stated) if result.limit else "",
         "trials": trials_text(trials),
         "facts": [[key, value] for key, value in facts.items() if value],
         "text": requirement.text.strip(),
@@ -162,6 +168,12 @@ def _requirement(run: Run, requirement: Requirement, number: int, folder: Path, 
         "tests": tests,
         "measured": any(test["measurements"] for test in tests),
     }
+
+
+def _none_counts(run: Run, limit: str) -> str:
+    """The limit; of a current that there has to be none of, with the power that it was computed from."""
+    power_w = run.thresholds.get("judging.no_discharge_w", "")
+    return f"{limit}, {power_w} W at the pack's voltage" if power_w and limit.endswith(COUNTS_AS_NONE) else limit
 
 
 def _voids(run: Run) -> list[list[str]]:
@@ -223,11 +235,6 @@ def _drawn_table(run: Run, test: TestResult) -> View:
 
 def _measurement(run: Run, m: Measurement, folder: Path, problems: list[str]) -> View:
     k = f", k = {m.k:.2f}" if m.k else ""
-    limits = [
-        f"{sign} {words.significant(limit, 6)} {m.unit}".rstrip()
-        for sign, limit in (("≥", m.limit_low), ("≤", m.limit_high))
-        if limit is not None
-    ]
     return {
         "name": m.name,
         "quantity": m.name if m.quantity in ("", m.name) else f"{m.name}: {m.quantity}",
@@ -236,7 +243,7 @@ def _measurement(run: Run, m: Measurement, folder: Path, problems: list[str]) ->
         "css": words.slug(m.verdict),
         "value": words.measured(m.value, m.expanded, m.unit) + (k if m.expanded is not None else ""),
         "statement": measurement_statement(m),
-        "limit": words.typeset(m.limit_text) or ", ".join(limits) or "—",
+        "limit": _none_counts(run, limit_of(m)) or "—",
         "rule": _rule(run, m),
         "why": words.typeset(m.statement) if m.verdict != PASS else "",
         "p_conform": words.probability(m.p_conform),

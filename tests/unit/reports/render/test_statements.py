@@ -1,5 +1,13 @@
+from v2g_bench.evidence.record import Evidence, Kind
 from v2g_bench.reports.model.run import Measurement, Requirement, TestResult, Trial
-from v2g_bench.reports.render.statements import measurement_statement, requirement_statement, trials_text
+from v2g_bench.reports.render.statements import (
+    Result,
+    limit_of,
+    measurement_statement,
+    requirement_result,
+    requirement_statement,
+    trials_text,
+)
 
 
 def test_the_worst_measurement_speaks_for_its_requirement(run):
@@ -34,3 +42,33 @@ def test_a_comparison_of_sources_speaks_only_where_nothing_else_does():
 
     assert message(sources, own) == "50 frames, all protected"
     assert message(sources) == "agree, E_n = 0.2"
+
+
+def test_the_table_shows_the_value_nearest_to_its_limit_with_this_limit():
+    def latency(value, high, verdict="PASS"):
+        text = f"{value} ms   limit <= {high} ms"
+        return Measurement(
+            name="time to isolation",
+            value=value,
+            expanded=0.1,
+            unit="ms",
+            limit_high=high,
+            verdict=verdict,
+            statement=text,
+        )
+
+    def result(*measurements):
+        test = TestResult(nodeid="t", verdict="", measurements=list(measurements))
+        return requirement_result(Requirement(id="R", title="r", limit="50 ms for a hot cell", tests=[test]))
+
+    silence, hot = latency(106.0, 500.0), latency(40.0, 50.0)
+    assert result(silence, hot) == Result("40.00 ms ± 0.10 ms", "time to isolation", "≤ 50 ms")
+    late = result(silence, hot, latency(61.0, 50.0, "FAIL"))
+    assert late == Result("61.00 ms ± 0.10 ms", "time to isolation", "≤ 50 ms")
+
+
+def test_no_current_states_what_counts_as_none():
+    none = Measurement(
+        name="m", value=0.05, unit="A", limit_high=0.141, verdict="PASS", evidence=Evidence(kind=Kind.DISCHARGE)
+    )
+    assert limit_of(none) == "≤ 0.141 A counts as none"
