@@ -7,13 +7,13 @@
 import hashlib
 from dataclasses import dataclass, replace
 
-from v2g_bench.evidence.record import Kind
 from v2g_bench.reports.model.decisive import deciding
 from v2g_bench.reports.model.run import SOURCES, Measurement, Requirement, Run, Trial, dumps
 from v2g_bench.reports.model.verdicts import FAIL, NOT_APPLICABLE, PASS
 from v2g_bench.reports.render import words
 
 COUNTS_AS_NONE = "counts as none"  # of a current that there has to be none of
+_CURRENTS = ("discharge", "charge")  # its kinds (`v2g_bench.evidence.record`)
 
 
 def report_id(run: Run) -> str:
@@ -76,7 +76,7 @@ def limit_of(m: Measurement) -> str:
     limits = (("≥", m.limit_low), ("≤", m.limit_high))
     texts = [f"{sign} {words.significant(limit, 4)} {m.unit}".rstrip() for sign, limit in limits if limit is not None]
     text = ", ".join(texts) if len(texts) == 1 else words.typeset(m.limit_text) or ", ".join(texts)
-    return f"{text} {COUNTS_AS_NONE}" if m.kind in (Kind.DISCHARGE, Kind.CHARGE) and texts else text
+    return f"{text} {COUNTS_AS_NONE}" if m.kind in _CURRENTS and texts else text
 
 
 def _short(m: Measurement) -> str:
