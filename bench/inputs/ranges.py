@@ -156,6 +156,7 @@ ANYTHING = Within(-math.inf, math.inf)
 """Of a stored result: also what is infinite, and what could not be told ("nan"), as a value that a meter did not have."""
 
 # Electrical. Packs of vehicles end at 1500 V DC (low voltage, IEC 60038), chargers at 3.75 MW (MCS): an order above.
+PowerFromZeroW = Annotated[float, Within(0, 1e8)]
 PowerW = Annotated[float, Within(0, 1e8, over=True)]
 SignedPowerW = Annotated[float, Within(-1e8, 1e8)]
 CurrentA = Annotated[float, Within(0, 1e5, over=True)]

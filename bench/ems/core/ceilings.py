@@ -20,7 +20,7 @@ def ceilings(parts: EmsParts, pack: PackState, limits: Thresholds, request_w: fl
     if window is not None:
         yield window
     yield from parts.cell_voltages.ceilings(pack, calibrating=calibrating)
-    yield from _of_the_bms(pack, limits.inverter_efficiency)
+    yield from _of_the_bms(pack, limits)
     derated = parts.derating.ceiling(
         limits.rated_power_w, hottest_c=pack.hottest_c, coldest_c=pack.coldest_c, soc_pct=soc_pct
     )
@@ -37,11 +37,15 @@ def ceilings(parts: EmsParts, pack: PackState, limits: Thresholds, request_w: fl
         yield Ceiling(f"charge-only: {blocked}", discharge_w=0.0)
 
 
-def _of_the_bms(pack: PackState, efficiency: float) -> Iterator[Ceiling]:
+def _of_the_bms(pack: PackState, limits: Thresholds) -> Iterator[Ceiling]:
     """The BMS's own limits are DC power; discharging, the AC side sees less than the pack gives."""
+
+    def at_the_terminals_w(pack_w: float) -> float:
+        return max(0.0, pack_w - limits.inverter_standby_w) * limits.inverter_efficiency
+
     charge_w, discharge_w = pack.get("charge_power_limit"), pack.get("discharge_power_limit")
     continuous_w = pack.get("discharge_power_continuous")
     if charge_w is not None and discharge_w is not None:
-        yield Ceiling("BMS power limit", charge_w, discharge_w * efficiency)
+        yield Ceiling("BMS power limit", charge_w, at_the_terminals_w(discharge_w))
     if continuous_w is not None:
-        yield Ceiling("continuous discharge rating", discharge_w=continuous_w * efficiency)
+        yield Ceiling("continuous discharge rating", discharge_w=at_the_terminals_w(continuous_w))

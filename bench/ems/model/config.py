@@ -18,6 +18,7 @@ from v2g_bench.inputs.ranges import (
     PauseS,
     Percent,
     Port,
+    PowerFromZeroW,
     PowerW,
     Share,
     SharePct,
@@ -134,6 +135,7 @@ class Thresholds(Checked):
     rated_power_w: PowerW = 11_000.0
     # The BMS limits DC power, the setpoint is AC: this much of the DC power arrives at worst.
     inverter_efficiency: Share = 0.95
+    inverter_standby_w: PowerFromZeroW = 50.0  # and so much of it its own supply takes
     contactor_linger_s: PauseS = 10.0
     soh_review_pct: Percent = 80.0
     derating_rise_pct_per_s: Annotated[float, Within(0, 1e6, over=True)] = 10.0

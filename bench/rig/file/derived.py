@@ -18,4 +18,5 @@ def reference_thresholds(rig: Rig) -> dict[str, Any]:
     return rig.dut.thresholds.model_dump(exclude={"counter_max_delta"}) | {
         "rated_power_w": inverter.rated_power_w,
         "inverter_efficiency": inverter.efficiency,
+        "inverter_standby_w": inverter.standby_w,
     }

@@ -24,6 +24,7 @@ from v2g_bench.inputs.ranges import (
     FrequencyHz,
     LongTimeS,
     Port,
+    PowerFromZeroW,
     PowerW,
     Share,
     SharePct,
@@ -140,6 +141,7 @@ class Inverter(Checked):
     rated_power_w: PowerW = 11_000.0
     ripple_hz: FrequencyHz | None = None  # its switching frequency, where it is known
     efficiency: Share = 0.95  # between its DC and its AC side, at the least: what the controller is configured to
+    standby_w: PowerFromZeroW = 50.0  # what its own supply takes from the battery, at the most: likewise
     accuracy: InverterAccuracy = InverterAccuracy()
 
     @model_validator(mode="after")

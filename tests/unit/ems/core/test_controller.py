@@ -301,8 +301,9 @@ def test_soc_window(driver: Driver, soc_pct: float, power_w: float, effective_w:
 @pytest.mark.parametrize(
     ("roles", "power_w", "effective_w"),
     [
-        ({"discharge_power_limit": 1000.0}, -3000, -950),
-        ({"discharge_power_continuous": 2000.0}, -3000, -1900),
+        ({"discharge_power_limit": 1000.0}, -3000, -0.95 * (1000 - 50)),
+        ({"discharge_power_continuous": 2000.0}, -3000, -0.95 * (2000 - 50)),
+        ({"discharge_power_continuous": 40.0}, -3000, 0),  # its own supply takes more
         ({"charge_power_limit": 1500.0}, 3000, 1500),
         ({}, -20000, -11000),
         ({"cell_voltage_min": 3.2}, -3000, 0),

@@ -30,9 +30,9 @@ def test_a_ripple_that_nobody_knows_is_the_plant_s_own(tmp_path):
 
 
 def test_the_reference_controller_knows_the_inverter_that_the_rig_states(tmp_path):
-    rig = rig_with(tmp_path, "rated_power_w = 7400\nefficiency = 0.9\n", "efficiency = 0.92\n")
+    rig = rig_with(tmp_path, "rated_power_w = 7400\nefficiency = 0.9\nstandby_w = 30\n", "efficiency = 0.92\n")
     limits = Thresholds(**reference_thresholds(rig))
-    assert (limits.rated_power_w, limits.inverter_efficiency) == (7400, 0.9)
+    assert (limits.rated_power_w, limits.inverter_efficiency, limits.inverter_standby_w) == (7400, 0.9, 30)
     assert limits.bms_timeout_s == rig.dut.thresholds.bms_timeout_s
 
 
