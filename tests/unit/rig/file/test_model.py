@@ -23,7 +23,8 @@ NEVER = [
     "-1",
     "[]",
 ]
-ZERO_COUNTS = {"trigger", "mark", "current_a", "current_pct", "ratio_pct", "standby_w"}  # a pin; errors and consumption that may be none
+# a pin; errors and a consumption that may be none
+ZERO_COUNTS = {"trigger", "mark", "current_a", "current_pct", "ratio_pct", "standby_w"}
 
 
 def numbers():
