@@ -114,15 +114,15 @@ def falls_back(bench, judge, fault) -> None:
 
 
 @pytest.mark.req("SAF-12")
-@pytest.mark.parametrize("event", ["silence", "restart", "kill"])
 @pytest.mark.parametrize("fault", CHARGE_ONLY)
-def test_charge_only_outlives(bench, judge, fault, event):
+def test_charge_only_outlives(bench, judge, fault):
     """Noise, divergence or imbalance is over: whatever comes, the pack is not discharged afterwards, and is charged."""
     falls_back(bench, judge, CHARGE_ONLY[fault](bench.controller.dut.thresholds))
-    WHAT_COMES[event](bench, judge)
-    with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
-        judge.flows(f"charging after the {event}", bench.readings.ac_power(), is_w=2000)
-    judge.never_discharges(f"after the {event}", *bench.power.watch(-3000, for_s=WATCHED_S))
+    for event in ("silence", "restart", "kill"):
+        WHAT_COMES[event](bench, judge)
+        with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
+            judge.flows(f"charging after the {event}", bench.readings.ac_power(), is_w=2000)
+        judge.never_discharges(f"after the {event}", *bench.power.watch(-3000, for_s=WATCHED_S))
 
 
 @pytest.mark.req("SAF-10")
