@@ -4,7 +4,8 @@ Always: `samples` (float), `start_s` (bench clock, of sample 0), `dt_s`, `unit`.
 `t1_s`, `threshold`, `limit_s` (t0 + limit), `guard_s` (limit minus guard band), `before` (the level before the fault);
 a value that does not exist is NaN. Any other trace may have `quantity`, `limit_low`, `limit_high` and the event marks
 `event_s` and `event_text`; one that shows a sequence has tracks besides: for each change its track's name
-(`track_name`), its time (`track_s`), and what is so from then on (`track_text`; `track_on`: whether that is drawn filled).
+(`track_name`), its time (`track_s`), and what is so from then on (`track_text`; `track_on`: whether that is drawn filled);
+`whole`: they are shown with all of the trace, and not around its first event alone.
 """
 
 import zipfile
@@ -53,6 +54,7 @@ class Record:
     events: list[tuple[float, str]] = field(default_factory=list)
     tracks: dict[str, list[Step]] = field(default_factory=dict)
     shutdown: bool = False
+    whole: bool = False
 
     def times_s(self) -> Floats:
         """The bench-clock time of every sample."""
@@ -100,6 +102,7 @@ def _record(data: dict[str, Any], path: Path) -> Record:
         events=events,
         tracks=_tracks(data),
         shutdown=shutdown,
+        whole=bool(data.get("whole", False)),
         **scalars,
     )
 

@@ -11,7 +11,7 @@ True
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby
 
@@ -59,7 +59,7 @@ def shutdown_svg(record: Record, name: str, *, small: bool = False) -> str:
 
     name: what the figure shows, for its title and for readers that do not see it.
     """
-    frame = SMALL if small else FULL
+    frame = SMALL if small else _with_lanes(FULL, record)
     factor, unit = _time_unit(record)
     low, high = _window(record)
     t = record.times_s() - record.t0_s
@@ -72,12 +72,13 @@ def shutdown_svg(record: Record, name: str, *, small: bool = False) -> str:
     parts += _levels(record, frame, x, y, (record.t1_s - record.t0_s) * factor)
     parts += _line(x, y, t[inside] * factor, shown)
     parts += _moments(record, frame, x, y, factor, unit)
+    parts += [] if small else _lanes(record, frame, x, y, record.t0_s, factor)
     return _svg(frame, f"{name}: {describe(record)}", parts)
 
 
 def trace_svg(record: Record, name: str, *, small: bool = False) -> str:
     """Any trace over time, counted from its first sample, with its limits as lines and its events as marks."""
-    frame = SMALL if small else LOW
+    frame = SMALL if small else _with_lanes(LOW, record)
     t = record.times_s() - record.start_s
     factor, unit = (1e3, "ms") if t[-1] < 3.0 else (1.0, "s")
     limits = [("limit", record.limit_high), ("limit", record.limit_low)]
@@ -92,12 +93,13 @@ def trace_svg(record: Record, name: str, *, small: bool = False) -> str:
         at = x((at_s - record.start_s) * factor)
         if x.start <= at <= x.end:
             parts += _mark(frame, at, y, text, MARK, "mark", row=row % 2)
+    parts += [] if small else _lanes(record, frame, x, y, record.start_s, factor)
     return _svg(frame, f"{name}: {describe(record)}", parts)
 
 
 def figure_svg(record: Record, name: str, *, small: bool = False) -> str:
-    """The figure that fits the record: a sequence where it has tracks, a shutdown where it has a t0, else a plain trace."""
-    if record.tracks:
+    """The figure that fits the record: a shutdown where it has a t0, a sequence where it is about its tracks, else a trace."""
+    if record.tracks and not record.shutdown and not record.whole:
         return sequence_svg(record, name)
     return (shutdown_svg if record.shutdown else trace_svg)(record, name, small=small)
 
@@ -108,7 +110,7 @@ def sequence_svg(record: Record, name: str) -> str:
     low, high = _sequence_window(record, t0_s)
     t = 1e3 * (record.times_s() - t0_s)
     inside = (t >= low) & (t <= high)
-    frame = Frame(720, 262 + LANE * len(record.tracks), 58, 14, 44, 44 + LANE * len(record.tracks), 13.0, small=False)
+    frame = _with_lanes(FULL, record)
     limits = [level for level in (record.limit_high, record.limit_low) if math.isfinite(level)]
     y = frame.y(*padded(*_extent(record.samples[inside], limits)))
     x = frame.x(low, high)
@@ -121,9 +123,23 @@ def sequence_svg(record: Record, name: str) -> str:
             parts += _mark(
                 frame, x(1e3 * (at_s - t0_s)), y, text, MARK if row else INK, "mark" if row else "ink", row=row % 2
             )
-    for lane, (track, steps) in enumerate(record.tracks.items()):
-        parts += _lane(frame, x, y.start + 44 + LANE * lane, track, [(1e3 * (s.at_s - t0_s), s) for s in steps])
+    parts += _lanes(record, frame, x, y, t0_s, 1e3)
     return _svg(frame, f"{name}: {describe(record)}", parts)
+
+
+def _with_lanes(frame: Frame, record: Record) -> Frame:
+    """With room below for the tracks of the record."""
+    more = LANE * len(record.tracks)
+    return replace(frame, height=frame.height + more, bottom=frame.bottom + more)
+
+
+def _lanes(record: Record, frame: Frame, x: Scale, y: Scale, zero_s: float, factor: float) -> list[str]:
+    """A lane for each track, on the axis of the current. zero_s: where that begins; factor: its units in a second."""
+    parts = []
+    for lane, (track, steps) in enumerate(record.tracks.items()):
+        placed = [(factor * (step.at_s - zero_s), step) for step in steps]
+        parts += _lane(frame, x, y.start + 44 + LANE * lane, track, placed, "ms" if factor == 1e3 else "s")
+    return parts
 
 
 def _sequence_window(record: Record, t0_s: float) -> tuple[float, float]:
@@ -134,7 +150,7 @@ def _sequence_window(record: Record, t0_s: float) -> tuple[float, float]:
     return max(-0.15 * high, 1e3 * (record.start_s - t0_s)), min(high, ends)
 
 
-def _lane(frame: Frame, x: Scale, top: float, name: str, steps: list[tuple[float, Step]]) -> list[str]:
+def _lane(frame: Frame, x: Scale, top: float, name: str, steps: list[tuple[float, Step]], unit: str) -> list[str]:
     """One bar for as long as each step lasts, with its text and, from the second on, its time."""
     parts = [_text(x.start, top + 12, name, frame, "start", "label", size=11.0)]
     for (at, step), following in zip(steps, [*[at for at, _ in steps[1:]], x.high], strict=True):
@@ -142,7 +158,7 @@ def _lane(frame: Frame, x: Scale, top: float, name: str, steps: list[tuple[float
         if at > x.high or following < x.low or last <= first:
             continue
         parts.append(_rect("lane", first, top + 16, last - first, LANE - 22, WAVE, 0.85 if step.on else 0.12))
-        text = step.text if at <= x.low else f"{step.text}, {number(at, 1)} ms"
+        text = step.text if at <= x.low else f"{step.text}, {number(at, 1 if unit == 'ms' else 3)} {unit}"
         if len(text) * 6.2 < last - first:
             fill = "#ffffff" if step.on else INK
             parts.append(
@@ -160,12 +176,12 @@ def describe(record: Record) -> str:
         span = f"{_figure(float(finite.min()))} to {_figure(float(finite.max()))} {record.unit}"
         events = "; ".join(f"{text} at {at - record.start_s:.3f} s" for at, text in record.events)
         return f"{record.quantity or 'value'} between {span}" + (f"; {events}" if events else "")
-    text = f"{_figure(record.before)} {record.unit} before t0"
+    text = f"{_figure(record.before)} {record.unit} before t0" if math.isfinite(record.before) else "no level before t0"
     threshold = f"{_figure(record.threshold)} {record.unit}"
     if math.isfinite(record.t1_s):
         text += f", below {threshold} from {1e3 * (record.t1_s - record.t0_s):.2f} ms after t0"
     else:
-        text += f", no lasting fall below {threshold}"
+        text += f", no lasting fall below {threshold}" if math.isfinite(record.threshold) else ", no threshold"
     if math.isfinite(record.limit_s):
         text += f", limit {_figure(1e3 * (record.limit_s - record.t0_s))} ms"
     return text

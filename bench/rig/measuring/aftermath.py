@@ -62,8 +62,8 @@ class Aftermath:
                 raise NotTested(f"the database has no {role}: how the contactors open cannot be seen on the bus")
         if (left_s := until_s - parts.clock.now_s()) > 0:
             parts.clock.pause(left_s)
-        changes = [*self._on_bus(REQUEST, t0_s, until_s), *self._on_bus(STATE, t0_s, until_s)]
-        orders = self._orders(t0_s, until_s)
+        changes = [*self.on_bus(REQUEST, t0_s, until_s), *self.on_bus(STATE, t0_s, until_s)]
+        orders = self.orders(t0_s, until_s)
         return Sequence(
             t0_s=t0_s,
             until_s=until_s,
@@ -72,7 +72,8 @@ class Aftermath:
             changes=[*(orders or []), *changes],
         )
 
-    def _on_bus(self, role: str, t0_s: float, until_s: float) -> list[Change]:
+    def on_bus(self, role: str, t0_s: float, until_s: float) -> list[Change]:
+        """The role's value before t0_s and each other one up to until_s."""
         db, capture = self._parts.bus.db, self._parts.bus.capture
         spec = db.message_of(role)
         columns = capture.frames(spec.frame_id, t0_s - BEFORE_S, is_extended=spec.is_extended)
@@ -86,7 +87,8 @@ class Aftermath:
                 changes.append(Change(role=role, value=value, at_s=frame.timestamp_s))
         return changes
 
-    def _orders(self, t0_s: float, until_s: float) -> list[Change] | None:
+    def orders(self, t0_s: float, until_s: float) -> list[Change] | None:
+        """What the emulated inverter was ordered to; None where a real one is, which cannot be seen."""
         plant = self._parts.world.plant
         if plant is None or self._parts.loaded.rig.inverter.kind != "emulated":
             return None

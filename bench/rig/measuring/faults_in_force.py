@@ -13,12 +13,15 @@ from v2g_bench.rig.safety.physical import stimulates
 
 
 class FaultsInForce:
-    """Injects faults and takes them back. in_force: those of now, for whoever must not trust what they touch."""
+    """Injects faults and takes them back. in_force: those of now, for whoever must not trust what they touch; last:
+    the one that reached the bus last.
+    """
 
     def __init__(self, parts: Parts, envelope: Envelope) -> None:
         self._parts, self._envelope = parts, envelope
         self._injector = Injector(parts)
         self.in_force: list[Fault] = []
+        self.last: Active | None = None
 
     @contextmanager
     def inject(
@@ -34,6 +37,7 @@ class FaultsInForce:
         self.in_force += faults
         try:
             with self._injector.active(faults, phase_s, meanwhile, alone=alone) as active:
+                self.last = active
                 yield active
         finally:
             for fault in faults:

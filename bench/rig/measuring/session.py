@@ -7,6 +7,7 @@ session.require_good()
 """
 
 from v2g_bench.errors import BenchError
+from v2g_bench.rig.measuring.around import Around, Surroundings
 from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.rig.measuring.bus import Bus, SignalsRead
 from v2g_bench.rig.measuring.comparisons import Comparisons
@@ -36,7 +37,7 @@ class Session:
         self._notebook = Notebook(parts)
         envelope = Envelope(parts.loaded.rig.safety.model_dump())
         bus, recordings = Bus(parts, self.read), Recordings(parts, self.comparisons)
-        faults = FaultsInForce(parts, envelope)
+        self._faults = faults = FaultsInForce(parts, envelope)
         cross_check = CrossCheck(parts, self.comparisons, faults.in_force, recordings)
         self._latches = Latches(parts, bus)
         self._omitted = 0
@@ -84,6 +85,16 @@ class Session:
             parts.dut.controller.run("status")
             parts.clock.pause(self._latches.shown_s())
         return compared(account_of(parts, self._notebook, self._latches.shown_s(), self.omitted()))
+
+    def around(self, from_s: float, until_s: float, t0_s: float | None = None) -> Around:
+        """What happened between these times (bench clock).
+
+        t0_s: what it is about; None for when the last fault came on the bus, where that was between them.
+        """
+        if t0_s is None:
+            last = self._faults.last
+            t0_s = last.on_bus.time_s if last and from_s <= last.on_bus.time_s <= until_s else from_s
+        return Surroundings(self.parts, self._notebook).around(t0_s, until_s)
 
     def omitted(self) -> int:
         """Frames that the emulated BMS has not sent since the test began, because the machine did not let it run: the

@@ -101,6 +101,23 @@ def test_a_current_that_never_falls_has_no_t1(sample, tmp_path):
     assert vertical(svg, "bad") == pytest.approx(50.0, abs=0.1)
 
 
+def test_what_does_not_exist_is_no_number(sample, tmp_path):
+    sample.write_shutdown(tmp_path / "on.npz", 0.0, falls=False)
+    record = dataclasses.replace(load_record(tmp_path, "on.npz"), before=np.nan, threshold=np.nan)
+    assert "nan" not in shutdown_svg(record, "no current flowed before")
+    assert describe(record).startswith("no level before t0, no threshold, limit 50 ms")
+
+
+def test_the_tracks_of_a_shutdown_lie_below_its_current_on_the_same_axis(sample, tmp_path):
+    sample.write_shutdown(tmp_path / "late.npz", 0.07)
+    plain = load_record(tmp_path, "late.npz")
+    tracks = {"contactors reported": [Step(plain.start_s, "closed", True), Step(plain.t0_s + 0.04, "open", False)]}
+    svg = figure_svg(dataclasses.replace(plain, tracks=tracks), "late")
+    assert "open, 40.0 ms" in svg
+    assert vertical(svg, "bad") == pytest.approx(50.0, abs=0.1)
+    assert "contactors reported" not in figure_svg(dataclasses.replace(plain, tracks=tracks), "late", small=True)
+
+
 def test_names_for_those_who_do_not_see_it(record):
     root = ET.fromstring(shutdown_svg(record, 'trial "1" <b>'))
     assert root.get("role") == "img"

@@ -1,0 +1,53 @@
+"""What happened around a failure, as the run kept it: `evidence/around-NNNN.json`, one file for each failed trial.
+
+It explains a verdict, and none rests on it: everything in it stands in the capture, the log or the run's exchanges too.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from v2g_bench.errors import BenchError
+from v2g_bench.inputs.text import read_text
+from v2g_bench.reports.model.stored import build
+
+PATTERN = "evidence/around-*.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """Something at at_s (bench clock), by whom; until_s: the latest time, where only bounds are known."""
+
+    at_s: float
+    by: str
+    text: str
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """One failure. waveform: of its trial; "" where no waveform belongs to the measurement. frame: the one at t0, and the
+    values of its signals: name, before, at t0.
+    """
+
+    test: str
+    measurement: str
+    waveform: str = ""
+    t0_s: float
+    until_s: float
+    frame: str = ""
+    values: list[list[str]] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+
+
+def load_accounts(folder: Path, problems: list[str]) -> list[Account]:
+    """Those of a run folder, in their order. problems: one line is added for each file that cannot be read."""
+    found = []
+    for path in sorted(folder.glob(PATTERN)):
+        try:
+            found.append(build(Account, dict(json.loads(read_text(path))), str(path)))
+        except BenchError as error:
+            problems.append(str(error).replace("\n", " "))
+        except (ValueError, TypeError) as error:
+            problems.append(f"{path}: is no account of a failure: {error}")
+    return found
