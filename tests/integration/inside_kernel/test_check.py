@@ -93,7 +93,7 @@ def test_damaged_frames_among_sound_ones_point_at_the_terminator(adapter, tmp_pa
     ended = threading.Event()
 
     def damage():
-        while not ended.wait(0.05):
+        while not ended.wait(0.005):
             adapter.error("s")
 
     thread = threading.Thread(target=damage)
