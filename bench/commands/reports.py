@@ -23,6 +23,9 @@ def configure(commands: Any) -> None:
     verify.add_argument("--verdicts", action="store_true", help="print what each verdict was recomputed from")
     verify.add_argument("--trust", type=Path, metavar="PEM", help="the certificate that must have sealed it")
     _laboratory(verify)
+    verify.add_argument(
+        "--heads", type=Path, metavar="LOG", help="a text in which the run has published its heads, as its terminal's"
+    )
     report = _add(commands, "report", _report, "reproduce a run's report, byte for byte")
     report.add_argument("run_folder", type=Path, metavar="RUN")
     report.add_argument("--out", type=Path, metavar="DIR", help="write there (default: in the run folder)")
@@ -85,7 +88,8 @@ def _verify(options: argparse.Namespace) -> int:
     trusted = _read(options.trust) if options.trust else None
     look = verify_bundle if options.run_folder.is_file() else verify
     keys = None if options.trust else laboratory(options.laboratory, options.run_folder)
-    result = look(options.run_folder, trusted, keys)
+    log = _read(options.heads).decode(errors="replace") if options.heads else None
+    result = look(options.run_folder, trusted, keys, log)
     print(result.standing)
     for text in result.done:
         print(f"checked    {text}")

@@ -3,9 +3,9 @@
     python -m v2g_bench.sim.digest reports/2026-11-22T22-14-07-sim
 
 Left out, because it is about the machine and the moment and not about the simulation: when the run began and ended, how
-long each test took to compute, host, operator, commit, the captured output of the tests, and report files. Also left out
-is where the run folder lies: its path in a controller's words, how far what follows it is from the log's beginning, and
-the digests of audit entries that quote it.
+long each test took to compute, host, operator, commit, the head of the chain of records, the captured output of the
+tests, and report files. Also left out is where the run folder lies: its path in a controller's words, how far what
+follows it is from the log's beginning, and the digests of audit entries that quote it.
 """
 
 import hashlib
@@ -21,9 +21,8 @@ from v2g_bench.errors import BenchError
 
 AUDITED = re.compile(rb"(audit entry \d+: [^\n]*, )[0-9a-f]{64}")
 SEARCHED = re.compile(rb'(searched\\?": \[)(\d+), (\d+)')  # of a log; JSON within the JSON in a run of schema 2
-OF_THE_MOMENT = frozenset(
-    ("started", "ended", "host", "operator", "commit", "dirty", "lock_sha256", "duration_s", "log", "exit_status")
-)
+OF_THE_MACHINE = ("host", "operator", "commit", "dirty", "lock_sha256", "log", "exit_status")
+OF_THE_MOMENT = frozenset((*OF_THE_MACHINE, "started", "ended", "duration_s", "chain"))
 
 
 def digest(folder: Path) -> dict[str, str]:

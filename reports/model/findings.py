@@ -19,8 +19,8 @@ FORGED_WHOLE = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not fit. kind: missing, changed, extra, lists, rebuild, wording, profile, verdict, t0, seal or
-    bundle.
+    """One thing that does not fit. kind: missing, changed, extra, lists, rebuild, wording, profile, verdict, t0, chain,
+    seal or bundle.
     """
 
     kind: str

@@ -285,6 +285,7 @@ class Run:
     """Everything that one run wrote. started and ended are ISO 8601 in UTC; evidence and clock decide the grade.
 
     job: what the laboratory knows of its order (customer, environment, condition of the item, …), in its own words.
+    chain: the head of the chain of records when these results were made (`chain.published`).
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # of all that a run holds
@@ -322,6 +323,7 @@ class Run:
     voids: Place = 0
     trials: Place = 0
     exit_status: Annotated[int, Within(-255, 255)] = 0
+    chain: str = ""
     issue: Issue | None = None
 
     def __post_init__(self) -> None:

@@ -1,9 +1,9 @@
-"""The versions of results.json: 4 is written, 2 and 3 are read as well, and rebuilt byte for byte.
+"""The versions of results.json: 5 is written, 2 to 4 are read as well, and rebuilt byte for byte.
 
 2 kept what a measurement was computed from as JSON text (`basis`), and that of a latency as marks in its waveform's file;
 3 has a typed record instead (`evidence`, see `v2g_bench.evidence.record`), of a measurement or of a trial. 4 knows the
 verdict NOT TESTED, names the rig's profile, says of each requirement whether that holds it mandatory (before, all were), and
-of each test what its trials drew.
+of each test what its trials drew. 5 states the head of the chain of records (`chain`).
 """
 
 import json
@@ -12,15 +12,15 @@ from typing import Any
 
 from v2g_bench.errors import BenchError
 
-READABLE = (2, 3, 4)
+READABLE = (2, 3, 4, 5)
 SCHEMA = READABLE[-1]
 # Keys that not every version has: (the versions that have it, what it is where it lacks).
 _KEYS: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {
-    "run": {"profile": ((4,), None)},
-    "requirement": {"mandatory": ((4,), True)},
-    "testresult": {"drawn": ((4,), [])},
-    "measurement": {"basis": ((2,), ""), "evidence": ((3, 4), None)},
-    "trial": {"evidence": ((3, 4), None)},
+    "run": {"profile": ((4, 5), None), "chain": ((5,), "")},
+    "requirement": {"mandatory": ((4, 5), True)},
+    "testresult": {"drawn": ((4, 5), [])},
+    "measurement": {"basis": ((2,), ""), "evidence": ((3, 4, 5), None)},
+    "trial": {"evidence": ((3, 4, 5), None)},
 }
 
 

@@ -42,11 +42,13 @@ def bundle(folder: Path, path: Path) -> Path:
     return path
 
 
-def verify_bundle(path: Path, trusted: bytes | None = None, keys: Laboratory | None = None) -> Verification:
+def verify_bundle(
+    path: Path, trusted: bytes | None = None, keys: Laboratory | None = None, log: str | None = None
+) -> Verification:
     """`verify` of what a bundle holds, and of the bundle's own bytes. BenchError if it is none."""
     with tempfile.TemporaryDirectory(prefix="v2g-bundle-") as name:
         folder = _unpack(path, Path(name))
-        result = verify(folder, trusted, keys)
+        result = verify(folder, trusted, keys, log)
         recomputed = Path(name) / "again.zip"
         try:
             _pack(folder, recomputed)

@@ -6,7 +6,8 @@
 3. each requirement is mandatory, or not, as the kept profile states (`demand`);
 4. every verdict is recomputed: from the waveforms, the raw readings, the capture and the log where the run kept them,
    else from the figures that results.json states (`recheck`, `rejudge`);
-5. the seal's signatures fit (`seal`).
+5. results and files are what the run chained, record by record, while it went on (`chain`);
+6. the seal's signatures fit (`seal`).
 
 Whoever can write the folder can forge it whole, unless it is sealed and the reader knows the key.
 """
@@ -24,6 +25,7 @@ from v2g_bench.reports.model.versions import SCHEMA
 from v2g_bench.reports.render.scope import partial, verdict_sentence
 from v2g_bench.reports.sign.laboratory import Laboratory
 from v2g_bench.reports.sign.seal import check_seal
+from v2g_bench.reports.verify.chain import check_chain
 from v2g_bench.reports.verify.demand import check_demand
 from v2g_bench.reports.verify.recheck import recheck
 from v2g_bench.reports.write import (
@@ -42,23 +44,29 @@ from v2g_bench.reports.write import (
 )
 
 
-def verify(folder: Path, trusted: bytes | None = None, keys: Laboratory | None = None) -> Verification:
+def verify(
+    folder: Path, trusted: bytes | None = None, keys: Laboratory | None = None, log: str | None = None
+) -> Verification:
     """Everything that does not fit in a run folder.
 
     trusted: PEM of the key or certificate that must have sealed it; keys: the laboratory's list, by which it is judged where
-    no such PEM is given. BenchError if the folder cannot be read at all.
+    no such PEM is given; log: a text in which the run has published the heads of its chain. BenchError if the folder cannot
+    be read at all.
     """
     result = Verification()
     if not folder.is_dir():
         raise BenchError(str(folder), "is no run folder", "give the folder that a run has written")
     manifest = _manifest(folder, result)
-    if manifest is None:
-        return result
-    _hashes(folder, manifest, result)
+    if manifest is not None:
+        _hashes(folder, manifest, result)
     try:
         run = load(folder / RESULTS)
     except BenchError as error:
         result.wrong("changed", RESULTS, str(error))
+        return result
+    check_chain(folder, run, result, log)
+    if manifest is None:  # the run was killed: there is no report yet, and what there is can be held against the chain
+        recheck(folder, run, result)
         return result
     _lists(folder, run, manifest, result)
     _outputs(folder, run, manifest, result)

@@ -428,6 +428,7 @@ class Rig(Checked):
     evidence: Literal["simulated", "emulated", "hardware"]
     profile: str = ""  # shipped, or a file beside this one; "": `hardware` or `emulated`, by evidence
     place: str = ""
+    publish: list[str] = []  # a command that takes the head of the chain of records elsewhere (reports/README.md)
     bus: dict[Literal["main", "bms", "ems"], Bus]
     gateway: Gateway = Gateway()
     bms: Bms

@@ -22,9 +22,12 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.evidence.compute import recomputed_latency
 from v2g_bench.evidence.reading import Latency
 from v2g_bench.evidence.record import Evidence, Fall, Kind, Shown
+from v2g_bench.fixtures.kept_files import KeptFiles
 from v2g_bench.metrology.component import Component, Term
 from v2g_bench.metrology.decision import DecisionRule, Limits
 from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.reports.model.chain import EVENTS, Head, link, published
+from v2g_bench.reports.model.digest import run_digest, test_digest, trial_digest
 from v2g_bench.reports.model.run import (
     SCHEMA,
     Controller,
@@ -34,6 +37,7 @@ from v2g_bench.reports.model.run import (
     Requirement,
     Run,
     TestResult,
+    Texts,
     Trial,
 )
 
@@ -110,6 +114,28 @@ def hardware(run: Run) -> Run:
         ],
         qualification=Qualification(date=(now - timedelta(hours=5)).isoformat(), verdict="PASS", text="in order"),
     )
+
+
+def chained(run: Run, folder: Path) -> Run:
+    """The same with the chain of records that a run which measures this writes; last of all, its folder is as it stays."""
+    records: list[dict[str, Any]] = [{"event": "run started", "rig": run.rig, "seed": run.seed, "started": run.started}]
+    for test in (test for one in run.requirements for test in one.tests):
+        for trial in (trial for found in test.measurements for trial in found.trials):
+            place = {"index": trial.index, "attempt": trial.attempt, "void": trial.void_reason}
+            records.append({"event": "trial", "test": test.nodeid, **place, "sha256": trial_digest(trial, run.schema)})
+        digest = test_digest(test, run.schema, Texts())
+        records.append({"event": "test finished", "test": test.nodeid, "set_aside": [], "sha256": digest})
+    records.append({"event": "files", "files": KeptFiles(folder).changes()})
+    content, heads = b"", [Head()]
+    for place, record in enumerate(records):
+        line, head = link(heads[-1], {"at": f"2026-11-22T22:14:{place:02d}+00:00", "bench_s": float(place), **record})
+        content += line
+        heads.append(head)
+    run = dataclasses.replace(run, chain=published(heads[-1], heads[1]))
+    stated = {"exit_status": run.exit_status, "verdict": run.verdict, "complete": run.complete}
+    end = {"bench_s": float(len(records)), "event": "run ended", **stated, "sha256": run_digest(run)}
+    (folder / EVENTS).write_bytes(content + link(heads[-1], end)[0])
+    return run
 
 
 def waveform_of(path: Path) -> Waveform:

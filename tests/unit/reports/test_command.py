@@ -86,7 +86,7 @@ def test_issue_refuses_with_every_reason_and_issues_what_may_be(
     for reason in ("its evidence is emulated", "no measuring instrument", "was not qualified", "it is unsealed"):
         assert reason in reported
     measured = tmp_path / "measured"
-    write_report(kept.hardware(kept.kept_run(measured)), measured)
+    write_report(kept.chained(kept.hardware(kept.kept_run(measured)), measured), measured)
     seal_if_asked(measured, str(key))
     assert main(["issue", str(measured), *asked]) == 0
     assert json.loads((measured / "results.json").read_text())["issue"]["number"] == "L-1"

@@ -21,7 +21,7 @@ from v2g_bench.reports.write import write_report
 @pytest.fixture(scope="module")
 def _measured(kept, tmp_path_factory, bench):
     folder = tmp_path_factory.mktemp("issue") / "measured"
-    write_report(kept.hardware(kept.kept_run(folder)), folder)
+    write_report(kept.chained(kept.hardware(kept.kept_run(folder)), folder), folder)
     seal(folder, bench)
     return folder
 

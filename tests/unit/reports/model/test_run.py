@@ -65,7 +65,7 @@ def test_infinity_and_half_surrogates_survive(tmp_path):
         (lambda d: d.update(complete=1), "complete: says 1, its content says True"),
         (lambda d: d.update(marks=[1]), r"marks\[0\]: input should be a valid string"),
         (lambda d: d.update(host={"a": 1}), "host.a: input should be a valid string"),
-        (lambda d: d.update(schema=1), "schema: is 1, this version reads 2, 3 and 4"),
+        (lambda d: d.update(schema=1), "schema: is 1, this version reads 2, 3, 4 and 5"),
         (lambda d: d.update(evidence="real"), "Run.evidence: no such word"),
         (lambda d: d.update(verdict="FAIL"), "verdict: says 'FAIL', its content says 'PASS'"),
         (lambda d: d.pop("verdict"), "verdict: says None"),

@@ -42,9 +42,10 @@ def latency(schema):
 @pytest.mark.parametrize(
     "made",
     [
-        *(run(schema, evidence=evidence) for schema in (3, 4) for evidence in (None, *FULL)),
+        *(run(schema, evidence=evidence) for schema in (3, 4, 5) for evidence in (None, *FULL)),
         latency(3),
         latency(4),
+        dataclasses.replace(latency(5), chain="chain 0123456789abcdef record 3 sha256 " + "0" * 64),
         run(2, basis='{"kind": "mean", "parts": [{"dof": "4"}]}'),
         run(2, basis="{"),
         latency(2),
@@ -88,6 +89,8 @@ def test_what_an_older_version_left_untested_stays_inconclusive(tmp_path):
     [
         (3, lambda data: data["requirements"][0].update(mandatory=True), "unknown key 'mandatory'"),
         (4, lambda data: data["requirements"][0].pop("mandatory"), "mandatory: is missing"),
+        (4, lambda data: data.update(chain=""), "unknown key 'chain'"),
+        (5, lambda data: data.pop("chain"), "chain: is missing"),
         (2, lambda data: first(data).update(evidence=None), "unknown key 'evidence'"),
         (2, lambda data: first(data)["trials"][0].update(evidence=None), "unknown key 'evidence'"),
         (2, lambda data: first(data).pop("basis"), "basis: is missing"),
