@@ -17,6 +17,8 @@ View = dict[str, Any]
 OUTCOMES = {
     "killed": ("found", True),
     "passed": ("passed, as it has to", True),
+    "partly": ("found under some seeds alone", False),
+    "campaign": ("found by a campaign alone", False),
     "other": ("found for another reason", False),
     "survived": ("not found", False),
     "rejected": ("failed, and is sound", False),

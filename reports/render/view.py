@@ -15,6 +15,7 @@ from v2g_bench.reports.render import words
 from v2g_bench.reports.render.cells import danger_matrix
 from v2g_bench.reports.render.defects import seeded_defects
 from v2g_bench.reports.render.drawn import place
+from v2g_bench.reports.render.proof import proofs
 from v2g_bench.reports.render.scope import PARTIAL, by_verdict, headline, partial, tone, verdict_sentence
 from v2g_bench.reports.render.statements import (
     report_id,
@@ -50,6 +51,7 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
         "page_mark": words.page_mark(run),
         "issue": words.issue_line(run),
         "issued": run.issue is not None,
+        "proofs": proofs(run, folder),
         "is_not": words.what_it_is_not(run),
         "marks": run.marks,
         "counts": [{"verdict": v, "css": words.slug(v), "count": str(counts[v])} for v in VERDICTS if counts[v]],

@@ -63,6 +63,7 @@ def run_defects(options: argparse.Namespace) -> int:
         "rig": options.rig,
         "seed": bench.seed,
         "seeds": bench.seeds,
+        "trials": max((max(bench.trials, one.trials) for one in defects), default=bench.trials),
         "date": _now(),
         "made_by": this_bench(),
     }
