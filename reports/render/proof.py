@@ -89,9 +89,9 @@ def _defects(run: Run, folder: Path) -> str:
     killed, number = outcomes.count("killed"), len(outcomes)
     least = math.floor(1000 * (1 - slower_at_most(number, number - killed))) / 10
     return (
-        f"A run with {needed} trials finds {killed} of {number} controllers with a seeded defect, {100 * killed / number:.1f} % "
-        f"(with {100 * CONFIDENCE:.0f} % confidence at least {least:.1f} % of such), each under {matrix.get('seeds', 1)} seeds: "
-        f"{of}, rig {matrix['rig']}. It is no probability that a controller without FAIL has no defect."
+        f"A run with {needed} trials finds {killed} of {number} controllers with a seeded defect, {100 * killed / number:.1f} "
+        f"% (with {100 * CONFIDENCE:.0f} % confidence at least {least:.1f} % of such), each under {matrix.get('seeds', 1)} "
+        f"seeds: {of}, rig {matrix['rig']}. It is no probability that a controller without FAIL has no defect."
     )
 
 
