@@ -418,7 +418,7 @@ class Judging(Checked):
     link_discharged_s: TimeS = 5.0  # from the frame until the DC link is below 60 V; Formula SAE EV.8.4.2, UN R100
     fallback_s: TimeS = 0.5  # from the log line to the fallback being in force
     trials: Trials | None = None  # None: what the profile demands of each requirement
-    max_voids: Count = 20
+    max_voids: Count = 20  # of a measurement, for each five trials of it
 
 
 class Rig(Checked):
