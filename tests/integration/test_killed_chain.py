@@ -78,7 +78,7 @@ def test_what_is_changed_afterwards_is_found(killed, run, capsys):
             [*lines[:middle], lines[middle].replace(b'"bench_s": ', b'"bench_s": 1'), *lines[middle + 1 :]],
             "one of the two",
         ),
-        ([anew(lines)], "record 3 is not the one that was published"),
+        ([anew(lines)], "is not the one that was published"),
         (lines[:3], "is no head of the chain"),
     ):
         path.write_bytes(b"".join(changed))
