@@ -63,7 +63,12 @@ class Injection:
 
     def derived(self) -> Overrides:
         """What the BMS goes on deriving of its pack, where this injection is to be the only thing that changes."""
-        return {(role, None): self.seen[role] for role in DERIVED if role in self.seen} if self.alone else {}
+        if not self.alone:
+            return {}
+        kept: Overrides = {(role, None): self.seen[role] for role in DERIVED if role in self.seen}
+        if not self.seen.get("cell_imbalance"):
+            kept["imbalance_code", None] = 0.0  # nor does it store a code that is read by diagnostics
+        return kept
 
 
 class Injector:

@@ -314,6 +314,8 @@ SUPERVISION = (
 LASTING = (
     _alone("late_at_every_20th_trip", "END-01", TIME.format(r"(79|80)\.\d+")),
     _alone("late_at_every_7th_trip", "END-01", TIME.format(r"(79|80)\.\d+")),
+    _alone("late_at_one_trip_in_5", "END-01", TIME.format(r"(79|80)\.\d+")),
+    _alone("late_at_one_trip_in_20", "END-01", TIME.format(r"(79|80)\.\d+"), trials=59),
     _fails("blind_after_90_s", "END-01", STAYS, "every_trip"),
     _fails("trip_released_after_5_s", "SAF-04", AMPERES, LATCHED),
     _fails("trip_released_after_10_s", "SAF-04", AMPERES, LATCHED),
@@ -340,6 +342,17 @@ LASTING = (
     _alone("departure_seen_15_min_before", "LIM-10", AMPERES),
     _alone("departure_moves_min_soc_alone", "LIM-10", r"W ± .* limit 1600 to 2400 W"),
     _alone("departure_window_widens_again", "LIM-10", "it does not come back: no"),
+)
+
+# Seen and reported in time, and answered seconds too late.
+TOO_LATE = (
+    _alone("gradient_derated_late", "SAF-08", "limit <= 90 %"),
+    _fails("v2g_ended_late", "SAF-09", AMPERES, DIVERGENCE),
+    _fails("v2g_ended_late", "SAF-10", AMPERES, title="v2g ended late, of imbalance"),
+    _fails("v2g_ended_late", "SAF-11", AMPERES, LOST, title="v2g ended late, of noise"),
+    _alone("high_cell_stops_late", "LIM-07", AMPERES),
+    _alone("low_cell_stops_late", "LIM-08", AMPERES),
+    _fails("over_current_ended_late", "LIM-05", AMPERES),
 )
 
 # What it says is not what is seen.
@@ -401,6 +414,7 @@ IN_STATES = (
             "blind_while_precooling": "pre-cooling",
             "blind_while_derated": "derated",
             "blind_in_standby": "standby",
+            "blind_in_precharge": "precharging",
             "blind_after_command": "after a command",
             "blind_after_reload": "reloading",
             "not_armed_after_bms_silence": "after BMS silence",
@@ -443,7 +457,10 @@ IN_STATES = (
     ),
     *_in_state(
         "imbalance",
-        {"imbalance_unseen_after_trip": "after a trip"},
+        {
+            "imbalance_unseen_after_trip": "after a trip",
+            "imbalance_unseen_with_window": "V2G window|pre-cooling",
+        },
         check="STA-02",
     ),
     *_in_state(
@@ -583,6 +600,7 @@ CATALOGUE: tuple[Defect, ...] = (
     *ONE_EACH,
     *TOGETHER,
     *LASTING,
+    *TOO_LATE,
     *SAYINGS,
     *IN_STATES,
     *PARTS,

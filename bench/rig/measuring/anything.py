@@ -22,6 +22,7 @@ from v2g_bench.faults import (
     OverTemperature,
     PackTemperature,
     StringVoltageDifference,
+    ThermalGradient,
 )
 from v2g_bench.rig.file.model import MAX_SOC_PCT, MIN_SOC_PCT
 from v2g_bench.rig.measuring.power import Power
@@ -33,6 +34,7 @@ LEAST_SHARE = 0.05  # of the rated power: less leaves the digitizer too little t
 AT_RATED = 0.125  # of the draws are at the rated power itself
 INSIDE_PCT = 7.0  # of SoC from its limits, so that no derating near them holds the power down
 COOL_C, WARM_C = 21.0, 34.0  # inside the manual's operating window of 20 to 35 °C: nothing derates
+WINDOW_C, NOISE_K, CLEARLY_K = 35.0, 0.5, 0.5  # its end; of single sensors; above a threshold by more than that
 HIGH_V, CLEARLY = (
     1000.0,
     1.5,
@@ -155,6 +157,23 @@ class Anything:
     def whole(self, low: int, high: int) -> Choice:
         """A whole number from low to high."""
         return Choice(range(low, high + 1))
+
+    def gradient(self, above_k: float) -> dict[str, Dimension | Made]:
+        """A module that is warmer than the coldest one by more than this: which one, and by how much.
+
+        Nowhere warmer than the operating window allows, as far as an emulated pack can be at its cool end: what its heat
+        derates by itself would hide what is done about the difference.
+        """
+        rig, bus, point = self._parts.loaded.rig, self._parts.bus, dict[str, Dimension | Made]()
+        coldest_c, known = bus.latest_all().get("cell_temperature_min", COOL_C), bus.db.count("module_temperature")
+        if rig.bms.kind == "emulated" and self._parts.dut.controller.restarts:
+            coldest_c, known = COOL_C, rig.plant.modules
+            point["pack_c"] = Uniform(COOL_C - NOISE_K, COOL_C)
+        least_k = above_k + CLEARLY_K
+        to_k = LogUniform(least_k, max(least_k, WINDOW_C - NOISE_K - coldest_c))
+        module = Choice(range(1, max(1, known) + 1))
+        fault = Made(lambda to_k, module: ThermalGradient(round(to_k, 1), module), {"to_k": to_k, "module": module})
+        return point | {"fault": fault}
 
     def alone(self) -> Choice:
         """Whether a danger comes alone, three times of four, or with the flags and limits that an emulated BMS derives of it.

@@ -42,7 +42,7 @@ Direction = Literal["any", "charge", "discharge"]
 OPEN, PRECHARGE = 0, 1  # role contactor_state
 COMES_W = 300.0  # less than this is not yet the power of a state in which power flows
 DERATED_SHARE = 0.9
-SHOWN_S, PRECHARGED_S, AFTER_COMMAND_S = 3.0, 1.0, 0.3
+SHOWN_S, PRECHARGED_S, AFTER_COMMAND_S, SOON_S = 3.0, 1.0, 0.3, 0.01
 FORCED_PCT = "30"
 DEPARTURE_S, MORE_PCT = 4 * 3600.0, 5.0
 WINDOW_S, AHEAD_S, BEGINS_S = 3600.0, 600.0, 4.0
@@ -138,6 +138,8 @@ class States:
             around.enter_context(state.enter(self, setting))
             if name == "starting":
                 situation.inject, situation.from_start = self._injected_at_start, True
+            if name == "precharging":
+                situation.inject = self._injected_soon
             if name == "after a command":
                 situation.meanwhile = partial(self._command, setting.power_w)
                 situation.inject = partial(self._injected_after, situation.meanwhile)
@@ -185,6 +187,12 @@ class States:
             yield
         finally:
             run("set_power", power_w="0")
+
+    def _injected_soon(
+        self, *faults: Fault, phase_s: float = 0.0, alone: bool = False
+    ) -> AbstractContextManager[Active]:
+        """In the phase of one frame alone: precharge takes a tenth of a second, and a danger comes and goes within it."""
+        return self._faults.inject(*faults, phase_s=phase_s % SOON_S, alone=alone)
 
     @contextmanager
     def _flowing(self, setting: Setting) -> Iterator[None]:

@@ -129,7 +129,7 @@ def test_charge_only_outlives(bench, judge, fault):
 def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge, partial_charge):
     """Cells out of balance: no discharge until a charge to 100 %, no less, and not before the BMS takes it back."""
     bench.power.pack.seconds_below_full(partial_charge.from_pct)
-    with bench.at_power(-1000), bench.inject(CellImbalance()):
+    with bench.at_power(-1000), bench.inject(CellImbalance(), alone=True):
         bench.power.granted()
         judge.never_discharges("while the BMS reports imbalance", *bench.power.watch(-1000, for_s=WATCHED_S))
     watched = bench.power.watch(-1000, for_s=judge.profile.watch_s)

@@ -19,40 +19,45 @@ from v2g_bench.qualification.defects.controllers.timing import SOUND_MS, _Late
 UPTIME_S = 90.0
 
 
-class _LateOnceInTwenty(_Late):
-    """80 ms late at every 20th trip since its start."""
+class LateAtTimes(_Late):
+    """80 ms late at those trips that `late` says: at every 20th since its start."""
 
     every = 20
     late_s = (80 - SOUND_MS) / 1e3
 
     def __init__(self, settings: EmsSettings) -> None:
         super().__init__(settings)
-        self._trips = 0
+        self.trips, self.tripped_s = 0, 0.0
         self.roles = ("cell_temperature", "module_temperature", make.STRINGS)
 
     def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
         latched = self.parts.trip.latched
         if latched:
             self._late.clear()
-        late = not latched and (self._trips + 1) % self.every == 0
+        late = not latched and self.late()
         actions = super().on_frame(frame, now_s) if late else Ems.on_frame(self, frame, now_s)
-        self._count(latched)
+        self._count(latched, now_s)
         return actions
 
     def tick(self, now_s: float) -> list[Action]:
         latched = self.parts.trip.latched
         actions = super().tick(now_s)
-        self._count(latched)
+        self._count(latched, now_s)
         return actions
 
-    def _count(self, latched_before: bool) -> None:
-        self._trips += self.parts.trip.latched and not latched_before
+    def late(self) -> bool:
+        """Whether the next trip is late."""
+        return (self.trips + 1) % self.every == 0
+
+    def _count(self, latched_before: bool, now_s: float) -> None:
+        if self.parts.trip.latched and not latched_before:
+            self.trips, self.tripped_s = self.trips + 1, now_s
 
 
-late_at_every_20th_trip: make.Factory = _LateOnceInTwenty
+late_at_every_20th_trip: make.Factory = LateAtTimes
 
 
-class _LateOnceInSeven(_LateOnceInTwenty):
+class _LateOnceInSeven(LateAtTimes):
     every = 7
 
 

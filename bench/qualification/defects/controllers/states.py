@@ -16,6 +16,7 @@ from v2g_bench.ems.model.setpoint import OverCurrentHold
 from v2g_bench.ems.protection.watchdog import InverterWatch
 from v2g_bench.qualification.defects.controllers import make
 
+PRECHARGE = 1  # role contactor_state
 AFTER_COMMAND_S, AFTER_RELOAD_S, GIVEN_BACK_S = 0.3, 1.0, 2.0
 TRIPPING = ("cell_temperature", "module_temperature", make.STRINGS)
 FLAG, SOC, IMBALANCE = "over_current", "soc", "cell_imbalance"
@@ -165,6 +166,10 @@ def _charging(ems: Lived) -> bool:
     return ems.request_w > 0
 
 
+def _precharging(ems: Lived) -> bool:
+    return ems.pack.get("contactor_state") == PRECHARGE
+
+
 def _after(name: str) -> Blind:
     return lambda ems: name in ems.gone_through
 
@@ -185,7 +190,7 @@ blind_while_cooling, blind_while_precooling, blind_while_derated = (
     _blind_when(_precooling),
     _blind_when(_derated),
 )
-blind_in_standby = _blind_when(_standing)
+blind_in_standby, blind_in_precharge = _blind_when(_standing), _blind_when(_precharging)
 blind_after_command, blind_after_reload = _blind_when(_commanded), _blind_when(_reloaded)
 not_armed_after_bms_silence, not_armed_after_outage = _blind_when(_after("silence")), _blind_when(_after("outage"))
 not_armed_after_over_current, not_armed_after_trip = _blind_when(_after("over-current")), _blind_when(_after("trip"))
@@ -193,6 +198,7 @@ not_armed_after_over_current, not_armed_after_trip = _blind_when(_after("over-cu
 no_strings_with_forced_limit = _blind_when(_forced, make.STRINGS)
 flag_unseen_with_departure, flag_unseen_in_gradient = _blind_when(_departing, FLAG), _blind_when(_gradient, FLAG)
 flag_unseen_after_bms_silence = _blind_when(_after("silence"), FLAG)
+imbalance_unseen_with_window = _blind_when(_planned, IMBALANCE)
 imbalance_unseen_after_trip = _blind_when(_after("trip"), IMBALANCE)
 divergence_unseen_with_forced_limit, divergence_unseen_while_charging = (
     _blind_when(_forced, SOC),

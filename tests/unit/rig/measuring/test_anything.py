@@ -1,10 +1,13 @@
 """Values past a limit: counts of the signal alone, on the side that is meant, and none that is no value."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from v2g_bench.can.codec import SignalCodec
 from v2g_bench.faults import OverTemperature
-from v2g_bench.rig.measuring.anything import nearly, past
+from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.measuring.anything import Anything, nearly, past
 
 
 def codec(role="cell_temperature_max", *, length=16, numerator=1, offset=-400, denominator=10, top=1900, **more):
@@ -49,3 +52,37 @@ def test_a_slow_ramp_begins_near_its_end_and_a_step_nowhere():
     assert nearly(OverTemperature(3, 45.1, ramp_k_per_s=10.0)) == OverTemperature(3, 42.1)
     assert nearly(OverTemperature(3, 45.1)) is None
     assert nearly(None) is None
+
+
+SHARES = [place / 50 for place in range(50)]
+
+
+def anything(rig="virtual", *, restarts=True):
+    bus = SimpleNamespace(latest_all=lambda: {"cell_temperature_min": 24.0}, db=SimpleNamespace(count=lambda role: 3))
+    dut = SimpleNamespace(controller=SimpleNamespace(restarts=restarts))
+    return Anything(SimpleNamespace(loaded=load_rig(rig), bus=bus, dut=dut), SimpleNamespace())
+
+
+def gradients(drawn):
+    return [drawn["fault"].make(**{name: one.at(share) for name, one in drawn["fault"].of.items()}) for share in SHARES]
+
+
+def test_a_gradient_stays_inside_the_operating_window_in_any_module():
+    drawn = anything().gradient(above_k=8.0)
+    found = gradients(drawn)
+    assert min(fault.to_k for fault in found) == 8.5
+    assert max(fault.to_k for fault in found) + drawn["pack_c"].high < 35.0
+    assert {fault.module for fault in found} == set(range(1, load_rig("virtual").rig.plant.modules + 1))
+
+
+def test_of_a_pack_that_is_as_it_is_a_gradient_is_as_large_as_the_window_allows():
+    drawn = anything(restarts=False).gradient(above_k=8.0)
+    assert set(drawn) == {"fault"}
+    assert {fault.module for fault in gradients(drawn)} == {1, 2, 3}
+    assert max(fault.to_k for fault in gradients(drawn)) <= 10.5
+    assert {fault.to_k for fault in gradients(anything(restarts=False).gradient(above_k=30.0))} == {30.5}
+
+
+@pytest.mark.parametrize(("rig", "alone"), [("virtual", {True, False}), ("gateway", {True})])
+def test_a_danger_comes_alone_or_not_where_the_bms_derives_flags_of_it(rig, alone):
+    assert set(anything(rig).alone().values) == alone
