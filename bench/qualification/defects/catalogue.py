@@ -353,6 +353,7 @@ TOO_LATE = (
     _alone("high_cell_stops_late", "LIM-07", AMPERES),
     _alone("low_cell_stops_late", "LIM-08", AMPERES),
     _fails("over_current_ended_late", "LIM-05", AMPERES),
+    _fails("power_back_in_over_current", "LIM-05", AMPERES, title="power back in over-current, of a flag alone"),
 )
 
 # What it says is not what is seen.

@@ -67,16 +67,12 @@ class Readings:
     def most_ac_w(self, within_pct: float = 0.0) -> float:
         """The largest AC power (W) that the analyzer is made for here.
 
-        within_pct: no bound at all where the inverter's own measurement (`power_at`) is good to this share of what is beyond.
+        within_pct: no bound at all where the inverter's own measurement is good to this share of what is beyond.
         """
         analyzer = self._parts.instruments.analyzer
         most_w = analyzer.most_w(analyzer.read(fresh=False).voltage_v)
         known = self.inverter_power().uncertainty
         return math.inf if known is not None and known.expanded < within_pct / 100 * most_w else most_w
-
-    def power_at(self, asked_w: float) -> Reading:
-        """AC power (W) where this was asked for: by the analyzer, beyond its range by the inverter."""
-        return self.ac_power() if abs(asked_w) <= self.most_ac_w() else self.inverter_power()
 
     def pack_power(self, over_s: float = 0.1) -> Reading:
         """DC power at the pack (W, charge positive): the digitizer's mean current at the voltage that the BMS reports."""
