@@ -119,13 +119,21 @@ def _facts(run: Run) -> list[View]:
         "Bench": [
             ("version", run.bench_version),
             ("commit", run.commit),
-            ("source tree", "with uncommitted changes" if run.dirty else "as committed"),
+            ("source tree", _source(run)),
             ("dependencies", run.lock_sha256),
             ("seed", str(run.seed)),
             ("exit status", str(run.exit_status)),
         ],
     }
     return [{"title": title, "rows": [[k, v or "—"] for k, v in rows]} for title, rows in groups.items()]
+
+
+def _source(run: Run) -> str:
+    """Whether the bench ran as it was committed; without a commit that is not known."""
+    if known := run.host.get("source tree"):
+        return known
+    as_committed = "as committed" if run.commit else "not known: no commit"
+    return "with uncommitted changes" if run.dirty else as_committed
 
 
 def _requirement(sources: Sources, requirement: Requirement, number: int) -> View:
