@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.reports.model.account import load_accounts
+from v2g_bench.reports.model.chain import heads_in
 from v2g_bench.reports.model.run import BudgetTable, Requirement, Run, dumps
 from v2g_bench.reports.model.verdicts import NOT_APPLICABLE, VERDICTS
 from v2g_bench.reports.render import words
@@ -113,6 +114,8 @@ def _facts(run: Run) -> list[View]:
             ("ended", run.ended),
             ("trials", f"{run.trials}, of which {run.voids} void"),
             ("marks", "; ".join(run.marks) or "none"),
+            *[("record", f"{head.number} of chain {name}") for name, head in heads_in(run.chain)],
+            *[("its head", head.sha256) for _, head in heads_in(run.chain)],
             *([("run", run_id(run)), ("issued", run.issue.date), ("issued by", run.issue.signer)] if run.issue else []),
             *([("supersedes", run.issue.supersedes)] if run.issue and run.issue.supersedes else []),
         ],

@@ -97,13 +97,16 @@ def _heads(prefix: Prefix, run: Run, result: Verification, log: str | None) -> N
         result.wrong(KIND, EVENTS, f"no head of this chain was published, {len(known)} of others")
     for _, head in own:
         if not _holds(prefix, [(name, head)], name):
-            result.wrong(
-                KIND, EVENTS, f"record {head.number} is not the one that was published as sha256 {head.sha256}"
-            )
+            what = f"record {head.number} is not the one that was published as sha256 {head.sha256}"
+            result.wrong(KIND, EVENTS, what)
     if own:
         last = max(head.number for _, head in own)
-        result.done.append(f"{len(own)} published heads against the chain, the last of record {last}")
-        if (behind := len(prefix.heads) - last) > 0:
+        reached = sum(head.number <= len(prefix.heads) for _, head in own)
+        result.done.append(f"{reached} of {len(own)} published heads against the chain, the last of record {last}")
+        behind = len(prefix.heads) - last
+        if behind > 0 and not prefix.broken and _over(prefix):
+            result.wrong(KIND, EVENTS, "the last head of a run that has ended was not published")
+        if behind > 0:
             result.notes.append(f"{behind} records are behind the last published head")
 
 

@@ -57,7 +57,7 @@ def test_the_prefix_verifies_and_nothing_is_certified(killed, capsys):
     assert [line.split()[:2] for line in wrong] == [["missing", "manifest.json:"], ["1", "things"]]
     told = "\n".join(lines)
     assert " records of events.jsonl, each with the hash of the one before it, up to 20" in told
-    assert "checked    1 published heads against the chain" in told
+    assert "checked    1 of 1 published heads against the chain" in told
     assert "the run was killed after record " in told
     assert "it is not complete, and nothing can be certified by it" in told
     assert " latencies recomputed from their waveforms" in told

@@ -109,3 +109,12 @@ def test_what_the_laboratory_knows_stands_on_the_first_page(run, tmp_path):
     assert facts["Laboratory and customer"]["customer"] == "Maker"
     assert facts["Laboratory and customer"]["environment"] == "—", "what was not stated is seen not to be"
     assert facts["Controller under test"]["condition"] == "new"
+
+
+def test_the_head_of_the_chain_stands_among_the_facts_of_a_run_that_has_one(run, tmp_path):
+    chained = dataclasses.replace(run, chain=f"chain {'a1' * 8} record 312 sha256 {'9f' * 32}")
+    for shown, rows in ((run, {}), (chained, {"record": f"312 of chain {'a1' * 8}", "its head": "9f" * 32})):
+        facts = next(
+            group["rows"] for group in view(shown, tmp_path, [])[0]["facts"] if group["title"] == "Run and evidence"
+        )
+        assert {key: value for key, value in facts if key in ("record", "its head")} == rows

@@ -202,9 +202,10 @@ def test_the_published_heads_are_held_against_the_chain(run, check, tmp_path, re
     log = (
         f"{published(heads[2], heads[0])}\nchain {'0' * 16} record 2 sha256 {'0' * 64}\n{published(heads[4], heads[0])}"
     )
-    assert check(run, log) == []
-    assert "2 published heads against the chain, the last of record 5" in check.result.done
+    assert check(run, log) == ["events.jsonl: the last head of a run that has ended was not published"]
     assert check.result.notes == ["1 records are behind the last published head"]
+    assert check(run, f"{log}\n{published(heads[5], heads[0])}") == []
+    assert "3 of 3 published heads against the chain, the last of record 6" in check.result.done
     write(tmp_path, [*records[:3], records[3] | {"verdict": "other"}, *records[4:]])
     assert any("record 5 is not the one that was published" in found for found in check(run, log))
     write(tmp_path, [records[0] | {"rig": "other"}, *records[1:]])
