@@ -60,7 +60,14 @@ def check_chain(folder: Path, run: Run, result: Verification, log: str | None = 
             _tests(prefix, run, result)
             _trials(prefix, run, result)
             _files(folder, prefix, result)
-    except (TypeError, ValueError, AttributeError, LookupError) as error:  # a list where a name should be
+    except (
+        BenchError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        LookupError,
+        OverflowError,
+    ) as error:  # a list where a name should be
         result.wrong(KIND, EVENTS, f"has a record of another form than a run writes: {error}")
 
 
@@ -216,21 +223,24 @@ def _files(folder: Path, prefix: Prefix, result: Verification) -> None:
 
 
 def _file(folder: Path, name: str, kept: Any, result: Verification, *, ended: bool) -> None:
+    """One file; kept: its size and SHA-256, None where it had gone.
+
+    Of a killed run only what is never written anew must be as it was: the controller's own files may have changed since.
+    """
     if kept is None:
         return
+    path, (size, digest) = inside(folder, name), kept
     try:
-        path, (size, digest) = inside(folder, name), kept
-        there = path.stat().st_size
-        found = sha256_of(path, size)
-    except (OSError, BenchError, TypeError, ValueError):
-        result.wrong(KIND, name, "stands in the chain, and cannot be read")
-        return
+        there, found = path.stat().st_size, sha256_of(path, size)
+    except OSError:
+        there, found = 0, ""
     if found == digest and (there == size or not ended):
         return
-    if ended or path.suffix in GROWING or path.suffix == ".npz":
-        result.wrong(KIND, name, f"is not as the run recorded it ({size} bytes)")
+    text = f"is not as the run recorded it ({size} bytes)" if found else "stands in the chain, and is not here"
+    if ended or name.endswith(".npz") or ("/" not in name and path.suffix in GROWING):
+        result.wrong(KIND, name, text)
     else:
-        result.notes.append(f"{name} was written anew after its last record: nothing shows by whom")
+        result.notes.append(f"{name} {text}: by the run after its last record, or by somebody since")
 
 
 def _of(prefix: Prefix, event: str) -> list[Record]:

@@ -20,6 +20,8 @@ def run(kept, tmp_path):
     """A run with its chain; its folder is tmp_path."""
     run = kept.kept_run(tmp_path)
     (tmp_path / "v2g-main.log").write_text("a line\n")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/audit.jsonl").write_text("an entry\n")
     return kept.chained(run, tmp_path)
 
 
@@ -172,7 +174,7 @@ def test_files_that_are_gone_changed_or_new_are_found(run, check, tmp_path):
     blf.unlink()
     (tmp_path / "bms.blf").write_bytes(content)
     assert check(run) == [
-        "main.blf: stands in the chain, and cannot be read",
+        "main.blf: stands in the chain, and is not here",
         "bms.blf: was not here when the run ended",
     ]
 
@@ -246,6 +248,11 @@ def test_of_a_killed_run_the_prefix_verifies_and_nothing_is_certified(run, tmp_p
 
 def test_of_a_killed_run_changes_are_found(run, check, tmp_path, records):
     left = killed(run, tmp_path, records)
+    (tmp_path / "state/audit.jsonl").unlink()
+    assert check(left) == [], "the controller's own file may have gone since the last record"
+    assert any(
+        "state/audit.jsonl stands in the chain, and is not here: by the run" in note for note in check.result.notes
+    )
     (tmp_path / "results.json").write_bytes((tmp_path / "results.json").read_bytes() + b"\n")
     assert check(left) == ["results.json: is not as the run has last written it"]
     blf = tmp_path / "main.blf"
