@@ -28,6 +28,19 @@ from v2g_bench.reports.sign.signer import Signer
 from v2g_bench.reports.verify.run_folder import verify
 from v2g_bench.reports.write import MANIFEST, PDF, RESULTS, SEAL, SUMS, write_report
 
+# What a report has to state and only a person knows, with the clause of ISO/IEC 17025:2017.
+DEMANDED = {
+    "laboratory": "7.8.2.1 b",
+    "address": "7.8.2.1 b",
+    "place": "7.8.2.1 c",
+    "customer": "7.8.2.1 e",
+    "customer_address": "7.8.2.1 e",
+    "item": "7.8.2.1 g",
+    "item_condition": "7.8.2.1 g",
+    "item_received": "7.8.2.1 h",
+    "sampling": "7.8.2.1 k",
+    "environment": "7.8.3.1 a",
+}
 QUALIFIED_WITHIN_H = 24.0
 SEALED_WITHIN_S = 3600.0  # of the run's end: its captures are exported and its report is written before
 EDITIONS, UNISSUED = "editions", "unissued"
@@ -45,9 +58,11 @@ def refusals(run: Run) -> list[str]:
     found += [mark for mark in run.marks if "blocked" in mark]
     found += _uncalibrated(run)
     found += _unqualified(run)
-    unsaid = [name for name, text in (("laboratory", run.job.get("laboratory")), ("place", run.place)) if not text]
-    if unsaid:
-        found.append(f"it does not state: {', '.join(unsaid)} (pytest --job=FILE, and place in the rig file)")
+    stated = run.job | {"place": run.place}
+    if unsaid := [f"{name} ({clause})" for name, clause in DEMANDED.items() if not stated.get(name, "").strip()]:
+        found.append(
+            f"it does not state: {', '.join(unsaid)}, of ISO/IEC 17025 (pytest --job=FILE; place in the rig file)"
+        )
     if not run.complete:
         found.append(f"the run is incomplete: {run.incomplete_reason}")
     if run.verdict not in (PASS, FAIL):

@@ -12,6 +12,7 @@ from v2g_bench.reports.model.record import load_record
 from v2g_bench.reports.model.run import Measurement, Run, TestResult, Trial
 from v2g_bench.reports.model.verdicts import PASS
 from v2g_bench.reports.render import words
+from v2g_bench.reports.render.contributions import contributions
 from v2g_bench.reports.render.drawn import drawn_table, drawn_words, place
 from v2g_bench.reports.render.explain import SHOWN, left_out, section
 from v2g_bench.reports.render.figure import describe, figure_svg
@@ -108,6 +109,7 @@ def _measurement(sources: Sources, test: TestResult, m: Measurement) -> View:
         "instruments": _instruments(run, m),
         "trials_text": trials_text(m.trials),
         "trials": _trial_table(m),
+        "contributions": contributions(m),
         "figures": [one for one in figures if one not in told],
         "stories": stories,
         "untold": left_out(len(accounts)),

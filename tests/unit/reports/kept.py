@@ -101,7 +101,17 @@ def hardware(run: Run) -> Run:
         evidence="hardware",
         dirty=False,
         place="bench room 2",
-        job={"laboratory": "Example Test Laboratory"},
+        job={
+            "laboratory": "Example Test Laboratory",
+            "address": "1 Example Street",
+            "customer": "Example Chargers Ltd",
+            "customer_address": "2 Example Road",
+            "item": "charger X, serial 4711",
+            "item_condition": "new",
+            "item_received": "2026-11-20",
+            "sampling": "one item, chosen by the customer",
+            "environment": "23.1 °C, 45 % RH",
+        },
         instruments=[
             Instrument(
                 part="meters.dc_current",

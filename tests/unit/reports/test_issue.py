@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.reports.issue import issue, refusals
+from v2g_bench.reports.issue import DEMANDED, issue, refusals
 from v2g_bench.reports.model.run import load
 from v2g_bench.reports.sign.keys import new_key, open_signer
 from v2g_bench.reports.sign.laboratory import laboratory as read_laboratory
@@ -194,8 +194,13 @@ def _instrument(run, **changes):
         (lambda run: {"instruments": _instrument(run, calibration_due="")}, "meters.dc_current: certificate 1"),
         (lambda run: {"instruments": _instrument(run, emulated=True)}, "meters.dc_current is emulated"),
         (lambda run: {"instruments": run.instruments[1:]}, "no measuring instrument"),
-        (lambda run: {"job": {}}, "does not state: laboratory"),
-        (lambda run: {"place": ""}, "does not state: place"),
+        (lambda run: {"job": {}}, "does not state: laboratory (7.8.2.1 b), address (7.8.2.1 b), customer"),
+        (lambda run: {"place": ""}, "does not state: place (7.8.2.1 c): ISO/IEC 17025"),
+        *(
+            (lambda run, key=key: {"job": run.job | {key: " "}}, f"does not state: {key} (")
+            for key in DEMANDED
+            if key != "place"
+        ),
         (lambda run: {"requirements": []}, "its verdict is INCONCLUSIVE"),
     ],
 )
