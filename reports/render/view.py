@@ -108,7 +108,7 @@ def _facts(run: Run) -> list[View]:
         "Run and evidence": [
             ("rig", run.rig),
             ("profile", run.profile.name if run.profile else ""),
-            *((key.removeprefix("source: "), text) for key, text in run.host.items() if key.startswith("source: ")),
+            *_cited(run),
             ("evidence", run.evidence),
             ("clock", run.clock),
             ("started", run.started),
@@ -130,6 +130,16 @@ def _facts(run: Run) -> list[View]:
         ],
     }
     return [{"title": title, "rows": [[k, v or "—"] for k, v in rows]} for title, rows in groups.items()]
+
+
+def _cited(run: Run) -> list[tuple[str, str]]:
+    """What the requirements were written from: edition and digest in a row each."""
+    rows = []
+    for key, text in run.host.items():
+        if key.startswith("source: "):
+            edition, _, digest = text.partition(", SHA-256 ")
+            rows += [(key.removeprefix("source: "), edition), ("its SHA-256", digest)]
+    return rows
 
 
 def _source(run: Run) -> str:

@@ -195,7 +195,7 @@ def _instrument(run, **changes):
         (lambda run: {"instruments": _instrument(run, emulated=True)}, "meters.dc_current is emulated"),
         (lambda run: {"instruments": run.instruments[1:]}, "no measuring instrument"),
         (lambda run: {"job": {}}, "does not state: laboratory (7.8.2.1 b), address (7.8.2.1 b), customer"),
-        (lambda run: {"place": ""}, "does not state: place (7.8.2.1 c): ISO/IEC 17025"),
+        (lambda run: {"place": ""}, "does not state: place (7.8.2.1 c), of ISO/IEC 17025"),
         *(
             (lambda run, key=key: {"job": run.job | {key: " "}}, f"does not state: {key} (")
             for key in DEMANDED

@@ -118,3 +118,9 @@ def test_the_head_of_the_chain_stands_among_the_facts_of_a_run_that_has_one(run,
             group["rows"] for group in view(shown, tmp_path, [])[0]["facts"] if group["title"] == "Run and evidence"
         )
         assert {key: value for key, value in facts if key in ("record", "its head")} == rows
+
+
+def test_the_document_behind_the_requirements_has_its_edition_and_digest_on_the_first_page(run, tmp_path):
+    cited = dataclasses.replace(run, host=run.host | {"source: M": f"Title, edition 2, SHA-256 {'a' * 64}"})
+    facts = {g["title"]: dict(g["rows"]) for g in view(cited, tmp_path)[0]["facts"]}["Run and evidence"]
+    assert (facts["M"], facts["its SHA-256"]) == ("Title, edition 2", "a" * 64)
