@@ -106,12 +106,15 @@ BLIND = tuple(
         ("blind_below_45_pct", "SAF-01"),
         ("blind_for_300_ms_after_a_command", "SAF-01"),
         ("blind_up_to_45_4_c", "SAF-01"),
-        ("implausible_above_60_c", "SAF-01"),
-        ("implausible_above_400_mv", "SAF-02"),
         ("trips_on_steps_alone", "SAF-01"),
         ("trips_at_the_usual_point_alone", "SAF-01"),
         ("trips_at_known_values_alone", "SAF-01"),
     )
+)
+
+IMPLAUSIBLE = (
+    _fails("implausible_above_60_c", "SAF-01", f"{STAYS}|limit <= 50 ms", "the_last_value"),
+    _fails("implausible_above_400_mv", "SAF-02", STAYS, "the_last_value"),
 )
 
 PARTIAL = (
@@ -592,6 +595,7 @@ BENCH = (
 CATALOGUE: tuple[Defect, ...] = (
     *TRIPS,
     *BLIND,
+    *IMPLAUSIBLE,
     *PARTIAL,
     *CONTACTORS,
     *WORDS,

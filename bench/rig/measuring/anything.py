@@ -94,6 +94,14 @@ class Anything:
 
         return Made(fault, {"cell": self.cell(), "to_c": past, "ramp_k_per_s": Choice(RAMPS_K_PER_S)})
 
+    def hottest(self, above_c: float) -> float:
+        """The highest temperature (°C) above this one that a sensor can show here."""
+        return self.past(HOTTEST, above_c, SHOWN_C).far
+
+    def furthest(self, above_mv: float) -> float:
+        """The largest difference of string voltages (mV) above this one that can be shown here."""
+        return round(1e3 * self.past(STRINGS, above_mv / 1e3, SHOWN_DIFFERENCE_V).far, 6)
+
     def diverging_strings(self, above_mv: float) -> Made:
         """Strings further apart than this: how far, and by a step or a ramp."""
         past = self.past(STRINGS, above_mv / 1e3, SHOWN_DIFFERENCE_V)

@@ -53,6 +53,23 @@ def test_the_first_value_above_the_limit_isolates(bench, judge, danger):
         judge.latency("time to isolation", trace.isolation(after=fault.on_bus), below_ms=50)
 
 
+LAST = {
+    "hot": lambda any_: OverTemperature(cell=1, to_c=any_.hottest(above_c=LIMIT_C)),
+    "strings": lambda any_: StringVoltageDifference(to_mv=any_.furthest(above_mv=LIMIT_MV)),
+}
+
+
+@pytest.mark.parametrize(
+    "danger",
+    [pytest.param("hot", marks=pytest.mark.req("SAF-01")), pytest.param("strings", marks=pytest.mark.req("SAF-02"))],
+)
+def test_the_last_value_of_a_sensor_isolates(bench, judge, worlds, danger):
+    """The largest value that a sensor can show isolates as fast as any other: none is too large to be believed."""
+    last = bench.inject(LAST[danger](worlds.any), alone=True)
+    with bench.at_power(-3000), bench.recording() as trace, last as fault:
+        judge.latency("time to isolation", trace.isolation(after=fault.on_bus), below_ms=50)
+
+
 BELOW = {"at-the-limit": 0, "one-step-below": 1}
 
 

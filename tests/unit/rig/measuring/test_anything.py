@@ -5,6 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from v2g_bench.can.codec import SignalCodec
+from v2g_bench.can.database import BusDatabase
+from v2g_bench.can.roles import read_roles
+from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.faults import OverTemperature
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.measuring.anything import Anything, nearly, past
@@ -86,3 +89,10 @@ def test_of_a_pack_that_is_as_it_is_a_gradient_is_as_large_as_the_window_allows(
 @pytest.mark.parametrize(("rig", "alone"), [("virtual", {True, False}), ("gateway", {True})])
 def test_a_danger_comes_alone_or_not_where_the_bms_derives_flags_of_it(rig, alone):
     assert set(anything(rig).alone().values) == alone
+
+
+def test_the_last_values_are_those_of_the_signal_short_of_the_sensors_end():
+    shown = anything()
+    shown._parts.bus.db = BusDatabase.load(dbc_path("v2g_bms_fd"), read_roles(roles_path("v2g_bms_fd")))
+    assert shown.hottest(above_c=45.0) == pytest.approx(125.0)
+    assert shown.furthest(above_mv=300.0) == pytest.approx(5000.0)
