@@ -146,6 +146,7 @@ class ShuntDigitizer:
         self._start()
         self._armed_s = self._session.clock.now_s()
         self._session.check_errors("its start")
+        self._armed_s = self._session.clock.now_s()  # it has answered, so it has begun: a busy one takes a start late
         self._await_pre_trigger()
 
     def fetch(self, trigger_s: float) -> Waveform:

@@ -86,6 +86,23 @@ def test_a_record_with_too_few_readings(bench, clock, rig, monkeypatch):
         record(driver, meter, clock, rig)
 
 
+def test_a_start_that_the_instrument_takes_late_costs_no_readings(bench, clock, rig, monkeypatch):
+    """It was busy for 25 ms when the start came: its next answer proves that it has begun, and the wait counts from there."""
+    driver, meter = bench()
+    start, check = driver._start, driver._session.check_errors
+
+    def late(after=""):
+        if after == "its start":
+            clock.advance(0.025)
+            start()
+        check(after)
+
+    monkeypatch.setattr(driver, "_start", lambda: None)
+    monkeypatch.setattr(driver._session, "check_errors", late)
+    _, wave = record(driver, meter, clock, rig)
+    assert len(wave) == 2500 + 5000 + 1
+
+
 def test_an_empty_memory(bench, clock, rig, monkeypatch):
     driver, meter = bench()
     driver.arm(sample_rate_hz=50e3, before_s=0.01, after_s=0.01)
