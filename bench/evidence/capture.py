@@ -20,11 +20,12 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import check
 from v2g_bench.evidence.record import ORDERED, Change, Evidence, Fall, Shown, Signal
 from v2g_bench.evidence.record import Sequence as Sight
-from v2g_bench.faults.expectation import Expectation, Op
+from v2g_bench.faults.expectation import DANGEROUS_ABOVE, Expectation, Op
 
 SAME_S = 0.5e-3  # a stamp on two clocks: the wall clock may be slewed by 500 ppm between the frame and the evidence
 LATE_S = 0.05  # how long a frame may take into the bench on a loaded machine
 RECEIVED_WITHIN_S = 1.0  # how old a value may be that the bench takes for the latest
+NOTHING = 1e-9  # of a limit: the limit itself, as it comes from counts
 BEFORE_S, AFTER_S = 1.0, 0.05  # of t0: from where a t0 is searched when no request was recorded, and to where
 
 
@@ -120,6 +121,33 @@ class _Changes:
                 self.found.append(Change(role=role, value=value, at_s=bench_s))
 
 
+@dataclass
+class _Samples:
+    """Every value of a role."""
+
+    from_s: float
+    to_s: float
+    wall_minus_bench_s: float
+    value: Callable[[Message], float | None]
+    found: list[tuple[float, float]] = field(default_factory=list)
+
+    def look(self, bench_s: float, message: Message) -> None:
+        if (value := self.value(message)) is not None:
+            self.found.append((bench_s, value))
+
+
+@dataclass
+class Overview:
+    """What a capture shows as a whole, on its own clock (s).
+
+    first_s, last_s: of its frames, NaN where it has none. dangers: when a role of DANGEROUS_ABOVE went beyond its limit.
+    """
+
+    first_s: float = math.nan
+    last_s: float = math.nan
+    dangers: list[tuple[str, float]] = field(default_factory=list)
+
+
 class CaptureSearch:
     """One capture (BLF), with the database and the roles that its frames are read by."""
 
@@ -178,6 +206,35 @@ class CaptureSearch:
         ]
         self._read(asked)
         return [one.found for one in asked]
+
+    def samples(self, role: str, spans: Sequence[tuple[float, float, float]]) -> list[list[tuple[float, float]]]:
+        """(time, value) of a role in each (from, to, wall minus bench clock), on the bench clock (s)."""
+        asked = [_Samples(*span, partial(self._value, role)) for span in spans]
+        self._read(asked)
+        return [one.found for one in asked]
+
+    def cycle_s(self, role: str) -> float:
+        """How often the message of a role is sent; NaN where the database has no such role, or no cycle for it."""
+        return self._db.message_of(role).cycle_s or math.nan if self._db.has(role) else math.nan
+
+    def overview(self) -> Overview:
+        """The capture's time, and each moment at which it begins to show a danger."""
+        found, beyond = Overview(), set[str]()
+        carriers = {self._db.message_of(role).frame_id for role in DANGEROUS_ABOVE if self._db.has(role)}
+        with BLFReader(self._capture) as reader:
+            for message in reader:
+                found.first_s = message.timestamp if math.isnan(found.first_s) else found.first_s
+                found.last_s = message.timestamp
+                if message.arbitration_id not in carriers:
+                    continue
+                values = self._sound(message)
+                for role in DANGEROUS_ABOVE.keys() & values.keys():
+                    if values[role] <= DANGEROUS_ABOVE[role] + NOTHING:
+                        beyond.discard(role)
+                    elif role not in beyond:
+                        beyond.add(role)
+                        found.dangers.append((role, message.timestamp))
+        return found
 
     def _read(self, asked: Sequence[_Question]) -> None:
         """Put every captured frame to the questions about its time, in one pass."""

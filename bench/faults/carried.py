@@ -18,10 +18,7 @@ from v2g_bench.can.codec import SignalCodec
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.errors import NotTested
 from v2g_bench.faults.base import Fault
-from v2g_bench.faults.expectation import Expectation
-
-# Source: the V2G manual, Admin Desk, emergency shutdown; exactly at them is no danger yet.
-DANGEROUS_ABOVE: Mapping[str, float] = {"cell_temperature_max": 45.0, "string_voltage_difference": 0.3}
+from v2g_bench.faults.expectation import DANGEROUS_ABOVE, Expectation
 
 
 def carried(fault: Fault, db: BusDatabase) -> Fault:

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Op = Literal["==", ">=", "<="]
+# Source: the V2G manual, Admin Desk, emergency shutdown; exactly at them is no danger yet.
+DANGEROUS_ABOVE: Mapping[str, float] = {"cell_temperature_max": 45.0, "string_voltage_difference": 0.3}
 
 
 @dataclass(frozen=True)

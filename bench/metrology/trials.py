@@ -10,6 +10,7 @@ but r is at least p with confidence P(Bin(n, p) <= n - r - 1); for r = 0 that is
 (59, 299, 93)
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from v2g_bench.metrology.budget import Uncertainty
 from v2g_bench.metrology.independence import check_order
 
 CONFIDENCE = 0.95
+# The periods that a phase must be random against: the BMS's safety frame, the manual's poll, the slowest cyclic frame.
+PERIODS_S = (0.01, 0.05, 0.1)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,16 @@ def phase_s(random: Random, periods_s: Sequence[float]) -> float:
     if not periods_s or min(periods_s) <= 0:
         raise ValueError(f"a phase needs periods, all positive: {periods_s}")
     return sum(random.uniform(0.0, period) for period in sorted(set(periods_s)))
+
+
+def draw_key(seed: int, nodeid: str) -> str:
+    """What the draws of one test in one run depend on, whatever else is run, and in whatever order."""
+    return f"{seed} {nodeid}"
+
+
+def phase_of_trial(key: str, index: int, attempt: int) -> float:
+    """The delay (s) before the stimulus of one attempt at a trial, both from 1. key: see `draw_key`."""
+    return phase_s(Random(hashlib.sha256(f"{key} {index} {attempt}".encode()).digest()), PERIODS_S)
 
 
 def claim_of(values: Sequence[float], uncertainty: Uncertainty | None, unit: str) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from v2g_bench.errors import BenchError
 
+SUITE = "suite.json"  # the run's own copy of the list of requirements and tests
+
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write beside `path`, flush to the disk, rename: never half a file. BenchError if the disk refuses."""

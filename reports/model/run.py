@@ -138,7 +138,10 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class TestResult:
-    """One test (one parameter set). Its verdict is never better than the worst of its measurements."""
+    """One test (one parameter set). Its verdict is never better than the worst of its measurements.
+
+    aside: waveforms that were recorded in it and that no measurement holds: of a void cell, of a failure that was the bench's.
+    """
 
     __test__ = False  # pytest must not take this for a test class
 
@@ -150,6 +153,7 @@ class TestResult:
     measurements: list[Measurement] = field(default_factory=list)
     drawn: list[Drawn] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
     log: str = ""
 
     def __post_init__(self) -> None:

@@ -3,7 +3,8 @@
 2 kept what a measurement was computed from as JSON text (`basis`), and that of a latency as marks in its waveform's file;
 3 has a typed record instead (`evidence`, see `v2g_bench.evidence.record`), of a measurement or of a trial. 4 knows the
 verdict NOT TESTED, names the rig's profile, says of each requirement whether that holds it mandatory (before, all were), and
-of each test what its trials drew. 5 states the head of the chain of records (`chain`).
+of each test what its trials drew. 5 states the head of the chain of records (`chain`) and names the waveforms that a test set
+aside; its runs keep the list of the suite, and record bench, rig and injected faults as events.
 """
 
 import json
@@ -18,9 +19,10 @@ SCHEMA = READABLE[-1]
 _KEYS: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {
     "run": {"profile": ((4, 5), None), "chain": ((5,), "")},
     "requirement": {"mandatory": ((4, 5), True)},
-    "testresult": {"drawn": ((4, 5), [])},
+    "testresult": {"drawn": ((4, 5), []), "cells": ((4, 5), []), "aside": ((5,), [])},
     "measurement": {"basis": ((2,), ""), "evidence": ((3, 4, 5), None)},
     "trial": {"evidence": ((3, 4, 5), None)},
+    "evidence": {"sequence": ((4, 5), None)},
 }
 
 
@@ -68,7 +70,18 @@ def _of_test(test: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "testresult", test
     for measurement in _all(test, "measurements"):
         yield "measurement", measurement
-        yield from (("trial", trial) for trial in _all(measurement, "trials"))
+        yield from _evidence(measurement)
+        for trial in _all(measurement, "trials"):
+            yield "trial", trial
+            yield from _evidence(trial)
+
+
+def _evidence(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    found = item.get("evidence")
+    for one in [found] if isinstance(found, dict) else []:
+        yield "evidence", one
+        for part in _all(one, "of"):
+            yield from _evidence({"evidence": part})
 
 
 def _all(item: dict[str, Any], key: str) -> list[dict[str, Any]]:

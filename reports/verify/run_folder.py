@@ -3,17 +3,18 @@
 1. every file of the manifest is there with its size and SHA-256, and no other file is; manifest.json and SHA256SUMS
    are byte for byte what the files and results.json make of them;
 2. report.pdf, report.html and junit.xml are byte for byte what results.json makes of them (a signed PDF begins so);
-3. each requirement is mandatory, or not, as the kept profile states (`demand`);
-4. every verdict is recomputed: from the waveforms, the raw readings, the capture and the log where the run kept them,
+3. results.json is held against each other record of the run, one kind of comparison after the other (`CHECKS`); the last of
+   them recomputes every verdict, from the waveforms, the raw readings, the capture and the log where the run kept them,
    else from the figures that results.json states (`recheck`, `rejudge`);
-5. results and files are what the run chained, record by record, while it went on (`chain`);
-6. the seal's signatures fit (`seal`).
+4. results and files are what the run chained, record by record, while it went on (`chain`);
+5. the seal's signatures fit (`seal`).
 
 Whoever can write the folder can forge it whole, unless it is sealed and the reader knows the key.
 """
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,14 @@ from v2g_bench.reports.sign.laboratory import Laboratory
 from v2g_bench.reports.sign.seal import check_seal
 from v2g_bench.reports.verify.chain import check_chain
 from v2g_bench.reports.verify.demand import check_demand
+from v2g_bench.reports.verify.limits import check_limits
+from v2g_bench.reports.verify.provenance import check_provenance
+from v2g_bench.reports.verify.qualification import check_qualification
 from v2g_bench.reports.verify.recheck import recheck
+from v2g_bench.reports.verify.records import check_records
+from v2g_bench.reports.verify.rig_copy import check_rig
+from v2g_bench.reports.verify.suite import check_suite
+from v2g_bench.reports.verify.waveforms import check_waveforms
 from v2g_bench.reports.write import (
     HTML,
     JUNIT,
@@ -41,6 +49,33 @@ from v2g_bench.reports.write import (
     lists,
     renderers,
     write_report,
+)
+
+Check = Callable[[Path, Run, Verification], None]
+
+
+def check_wording(folder: Path, run: Run, result: Verification) -> None:
+    """The requirements' files, where the run kept them, against the digest that its results state."""
+    kept = [(one, folder / "requirements" / f"{one.id}.md") for one in run.requirements]
+    there = [(one, path) for one, path in kept if path.is_file()]
+    for one, path in there:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != one.text_sha256:
+            result.wrong("wording", f"requirements/{path.name}", "is not the text that results.json says was verified")
+    if there:
+        result.done.append(f"{len(there)} requirements against the digest of their wording")
+
+
+CHECKS: tuple[Check, ...] = (
+    check_wording,
+    check_limits,
+    check_suite,
+    check_demand,
+    check_rig,
+    check_qualification,
+    check_provenance,
+    check_records,
+    check_waveforms,
+    recheck,
 )
 
 
@@ -70,9 +105,8 @@ def verify(
         return result
     _lists(folder, run, manifest, result)
     _outputs(folder, run, manifest, result)
-    _wording(folder, run, result)
-    check_demand(folder, run, result)
-    recheck(folder, run, result)
+    for check in CHECKS:
+        _guarded(check, folder, run, result)
     check_seal(folder, run, result, trusted, keys)
     if partial(run):
         result.notes.append(verdict_sentence(run))
@@ -80,6 +114,15 @@ def verify(
     if not run.complete:
         result.notes.append(f"the run is incomplete: {run.incomplete_reason}")
     return result
+
+
+def _guarded(check: Check, folder: Path, run: Run, result: Verification) -> None:
+    """A check that a damaged folder breaks has found something."""
+    try:
+        check(folder, run, result)
+    except Exception as error:  # noqa: BLE001  (damaged files make their readers fail in ways of their own)
+        name = check.__name__.removeprefix("check_")
+        result.wrong("broken", name, f"cannot be checked: {type(error).__name__} {error}")
 
 
 def check_files(folder: Path) -> Verification:
@@ -171,17 +214,6 @@ def _lists(folder: Path, run: Run, manifest: dict[str, Any], result: Verificatio
             result.wrong("lists", name, "is not what results.json and the files make of it")
     if manifest.get("problems"):
         result.notes.append(f"the report was written with problems: {'; '.join(manifest['problems'])}")
-
-
-def _wording(folder: Path, run: Run, result: Verification) -> None:
-    """The requirements' files, where the run kept them, against the digest that its results state."""
-    kept = [(one, folder / "requirements" / f"{one.id}.md") for one in run.requirements]
-    there = [(one, path) for one, path in kept if path.is_file()]
-    for one, path in there:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != one.text_sha256:
-            result.wrong("wording", f"requirements/{path.name}", "is not the text that results.json says was verified")
-    if there:
-        result.done.append(f"{len(there)} requirements against the digest of their wording")
 
 
 def _evidence(manifest: dict[str, Any]) -> list[Entry]:

@@ -23,7 +23,8 @@ from v2g_bench.faults import (
     WireExpectation,
     WireFault,
 )
-from v2g_bench.faults.carried import DANGEROUS_ABOVE, as_carried, carried, wrong_side
+from v2g_bench.faults.carried import as_carried, carried, wrong_side
+from v2g_bench.faults.expectation import DANGEROUS_ABOVE
 from v2g_bench.rig.parts.protocol import Parts
 from v2g_bench.rig.parts.timing import Timestamp
 from v2g_bench.rig.parts.traffic import bms_frames, window

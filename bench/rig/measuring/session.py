@@ -12,7 +12,7 @@ from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.rig.measuring.bus import Bus, SignalsRead
 from v2g_bench.rig.measuring.comparisons import Comparisons
 from v2g_bench.rig.measuring.cross_check import CrossCheck
-from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
+from v2g_bench.rig.measuring.faults_in_force import FaultsInForce, Injected
 from v2g_bench.rig.measuring.latches import Latches
 from v2g_bench.rig.measuring.power import COMMAND_POLL_S, Power
 from v2g_bench.rig.measuring.readings import Readings
@@ -41,6 +41,7 @@ class Session:
         cross_check = CrossCheck(parts, self.comparisons, faults.in_force, recordings)
         self._latches = Latches(parts, bus)
         self._omitted = 0
+        self._faults = faults
         power = Power(parts, envelope, self._latches, cross_check, recordings, self.read, self._notebook)
         self.bench = Bench(
             parts,
@@ -95,6 +96,10 @@ class Session:
             last = self._faults.last
             t0_s = last.on_bus.time_s if last and from_s <= last.on_bus.time_s <= until_s else from_s
         return Surroundings(self.parts, self._notebook).around(t0_s, until_s)
+
+    def injected(self) -> list[Injected]:
+        """The faults that the test has injected."""
+        return self._faults.injected
 
     def omitted(self) -> int:
         """Frames that the emulated BMS has not sent since the test began, because the machine did not let it run: the

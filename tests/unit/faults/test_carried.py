@@ -5,7 +5,8 @@ import pytest
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.errors import NotTested
 from v2g_bench.faults import CellImbalance, Expectation, OverTemperature, StateOfCharge, StringVoltageDifference
-from v2g_bench.faults.carried import DANGEROUS_ABOVE, as_carried, carried, wrong_side
+from v2g_bench.faults.carried import as_carried, carried, wrong_side
+from v2g_bench.faults.expectation import DANGEROUS_ABOVE
 
 DBC = """VERSION ""
 BU_: BMS EMS

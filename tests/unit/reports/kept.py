@@ -4,11 +4,13 @@
 """
 
 import dataclasses
+import hashlib
 import importlib.util
 import json
 import shutil
 import sys
 import tempfile
+import time
 import tomllib
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -26,6 +28,8 @@ from v2g_bench.fixtures.kept_files import KeptFiles
 from v2g_bench.metrology.component import Component, Term
 from v2g_bench.metrology.decision import DecisionRule, Limits
 from v2g_bench.metrology.waveform import Waveform
+from v2g_bench.qualification.result import QualificationResult
+from v2g_bench.qualification.score import Outcome, score
 from v2g_bench.reports.model.chain import EVENTS, Head, link, published
 from v2g_bench.reports.model.digest import run_digest, test_digest, trial_digest
 from v2g_bench.reports.model.run import (
@@ -40,9 +44,23 @@ from v2g_bench.reports.model.run import (
     Texts,
     Trial,
 )
+from v2g_bench.rig.file.load import LoadedRig, load_rig
+from v2g_bench.rig.file.stated import thresholds_of
 
-WALL_S = 1_790_000_000.0  # wall clock minus bench clock
 LIMIT_MS, FRACTION, HOT_C = 50.0, 0.05, 45.5
+WALL_S = float(int(time.time()) - 1010)  # wall clock minus bench clock: the trials ended just now
+BEGUN = datetime.fromtimestamp(WALL_S + 1000.0, UTC)
+RIG = files("v2g_bench.rigs")
+SERIALS = {"dc_current": "MY54000001", "ac_power": "C2PH13047V", "multimeter": "3214008"}  # of the meters
+JUDGED = ((20.0, "PASS"), (70.0, "FAIL"))
+HEAD = {
+    "title": "hot cell isolates",
+    "family": "safety",
+    "source": "manual",
+    "limit": f"{LIMIT_MS:g} ms",
+    "method": "heat",
+}
+WORDING = "---\n" + "\n".join(f"{key}: {text}" for key, text in {"id": "SAF-01", **HEAD}.items()) + "\n---\nText.\n"
 _MADE = tempfile.TemporaryDirectory(prefix="kept")  # each run once, to be copied
 _RUNS: dict[str, Run] = {}
 NODE = "tests/conformance/safety/test_hot.py::test_hot_cell"
@@ -88,19 +106,31 @@ def _make(folder: Path, latencies_ms: tuple[float, ...], silence: bool, schema: 
                 evidence=None if schema == 2 else evidence,
             )
         )
-    return dataclasses.replace(_run(_measurement(trials, found)), schema=schema)
+    (folder / "bench.toml").write_text((RIG / "virtual.toml").read_text().replace('name = "virtual"', 'name = "bench"'))
+    run = _run(_measurement(trials, found), load_rig(str(folder / "bench.toml")))
+    return _recorded(dataclasses.replace(run, schema=schema), folder)
 
 
-def hardware(run: Run) -> Run:
-    """The same as if it had been measured just now on a bench that may be issued from."""
+def hardware(run: Run, folder: Path) -> Run:
+    """The same as if it had been measured just now on a bench that may be issued from; its records lie in `folder`."""
+    text = (RIG / "hardware-example.toml").read_text().replace("hardware-example", "bench")
+    (folder / "bench.toml").write_text(text)
+    rig = load_rig(str(folder / "bench.toml")).rig
     now = datetime.now(UTC).replace(microsecond=0)
-    return dataclasses.replace(
+    due = (now + timedelta(days=99)).date()
+    (folder / "calibration").mkdir(exist_ok=True)
+    for name, serial in SERIALS.items():
+        (folder / f"calibration/{name}.toml").write_text(f'serial = "{serial}"\ndue = {due}\n')
+    for name in ("bms.blf", "supervisor.jsonl", "exchanges.jsonl"):
+        shutil.copyfile(folder / "main.blf", folder / name)
+    (folder / "exchanges.jsonl").write_text("".join(f"answer {serial}\n" for serial in SERIALS.values()))
+    measured = dataclasses.replace(
         run,
-        started=(now - timedelta(minutes=1)).isoformat(),
         ended=now.isoformat(),
         evidence="hardware",
         dirty=False,
-        place="bench room 2",
+        rig_file_text=text,
+        place=rig.place,
         job={
             "laboratory": "Example Test Laboratory",
             "address": "1 Example Street",
@@ -112,23 +142,77 @@ def hardware(run: Run) -> Run:
             "sampling": "one item, chosen by the customer",
             "environment": "23.1 °C, 45 % RH",
         },
+        controller=dataclasses.replace(run.controller, name=rig.dut.name, kind=rig.dut.kind, command=""),
+        thresholds=thresholds_of(rig),
+        pics={key: str(value) for key, value in rig.dut.supports.items()},
         instruments=[
             Instrument(
-                part="meters.dc_current",
-                identity="Keysight 34465A MY1",
+                part=f"meters.{name}",
+                identity=f"Example, serial {serial}, firmware 1",
+                resource=rig.meters.named()[name].resource,
                 emulated=False,
                 calibration="certificate 1",
-                calibration_due=(now + timedelta(days=99)).date().isoformat(),
-            ),
-            Instrument(part="inverter", identity="Example", emulated=False, calibration="not a measuring instrument"),
-        ],
-        qualification=Qualification(date=(now - timedelta(hours=5)).isoformat(), verdict="PASS", text="in order"),
+                calibration_due=due.isoformat(),
+            )
+            for name, serial in SERIALS.items()
+        ]
+        + [Instrument(part="inverter", identity="Example", emulated=False, calibration="not a measuring instrument")],
     )
+    return _recorded(_qualified(measured, folder, now), folder)
+
+
+def _qualified(run: Run, folder: Path, now: datetime) -> Run:
+    outcomes = [Outcome(delay_ms=ms, measured_ms=ms, expanded_ms=0.2, verdict=word, true_ms=ms) for ms, word in JUDGED]
+    result = QualificationResult.of(
+        score(outcomes, 2),
+        rig=run.rig,
+        rig_sha256=hashlib.sha256(run.rig_file_text.encode()).hexdigest(),
+        date=(now - timedelta(hours=5)).isoformat(),
+        duration_s=1.0,
+        seed=1,
+        stamps=run.host["frames stamped by"],
+        truth="a mark",
+        bench={"version": run.bench_version, "commit": "", "machine": "host, Linux 6, x86_64, 2 CPUs"},
+        floor=("0.1 ms",),
+        outcomes=tuple(outcomes),
+    )
+    result.save(folder / "qualification")
+    return dataclasses.replace(run, qualification=Qualification(**result.for_report()))
+
+
+def _recorded(run: Run, folder: Path) -> Run:
+    """Write what the run's events, its list of the suite and its wording state."""
+    host = {key: text for key, text in run.host.items() if key != "frames stamped by"}
+    bench = {key: getattr(run, key) for key in ("bench_version", "commit", "dirty", "lock_sha256")} | {"host": host}
+    trials = [trial for one in run.requirements for test in one.tests for m in test.measurements for trial in m.trials]
+    faults = [
+        {"faults": ["over_temperature"], "asked_s": t0_s - 0.1, "on_bus_s": t0_s, "cleared_s": t0_s + 0.5}
+        for t0_s in (WALL_S + (trial.t0_s or 0.0) for trial in trials)
+    ]
+    lines = [
+        {"event": "run started", "rig": run.rig, "seed": run.seed, "started": run.started},
+        {"event": "bench"} | bench,
+        {
+            "event": "rig described",
+            "controller": dataclasses.asdict(run.controller),
+            "instruments": [dataclasses.asdict(one) for one in run.instruments],
+        },
+        {"event": "faults", "test": NODE, "faults": faults},
+    ]
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    suite = {
+        one.id: {"sha256": one.text_sha256, "tests": [test.nodeid for test in one.tests]} for one in run.requirements
+    }
+    (folder / "suite.json").write_text(json.dumps({"requirements": suite}))
+    (folder / "requirements").mkdir(exist_ok=True)
+    (folder / "requirements/SAF-01.md").write_text(WORDING)
+    return run
 
 
 def chained(run: Run, folder: Path) -> Run:
     """The same with the chain of records that a run which measures this writes; last of all, its folder is as it stays."""
-    records: list[dict[str, Any]] = [{"event": "run started", "rig": run.rig, "seed": run.seed, "started": run.started}]
+    first, *others = (json.loads(line) for line in (folder / EVENTS).read_text().splitlines())
+    records: list[dict[str, Any]] = [first]
     for test in (test for one in run.requirements for test in one.tests):
         for trial in (trial for found in test.measurements for trial in found.trials):
             place = {"index": trial.index, "attempt": trial.attempt, "void": trial.void_reason}
@@ -136,6 +220,7 @@ def chained(run: Run, folder: Path) -> Run:
         digest = test_digest(test, run.schema, Texts())
         records.append({"event": "test finished", "test": test.nodeid, "set_aside": [], "sha256": digest})
     records.append({"event": "files", "files": KeptFiles(folder).changes()})
+    records += others
     content, heads = b"", [Head()]
     for place, record in enumerate(records):
         line, head = link(heads[-1], {"at": f"2026-11-22T22:14:{place:02d}+00:00", "bench_s": float(place), **record})
@@ -195,23 +280,32 @@ def _measurement(trials: list[Trial], found: list[Latency]) -> Measurement:
     )
 
 
-def _run(measurement: Measurement) -> Run:
+def _run(measurement: Measurement, loaded: LoadedRig) -> Run:
     test = TestResult(nodeid=NODE, title="hot cell", duration_s=2.0, measurements=[measurement])
     requirement = Requirement(
-        id="SAF-01", title="hot cell isolates", family="safety", limit="50 ms", text="Text.", tests=[test]
+        id="SAF-01", **HEAD, text="Text.", text_sha256=hashlib.sha256(WORDING.encode()).hexdigest(), tests=[test]
     )
     return Run(
         title="V2G controller certification",
-        started="2026-11-23T01:00:00+00:00",
-        ended="2026-11-23T01:01:00+00:00",
+        started=BEGUN.isoformat(),
+        ended=(BEGUN + timedelta(seconds=10)).isoformat(),
         complete=True,
         rig="bench",
-        rig_file_text='name = "bench"\n',
+        rig_file_text=loaded.text,
+        place=loaded.rig.place,
+        host={"host": "host", "machine": "x86_64, 2 processors", "kernel": "Linux 6", "frames stamped by": "kernel"},
         evidence="emulated",
         clock="real",
         bench_version="0.1.0",
-        controller=Controller(name="v2g-daemon", version="1.0", sha256="ab" * 32),
-        thresholds={"judging.rule": "non-binary", "judging.isolation_fraction": str(FRACTION)},
+        controller=Controller(
+            name="v2g-daemon",
+            version="1.0",
+            sha256="ab" * 32,
+            kind=loaded.rig.dut.kind,
+            command=" ".join(loaded.rig.dut.command),
+        ),
+        thresholds=thresholds_of(loaded.rig),
+        pics={key: str(value) for key, value in loaded.rig.dut.supports.items()},
         requirements=[requirement],
         trials=len(measurement.trials),
     )

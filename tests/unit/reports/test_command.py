@@ -12,7 +12,7 @@ def test_verify_says_what_was_checked_and_what_does_not_fit(folder, capsys):
     reported = capsys.readouterr().out
     assert reported.startswith("NO EVIDENCE: not sealed; whoever can write the folder can forge it whole")
     assert "checked    11 files" not in reported
-    assert "checked    9 files against their SHA-256" in reported
+    assert "checked    13 files against their SHA-256" in reported
     assert reported.endswith("everything fits together, and is no evidence\n")
     (folder / "main.blf").write_bytes(b"LOGG")
     assert main(["verify", str(folder)]) == 1
@@ -86,7 +86,7 @@ def test_issue_refuses_with_every_reason_and_issues_what_may_be(
     for reason in ("its evidence is emulated", "no measuring instrument", "was not qualified", "it is unsealed"):
         assert reason in reported
     measured = tmp_path / "measured"
-    write_report(kept.chained(kept.hardware(kept.kept_run(measured)), measured), measured)
+    write_report(kept.chained(kept.hardware(kept.kept_run(measured), measured), measured), measured)
     seal_if_asked(measured, str(key))
     assert main(["issue", str(measured), *asked]) == 0
     assert json.loads((measured / "results.json").read_text())["issue"]["number"] == "L-1"

@@ -21,7 +21,7 @@ from v2g_bench.reports.write import write_report
 @pytest.fixture(scope="module")
 def _measured(kept, tmp_path_factory, bench):
     folder = tmp_path_factory.mktemp("issue") / "measured"
-    write_report(kept.chained(kept.hardware(kept.kept_run(folder)), folder), folder)
+    write_report(kept.chained(kept.hardware(kept.kept_run(folder), folder), folder), folder)
     seal(folder, bench)
     return folder
 
@@ -193,7 +193,7 @@ def _instrument(run, **changes):
         (lambda run: {"instruments": _instrument(run, calibration_due="2026-11-22")}, "due 2026-11-22"),
         (lambda run: {"instruments": _instrument(run, calibration_due="")}, "meters.dc_current: certificate 1"),
         (lambda run: {"instruments": _instrument(run, emulated=True)}, "meters.dc_current is emulated"),
-        (lambda run: {"instruments": run.instruments[1:]}, "no measuring instrument"),
+        (lambda run: {"instruments": run.instruments[-1:]}, "no measuring instrument"),
         (lambda run: {"job": {}}, "does not state: laboratory (7.8.2.1 b), address (7.8.2.1 b), customer"),
         (lambda run: {"place": ""}, "does not state: place (7.8.2.1 c), of ISO/IEC 17025"),
         *(
@@ -205,13 +205,13 @@ def _instrument(run, **changes):
     ],
 )
 def test_everything_that_speaks_against_it_is_said(kept, tmp_path, changes, text):
-    run = kept.hardware(kept.kept_run(tmp_path))
+    run = kept.hardware(kept.kept_run(tmp_path), tmp_path)
     assert refusals(run) == []
     assert any(text in reason for reason in refusals(dataclasses.replace(run, **changes(run))))
 
 
 def test_an_undecided_requirement_beside_a_failed_one(kept, tmp_path):
-    run = kept.hardware(kept.kept_run(tmp_path, (61.0,)))
+    run = kept.hardware(kept.kept_run(tmp_path, (61.0,)), tmp_path)
     assert refusals(run) == [], "a complete FAIL may be issued"
     open_one = dataclasses.replace(run.requirements[0], id="SAF-02", verdict="INCONCLUSIVE", tests=[])
     changed = dataclasses.replace(run, requirements=[*run.requirements, open_one])

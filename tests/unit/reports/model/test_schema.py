@@ -21,7 +21,7 @@ def test_the_file_is_what_the_model_gives():
 
 
 def test_what_the_model_writes_is_valid(run, kept, tmp_path, validator):
-    for one in (run, kept.hardware(kept.kept_run(tmp_path / "kept", (23.0, float("nan"))))):
+    for one in (run, kept.hardware(kept.kept_run(tmp_path / "kept", (23.0, float("nan"))), tmp_path / "kept")):
         validator.validate(json.loads(dumps(one)))
 
 

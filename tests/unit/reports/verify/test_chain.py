@@ -58,7 +58,7 @@ def test_a_whole_run_fits(run, check, tmp_path):
     write_report(run, tmp_path)
     result = verify(tmp_path)
     assert result.ok, result.findings
-    assert "6 records of events.jsonl, each with the hash of the one before it, up to None (run ended)" in result.done
+    assert "9 records of events.jsonl, each with the hash of the one before it, up to None (run ended)" in result.done
     assert {"1 results of tests against the chain", "2 trials against the chain"} <= set(result.done)
     assert result.impossible == []
 
@@ -108,12 +108,12 @@ def test_a_record_behind_the_end_and_an_end_that_is_missing(run, check, tmp_path
         **{key: records[2][key] for key in ("test", "index", "attempt", "sha256")},
     }
     path.write_bytes(whole + link(read_chain(whole).heads[-1], late)[0])
-    assert any("goes on behind the end of the run, record 6" in found for found in check(run))
+    assert any("goes on behind the end of the run, record 9" in found for found in check(run))
     path.write_bytes(whole + b'{"n": 7')
-    assert check(run) == ["events.jsonl: goes on behind the end of the run, record 6"]
+    assert check(run) == ["events.jsonl: goes on behind the end of the run, record 9"]
     for cut in (1, len(whole.splitlines()[-1]), len(whole.splitlines()[-1]) + 1):
         path.write_bytes(whole[:-cut])
-        assert check(run) == ["events.jsonl: the end of the run is missing: nothing is behind record 5"]
+        assert check(run) == ["events.jsonl: the end of the run is missing: nothing is behind record 8"]
 
 
 @pytest.mark.parametrize(
@@ -157,11 +157,11 @@ def test_a_trial_that_the_test_set_aside_stands_in_the_chain_alone(run, check, t
     for named in (True, False):
         records[3]["set_aside"] = ["a" * 64] * named
         run = dataclasses.replace(run, chain="")
-        content = [*records[:2], aside, *records[2:5]]
+        content = [*records[:2], aside, *records[2:-1]]
         head = write(tmp_path, content)
         first = read_chain((tmp_path / EVENTS).read_bytes()).heads[0]
         run = dataclasses.replace(run, chain=published(head, first))
-        write(tmp_path, [*content, records[5] | {"sha256": run_digest(run)}])
+        write(tmp_path, [*content, records[-1] | {"sha256": run_digest(run)}])
         assert check(run) == ([] if named else [f"{aside['test']}, trial 1.1: was recorded, and is not in the results"])
 
 
@@ -205,9 +205,9 @@ def test_the_published_heads_are_held_against_the_chain(run, check, tmp_path, re
         f"{published(heads[2], heads[0])}\nchain {'0' * 16} record 2 sha256 {'0' * 64}\n{published(heads[4], heads[0])}"
     )
     assert check(run, log) == ["events.jsonl: the last head of a run that has ended was not published"]
-    assert check.result.notes == ["1 records are behind the last published head"]
-    assert check(run, f"{log}\n{published(heads[5], heads[0])}") == []
-    assert "3 of 3 published heads against the chain, the last of record 6" in check.result.done
+    assert check.result.notes == ["4 records are behind the last published head"]
+    assert check(run, f"{log}\n{published(heads[-1], heads[0])}") == []
+    assert "3 of 3 published heads against the chain, the last of record 9" in check.result.done
     write(tmp_path, [*records[:3], records[3] | {"verdict": "other"}, *records[4:]])
     assert any("record 5 is not the one that was published" in found for found in check(run, log))
     write(tmp_path, [records[0] | {"rig": "other"}, *records[1:]])
@@ -236,9 +236,9 @@ def test_of_a_killed_run_the_prefix_verifies_and_nothing_is_certified(run, tmp_p
         file.write(b'{"n": 7, "bef')
     result = verify(tmp_path)
     assert [(found.kind, found.where) for found in result.findings] == [("missing", "manifest.json")]
-    assert any(text.startswith("6 records of events.jsonl") for text in result.done)
+    assert any(text.startswith("9 records of events.jsonl") for text in result.done)
     assert any(
-        "killed after record 6, 2026-11-22T22:15:00+00:00; 13 bytes of a record that was being written are left out: "
+        "killed after record 9, 2026-11-22T22:15:00+00:00; 13 bytes of a record that was being written are left out: "
         "it is not complete, and nothing can be certified by it" in note
         for note in result.notes
     )

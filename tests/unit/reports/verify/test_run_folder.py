@@ -31,7 +31,7 @@ def test_one_flipped_bit_in_any_file_is_found(request, sealed):
     folder = request.getfixturevalue("sealed_folder" if sealed else "folder")
     assert verify(folder).ok
     names = files_of(folder)
-    assert len(names) == (12 if sealed else 11)
+    assert len(names) == (16 if sealed else 15)
     for path in names:
         whole = path.read_bytes()
         for place in (0, len(whole) // 2, len(whole) - 1):
