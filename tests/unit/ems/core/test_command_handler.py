@@ -13,11 +13,11 @@ def test_reply_states_accepted_effective_and_why(driver: Driver) -> None:
     driver.run(0.5)
     reply = driver.command(SetPower(-3000))
     assert reply.ok
-    assert reply.text == "accepted -3000 W, effective -1900 W, limited by continuous discharge rating"
+    assert reply.text == "accepted -3000 W, effective -1852.5 W, limited by continuous discharge rating"
     assert reply.data == {
         "requested_w": -3000,
         "accepted_w": -3000,
-        "effective_w": -1900,
+        "effective_w": -1852.5,
         "limited_by": ["continuous discharge rating"],
     }
     assert isinstance(reply.actions[-1], LogLine)
