@@ -350,14 +350,14 @@ def test_an_interrupt_closes_the_rig_and_says_what_is_missing(start):
 
 def test_a_killed_bench_leaves_no_process_and_a_readable_folder(start):
     """The first test has ended, the second runs: kill -9 of pytest alone."""
-    run = start(f"{SHUTDOWN}no_trip_at_the_limit[hot-at-the-limit]", HOT)
+    run = start("tests/conformance/log/test_log.py::test_no_code_without_a_fault", HOT)
     folder = in_trials(run, 1)
     assert run.controller_runs()
     os.kill(run.process.pid, signal.SIGKILL)
     run.process.wait()
     wait_for("the end of what it had started", lambda: not run.children(), GONE_S)
     results = incomplete(model.load(folder / "results.json"))
-    assert [(test.verdict, one.id) for one in results.requirements for test in one.tests] == [("PASS", "SAF-03")]
+    assert [(test.verdict, one.id) for one in results.requirements for test in one.tests] == [("PASS", "LOG-01")]
     assert list((folder / "waveforms").glob("*.npz"))
 
 
