@@ -98,7 +98,7 @@ def _bench(name: str, check: str, verdict: str, reason: str, tests: str = HOT, *
 ISOLATES, DRAWS = "hot_cell_isolates or diverging_strings_isolate", 5
 
 BLIND = tuple(
-    _fails(name, check, STAYS, ISOLATES, trials=DRAWS)
+    _fails(name, check, f"{STAYS}|limit <= 50 ms", ISOLATES, trials=DRAWS)  # some trip when the window is over
     for name, check in (
         ("blind_below_1500_w", "SAF-01"),
         ("blind_from_3100_w_to_10_kw", "SAF-01"),
