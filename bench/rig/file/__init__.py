@@ -6,6 +6,6 @@ Public names:
     derived       plant_ratings, reference_thresholds
     load          LoadedRig, load_rig, shipped_rigs
     profile       Demand, Profile, profile_of, strictest, unknown
-    model         Bus, CommandName, Dut, Judging, MAX_SOC_PCT, MIN_SOC_PCT, Rig, Sync, Thresholds
+    model         Bus, CommandName, Dut, Judging, MAX_SOC_PCT, MIN_SOC_PCT, Meter, Rig, Sync, Thresholds
     state_folder  state_folder
 """

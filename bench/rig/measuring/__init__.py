@@ -3,6 +3,7 @@
 Public names:
 
     anything       Anything
+    around         Around
     bench          Bench, NotTested, NotAtPower, RATED_W
     bus            Bus
     command_lines  NoStart, DutCommandLine
