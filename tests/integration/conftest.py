@@ -1,4 +1,4 @@
-"""What tests here share: a marker, and an sshd of the test's own (throw-away keys, 127.0.0.1, a free port)."""
+"""What tests here share: two markers, and an sshd of the test's own (throw-away keys, 127.0.0.1, a free port)."""
 
 import getpass
 import os
@@ -19,6 +19,14 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "simulated: measures no real time, so that it may run beside anything (.ci/run selects by it)"
     )
+    config.addinivalue_line("markers", "long: runs where V2G_LONG is set, as in .ci/long")
+
+
+def pytest_collection_modifyitems(items):
+    if "V2G_LONG" not in os.environ:
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes: V2G_LONG=1, as in .ci/long"))
 
 
 class Sshd:

@@ -18,7 +18,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults import BmsSilence, EmiNoise, OverTemperature, StringVoltageDifference, ThermalGradient
 from v2g_bench.kernel import images
 
-pytestmark = pytest.mark.simulated
+pytestmark = [pytest.mark.simulated, pytest.mark.long]
 
 PROJECT = Path(__file__).parents[2]
 BOUND_S = 500.0

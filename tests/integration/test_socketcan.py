@@ -37,7 +37,13 @@ def no_compiler():
 
 @pytest.mark.timeout(BOUND_S + 20)
 @pytest.mark.skipif((why := missing()) is not None, reason=str(why))
-@pytest.mark.parametrize("file", sorted(path.name for path in (PROJECT / INSIDE).glob("test_*.py")))
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(path.name, marks=pytest.mark.long if "kernels_gateway" in path.name else [])
+        for path in sorted((PROJECT / INSIDE).glob("test_*.py"))
+    ],
+)
 def test_inside_the_kernel(file):
     passes_there(f"{INSIDE}/{file}")
 

@@ -1,7 +1,8 @@
 """One run, forged in many ways with what lies on every desk: a text editor, and `v2g-bench report` to make the rest fit.
 
 The run is one of a controller that is too slow, so that there is something to hide. Each forgery is found in the unsealed
-folder, by the comparison that is named with it; the seal finds the last ones, which only a known key can.
+folder, by the comparison that is named with it; the seal finds the last ones, which only a known key can. Every fourth by
+default, all of them where V2G_LONG is set.
 """
 
 import io
@@ -383,7 +384,11 @@ def test_the_run_as_it_was_made_fits(made: Path) -> None:
 
 
 @pytest.mark.usefixtures("_plain_pdf")
-@pytest.mark.parametrize("forge", FORGERIES, ids=lambda forge: forge.__name__)
+@pytest.mark.parametrize(
+    "forge",
+    [pytest.param(one, marks=pytest.mark.long if place % 4 else []) for place, one in enumerate(FORGERIES)],
+    ids=lambda forge: forge.__name__,
+)
 def test_a_forgery_is_found_in_the_unsealed_folder(made: Path, tmp_path: Path, forge: Callable[[Desk], None]) -> None:
     desk = Desk(shutil.copytree(made, tmp_path / "run"))
     forge(desk)

@@ -1,7 +1,8 @@
 """For the requirements controllers that break one and nothing else; on the simulated rig, where that costs seconds.
 
 They stand in the catalogue of seeded defects: of those that break one requirement alone the first that shows in a few trials,
-and all of them in `v2g-bench qualify --rig=sim --defects` (.ci/long). Each is certified by the tests of all files that its
+one of each family by default, the others where V2G_LONG is set, and all that there are in `v2g-bench qualify --rig=sim
+--defects` (.ci/long). Each is certified by the tests of all files that its
 requirement has a test in, so that whatever else it breaks is seen as well; two at a time, since nothing that another process
 does can change what happens in virtual time.
 """
@@ -31,6 +32,7 @@ KNOWN = read_requirements(CONFORMANCE)
 CLAIMS = read_claims(CONFORMANCE, KNOWN)
 FEW = 10  # trials; what shows in one state alone, or in few draws, takes minutes
 ALONE = list({one.check: one for one in reversed(CATALOGUE) if one.alone and one.trials <= FEW}.values())
+FAMILIES = {one.check[:3]: one for one in ALONE}
 
 # What interference does to the bus, only a modelled wire shows; a defect breaks there what its kin needs as well.
 ON_A_WIRE = {
@@ -67,6 +69,7 @@ def certified(
         if isinstance(item, pytest.Function)
         and item.getparent(pytest.Module) is request.node
         and hasattr(item, "callspec")
+        and not item.get_closest_marker("skip")
     ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = {}
@@ -92,7 +95,11 @@ def test_what_a_wire_shows_fails_as_well(certified, factory, breaks):
     assert failed(done) == breaks, done.out
 
 
-@pytest.mark.parametrize("defect", ALONE, ids=lambda defect: f"{defect.check}-{defect.core}")
+@pytest.mark.parametrize(
+    "defect",
+    [pytest.param(one, marks=[] if one in FAMILIES.values() else pytest.mark.long) for one in ALONE],
+    ids=lambda defect: f"{defect.check}-{defect.core}",
+)
 def test_one_requirement_fails_and_no_other(certified, defect):
     done = certified(defect.name)
     assert done.status == 1, done.out
