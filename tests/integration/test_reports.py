@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from v2g_bench.commands.main import main
-from v2g_bench.reports.sign.keys import new_key
+from v2g_bench.reports.sign.keys import fingerprint, new_key, open_signer
 from v2g_bench.reports.verify.run_folder import rebuild, verify
 
 ROOT = Path(__file__).parents[2]
@@ -90,8 +90,13 @@ def test_the_report_of_a_real_run_is_rebuilt_byte_for_byte(run):
 
 
 @pytest.mark.timeout(400)
-def test_an_emulated_run_is_not_issued(run, sealed, capsys):
-    assert main(["issue", str(run), "--report-number", "L-1", "--signer", str(sealed[1]), "--key", str(sealed[1])]) == 2
+def test_an_emulated_run_is_not_issued(run, sealed, tmp_path, capsys):
+    """Though a key on the laboratory's list has sealed it at its time."""
+    key = str(sealed[1])
+    known, listed = fingerprint(open_signer(key).certificate), tmp_path / "laboratory.toml"
+    listed.write_text(f'[[key]]\nname = "Bench 3"\nfingerprint = "{known}"\nsince = 2020-01-01\nuntil = 2099-12-31\n')
+    command = ["issue", str(run), "--report-number", "L-1", "--signer", key, "--key", key, "--laboratory", str(listed)]
+    assert main(command) == 2
     assert "its evidence is emulated" in capsys.readouterr().err
 
 
