@@ -144,6 +144,7 @@ class Disturbance:
             frame = self._newest.get(key, frame)
         self._newest[key] = frame
         if self.idle:
+            self._gap.pop(key, None)
             counters.passed_clean += 1
             return [Sent(now_s, frame)]
         if settings.silent:

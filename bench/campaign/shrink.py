@@ -13,7 +13,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.faults import from_dict
 
 PLAIN: dict[str, float] = {"cell": 17, "module": 1, "to_c": 45.5, "to_mv": 320.0, "to_k": 12.0, "by_pct": 8.0}
-PLAIN |= {"loss_pct": 0.0, "flip_pct": 0.0, "jitter_ms": 0.0, "burst_frames": 1, "duplicate_pct": 0.0}
+PLAIN |= {"loss_pct": 0.0, "flip_pct": 0.0, "jitter_ms": 0.0, "burst_frames": 1, "duplicate_pct": 0.0, "longest_gap": 0}
 MOST_ROUNDS = 6
 
 Fails = Callable[[Scenario], set[str]]

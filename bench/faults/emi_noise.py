@@ -50,6 +50,10 @@ class EmiNoise(Fault):
         self._check("burst_frames", 1, 1000, whole=True)
         self._check("jitter_ms", 0, 10_000)
         self._check("longest_gap", 0, 1000, whole=True)
+        if self.longest_gap and self.burst_frames != 1:
+            raise BenchError(
+                f"fault {self.kind}: longest_gap", "bounds single losses, not bursts", "leave out burst_frames"
+            )
         if not (self.loss_pct or self.flip_pct or self.jitter_ms or self.duplicate_pct):
             raise BenchError(
                 f"fault {self.kind}", "disturbs nothing", "give loss_pct, flip_pct, jitter_ms or duplicate_pct"
@@ -67,13 +71,15 @@ class EmiNoise(Fault):
         )
 
     def loss_share(self) -> float:
-        """The share of frames that are lost (1). Of single losses p, a bound of g in a row leaves (p - q) / (1 - q).
+        """The share of frames that are lost (1).
 
-        q = p^(g + 1): the frames that pass are those that p lets pass, and one after each g lost.
+        Of single losses p a run of k has the weight p^k; with at most g in a row, each frame that passes ends a run of 0 to g.
         """
         share = self.loss_pct / 100.0
-        cut = share ** (self.longest_gap + 1) if self.longest_gap else 0.0
-        return (share - cut) / (1.0 - cut) if share < 1.0 else (1.0 - 1.0 / (self.longest_gap + 1) if cut else 1.0)
+        if not self.longest_gap:
+            return share
+        runs = [share**length for length in range(self.longest_gap + 1)]
+        return sum(runs[1:]) / sum(runs)
 
     def readback(self) -> BusExpectation:
         """Each share is within 4 standard deviations of what was asked for, over enough frames that none can be zero.

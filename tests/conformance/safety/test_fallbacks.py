@@ -5,7 +5,7 @@ import re
 import pytest
 
 from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
-from v2g_bench.faults.emi_noise import above, noise
+from v2g_bench.faults.emi_noise import above
 
 NO_DISCHARGE_S = 2.0
 WATCHED_S, UNCHANGED_PCT = 2.5, 90
@@ -55,7 +55,7 @@ def test_calibration_charge_gives_v2g_back(bench, judge):
 
 
 NOISES = {  # by the packet loss that the controller is configured to
-    "lost": lambda limit_pct: noise(limit_pct, 2.5),
+    "lost": lambda limit_pct: EmiNoise(loss_pct=above(limit_pct, 2.5)),
     "damaged": lambda limit_pct: EmiNoise(flip_pct=above(limit_pct, 2.5)),
     "bursts": lambda limit_pct: EmiNoise(above(limit_pct, 1.5), above(limit_pct, 1.0), burst_frames=4, jitter_ms=5),
 }
@@ -66,11 +66,11 @@ NOISES = {  # by the packet loss that the controller is configured to
 def test_emi_leaves_charge_only(bench, judge, kind):
     """Noise on the CAN line: 0x0B22 in the log, never a discharge afterwards, and charging still works."""
     thresholds = bench.controller.dut.thresholds
-    disturbing = NOISES[kind](thresholds.packet_loss_pct)
-    if disturbing.flip_pct:
+    noise = NOISES[kind](thresholds.packet_loss_pct)
+    if noise.flip_pct:
         bench.bus.needs_protected_frames()
     with bench.at_power(-3000):
-        with bench.inject(disturbing):
+        with bench.inject(noise):
             judge.logged(r"0x0B22", within_s=thresholds.noticed_within_s)
             bench.power.granted()
             with bench.power.asking(-3000), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:

@@ -2,13 +2,13 @@
 
 import pytest
 
-from v2g_bench.faults import BmsSilence, OverCurrent
-from v2g_bench.faults.emi_noise import noise
+from v2g_bench.faults import BmsSilence, EmiNoise, OverCurrent
+from v2g_bench.faults.emi_noise import above
 
 FAULTS = {
     "bms-silence": lambda limits: BmsSilence(),
     "over-current": lambda limits: OverCurrent(),
-    "noise": lambda limits: noise(limits.packet_loss_pct, 2.5),
+    "noise": lambda limits: EmiNoise(loss_pct=above(limits.packet_loss_pct, 2.5)),
 }
 
 

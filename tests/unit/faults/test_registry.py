@@ -150,6 +150,8 @@ def test_what_a_fault_shows_meets_its_own_readback_and_a_healthy_pack_does_not(f
         ({"kind": "emi_noise", "loss_pct": 101}, "number from 0 to 100"),
         ({"kind": "emi_noise", "flip_pct": -1}, "number from 0 to 100"),
         ({"kind": "emi_noise", "loss_pct": 5, "burst_frames": 0}, "number from 1 to 1000"),
+        ({"kind": "emi_noise", "loss_pct": 5, "longest_gap": -1}, "number from 0 to 1000"),
+        ({"kind": "emi_noise", "loss_pct": 5, "longest_gap": 2, "burst_frames": 3}, "single losses, not bursts"),
         ({"kind": "emi_noise"}, "disturbs nothing"),
         ({"kind": "soc_divergence", "by_pct": 120}, "number from -100 to 100"),
         ({"kind": "string_voltage_difference", "to_mv": -1}, "number from 0 to 20000"),
