@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.simulated
 
 PROJECT = Path(__file__).parents[2]
-BOUND_S = 300
+BOUND_S = 1200
 
 
 def qualify(state, *words):
@@ -26,6 +26,7 @@ def qualify(state, *words):
     )
 
 
+@pytest.mark.long
 @pytest.mark.timeout(BOUND_S)
 def test_each_is_found_by_its_check_and_the_unbroken_controller_passes(tmp_path):
     done = qualify(

@@ -9,6 +9,7 @@ Public names:
     command_lines  NoStart, DutCommandLine
     comparisons    Comparison
     dangers        Chance, DANGERS, Silencing, TRIP_MS
+    history        History
     injection      Injector
     matrix         Row, SHOWN_TOGETHER, matrix, shares
     pack           Pack

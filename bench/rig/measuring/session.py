@@ -7,12 +7,12 @@ session.require_good()
 """
 
 from v2g_bench.errors import BenchError
-from v2g_bench.rig.measuring.around import Around, Surroundings
 from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.rig.measuring.bus import Bus, SignalsRead
 from v2g_bench.rig.measuring.comparisons import Comparisons
 from v2g_bench.rig.measuring.cross_check import CrossCheck
-from v2g_bench.rig.measuring.faults_in_force import FaultsInForce, Injected
+from v2g_bench.rig.measuring.faults_in_force import FaultsInForce
+from v2g_bench.rig.measuring.history import History
 from v2g_bench.rig.measuring.latches import Latches
 from v2g_bench.rig.measuring.power import COMMAND_POLL_S, Power
 from v2g_bench.rig.measuring.readings import Readings
@@ -30,19 +30,19 @@ WELDED = 3  # role contactor_state
 
 
 class Session:
-    """Composes the bench of one test. comparisons: what compares the instruments; read: the signals that the test has read."""
+    """Composes the bench of one test. comparisons: what compares the instruments; history: what the test has done and read."""
 
     def __init__(self, parts: Parts) -> None:
-        self.parts, self.comparisons, self.read = parts, Comparisons(parts), SignalsRead()
+        self.parts, self.comparisons, read = parts, Comparisons(parts), SignalsRead()
         self._notebook = Notebook(parts)
         envelope = Envelope(parts.loaded.rig.safety.model_dump())
-        bus, recordings = Bus(parts, self.read), Recordings(parts, self.comparisons)
-        self._faults = faults = FaultsInForce(parts, envelope)
+        bus, recordings = Bus(parts, read), Recordings(parts, self.comparisons)
+        faults = FaultsInForce(parts, envelope)
         cross_check = CrossCheck(parts, self.comparisons, faults.in_force, recordings)
         self._latches = Latches(parts, bus)
         self._omitted = 0
-        self._faults = faults
-        power = Power(parts, envelope, self._latches, cross_check, recordings, self.read, self._notebook)
+        self.history = History(parts, self._notebook, faults, read)
+        power = Power(parts, envelope, self._latches, cross_check, recordings, read, self._notebook)
         self.bench = Bench(
             parts,
             power=power,
@@ -86,20 +86,6 @@ class Session:
             parts.dut.controller.run("status")
             parts.clock.pause(self._latches.shown_s())
         return compared(account_of(parts, self._notebook, self._latches.shown_s(), self.omitted()))
-
-    def around(self, from_s: float, until_s: float, t0_s: float | None = None) -> Around:
-        """What happened between these times (bench clock).
-
-        t0_s: what it is about; None for when the last fault came on the bus, where that was between them.
-        """
-        if t0_s is None:
-            last = self._faults.last
-            t0_s = last.on_bus.time_s if last and from_s <= last.on_bus.time_s <= until_s else from_s
-        return Surroundings(self.parts, self._notebook).around(t0_s, until_s)
-
-    def injected(self) -> list[Injected]:
-        """The faults that the test has injected."""
-        return self._faults.injected
 
     def omitted(self) -> int:
         """Frames that the emulated BMS has not sent since the test began, because the machine did not let it run: the
