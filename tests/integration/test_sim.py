@@ -51,6 +51,7 @@ def broken_rig(folder, core):
     return path
 
 
+@pytest.mark.long  # .ci/run compares two whole runs
 @pytest.mark.timeout(2 * BOUND_S)
 def test_two_runs_are_the_same_bytes(tmp_path):
     """Also with another hash seed; another seed of the run is another run."""

@@ -17,6 +17,7 @@ PROJECT = Path(__file__).parents[2]
 INSIDE = "tests/integration/inside_kernel"
 FOREIGN = "tests/integration/certification/test_foreign_controller.py::test_it_is_certified_on_real_socketcan"
 BOUND_S = 400
+LONG = ("test_certification.py", "test_check.py", "test_kernels_gateway.py", "test_kernels_gateway_certifies.py")
 
 
 def missing():
@@ -40,7 +41,7 @@ def no_compiler():
 @pytest.mark.parametrize(
     "file",
     [
-        pytest.param(path.name, marks=pytest.mark.long if "kernels_gateway" in path.name else [])
+        pytest.param(path.name, marks=pytest.mark.long if path.name in LONG else [])
         for path in sorted((PROJECT / INSIDE).glob("test_*.py"))
     ],
 )

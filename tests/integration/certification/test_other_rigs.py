@@ -35,7 +35,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long if name in ("48 cells", "108 cells") else []) for name in OTHERS]
+)
 def test_a_sound_controller_passes(tmp_path, name):
     changes, select = OTHERS[name]
     done = certify(tmp_path, rig_file(tmp_path, changes, base="sim"), select)
