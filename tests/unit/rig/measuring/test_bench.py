@@ -60,6 +60,9 @@ class FakeClock(SimClock):
     def pause(self, for_s):
         self.parts.pause(for_s)
 
+    def wall_minus_bench_s(self):
+        return 0.0
+
 
 class FakeParts:
     """One world: a power, and what each instrument makes of it."""
@@ -224,7 +227,7 @@ def on_this_rig(parts, monkeypatch, **parts_of_the_rig):
     @contextmanager
     def active(faults, phase_s, meanwhile, *, alone):
         injected.extend(faults)
-        yield None
+        yield SimpleNamespace(on_bus=Timestamp(100.0, 1e-4, "a stamp"))
 
     monkeypatch.setattr(bench._faults._injector, "active", active)
     return bench, injected
@@ -411,7 +414,7 @@ def test_a_silent_bms_bears_no_witness(bench, parts):
 def test_a_bms_under_a_fault_bears_no_witness_and_the_log_counts_from_the_fault_on(bench, parts, monkeypatch):
     @contextmanager
     def active(faults, phase_s, meanwhile, *, alone):
-        yield Timestamp(100.0, 1e-4, "a stamp")
+        yield SimpleNamespace(on_bus=Timestamp(100.0, 1e-4, "a stamp"))
 
     monkeypatch.setattr(bench._faults._injector, "active", active)
     with bench.at_power(-3000):
@@ -478,7 +481,7 @@ def test_what_the_rig_grants_is_waited_for_and_no_longer(bench, parts):
 def test_a_fault_that_ends_before_another_leaves_the_other_in_force(bench, monkeypatch):
     @contextmanager
     def active(faults, phase_s, meanwhile, *, alone):
-        yield Timestamp(100.0, 1e-4, "a stamp")
+        yield SimpleNamespace(on_bus=Timestamp(100.0, 1e-4, "a stamp"))
 
     monkeypatch.setattr(bench._faults._injector, "active", active)
     hot, silent = OverTemperature(cell=1, to_c=50), BmsSilence()
