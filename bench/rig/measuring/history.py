@@ -26,3 +26,12 @@ class History:
     def injected(self) -> list[Injected]:
         """The faults that the test has injected."""
         return self._faults.injected
+
+    def played(self) -> list[Injected]:
+        """The faults of a scenario, which plays them on the emulated world itself."""
+        clock = self._parts.clock
+        wall_s, now_s = clock.wall_minus_bench_s(), clock.now_s()
+        return [
+            Injected([one.fault.kind], one.from_s + wall_s, None, min(one.to_s, now_s) + wall_s)
+            for one in self._notebook.faults
+        ]
