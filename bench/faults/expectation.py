@@ -192,6 +192,11 @@ class WireExpectation:
             for value, (low, high) in zip(measured.values(), self.bounds.values(), strict=True)
         )
 
+    def next_before(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the status after `now` is compared with, where `now` has not shown it: a window that is over began before
+        the fault was in force, and its traffic would stand against the fault for ever."""
+        return now if 0 < self.window_s <= now["time_s"] - before["time_s"] else before
+
     def __str__(self) -> str:
         bounds = ", ".join(f"{name} in {low:g}..{high:g}" for name, (low, high) in self.bounds.items())
         return f"on the wire: {bounds}"

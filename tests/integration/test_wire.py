@@ -80,8 +80,17 @@ def test_each_fault_of_the_wire_is_proven_by_its_counters_and_the_bms_is_back_af
     client, expected = plant.client, fault.readback()
     before = client.wire()
     injection = client.inject(fault)
-    eventually(lambda: expected.met_by(before, client.wire()))
-    client.clear(injection)
+
+    def proven() -> bool:
+        nonlocal before
+        since, now = before, client.wire()
+        before = expected.next_before(since, now)
+        return expected.met_by(since, now)
+
+    try:
+        eventually(proven)
+    finally:
+        client.clear(injection)
     assert client.wire()["conditions"] == []
 
     def received() -> bool:

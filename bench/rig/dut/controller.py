@@ -85,6 +85,7 @@ class Controller:
         self._process: subprocess.Popen[bytes] | None = None
         self._far: Launched | None = None
         self._supervisor = supervisor
+        self._stopped = False  # by the bench: then it has not died
         self.log = log_of(self._host, self._fill(dut.log), folder)
         self.starts = 0
         self.witness: Witness | None = None
@@ -99,6 +100,7 @@ class Controller:
         self.log.open()
         if not self.restarts:
             return
+        self._stopped = False
         self.log.mark()
         if self._runs:
             self._begin()
@@ -155,8 +157,9 @@ class Controller:
         return not self._runs or (self._process is not None and self._process.poll() is None)
 
     def require_alive(self) -> None:
-        """BenchError if the controller died: a dead controller never passes a test."""
-        if not self.alive():
+        """BenchError if the controller died: a dead controller never passes a test. One that the bench has stopped,
+        and was interrupted before it started it again, has not died."""
+        if not self.alive() and not self._stopped:
             status = self._process.returncode if self._process else None
             raise self._error(f"is not running (exit status {status})", self._last_words())
 
@@ -206,7 +209,12 @@ class Controller:
             if not self._runs and self.starts and "stop" in self.dut.commands:
                 self.must("stop")
             return
-        killed = not far.end(FAR_STOP_S) if far else _killed(process)
+        self._stopped = True
+        try:
+            killed = not far.end(FAR_STOP_S) if far else _killed(process)
+        except BaseException:  # Ctrl-C while it ends: `close` goes on with it
+            self._process, self._far = process, far
+            raise
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started and left behind
         if process.poll() is None:  # the supervisor keeps watching it
@@ -226,6 +234,7 @@ class Controller:
 
     def kill(self) -> None:
         """SIGKILL, to it and to all that it started: it ends in the middle of what it does. See `killable`."""
+        self._stopped = True
         if "kill" in self.dut.commands:
             self.must("kill")
             if self._far is not None:

@@ -4,7 +4,7 @@ The timestamp of the frame that first carries the fault is t0 of the measurement
 moment at which the fault was requested.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -191,13 +191,16 @@ class Injector:
         if quantity is not None and (reason := wrong_side(expected, quantity, limits)):
             raise NotTested(f"fault {fault.kind}: {reason}; {self._parts.bus.db.path.name} has no finer steps")
 
-    def _wire_proof(self, fault: Fault, expected: WireExpectation, before: dict[str, Any], until_s: float) -> Timestamp:
+    def _wire_proof(
+        self, fault: Fault, expected: WireExpectation, before: Mapping[str, Any], until_s: float
+    ) -> Timestamp:
         """Wait until the counters of the wire's nodes show it."""
         parts = self._parts
         assert parts.world.plant is not None
         while not expected.met_by(before, now := parts.world.plant.client.wire()):
             if parts.clock.now_s() >= until_s:
                 raise BenchError(f"fault {fault.kind}", f"not seen within {READBACK_S:g} s {expected}", f"seen: {now}")
+            before = expected.next_before(before, now)
             parts.clock.pause(POLL_S)
         if not isinstance(fault, WireFault) or not fault.silences:
             return parts.bus.timestamp(parts.clock.now_s())

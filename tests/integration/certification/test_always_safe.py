@@ -147,7 +147,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(b
             run.process.send_signal(signal.SIGKILL)
             run.process.wait()
             dead_s = time.monotonic()
-            wait_for(f"{moment}: the end of what it had started", lambda run=run: not run.left(), GONE_S)
+            assert_gone(run, moment)
             truth = run.truth()
             assert truth.ended, f"{moment}: the world did not live to its own end"
             assert not truth.flows(), moment
@@ -160,6 +160,14 @@ def test_a_run_that_is_killed_at_any_moment_leaves_no_current_and_nothing_else(b
             print(f"{moment}: killed after {killed_s - began_s:.2f} s, current gone {after_s:.3f} s later")
     assert number >= (20 if LONG else 10)
     assert under_power >= (5 if LONG else 3), "too few of the moments had any current to bring to zero"
+
+
+def assert_gone(run: Killed, moment: str) -> None:
+    """What it had started ends, within the bound."""
+    until_s = time.monotonic() + GONE_S
+    while left := run.left():
+        assert time.monotonic() < until_s, f"{moment}: not ended within {GONE_S:g} s: {left}"
+        time.sleep(0.02)
 
 
 def assert_incomplete(run: Killed, moment: str) -> None:

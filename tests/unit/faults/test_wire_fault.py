@@ -42,3 +42,17 @@ def test_what_the_wire_shows_proves_the_fault_or_does_not(expected: WireExpectat
 def test_a_fault_that_cannot_be_is_refused(make, message):
     with pytest.raises(BenchError, match=message):
         make()
+
+
+def test_frames_from_before_the_fault_was_in_force_do_not_stand_against_it_for_ever():
+    expected, before = DominantShort().readback(), status(0.0)
+    early = status(0.03, frames=110)  # the window is not over: it is looked at again from the same status
+    assert expected.next_before(before, early) is before
+    late = status(0.06, frames=112)
+    assert not expected.met_by(before, late)
+    assert expected.met_by(expected.next_before(before, late), status(0.12, frames=112))
+
+
+def test_what_is_counted_since_the_injection_is_counted_from_there():
+    before = status(0.0)
+    assert OpenWire().readback().next_before(before, status(9.0)) is before

@@ -131,6 +131,29 @@ def test_one_that_outlives_even_sigkill_is_an_error_and_stays_watched(make, monk
     process.wait(10)
 
 
+def test_a_stop_that_ctrl_c_interrupts_is_continued_by_close_and_is_no_death(make, monkeypatch):
+    controller = make()
+    controller.start()
+    process = controller._process
+
+    def interrupted(timeout=None):
+        monkeypatch.undo()
+        process.wait()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        controller.stop()
+    assert not controller.alive()
+    controller.require_alive()
+    controller.close()
+    controller.start()
+    controller._process.kill()
+    controller._process.wait()
+    with pytest.raises(BenchError, match="is not running"):
+        controller.require_alive()
+
+
 def test_one_that_died_is_not_alive_and_says_its_last_words(make):
     controller = make("print('out of memory', file=sys.stderr, flush=True); time.sleep(60)")
     controller.start()
