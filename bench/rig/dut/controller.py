@@ -32,6 +32,8 @@ from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 STOP_S = 5.0
 FAR_STOP_S = 8.0  # the same on another machine, where a program that ignores SIGTERM is killed after 5 s
 COMMAND_S = 10.0
+# A program that begins when it is told to, on standard input, and never where the bench has ended before that.
+GATED = 'read -r go && exec "$@" </dev/null'
 
 
 @dataclass(frozen=True)
@@ -136,15 +138,24 @@ class Controller:
                     self._far = launch(self._host, command, stderr, stderr)
                     self._process = self._far.process
                 else:
+                    gated = ["/bin/sh", "-c", GATED, "v2g-bench", *command]
                     self._process = subprocess.Popen(
-                        command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, start_new_session=True
+                        gated, stdin=subprocess.PIPE, stdout=stderr, stderr=stderr, start_new_session=True
                     )
             except OSError as error:
                 raise BenchError("dut.command", f"{command[0]} cannot be started: {error.strerror}") from None
         if self._supervisor is not None:
             self._supervisor.watch(self._process.pid)
-        if self._favoured and self._far is None:
-            favoured(self._process.pid)
+        if self._far is None:
+            self._go(self._process)
+
+    def _go(self, process: "subprocess.Popen[bytes]") -> None:
+        """It is watched: from here on it may run."""
+        if self._favoured:
+            favoured(process.pid)
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as gate:  # it has ended: `start` says so
+            gate.write(b"go\n")
 
     def file(self, name: Literal["limits", "thermal_policy"]) -> Path:
         """One of [dut.files]; BenchError if the rig has no such file."""

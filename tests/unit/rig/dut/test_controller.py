@@ -2,14 +2,16 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from v2g_bench.errors import BenchError
-from v2g_bench.rig.dut.controller import Controller
+from v2g_bench.rig.dut.controller import GATED, Controller
 from v2g_bench.rig.file.model import Dut
 
 READY = "import sys, time, pathlib; pathlib.Path(sys.argv[1]).write_text(str(time.time_ns()) + ' ready'); "
@@ -20,11 +22,11 @@ def make(tmp_path):
     """Makes controllers; what runs at the end is ended."""
     made = []
 
-    def make(program="time.sleep(60)", **more):
+    def make(program="time.sleep(60)", supervisor=None, **more):
         command = [sys.executable, "-c", READY + program, "{log}"]
         values = {"folder": str(tmp_path), "log": str(tmp_path / "v2g.log")}
         dut = Dut(**{"kind": "process", "command": command, "log": "{folder}/v2g.log", "ready_s": 10, **more})
-        made.append(Controller(dut, values, tmp_path))
+        made.append(Controller(dut, values, tmp_path, supervisor=supervisor))
         return made[-1]
 
     yield make
@@ -129,6 +131,35 @@ def test_one_that_outlives_even_sigkill_is_an_error_and_stays_watched(make, monk
     assert watched == []
     process.kill()
     process.wait(10)
+
+
+class Supervisor:
+    """Notes what of the program runs at the moment it is told of."""
+
+    def __init__(self):
+        self.words = []
+
+    def watch(self, pid):
+        while not self.words:  # empty for a moment: it is being exchanged for the shell
+            self.words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1][:2]
+
+    def forget(self, pid):
+        pass
+
+
+def test_it_does_not_begin_before_the_supervisor_knows_of_it(make):
+    controller = make(supervisor=(supervisor := Supervisor()))
+    controller.start()
+    assert supervisor.words == [b"/bin/sh", b"-c"]
+    assert controller.alive()
+
+
+def test_it_never_begins_where_the_bench_ends_before_that(tmp_path):
+    gated = ["/bin/sh", "-c", GATED, "v2g-bench", "touch", str(tmp_path / "began")]
+    assert subprocess.run(gated, stdin=subprocess.DEVNULL).returncode != 0
+    assert not (tmp_path / "began").exists()
+    subprocess.run(gated, input=b"go\n", check=True)
+    assert (tmp_path / "began").exists()
 
 
 def test_a_stop_that_ctrl_c_interrupts_is_continued_by_close_and_is_no_death(make, monkeypatch):
