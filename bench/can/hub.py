@@ -148,7 +148,11 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: hub.stop())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this hub in order
+    for number in (
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # Ctrl-C and a terminal's end are for the parent, which ends this hub in order
+        signal.signal(number, signal.SIG_IGN)
     realtime()
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and a collection would delay a frame

@@ -35,7 +35,11 @@ def main(arguments: list[str]) -> int:
         print(f"gateway: {error!r}" if not isinstance(error, BenchError) else error, file=sys.stderr)
         return END_REFUSED
     signal.signal(signal.SIGTERM, lambda *_: shell.end())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this process in order
+    for number in (
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # Ctrl-C and a terminal's end are for the parent, which ends this process in order
+        signal.signal(number, signal.SIG_IGN)
     realtime()
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and a collection would delay a frame

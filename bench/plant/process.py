@@ -217,7 +217,11 @@ async def serve(settings: PlantSettings) -> int:
 
     loop.set_exception_handler(report)
     loop.add_signal_handler(signal.SIGTERM, plant.end)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is for the parent, which then ends this in order
+    for number in (
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # Ctrl-C and a terminal's end are for the parent, which ends this in order
+        loop.add_signal_handler(number, lambda: None)
     descriptor = sys.stdin.fileno()
 
     def parent_sent() -> None:

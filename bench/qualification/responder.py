@@ -116,7 +116,11 @@ class Shell:
     def run(self) -> None:
         """Serve until the end is asked for."""
         signal.signal(signal.SIGTERM, lambda *_: self._end())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this in order
+        for number in (
+            signal.SIGINT,
+            signal.SIGHUP,
+        ):  # Ctrl-C and a terminal's end are for the parent, which ends this in order
+            signal.signal(number, signal.SIG_IGN)
         self._print(f"ready, inverter models {self._inverter.models}")
         command_s = parent_s = time.monotonic()
         try:

@@ -18,13 +18,16 @@ from enum import IntEnum
 from v2g_bench.clock import Clock
 from v2g_bench.instruments.emulated.calls import Exchange
 from v2g_bench.instruments.emulated.scpi import Instrument
-from v2g_bench.instruments.emulated.server import POLL_S, InstrumentServer, carry_out
-from v2g_bench.instruments.emulated.syntax import ScpiError
+from v2g_bench.instruments.emulated.server import POLL_S, InstrumentServer, carry_out, departed
+from v2g_bench.instruments.emulated.syntax import INPUT_MAX, ScpiError
 
 HEADER = struct.Struct("!2sBBIQ")
 VENDOR = int.from_bytes(b"VG")
 VERSION = 0x0100
 LARGEST_MESSAGE = 1 << 20
+BEGIN_S = 5.0  # from the connection to its first message
+MESSAGE_S = 5.0  # from the first byte of a message to its last
+UNREAD_MAX = 1 << 16  # bytes of notices that a client may leave unread on its asynchronous connection
 RMT_DELIVERED = 1  # control bit: the client has read the last response to its end
 
 
@@ -81,13 +84,17 @@ class ProtocolError(Exception):
 
 
 async def receive(reader: asyncio.StreamReader) -> Message:
-    """The next message; IncompleteReadError at the end of the stream, ProtocolError if it is none."""
-    prologue, kind, control, parameter, length = HEADER.unpack(await reader.readexactly(HEADER.size))
-    if prologue != b"HS":
-        raise ProtocolError(1, "poorly formed message header")
-    if length > LARGEST_MESSAGE:
-        raise ProtocolError(1, f"message of {length} bytes, at most {LARGEST_MESSAGE}")
-    return Message(kind, control, parameter, await reader.readexactly(length))
+    """The next message. IncompleteReadError at the end of the stream, TimeoutError for one that is begun and does not come,
+    ProtocolError if it is none.
+    """
+    first = await reader.readexactly(1)
+    async with asyncio.timeout(MESSAGE_S):
+        prologue, kind, control, parameter, length = HEADER.unpack(first + await reader.readexactly(HEADER.size - 1))
+        if prologue != b"HS":
+            raise ProtocolError(1, "poorly formed message header")
+        if length > LARGEST_MESSAGE:
+            raise ProtocolError(1, f"message of {length} bytes, at most {LARGEST_MESSAGE}")
+        return Message(kind, control, parameter, await reader.readexactly(length))
 
 
 @dataclass(eq=False)
@@ -117,7 +124,8 @@ class HislipServer(InstrumentServer):
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            first = await receive(reader)
+            async with asyncio.timeout(BEGIN_S):
+                first = await receive(reader)
             if first.kind == Kind.INITIALIZE:
                 await self._synchronous(reader, writer)
             elif first.kind == Kind.ASYNC_INITIALIZE and first.parameter in self._sessions:
@@ -128,13 +136,19 @@ class HislipServer(InstrumentServer):
             writer.write(Message(Kind.FATAL_ERROR, error.code, 0, str(error).encode()).encode())
 
     async def _synchronous(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._last_number = (self._last_number + 1) & 0xFFFF
+        self._last_number = self._last_number % 0xFFFF + 1
+        while self._last_number in self._sessions:
+            self._last_number = self._last_number % 0xFFFF + 1
         session = _Session(self._last_number, writer)
         self._sessions[session.number] = session
         writer.write(Message(Kind.INITIALIZE_RESPONSE, 0, VERSION << 16 | session.number).encode())
         try:
             while True:
                 await self._receive_sync(await receive(reader), session)
+                await writer.drain()
+                await asyncio.sleep(
+                    0
+                )  # nothing above waits while messages are there: the rest of the world has its turn
         finally:
             session.stop_executing()
             del self._sessions[session.number]
@@ -156,7 +170,7 @@ class HislipServer(InstrumentServer):
                 await self._execute("*TRG", message.parameter, session)
                 return
             session.program += message.payload
-            if len(session.program) > LARGEST_MESSAGE:
+            if len(session.program) > INPUT_MAX:
                 session.program.clear()
                 self._instrument.fail(ScpiError(-363))
             elif message.kind == Kind.DATA_END:
@@ -168,12 +182,13 @@ class HislipServer(InstrumentServer):
         if session.response_unread and not message.control & RMT_DELIVERED:
             self._instrument.fail(ScpiError(-410))
             session.sync.write(Message(Kind.INTERRUPTED, 0, message.parameter).encode())
-            if session.asynchronous:
+            if session.asynchronous and session.asynchronous.transport.get_write_buffer_size() < UNREAD_MAX:
                 session.asynchronous.write(Message(Kind.ASYNC_INTERRUPTED, 0, message.parameter).encode())
         session.response_unread = False
 
     async def _execute(self, program: str, message_id: int, session: _Session) -> None:
         while self._locked_by not in (None, session):
+            _require_present(session.sync)
             await asyncio.sleep(POLL_S)
         response = await self._answer(self._instrument.execute(program), session)
         if response is None or session.clearing:
@@ -189,7 +204,7 @@ class HislipServer(InstrumentServer):
         """The response; None if there is none, or if a device clear came first."""
         if exchange.advance(self._clock.now_s()):
             return exchange.response
-        session.executing = asyncio.create_task(carry_out(exchange, self._clock))
+        session.executing = asyncio.create_task(carry_out(exchange, self._clock, lambda: departed(session.sync)))
         try:
             await asyncio.wait({session.executing})
             return None if session.executing.cancelled() else session.executing.result()
@@ -200,11 +215,15 @@ class HislipServer(InstrumentServer):
     async def _asynchronous(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, session: _Session
     ) -> None:
+        if session.asynchronous is not None:
+            raise ProtocolError(3, "invalid initialization sequence")
         session.asynchronous = writer
         writer.write(Message(Kind.ASYNC_INITIALIZE_RESPONSE, 0, VENDOR).encode())
         try:
             while True:
                 writer.write((await self._receive_async(await receive(reader), session)).encode())
+                await writer.drain()
+                await asyncio.sleep(0)
         finally:
             session.stop_executing()
             session.sync.close()
@@ -242,6 +261,15 @@ class HislipServer(InstrumentServer):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(message.parameter / 1000):
                 while self._locked_by not in (None, session):
+                    _require_present(session.sync)
+                    if session.asynchronous:
+                        _require_present(session.asynchronous)
                     await asyncio.sleep(POLL_S)
                 self._locked_by = session
         return int(self._locked_by is session)
+
+
+def _require_present(writer: asyncio.StreamWriter) -> None:
+    """ConnectionResetError when the peer has hung up: nothing waits for one that is gone."""
+    if departed(writer):
+        raise ConnectionResetError

@@ -1,17 +1,32 @@
 """Serves an emulated instrument on TCP with any protocol: accepts connections, and closes all at the end."""
 
 import asyncio
+import select
+from collections.abc import Callable
 
 from v2g_bench.clock import Clock
 from v2g_bench.instruments.emulated.calls import Exchange
 from v2g_bench.instruments.emulated.scpi import Instrument
 
 POLL_S = 0.002  # how soon an outside event (a trigger, a cleared defect) is noticed while an answer waits
+CONNECTIONS = 64  # at once; more are hung up on as they come
 
 
-async def carry_out(exchange: Exchange, clock: Clock) -> bytes | None:
-    """Advance an exchange until it is done; its response."""
+def departed(writer: asyncio.StreamWriter) -> bool:
+    """Whether the peer has hung up, also where what it sent before that has not been read."""
+    handle = writer.get_extra_info("socket").fileno()
+    if handle < 0:
+        return True
+    ends = select.poll()
+    ends.register(handle, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+    return bool(ends.poll(0))
+
+
+async def carry_out(exchange: Exchange, clock: Clock, gone: Callable[[], bool] = lambda: False) -> bytes | None:
+    """Advance an exchange until it is done; its response. ConnectionResetError when nobody waits for it any more."""
     while not exchange.advance(now_s := clock.now_s()):
+        if gone():
+            raise ConnectionResetError
         await asyncio.sleep(min(max(exchange.due_s - now_s, 0.0), POLL_S))
     return exchange.response
 
@@ -43,11 +58,14 @@ class InstrumentServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if len(self._connections) >= CONNECTIONS:
+            writer.close()
+            return
         self._connections.add(task)
         try:
             await self._serve(reader, writer)
-        except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
-            pass  # stopped, or the peer has closed: either way this connection ends
+        except (asyncio.CancelledError, asyncio.IncompleteReadError, OSError):
+            pass  # stopped, the peer has closed, or a bound of time: in any case this connection ends
         finally:
             self._connections.discard(task)
             writer.close()

@@ -31,6 +31,7 @@ ERRORS = {
     -213: "Init ignored",
     -221: "Settings conflict",
     -222: "Data out of range",
+    -223: "Too much data",
     -224: "Illegal parameter value",
     -225: "Out of memory",
     -230: "Data corrupt or stale",
@@ -46,7 +47,15 @@ ERRORS = {
 _NUMBER = re.compile(r"([+-]?(?:\d{1,255}\.?\d{0,255}|\.\d{1,255})(?:\s*[eE]\s*[+-]?\d{1,9})?)\s*([A-Za-z%]*)")
 _BASES = {"H": 16, "Q": 8, "B": 2}
 _BLOCK_START = re.compile(r"#(?:0|([1-9]))")
+_BLOCK_HEADER = "|".join(rf"{digits}[0-9]{{{digits}}}" for digits in range(1, 10))
+# What decides where a message ends: a line feed, the whole header of a block, or one that the stream has not ended yet.
+_END_OR_BLOCK = re.compile(rf"\n|#(?:{_BLOCK_HEADER})|#(?:[1-9][0-9]{{0,8}})?\Z".encode())
+_SPECIAL = {separator: re.compile(rf"[\"'(){separator}]|#(?:0|{_BLOCK_HEADER})") for separator in ";,"}
 _PREFIXES = {"": 1.0, "EX": 1e18, "T": 1e12, "G": 1e9, "MA": 1e6, "K": 1e3, "M": 1e-3, "U": 1e-6, "N": 1e-9, "P": 1e-12}
+
+
+INPUT_MAX = 1 << 16  # bytes of one program message; the bench's own have some hundred
+PIECES_MAX = 256  # units of a message, parameters of a unit
 
 
 class ScpiError(Exception):
@@ -82,25 +91,24 @@ def block_end(text: str, start: int) -> int | None:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split at `separator` outside of strings, brackets and blocks. ScpiError -151: open string."""
-    pieces, begin, at, depth, quote = [], 0, 0, 0, ""
-    while at < len(text):
-        char = text[at]
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char == "#" and (end := block_end(text, at)) is not None:
-            at = end
-            continue
+    """Split at `separator` outside of strings, brackets and blocks. ScpiError -151: open string, -223: too many pieces."""
+    pieces, begin, at, depth = [], 0, 0, 0
+    special = _SPECIAL[separator]
+    while found := special.search(text, at):
+        char, at = found[0][0], found.end()
+        if char in "\"'":
+            at = text.find(char, at) + 1
+            if not at:
+                raise ScpiError(-151, text[begin:])
+        elif char == "#":
+            at = block_end(text, found.start()) or at
         elif char in "()":
             depth = max(0, depth + (1 if char == "(" else -1))
         elif char == separator and depth == 0:
-            pieces.append(text[begin:at])
-            begin = at + 1
-        at += 1
-    if quote:
-        raise ScpiError(-151, text[begin:])
+            pieces.append(text[begin : found.start()])
+            begin = at
+            if len(pieces) >= PIECES_MAX:
+                raise ScpiError(-223)
     return [*pieces, text[begin:]]
 
 
@@ -168,39 +176,40 @@ def short_form(pattern: str) -> str:
 class MessageFramer:
     """Cuts what arrives on a byte stream into program messages, at line feeds that are not inside a block.
 
+    Each byte is looked at once, however it arrives.
+
     >>> framer = MessageFramer()
     >>> framer.feed(b"*IDN?\\nDATA #13a\\nb\\nVOL")
     ['*IDN?', 'DATA #13a\\nb']
     """
 
-    def __init__(self, limit: int = 1 << 20) -> None:
-        self._buffer = ""
+    def __init__(self, limit: int = INPUT_MAX) -> None:
+        self._buffer = bytearray()
+        self._at = 0  # up to here there is no end of a message
         self._limit = limit
 
     def feed(self, data: bytes) -> list[str]:
         """The messages that `data` completes. ScpiError -363: more than `limit` bytes and still no end."""
-        self._buffer += data.decode("latin-1")
+        self._buffer += data
         messages = []
         while (end := self._line_end()) is not None:
-            messages.append(self._buffer[:end].rstrip("\r"))
-            self._buffer = self._buffer[end + 1 :]
+            messages.append(self._buffer[:end].decode("latin-1").rstrip("\r"))
+            del self._buffer[: end + 1]
+            self._at = 0
         if len(self._buffer) > self._limit:
-            self._buffer = ""
+            self._buffer.clear()
+            self._at = 0
             raise ScpiError(-363)
         return messages
 
     def _line_end(self) -> int | None:
-        line_feed = self._buffer.find("\n")
-        if line_feed < 0:
-            return None
-        start = self._buffer.find("#")
-        while 0 <= start < line_feed:
-            if re.match(r"#[1-9]", self._buffer[start:]):
-                header_end = start + 2 + int(self._buffer[start + 1])
-                digits = self._buffer[start + 2 : header_end]
-                if len(digits) == header_end - start - 2 and digits.isascii() and digits.isdigit():
-                    line_feed = self._buffer.find("\n", header_end + int(digits))
-                    if line_feed < 0:
-                        return None
-            start = self._buffer.find("#", start + 1 if line_feed > start else line_feed)
-        return line_feed
+        while found := _END_OR_BLOCK.search(self._buffer, self._at):
+            header = found[0]
+            if header == b"\n":
+                return found.start()
+            self._at = found.start()
+            if len(header) < 2 or len(header) < 2 + int(header[1:2]):
+                return None  # the header is not whole yet
+            self._at = found.end() + int(header[2:])
+        self._at = max(self._at, len(self._buffer))
+        return None

@@ -14,6 +14,7 @@ import json
 import os
 import queue
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -25,7 +26,10 @@ from v2g_bench.errors import BenchError
 from v2g_bench.rig.safety.safe_state import GIVE_UP_S
 
 HEARTBEAT_S = 0.5
-SILENT_S = 20.0  # a supervisor that has sent nothing for this long would not act either
+FRESH_S = 3.0  # a supervisor reports each second
+SILENT_S = 10.0  # one that has sent nothing for this long would not act either
+LOOK_S = 0.01
+STOPPED = "was it stopped, or is the machine overloaded?"
 SEND_S = 5.0
 START_S = 30.0
 STOP_S = 20.0
@@ -107,14 +111,29 @@ class SupervisorClient:
 
     def check(self) -> None:
         """BenchError if the supervisor has made the rig safe on its own, or has ended and cannot."""
+        if self._tripped is None:
+            self._require_sign()
         if self._tripped is not None:
             raise BenchError("supervisor", self.tripped, "see supervisor.jsonl in the run folder")
         if self._gone:
             raise BenchError("supervisor", "has ended: nobody would bring the rig to its safe state", "was it killed?")
-        if time.monotonic() - self._received_s > SILENT_S:
-            raise BenchError("supervisor", f"has been silent for {SILENT_S:g} s", "is the machine overloaded?")
         if self._problems:
             raise BenchError("supervisor", self._problems[0])
+
+    def _require_sign(self) -> None:
+        """Wait for a sign of life where the last one is old. BenchError where none comes: nobody could have acted.
+
+        One that was stopped is made to go on, for nothing else brings the rig to its safe state.
+        """
+        last_s, asked_s = self._received_s, time.monotonic()
+        if asked_s - last_s <= FRESH_S:
+            return
+        while self._received_s == last_s and not self._gone:
+            if (now_s := time.monotonic()) - asked_s > SILENT_S - FRESH_S:
+                if self._process is not None:
+                    self._process.send_signal(signal.SIGCONT)
+                raise BenchError("supervisor", f"has given no sign of life for {now_s - last_s:.0f} s", STOPPED)
+            time.sleep(LOOK_S)
 
     @property
     def tripped(self) -> str:
@@ -179,7 +198,7 @@ class SupervisorClient:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
-                self._received_s = max(self._received_s, time.monotonic())
+                self._sign(time.monotonic())
                 message = json.loads(line)
                 if "tripped" in message:
                     self._tripped = message
@@ -188,6 +207,12 @@ class SupervisorClient:
                 elif "problem" in message:
                     self._problems.append(message["problem"])
         self._gone = self._gone or not self._closing.is_set()
+
+    def _sign(self, now_s: float) -> None:
+        """A sign of life; one that comes late is a problem, for nobody watched the rig meanwhile."""
+        if (gap_s := now_s - self._received_s) > SILENT_S:
+            self._problems.append(f"gave no sign of life for {gap_s:.0f} s, in which nobody watched the rig; {STOPPED}")
+        self._received_s = now_s
 
     def _send_heartbeat(self) -> None:
         """The heartbeat: this process is alive, and not stopped."""

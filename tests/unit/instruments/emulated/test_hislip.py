@@ -3,6 +3,7 @@ import contextlib
 
 import pytest
 
+from v2g_bench.instruments.emulated import hislip, server
 from v2g_bench.instruments.emulated.calls import Later, command
 from v2g_bench.instruments.emulated.hislip import HEADER, HislipServer, Kind, Message, receive
 from v2g_bench.instruments.emulated.scpi import Instrument
@@ -179,5 +180,79 @@ def test_trigger_message():
         client.send(b"", kind=Kind.TRIGGER, number=2)
         client.send(b"SYST:ERR?\n", number=4)
         assert (await receive(client.sync)).payload.startswith(b"-211")
+
+    run(scenario)
+
+
+async def served(port, number=2):
+    """Another client is served, and nothing but its own connections is left."""
+    client = await Client().open(port)
+    client.send(b"*IDN?\n", number=number)
+    assert (await receive(client.sync)).payload == b"V2G,BOX,1,1\n"
+    return client
+
+
+@pytest.mark.parametrize("wait", ["an answer", "a lock to end", "a lock", "no second connection", "unread messages"])
+def test_one_that_leaves_is_not_waited_for(wait):
+    async def scenario(box, port):
+        holder = await Client().open(port)
+        leaving = await Client().open(port)
+        here = len(asyncio.all_tasks()) - 2
+        if "lock" in wait:
+            await holder.ask_async(Kind.ASYNC_LOCK, 1, 0)
+        if wait == "a lock":
+            leaving.to_async.write(Message(Kind.ASYNC_LOCK, 1, 0xFFFFFFFF).encode())
+        else:
+            leaving.send(b"NEV?\n" if "lock" not in wait else b"*IDN?\n", number=2)
+        if wait == "no second connection":
+            leaving.to_async.transport.abort()
+        if wait == "unread messages":
+            for number in range(4, 4000, 2):
+                leaving.send(b"NEV?\n" * 100, number=number)
+        await asyncio.sleep(0.01)
+        leaving.to_sync.transport.abort()
+        leaving.to_async.transport.abort()
+        while len(asyncio.all_tasks()) > here:
+            await asyncio.sleep(0.001)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("part", [b"H", b"HS\0\0", HEADER.pack(b"HS", Kind.INITIALIZE, 0, 0, 1000) + b"hislip0", b""])
+def test_a_message_that_is_begun_and_does_not_come_ends_its_connection(part, monkeypatch):
+    monkeypatch.setattr(hislip, "MESSAGE_S", 0.01)
+    monkeypatch.setattr(hislip, "BEGIN_S", 0.01)
+
+    async def scenario(box, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(part)
+        assert await reader.read() == b""
+
+    run(scenario)
+
+
+def test_a_session_has_one_asynchronous_connection():
+    async def scenario(box, port):
+        client = await served(port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(Message(Kind.ASYNC_INITIALIZE, 0, client.number).encode())
+        assert (await receive(reader)).kind == Kind.FATAL_ERROR
+        assert (await client.ask_async(Kind.ASYNC_STATUS_QUERY)).kind == Kind.ASYNC_STATUS_RESPONSE
+
+    run(scenario)
+
+
+def test_more_connections_than_it_has_room_for_are_hung_up_on(monkeypatch):
+    monkeypatch.setattr(server, "CONNECTIONS", 4)
+
+    async def scenario(box, port):
+        first, second = await Client().open(port), await Client().open(port)
+        reader, _ = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.read() == b""
+        second.to_sync.close()
+        assert await second.asynchronous.read() == b""
+        await served(port)
+        first.send(b"*IDN?\n", number=2)
+        assert (await receive(first.sync)).payload == b"V2G,BOX,1,1\n"
 
     run(scenario)

@@ -92,3 +92,29 @@ def test_a_line_without_end_is_an_error_in_the_queue():
         assert (await reader.readline()).startswith(b"-363")
 
     run(scenario)
+
+
+def test_one_that_leaves_is_not_waited_for_whatever_it_had_sent_before():
+    async def scenario(box, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"LEV 1;WAIT?\n" + b"WAIT?\n" * 100_000)
+        while box.level != 1.0:
+            await asyncio.sleep(0.001)
+        writer.transport.abort()
+        while len(asyncio.all_tasks()) > 2:  # this one, and the one around it
+            await asyncio.sleep(0.001)
+
+    run(scenario)
+
+
+def test_between_two_messages_the_others_have_their_turn():
+    async def scenario(box, port):
+        _, flooding = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        flooding.write(b"LEV 1\n" + b"*CLS\n" * 10_000 + b"LEV 2\n")
+        while box.level != 1.0:
+            await asyncio.sleep(0)
+        writer.write(b"LEV?\n")
+        assert await reader.readline() == b"+1.00000000E+00\n"
+
+    run(scenario)

@@ -121,3 +121,41 @@ def test_the_framer_refuses_a_line_without_end():
 @given(data=st.binary(max_size=200))
 def test_the_framer_never_raises_on_small_input(data):
     assert all(isinstance(message, str) for message in MessageFramer().feed(data))
+
+
+@pytest.mark.parametrize(
+    "piece", [b"#", b"#9", b"#1", b"#19", b"#10", b"#99999999", b"'", b"(", b";", b",", b"\0", b"A"]
+)
+def test_the_framer_looks_at_each_byte_once(piece, monkeypatch):
+    """What the search passes over is counted: no more than twice what arrives, however it arrives."""
+    passed = 0
+    search = syntax._END_OR_BLOCK.search
+
+    class Pattern:
+        @staticmethod
+        def search(buffer, at):
+            nonlocal passed
+            found = search(buffer, at)
+            passed += max(0, (found.end() if found else len(buffer)) - at)
+            return found
+
+    monkeypatch.setattr(syntax, "_END_OR_BLOCK", Pattern)
+    framer, sent = MessageFramer(), 0
+    for _ in range(100):
+        data = piece * (200 // len(piece))
+        framer.feed(data)
+        sent += len(data)
+    framer.feed(b"\n")
+    assert passed <= 20 * 100 + 2 * sent
+
+
+@pytest.mark.parametrize("separated", ["*IDN?;" * 300, "*ESE 1" + ",1" * 300])
+def test_a_message_of_too_many_pieces_is_an_error(separated):
+    with pytest.raises(ScpiError) as caught:
+        [split_unit(unit) for unit in split_message(separated)]
+    assert caught.value.code == -223
+
+
+@pytest.mark.parametrize("block", ["#13a;b", "#0;;", "#212;;;;;;;;;;;;"])
+def test_what_a_block_holds_separates_nothing(block):
+    assert split_message(f"A {block}") == [f"A {block}"]

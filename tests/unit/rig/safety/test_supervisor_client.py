@@ -12,6 +12,7 @@ import pytest
 
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.model import Safety
+from v2g_bench.rig.safety import supervisor_client
 from v2g_bench.rig.safety.lock import require_free, take
 from v2g_bench.rig.safety.lock_record import held_elsewhere
 from v2g_bench.rig.safety.supervisor_client import SupervisorClient
@@ -167,6 +168,40 @@ def test_a_supervisor_that_was_killed_ends_the_run(supervisor):
     supervisor.watch(1)  # says nothing: `check` does
     with pytest.raises(BenchError, match="had ended by itself"):
         supervisor.close()
+
+
+def check_for_ever(supervisor):
+    while True:
+        supervisor.check()
+
+
+def test_a_supervisor_that_is_stopped_ends_the_run_and_goes_on(supervisor, monkeypatch):
+    wait_for("its start", lambda: supervisor._received_s < time.monotonic())
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    monkeypatch.setattr(supervisor_client, "FRESH_S", -1.0)
+    monkeypatch.setattr(supervisor_client, "SILENT_S", -0.9)
+    with pytest.raises(BenchError, match="supervisor: has given no sign of life for 0 s"):
+        check_for_ever(supervisor)  # what it had sent before may still be read
+    monkeypatch.undo()
+    last_s = supervisor._received_s
+    wait_for("a sign of life", lambda: supervisor._received_s != last_s)
+    supervisor.check()
+
+
+def test_an_old_sign_of_life_is_not_enough_and_the_next_one_is_waited_for(supervisor, monkeypatch):
+    wait_for("its start", lambda: supervisor._received_s < time.monotonic())
+    monkeypatch.setattr(supervisor_client, "FRESH_S", -1.0)
+    last_s = supervisor._received_s
+    supervisor.check()
+    assert supervisor._received_s > last_s
+
+
+@pytest.mark.parametrize(("gap_s", "missed"), [(9.0, False), (11.0, True)])
+def test_a_time_without_any_sign_of_life_ends_the_run_also_when_it_is_over(gap_s, missed):
+    supervisor = SupervisorClient()
+    supervisor._received_s = 100.0
+    supervisor._sign(100.0 + gap_s)
+    assert any("gave no sign of life for 11 s" in problem for problem in supervisor._problems) is missed
 
 
 def test_it_ends_with_nothing_to_do(supervisor):
