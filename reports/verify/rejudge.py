@@ -14,7 +14,9 @@ verdict was recomputed is recorded (`Verification.verdicts`), because the ways d
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from v2g_bench.errors import BenchError
 from v2g_bench.evidence.capture import SAME_S, CaptureSearch
@@ -34,11 +36,15 @@ SAME_SHARE_OF_U = 0.01  # samples are kept as float32, and floats are summed in 
 SAME_P = 2e-3
 POLL_S = 0.1  # a log is looked at again and again: a line is seen this much late at the most
 
+A = TypeVar("A")
+T = TypeVar("T")
+Asked = list[tuple[str, A, float]]  # of what, what, and the offset of the capture's clock (s)
+
 
 def rejudge(folder: Path, run: Run, rule: RuleKind, timed: set[int], result: Verification) -> None:
     """Add to `result` what does not fit by this rule. timed: `id` of the measurements that `recheck` recomputes itself."""
-    asked: list[tuple[str, Signal, float]] = []
-    sequences: list[tuple[str, Sequence, float]] = []
+    asked: Asked[Signal] = []
+    sequences: Asked[Sequence] = []
     for requirement in run.requirements:
         for test in requirement.tests:
             for m in test.measurements:
@@ -154,18 +160,32 @@ def _same(m: Measurement, now: str, where: str, result: Verification) -> None:
         result.wrong("verdict", where, f"results.json says {m.verdict}, recomputed: {now}")
 
 
-def _signals(folder: Path, asked: list[tuple[str, Signal, float]], result: Verification) -> None:
-    """Each signal that a verdict rests on, against the last frame in the capture that carried it."""
-    asked = list({(where, one.role, one.value, one.at_s): (where, one, at) for where, one, at in asked}.values())
-    if not asked or not all((folder / name).is_file() for name in (CAPTURE, DATABASE, ROLES)):
-        if asked:
-            result.notes.append(f"{len(asked)} signals were not looked for: the folder has no capture or database")
-        return
+def _looked_for(
+    folder: Path,
+    what: str,
+    asked: Asked[A],
+    look: Callable[[CaptureSearch, list[tuple[A, float]]], T],
+    result: Verification,
+) -> T | None:
+    """What the run's capture answers to each that was asked; None where nothing was, or where it cannot be read."""
+    if not asked:
+        return None
+    if not all((folder / name).is_file() for name in (CAPTURE, DATABASE, ROLES)):
+        result.notes.append(f"{len(asked)} {what} were not looked for: the folder has no capture or database")
+        return None
     try:
         capture = CaptureSearch(folder / CAPTURE, folder / DATABASE, folder / ROLES)
-        found = capture.values([(signal, offset_s) for _, signal, offset_s in asked])
+        return look(capture, [(one, offset_s) for _, one, offset_s in asked])
     except Exception as error:  # noqa: BLE001  (as above)
         result.wrong("verdict", CAPTURE, f"cannot be read: {error}")
+        return None
+
+
+def _signals(folder: Path, asked: Asked[Signal], result: Verification) -> None:
+    """Each signal that a verdict rests on, against the last frame in the capture that carried it."""
+    asked = list({(where, one.role, one.value, one.at_s): (where, one, at) for where, one, at in asked}.values())
+    found = _looked_for(folder, "signals", asked, CaptureSearch.values, result)
+    if found is None:
         return
     for (where, signal, _), values in zip(asked, found, strict=True):
         if not any(abs(signal.value - one) <= 1e-9 * max(1.0, abs(signal.value)) for one in values):
@@ -178,20 +198,13 @@ def _signals(folder: Path, asked: list[tuple[str, Signal, float]], result: Verif
     result.done.append(f"{len(asked)} signals that verdicts rest on found in the capture")
 
 
-def _sequences(folder: Path, asked: list[tuple[str, Sequence, float]], result: Verification) -> None:
+def _sequences(folder: Path, asked: Asked[Sequence], result: Verification) -> None:
     """What each shutdown states of the bus, against the capture: the same values in the same order, at the same times.
 
     The first value of a role is the one that it had already: when it began is not known.
     """
-    if not asked or not all((folder / name).is_file() for name in (CAPTURE, DATABASE, ROLES)):
-        if asked:
-            result.notes.append(f"{len(asked)} shutdowns were not looked for: the folder has no capture or database")
-        return
-    try:
-        capture = CaptureSearch(folder / CAPTURE, folder / DATABASE, folder / ROLES)
-        found = capture.changes([(sequence, offset_s) for _, sequence, offset_s in asked])
-    except Exception as error:  # noqa: BLE001  (as above)
-        result.wrong("verdict", CAPTURE, f"cannot be read: {error}")
+    found = _looked_for(folder, "shutdowns", asked, CaptureSearch.changes, result)
+    if found is None:
         return
     for (where, sequence, _), there in zip(asked, found, strict=True):
         for role in {one.role for one in sequence.changes} - {ORDERED}:

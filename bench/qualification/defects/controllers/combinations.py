@@ -140,16 +140,6 @@ def charge_runs_through_max_soc(settings: EmsSettings) -> Ems:
     return _looking_once(settings, _AtTheStartOfACharge)
 
 
-def gradient_limit_6_k(settings: EmsSettings) -> Ems:
-    """Takes 6 K across the pack for a high gradient."""
-    return make.tuned(settings, gradient_k=6.0)
-
-
-def divergence_limit_3_pct(settings: EmsSettings) -> Ems:
-    """Takes 3 % for a divergence of the state of charge."""
-    return make.tuned(settings, soc_divergence_pct=3.0)
-
-
-def noise_limit_half_a_pct(settings: EmsSettings) -> Ems:
-    """Takes half a percent of lost frames for noise."""
-    return make.tuned(settings, packet_loss_pct=0.5)
+gradient_limit_6_k = make.tuned(gradient_k=6.0)  # takes 6 K across the pack for a high gradient
+divergence_limit_3_pct = make.tuned(soc_divergence_pct=3.0)  # takes 3 % for a divergence of the state of charge
+noise_limit_half_a_pct = make.tuned(packet_loss_pct=0.5)  # takes half a percent of lost frames for noise

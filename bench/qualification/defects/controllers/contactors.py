@@ -52,55 +52,49 @@ class _AtOnceWhere(Opening):
         return self._fits(self._before_a) or super().may_open(now_s)
 
 
-class _BridgeLater(Ems):
+class _BridgeNever(Ems):
+    """Never stops the bridge at a trip: the contactors do it all, in time."""
+
+    def __init__(self, settings: EmsSettings) -> None:
+        super().__init__(settings)
+        self._withheld: list[Action] = []
+
+    def reconcile(self, now_s: float) -> list[Action]:
+        actions = super().reconcile(now_s)
+        if not self.withholds():
+            return actions
+        self._withheld += [action for action in actions if isinstance(action, StopInverter)]
+        return [action for action in actions if not isinstance(action, StopInverter)]
+
+    def withholds(self) -> bool:
+        """Whether an order to stop is withheld now."""
+        return self.parts.trip.latched
+
+
+class _StringsAlone(_BridgeNever):
+    """Stops the bridge for a hot cell, and for strings that differ opens the contactors alone."""
+
+    def withholds(self) -> bool:
+        return (self.parts.trip.cause or "").startswith("string")
+
+
+class _BridgeLater(_BridgeNever):
     """Opens the contactors in the very call, and stops the bridge in the tick that follows."""
 
     def __init__(self, settings: EmsSettings) -> None:
         super().__init__(settings)
         self.parts.opening = _opening(_AtOnce, settings)
-        self._kept: list[Action] = []
-
-    def reconcile(self, now_s: float) -> list[Action]:
-        actions = super().reconcile(now_s)
-        if self.parts.trip.latched:
-            self._kept += [action for action in actions if isinstance(action, StopInverter)]
-            actions = [action for action in actions if not isinstance(action, StopInverter)]
-        return actions
 
     def tick(self, now_s: float) -> list[Action]:
-        kept, self._kept = self._kept, []
-        return [*super().tick(now_s), *kept]
-
-
-class _BridgeNever(Ems):
-    """Never stops the bridge: the contactors do it all, in time."""
-
-    def reconcile(self, now_s: float) -> list[Action]:
-        actions = super().reconcile(now_s)
-        if not self.parts.trip.latched:
-            return actions
-        return [action for action in actions if not isinstance(action, StopInverter)]
-
-
-class _StringsAlone(Ems):
-    """Stops the bridge for a hot cell, and for strings that differ opens the contactors alone."""
-
-    def reconcile(self, now_s: float) -> list[Action]:
-        actions = super().reconcile(now_s)
-        if not (self.parts.trip.cause or "").startswith("string"):
-            return actions
-        return [action for action in actions if not isinstance(action, StopInverter)]
+        withheld, self._withheld = self._withheld, []
+        return [*super().tick(now_s), *withheld]
 
 
 class _FirstAtSilence(_BridgeLater):
     """Opens the contactors when the BMS falls silent, and stops the bridge in the tick that follows."""
 
-    def reconcile(self, now_s: float) -> list[Action]:
-        actions = Ems.reconcile(self, now_s)
-        if self.parts.watchdog.silent:
-            self._kept += [action for action in actions if isinstance(action, StopInverter)]
-            actions = [action for action in actions if not isinstance(action, StopInverter)]
-        return actions
+    def withholds(self) -> bool:
+        return bool(self.parts.watchdog.silent)
 
 
 class _BridgeLowered(Ems):

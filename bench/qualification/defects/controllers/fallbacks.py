@@ -10,20 +10,9 @@ from v2g_bench.ems.protection.balance import CellImbalance
 from v2g_bench.ems.protection.thermal import ThermalGuard
 from v2g_bench.qualification.defects.controllers import make
 
-
-def gradient_not_derated(settings: EmsSettings) -> Ems:
-    """Logs 0x01A2 and continues as before."""
-    return make.tuned(settings, gradient_discharge_pct=100.0)
-
-
-def gradient_derated_5_pct(settings: EmsSettings) -> Ems:
-    """Takes away too little to be called derated."""
-    return make.tuned(settings, gradient_discharge_pct=95.0)
-
-
-def gradient_stops_all(settings: EmsSettings) -> Ems:
-    """Stops the discharge where the manual has it reduced."""
-    return make.tuned(settings, gradient_discharge_pct=0.0)
+gradient_not_derated = make.tuned(gradient_discharge_pct=100.0)  # logs 0x01A2 and continues as before
+gradient_derated_5_pct = make.tuned(gradient_discharge_pct=95.0)  # takes away too little to be called derated
+gradient_stops_all = make.tuned(gradient_discharge_pct=0.0)  # stops the discharge where the manual has it reduced
 
 
 class _StaysHot(ThermalGuard):
@@ -42,19 +31,9 @@ def gradient_derates_for_ever(settings: EmsSettings) -> Ems:
     return ems
 
 
-def gradient_limit_20_k(settings: EmsSettings) -> Ems:
-    """Calls nothing a gradient that is less than 20 K."""
-    return make.tuned(settings, gradient_k=20.0)
-
-
-def divergence_limit_20_pct(settings: EmsSettings) -> Ems:
-    """Believes a state of charge that is 8 % off."""
-    return make.tuned(settings, soc_divergence_pct=20.0)
-
-
-def noise_limit_60_pct(settings: EmsSettings) -> Ems:
-    """Calls a line good that loses a quarter of its frames."""
-    return make.tuned(settings, packet_loss_pct=60.0)
+gradient_limit_20_k = make.tuned(gradient_k=20.0)  # calls nothing a gradient that is less than 20 K
+divergence_limit_20_pct = make.tuned(soc_divergence_pct=20.0)  # believes a state of charge that is 8 % off
+noise_limit_60_pct = make.tuned(packet_loss_pct=60.0)  # calls a line good that loses a quarter of its frames
 
 
 class _BoldParts(EmsParts):

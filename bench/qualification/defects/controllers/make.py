@@ -16,9 +16,13 @@ def having(settings: EmsSettings, **parts: object) -> Ems:
     return Ems(settings, replace(EmsParts.build(settings), **parts))  # type: ignore[arg-type]
 
 
-def tuned(settings: EmsSettings, **thresholds: float) -> Ems:
-    """The reference controller with other thresholds."""
-    return Ems(replace(settings, thresholds=settings.thresholds.model_copy(update=thresholds)))
+def tuned(**thresholds: float) -> Factory:
+    """Makes the reference controller with other thresholds."""
+
+    def factory(settings: EmsSettings) -> Ems:
+        return Ems(replace(settings, thresholds=settings.thresholds.model_copy(update=thresholds)))
+
+    return factory
 
 
 def trip_limits(settings: EmsSettings) -> TripLimits:

@@ -56,9 +56,7 @@ review_always, review_near_80_alone = (
 )
 
 
-def review_late(settings: EmsSettings) -> Ems:
-    """Asks for a review below 70 % health only."""
-    return make.tuned(settings, soh_review_pct=70.0)
+review_late = make.tuned(soh_review_pct=70.0)  # asks for a review below 70 % health only
 
 
 class _Silent(DeratingMap):

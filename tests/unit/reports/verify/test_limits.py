@@ -9,11 +9,9 @@ from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Measurement
 from v2g_bench.reports.verify.limits import check_limits
 
+from .conftest import texts_of
 
-def found(run, folder):
-    result = Verification()
-    check_limits(folder, run, result)
-    return [one.text for one in result.findings]
+found = texts_of(check_limits)
 
 
 @pytest.fixture

@@ -10,16 +10,14 @@ from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Drawn
 from v2g_bench.reports.verify.provenance import check_provenance
 
+from .conftest import texts_of
 
-def found(run, folder):
-    result = Verification()
-    check_provenance(folder, run, result)
-    return [one.text for one in result.findings]
+found = texts_of(check_provenance)
 
 
 @pytest.fixture
-def run(kept, tmp_path):
-    return kept.hardware(kept.kept_run(tmp_path), tmp_path)
+def run(real):
+    return real
 
 
 @pytest.fixture

@@ -5,21 +5,17 @@ import json
 
 import pytest
 
-from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.verify.qualification import check_qualification
 
+from .conftest import texts_of
+
 NAME = "qualification/bench.json"
-
-
-def found(run, folder):
-    result = Verification()
-    check_qualification(folder, run, result)
-    return [one.text for one in result.findings]
+found = texts_of(check_qualification)
 
 
 @pytest.fixture
-def run(kept, tmp_path):
-    return kept.hardware(kept.kept_run(tmp_path), tmp_path)
+def run(real):
+    return real
 
 
 def test_its_own_fits(run, tmp_path):

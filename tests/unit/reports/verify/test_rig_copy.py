@@ -4,24 +4,16 @@ import dataclasses
 
 import pytest
 
-from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.verify.rig_copy import check_rig
 
+from .conftest import result_of
 
-def found(run, folder):
-    result = Verification()
-    check_rig(folder, run, result)
-    return result
+found = result_of(check_rig)
 
 
 @pytest.fixture
 def emulated(kept, tmp_path):
     return kept.kept_run(tmp_path)
-
-
-@pytest.fixture
-def real(kept, tmp_path):
-    return kept.hardware(kept.kept_run(tmp_path), tmp_path)
 
 
 def test_what_the_rig_file_states_fits(emulated, tmp_path):

@@ -5,10 +5,11 @@ import subprocess
 
 import pytest
 
-from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Requirement, TestResult
 from v2g_bench.reports.verify import suite
 from v2g_bench.reports.verify.suite import check_suite
+
+from .conftest import result_of
 
 FILE = "tests/conformance/safety/test_hot.py"
 MODULE = """
@@ -20,10 +21,7 @@ def test_each(bench): ...
 """
 
 
-def found(run, folder):
-    result = Verification()
-    check_suite(folder, run, result)
-    return result
+found = result_of(check_suite)
 
 
 @pytest.fixture
