@@ -56,6 +56,8 @@ def refusals(run: Run) -> list[str]:
         found.append(f"its clock is {run.clock}: only what was measured in real time may be issued")
     found += [f"{i.part} is emulated" for i in run.instruments if i.emulated]
     found += [mark for mark in run.marks if "blocked" in mark]
+    if run.developers:
+        found.append("it is a developer's run (--dev)")
     found += _uncalibrated(run)
     found += _unqualified(run)
     stated = run.job | {"place": run.place}

@@ -5,10 +5,11 @@ v2g-bench requirements
 v2g-bench check --rig=vcan0
 v2g-bench qualify --rig=vcan0
 v2g-bench calibrate --rig=vcan0
+v2g-bench certify --rig=vcan0 --req=SAF-01
 v2g-bench campaign shutdown --trials 20000 --workers 2
 v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
-v2g-bench export reports/2026-11-23T01-00-00-vcan0
-v2g-bench verify reports/2026-11-23T01-00-00-vcan0
+v2g-bench export reports/2026-11-23T01-00-00Z-vcan0
+v2g-bench verify reports/2026-11-23T01-00-00Z-vcan0
 """
 
 import argparse
@@ -20,6 +21,8 @@ from pathlib import Path
 
 from v2g_bench import __version__
 from v2g_bench.commands.campaign import configure as configure_campaign
+from v2g_bench.commands.certify import configure as configure_certify
+from v2g_bench.commands.files import configure as configure_files
 from v2g_bench.commands.kernel import configure as configure_kernel
 from v2g_bench.commands.qualify import configure_calibrate, configure_qualify
 from v2g_bench.commands.reports import configure as configure_reports
@@ -68,6 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     configure_qualify(commands.add_parser("qualify", help="let the bench measure itself: a known-delay controller"))
     configure_calibrate(commands.add_parser("calibrate", help="measure the digitizer's trigger with a common edge"))
+    configure_certify(
+        # Every word after it is pytest's: none begins an option of this parser
+        commands.add_parser(
+            "certify", help="run the suite that ships with the bench", prefix_chars="\0", add_help=False
+        )
+    )
+    configure_files(commands.add_parser("files", help="where the suite, rigs, databases and examples lie"))
     configure_kernel(
         commands.add_parser("kernel", help="run a command where there is SocketCAN: in a user-mode kernel")
     )

@@ -1,6 +1,6 @@
 """What of a simulated run must be the same each time it is run: one SHA-256 over results and traces.
 
-    python -m v2g_bench.sim.digest reports/2026-11-22T22-14-07-sim
+    python -m v2g_bench.sim.digest reports/2026-11-22T22-14-07Z-sim
 
 Left out, because it is about the machine and the moment and not about the simulation: when the run began and ended, how
 long each test took to compute, host, operator, commit, the head of the chain of records, the captured output of the

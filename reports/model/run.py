@@ -44,6 +44,7 @@ Coverage = Annotated[float, Within(0, 1000, over=True)]  # one degree of freedom
 Place = Annotated[int, Within(0, 2**53)]
 EVIDENCE = ("simulated", "emulated", "hardware")
 CLOCKS = ("real", "virtual")
+DEVELOPERS = "developer's run (--dev): no certificate, whatever its verdict"  # among a run's marks
 SOURCES = "sources of "  # how the name of a comparison begins: of who shows one quantity, beside what a test is about
 
 
@@ -333,6 +334,11 @@ class Run:
     def __post_init__(self) -> None:
         member("Run.evidence", self.evidence, EVIDENCE)
         member("Run.clock", self.clock, CLOCKS)
+
+    @property
+    def developers(self) -> bool:
+        """Whether it was made with `--dev`: it can be no certificate, whatever its verdict."""
+        return DEVELOPERS in self.marks
 
     @property
     def verdict(self) -> str:

@@ -20,6 +20,7 @@ from v2g_bench.reports.model.verdicts import (
 )
 
 PARTIAL = "PARTIAL"
+DEVELOPERS_RUN = "DEVELOPER'S RUN"
 NO_STATEMENT = "This is no statement on the safety of the controller as a whole."
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
@@ -31,6 +32,10 @@ def partial(run: Run) -> bool:
 
 def headline(run: Run) -> str:
     """The verdict as page 1 has it: never a bare PASS for a run that is partial, or judged otherwise than the suite states."""
+    return f"{_of_verdict(run)} · {DEVELOPERS_RUN}" if run.developers else _of_verdict(run)
+
+
+def _of_verdict(run: Run) -> str:
     if partial(run):
         return PARTIAL if run.verdict in (PASS, NOT_TESTED) else f"{run.verdict} · {PARTIAL}"
     return f"{run.verdict} · WITH DEVIATIONS" if run.verdict == PASS and run.deviations else run.verdict
@@ -40,7 +45,7 @@ def tone(run: Run) -> str:
     """The verdict in whose colours the headline is set."""
     if run.verdict == PASS and partial(run):
         return NOT_TESTED
-    return INCONCLUSIVE if run.verdict == PASS and run.deviations else run.verdict
+    return INCONCLUSIVE if run.verdict == PASS and (run.deviations or run.developers) else run.verdict
 
 
 def verdict_sentence(run: Run) -> str:

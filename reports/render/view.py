@@ -17,7 +17,15 @@ from v2g_bench.reports.render.cells import danger_matrix
 from v2g_bench.reports.render.defects import seeded_defects
 from v2g_bench.reports.render.drawn import place
 from v2g_bench.reports.render.proof import proofs
-from v2g_bench.reports.render.scope import PARTIAL, by_verdict, headline, partial, tone, verdict_sentence
+from v2g_bench.reports.render.scope import (
+    DEVELOPERS_RUN,
+    PARTIAL,
+    by_verdict,
+    headline,
+    partial,
+    tone,
+    verdict_sentence,
+)
 from v2g_bench.reports.render.statements import (
     report_id,
     requirement_result,
@@ -41,7 +49,7 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
     counts = Counter(requirement.verdict for requirement in run.requirements)
     shown = {
         "report_id": report_id(run),
-        "title": f"{PARTIAL}: {run.title}" if partial(run) else run.title,
+        "title": _title(run),
         "verdict": headline(run),
         "css": words.slug(tone(run)),
         "sentence": words.typeset(verdict_sentence(run)),
@@ -79,6 +87,11 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
         "started": run.started,
     }
     return shown, problems
+
+
+def _title(run: Run) -> str:
+    before = [*([DEVELOPERS_RUN] if run.developers else []), *([PARTIAL] if partial(run) else [])]
+    return ": ".join([*before, run.title])
 
 
 def _facts(run: Run) -> list[View]:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 
 from v2g_bench.reports.model.run import Run
-from v2g_bench.reports.render.scope import PARTIAL, partial
+from v2g_bench.reports.render.scope import DEVELOPERS_RUN, PARTIAL, partial
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
@@ -25,9 +25,11 @@ _UNDRAWABLE = re.compile(rf"[^\n{_DRAWABLE}]")
 
 
 def certifiable(run: Run) -> bool:
-    """Whether a human may issue it at all: hardware grade, real clock, no emulated instrument, run complete."""
+    """Whether a human may issue it at all: hardware grade, real clock, no emulated instrument, run complete, and no
+    developer's run.
+    """
     emulated = any(instrument.emulated for instrument in run.instruments)
-    return run.evidence == "hardware" and run.clock == "real" and run.complete and not emulated
+    return run.evidence == "hardware" and run.clock == "real" and run.complete and not emulated and not run.developers
 
 
 def grade_mark(run: Run) -> str:
@@ -52,6 +54,7 @@ def page_mark(run: Run) -> str:
     """Grade, certification, scope and completeness in one line."""
     marks = [grade_mark(run), certified_mark(run), *([PARTIAL] if partial(run) else [])]
     marks += [] if run.complete else ["INCOMPLETE RUN"]
+    marks += [DEVELOPERS_RUN] if run.developers else []
     return "  ·  ".join(marks)
 
 
@@ -68,6 +71,10 @@ def issue_line(run: Run) -> str:
 def what_it_is_not(run: Run) -> list[str]:
     """Sentences for the first page: what a reader must not take this report for."""
     lines = []
+    if run.developers:
+        lines.append(
+            "It is no certificate: a developer's run (--dev), whose exit status is that of the tests which ran."
+        )
     if not run.complete:
         lines.append(f"The run is incomplete: {run.incomplete_reason or 'it did not reach its end'}.")
     if run.evidence != "hardware":

@@ -9,7 +9,7 @@ set -uo pipefail
 
 rig=${1:?usage: nightly.sh RIG}
 reports=${REPORTS:-reports}   # run folders and the history go here
-tests=${TESTS:-tests/conformance}
+tests=${TESTS:-}             # what to run; empty: the suite that ships with the bench
 qualify=${QUALIFY:-yes}       # no: for a simulated rig, which measures no time of its own
 archive=${ARCHIVE:-}          # bundles go here as well; empty: nowhere else
 keep_days=${KEEP_DAYS:-}      # run folders older than this go, once their bundle is in the archive; empty: never
@@ -52,12 +52,12 @@ say "certify"
 options=(--rig="$rig" --rig-strict --reports="$reports")
 [ -n "${JOB:-}" ] && options+=(--job="$JOB")
 # shellcheck disable=SC2086  # TESTS may be several words
-pytest "${options[@]}" $tests 9>&-
+v2g-bench certify "${options[@]}" $tests 9>&-
 status=$?
 
 run=$(find "$reports" -mindepth 2 -maxdepth 2 -name results.json -newer "$begun" -printf '%T@ %h\n' | sort -n | tail -1 | cut -d' ' -f2-)
 if [ -z "$run" ]; then
-    tell "rig $rig: no run was written (pytest ended with $status)" <<<"see the log of this night"; finish 2
+    tell "rig $rig: no run was written (certify ended with $status)" <<<"see the log of this night"; finish 2
 fi
 say "verify $run"
 trust=()

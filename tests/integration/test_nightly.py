@@ -19,11 +19,11 @@ ROOM = ROOT / "rigs/nightly"
 FAKE = """#!{python}
 import json, os, pathlib, sys
 words = sys.argv[1:]
-name = pathlib.Path(sys.argv[0]).name if pathlib.Path(sys.argv[0]).name == "pytest" else words[0]
+name = words[0]
 with open(os.environ["CALLS"], "a") as file:
     file.write(json.dumps([name, *words]) + "\\n")
 told = json.loads(os.environ["TOLD"]).get(name, [0, ""])
-if name == "pytest" and told[0] < 2:
+if name == "certify" and told[0] < 2:
     reports = next(word.partition("=")[2] for word in words if word.startswith("--reports="))
     run = pathlib.Path(reports) / "2026-11-23T01-00-00-bench-3"
     run.mkdir(parents=True, exist_ok=True)
@@ -40,9 +40,8 @@ def night(tmp_path):
     """Run the script with fakes that end as told; (status, the calls, the message that was sent)."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("v2g-bench", "pytest"):
-        (programs / name).write_text(FAKE.format(python=sys.executable))
-        (programs / name).chmod(0o755)
+    (programs / "v2g-bench").write_text(FAKE.format(python=sys.executable))
+    (programs / "v2g-bench").chmod(0o755)
     (tmp_path / "archive").mkdir()
 
     def night(reported=None, **settings):
@@ -74,7 +73,7 @@ def steps(calls):
 def test_a_quiet_night_does_all_and_tells_nobody(night, tmp_path):
     done, calls, sent = night()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert steps(calls) == ["check", "qualify", "pytest", "verify", "bundle", "history"]
+    assert steps(calls) == ["check", "qualify", "certify", "verify", "bundle", "history"]
     assert sent == ""
     assert (tmp_path / "archive/2026-11-23T01-00-00-bench-3.zip").is_file()
     assert "--rig-strict" in calls[2]
@@ -90,7 +89,7 @@ def test_a_run_that_nobody_sealed_is_kept_and_said_to_be_no_evidence(night):
 
 def test_a_changed_verdict_is_told(night):
     message = "rig bench-3: a PASS -> b FAIL\n  flip      SAF-01    test_x: PASS -> FAIL"
-    done, _, sent = night({"pytest": [1, ""], "history": [1, message]})
+    done, _, sent = night({"certify": [1, ""], "history": [1, message]})
     assert done.returncode == 1
     assert sent.splitlines()[0] == "rig bench-3: a PASS -> b FAIL"
     assert "flip      SAF-01" in sent
@@ -100,16 +99,16 @@ def test_a_changed_verdict_is_told(night):
 def test_a_sick_rig_certifies_nothing_and_is_told(night, step, subject):
     done, calls, sent = night({step: [1, "SICK meters.dc_current   no answer"]})
     assert done.returncode == 2
-    assert "pytest" not in steps(calls)
+    assert "certify" not in steps(calls)
     assert f"rig bench-3 {subject}" in " ".join(sent.splitlines()[0].replace(":", "").split())
     assert "no answer" in sent
 
 
 def test_a_run_that_was_not_written_is_told(night):
-    done, calls, sent = night({"pytest": [4, ""]})
+    done, calls, sent = night({"certify": [4, ""]})
     assert done.returncode == 2
-    assert steps(calls)[-1] == "pytest"
-    assert "no run was written (pytest ended with 4)" in sent
+    assert steps(calls)[-1] == "certify"
+    assert "no run was written (certify ended with 4)" in sent
 
 
 @pytest.mark.parametrize(("step", "subject"), [("verify", "does not verify"), ("bundle", "could not be kept")])
@@ -122,7 +121,7 @@ def test_lost_evidence_is_told_and_ends_the_night(night, step, subject):
 
 
 def test_the_bad_status_of_a_bad_night_is_kept_although_nothing_changed(night):
-    done, _, sent = night({"pytest": [1, ""]})
+    done, _, sent = night({"certify": [1, ""]})
     assert (done.returncode, sent) == (1, "")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from v2g_bench.commands.main import _parser
 from v2g_bench.fixtures.judge import Judge
+from v2g_bench.fixtures.plugin import PREFIX
 from v2g_bench.qualification.defects.catalogue import CATALOGUE
 from v2g_bench.rig.measuring.bench import Bench
 
@@ -156,4 +157,8 @@ def test_each_name_of_a_fixture_is_on_the_page_and_there(fixture, kind):
 def test_each_option_is_on_the_page(pytestconfig):
     (group,) = [one for one in pytestconfig._parser._groups if one.name == "v2g-bench"]
     named = set(re.findall(r"^\| `(--[\w-]+)", TESTS_PAGE, re.MULTILINE))
-    assert named == {option for one in group.options for option in one.names()}
+    names = {option for one in group.options for option in one.names()}
+    assert named == {option for option in names if not option.startswith(PREFIX)}
+    assert {option.replace("--", PREFIX) for option in named} == {
+        option for option in names if option.startswith(PREFIX)
+    }

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import v2g_bench
 from v2g_bench.errors import BenchError
+from v2g_bench.fixtures.suite import SUITE
 from v2g_bench.inputs.ranges import TRIALS, WORKERS
 
 if TYPE_CHECKING:
     from v2g_bench.commands.defects.run import Found
 
-SUITE = "tests/conformance"
 SIMULATED_SEEDS = 3
 MARKS = {"killed": "X", "partly": "/", "passed": "o", "other": "?", "campaign": "C", "survived": "!", "rejected": "!"}
 
@@ -48,7 +47,7 @@ def run_defects(options: argparse.Namespace) -> int:
     from v2g_bench.commands.defects.run import Bench, chosen, matrix, run_all
     from v2g_bench.qualification.result import this_bench
 
-    suite = options.suite or _suite()
+    suite = options.suite or SUITE
     if not suite.is_dir():
         raise BenchError(str(suite), "there are no conformance tests here", "name their folder with --suite")
     bench = Bench(options.rig, suite, seed=1 if options.seed is None else options.seed)
@@ -115,12 +114,6 @@ def _cell(one: "Found", check: str) -> str:
 
 def _show(one: "Found") -> None:
     print(f"{one.outcome:9} {one.check:18} {one.name:44} {one.message[:110]}", flush=True)
-
-
-def _suite() -> Path:
-    """Of the checkout that this is, or of the folder that one stands in."""
-    here = Path(v2g_bench.__file__).resolve().parents[1] / SUITE
-    return here if here.is_dir() else Path(SUITE)
 
 
 def _keep(result: dict[str, Any], rig: str) -> Path:

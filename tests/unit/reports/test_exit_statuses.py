@@ -7,7 +7,7 @@ import pytest
 
 from v2g_bench.commands.main import UNREAD, main
 from v2g_bench.commands.reports import NO_EVIDENCE
-from v2g_bench.fixtures.session import final_status
+from v2g_bench.fixtures.session import final_status, status_of_tests
 from v2g_bench.reports.model.verdicts import PASS, UNDECIDED, VERDICTS
 from v2g_bench.reports.sign.keys import open_signer
 from v2g_bench.reports.sign.seal import seal
@@ -42,6 +42,23 @@ def test_only_a_pass_ends_with_0():
 @pytest.mark.parametrize("status", [status for status in pytest.ExitCode if status])
 def test_no_verdict_hides_how_pytest_ended(verdict, status):
     assert final_status(verdict, status) == status
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status"),
+    [
+        (["PASS", "PASS"], 0),
+        (["PASS", "NOT TESTED", "NOT APPLICABLE"], 0),
+        (["PASS", "FAIL"], 1),
+        (["PASS", "INCONCLUSIVE"], 1),
+        (["PASS", "ERROR"], 1),
+        (["NOT TESTED"], 1),
+        ([], 1),
+    ],
+)
+def test_a_developers_run_ends_as_its_tests_did(verdicts, status):
+    assert status_of_tests(verdicts, 0) == status
+    assert status_of_tests(verdicts, 2) == 2
 
 
 def test_verify(folder, key, tmp_path, capsys):
