@@ -32,6 +32,7 @@ from v2g_bench.metrology.verdict import Verdict, worst
 from v2g_bench.qualification.defects.catalogue import CATALOGUE, Defect
 
 PLUGIN = "v2g_bench.fixtures.defects.plugin"
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--assert=plain")  # what takes longer than many a test
 BOUND_S = 3600.0  # the whole suite on a busy machine
 SCENARIOS = {"shutdown": 150, "fallbacks": 40, "frozen": 20}
 KILLED, OTHER, SURVIVED, PASSED, REJECTED = "killed", "other", "survived", "passed", "rejected"
@@ -215,7 +216,7 @@ def _certify(bench: Bench, defect: Defect, verified: bool, *, whole: bool = Fals
             "-p",
             PLUGIN,
         ]
-        command += ["-p", "no:cacheprovider", *([str(bench.suite)] if whole else _selection(bench.suite, defect))]
+        command += [*PLAIN, *([str(bench.suite)] if whole else _selection(bench.suite, defect))]
         sick = json.dumps({"parts": [list(one) for one in defect.parts], "bench": defect.bench})
         output = _run(bench, command, {SEEDED: sick}, Path(folder)).output
         runs = sorted(reports.glob("*/results.json"))

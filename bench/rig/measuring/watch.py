@@ -75,9 +75,11 @@ class Watch:
             trace.complete()
         return trace
 
-    def commands(self, but: Collection[CommandName] = ()) -> list[Callable[[], Reply]]:
-        """All that the rig lets an operator do except for these, for power, and for what starts or ends the controller;
-        what is planned or overridden is taken back right after.
+    def commands(
+        self, of: Collection[CommandName] | None = None, but: Collection[CommandName] = ()
+    ) -> list[Callable[[], Reply]]:
+        """All that the rig lets an operator do, of these, except for those, for power, and for what starts or ends the
+        controller; what is planned or overridden is taken back right after.
         """
         run, known = self._parts.dut.controller.run, self._parts.dut.controller.dut.commands
         wall = Plans(self._parts).wall
@@ -94,5 +96,5 @@ class Watch:
             "v2g_window": [{"start": soon, "end": later}, {"start": "none", "end": "none"}],
             "audit": [{}],
         }
-        wanted = [name for name in values if name in known and name not in but]
+        wanted = [name for name in values if name in known and name not in but and (of is None or name in of)]
         return [partial(run, name, **one) for name in wanted for one in values[name]]

@@ -97,6 +97,8 @@ def test_trip_outlives(bench, judge, event):
     outlives(bench, judge, event)
 
 
+MEANWHILE = {"silence": ["reload"], "restart": ["force_limit"], "kill": ["departure"]}  # commands that release nothing
+
 CHARGE_ONLY = {
     "noise": lambda limits: noise(limits.packet_loss_pct, 2.5),
     "divergence": lambda limits: SocDivergence(by_pct=limits.soc_divergence_pct + 3),
@@ -116,13 +118,14 @@ def falls_back(bench, judge, fault) -> None:
 @pytest.mark.req("SAF-12")
 @pytest.mark.parametrize("fault", CHARGE_ONLY)
 def test_charge_only_outlives(bench, judge, fault):
-    """Noise, divergence or imbalance is over: whatever comes, the pack is not discharged afterwards, and is charged."""
+    """Noise, divergence or imbalance is over: whatever comes or is commanded, the pack is charged, and not discharged."""
     falls_back(bench, judge, CHARGE_ONLY[fault](bench.controller.dut.thresholds))
-    for event in ("silence", "restart", "kill"):
+    for event, commands in MEANWHILE.items():
         WHAT_COMES[event](bench, judge)
         with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
             judge.flows(f"charging after the {event}", bench.readings.ac_power(), is_w=2000)
-        judge.never_discharges(f"after the {event}", *bench.power.watch(-3000, for_s=WATCHED_S))
+        meanwhile = bench.power.watch.commands(of=commands)
+        judge.never_discharges(f"after the {event}", *bench.power.watch(-3000, for_s=WATCHED_S, meanwhile=meanwhile))
 
 
 @pytest.mark.req("SAF-10")

@@ -30,9 +30,13 @@ LASTING = (
         title="latches lost by a loss of power",
     ),
     alone("silence_releases_charge_only", "SAF-12", AMPERES),
+    fails("reload_releases_charge_only", "SAF-12", AMPERES, "charge_only_outlives"),
+    fails("override_releases_charge_only", "SAF-12", AMPERES, "charge_only_outlives"),
     alone("calibrated_at_90_pct", "SAF-09", r"complete, at 9\d\.?\d* %: no|cannot be charged"),
     alone("balanced_at_95_pct", "SAF-10", AMPERES + "|cannot be charged"),
     alone("departure_seen_15_min_before", "LIM-10", AMPERES),
+    alone("departure_seen_80_min_before", "LIM-10", AMPERES),
+    alone("departure_over_4_min_before", "LIM-10", f"{AMPERES}|it does not come back: no"),
     alone("departure_moves_min_soc_alone", "LIM-10", r"W ± .* limit 1600 to 2400 W"),
     alone("departure_window_widens_again", "LIM-10", "it does not come back: no"),
 )

@@ -36,6 +36,7 @@ SAYINGS = (
     fails("trips_on_paper", "LOG-06", "no trip, no danger"),
     fails("second_trip_not_logged", "LOG-06", "no trip in its log"),
     fails("first_override_alone", "LOG-04", "it has an entry for"),
+    fails("new_overrides_alone", "LOG-04", "it has an entry for"),
     fails("health_and_cycles_swapped", "HLT-01", "is told: no"),
     fails("health_constant", "HLT-01", "soh is told: no"),
     fails("cycles_constant", "HLT-01", "cycle_count is told: no"),

@@ -1,6 +1,6 @@
 """Supervision of the bus and of the inverter's line: what is believed, and what goes unnoticed."""
 
-from v2g_bench.qualification.defects.catalogue.defect import STAYS, alone, fails
+from v2g_bench.qualification.defects.catalogue.defect import DRAWS, STAYS, alone, fails
 
 STANDS, STILL = "the discharge ends within .*: no", r"A ± .* limit <= \d+\.\d+ A"
 SUPERVISION = (
@@ -18,8 +18,10 @@ SUPERVISION = (
     alone("missing_value_trips", "BUS-09", "the controller reports no trip: no", tests="that_restarts"),
     alone("bms_limits_ignored", "BUS-10", STILL, tests="limits_of_the_bms"),
     alone("bms_charge_limit_ignored", "BUS-10", STILL, tests="limits_of_the_bms"),
+    alone("bms_limits_above_2_kw_ignored", "BUS-10", STILL, tests="limits_of_the_bms", trials=DRAWS),
     fails("strings_in_250_ms", "BUS-11", r"2\d\d\.\d+ ms ± .* limit <= 200 ms", "from_the_sensor"),
-    alone(
-        "damaged_reply_is_an_answer", "BUS-12", "no FAULT_INVERTER_OFFLINE in the log|" + STAYS, tests="damages_every"
+    *(
+        alone(name, "BUS-12", "no FAULT_INVERTER_OFFLINE in the log|" + STAYS, tests="damages_every")
+        for name in ("damaged_reply_is_an_answer", "damaged_reply_is_an_answer_discharging")
     ),
 )

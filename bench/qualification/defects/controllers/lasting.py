@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsParts, EmsSettings
 from v2g_bench.ems.model.actions import Action, Frame, SaveState
-from v2g_bench.ems.model.commands import Command, Reply, ResetTrip, SetPower, Shutdown
+from v2g_bench.ems.model.commands import Command, ForceLimit, Reload, Reply, ResetTrip, SetPower, Shutdown
 from v2g_bench.ems.model.pack_state import PackState
 from v2g_bench.ems.protection.balance import CellImbalance
 from v2g_bench.ems.protection.soc import SocDivergence
@@ -227,18 +227,43 @@ divergence_forgotten_at_restart: make.Factory = _ForgetsTheDivergence
 latches_lost_by_kill: make.Factory = _StoresAtItsEnd
 
 
-class _SilenceForgives(Ems):
-    """A BMS that was silent begins anew: without noise, and without a divergence."""
+class _Forgiving(Ems):
+    def forgive(self) -> None:
+        """Begin anew: without noise, and without a divergence."""
+        self.parts.signal.noisy = None
+        self.parts.soc.calibrated = True
+        self.parts.soc.reset_offset()
+
+
+class _SilenceForgives(_Forgiving):
+    """A BMS that was silent begins anew."""
 
     def tick(self, now_s: float) -> list[Action]:
         if self.parts.watchdog.silent is not None:
-            self.parts.signal.noisy = None
-            self.parts.soc.calibrated = True
-            self.parts.soc.reset_offset()
+            self.forgive()
         return super().tick(now_s)
 
 
+class _ReloadForgives(_Forgiving):
+    """Limits that are reloaded are a new beginning."""
+
+    forgiving: type[Command] = Reload
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        if isinstance(command, self.forgiving):
+            self.forgive()
+        return super().command(command, now_s)
+
+
+class _OverrideForgives(_ReloadForgives):
+    """An operator who overrides the limits overrides the charge-only mode as well."""
+
+    forgiving = ForceLimit
+
+
 silence_releases_charge_only: make.Factory = _SilenceForgives
+reload_releases_charge_only: make.Factory = _ReloadForgives
+override_releases_charge_only: make.Factory = _OverrideForgives
 
 
 class _SoonCalibrated(SocDivergence):

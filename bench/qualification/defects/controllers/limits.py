@@ -4,6 +4,8 @@ One of the defects is of the shell around the core: its factory changes the runn
 own, or that of a simulation with no other controller in it.
 """
 
+from math import inf
+
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsSettings
 from v2g_bench.ems.model.commands import Command, Reload, Reply
@@ -69,10 +71,22 @@ def departure_ignored(settings: EmsSettings) -> Ems:
 class _LateDeparture(FloatingWindow):
     """Looks at a departure from a quarter of an hour before it on."""
 
+    seen_s = (-inf, 900.0)
+
     def at(self, limits: SocLimits, now_s: float, charge_pct_per_s: float | None) -> InForce:
-        if self.departure is not None and self.departure.at_s - now_s > 900.0:
+        if self.departure is not None and not self.seen_s[0] <= self.departure.at_s - now_s <= self.seen_s[1]:
             return InForce(limits)
         return super().at(limits, now_s, charge_pct_per_s)
+
+
+class _RatherLateDeparture(_LateDeparture):
+    seen_s = (-inf, 4800.0)
+
+
+class _NoLastMinutes(_LateDeparture):
+    """Takes a departure that is four minutes away for one that is over."""
+
+    seen_s = (240.0, inf)
 
 
 class _LowerBoundAlone(FloatingWindow):
@@ -96,6 +110,16 @@ class _Wavering(FloatingWindow):
 def departure_seen_15_min_before(settings: EmsSettings) -> Ems:
     """Discharges a vehicle that is wanted in an hour."""
     return make.having(settings, floating=_LateDeparture())
+
+
+def departure_seen_80_min_before(settings: EmsSettings) -> Ems:
+    """Discharges a vehicle that is wanted in an hour and a half."""
+    return make.having(settings, floating=_RatherLateDeparture())
+
+
+def departure_over_4_min_before(settings: EmsSettings) -> Ems:
+    """Discharges a vehicle that is wanted in a minute."""
+    return make.having(settings, floating=_NoLastMinutes())
 
 
 def departure_moves_min_soc_alone(settings: EmsSettings) -> Ems:

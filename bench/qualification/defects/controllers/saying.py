@@ -137,14 +137,22 @@ def second_trip_not_logged(settings: EmsSettings) -> Ems:
     return make.having(settings, book=_SecondTripUnsaid())
 
 
-def first_override_alone(settings: EmsSettings) -> Ems:
-    """Records the first override of its life, and no other."""
-    sound, seen = AuditTrail.append, 0
+def _recording(records: Callable[[list[str]], bool]) -> make.Factory:
+    """Its record of overrides leaves out what `records` says no to, given what was to be recorded so far, this last."""
 
-    def append(self: AuditTrail, entry: Mapping[str, Any]) -> Head:
-        nonlocal seen
-        seen += str(entry["what"]).startswith("force-limit")
-        return sound(self, entry) if seen < 2 else self.head
+    def factory(settings: EmsSettings) -> Ems:
+        sound, seen = AuditTrail.append, list[str]()
 
-    AuditTrail.append = append  # type: ignore[method-assign]
-    return Ems(settings)
+        def append(self: AuditTrail, entry: Mapping[str, Any]) -> Head:
+            if str(entry["what"]).startswith("force-limit"):
+                seen.append(str(entry["what"]))
+            return sound(self, entry) if records(seen) else self.head
+
+        AuditTrail.append = append  # type: ignore[method-assign]
+        return Ems(settings)
+
+    return factory
+
+
+first_override_alone = _recording(lambda seen: len(seen) < 2)
+new_overrides_alone = _recording(lambda seen: not seen or seen[-1] not in seen[:-1])

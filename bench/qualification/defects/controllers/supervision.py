@@ -24,6 +24,7 @@ from v2g_bench.ems.protection.signal_quality import SignalQuality
 from v2g_bench.ems.protection.trip import EmergencyTrip
 from v2g_bench.qualification.defects.controllers import make
 
+LARGE_W = 2000.0
 BUCKET = 5  # frames, as in a receiver that counts one up and one down
 OF_THE_BMS = "BMS power limit"
 
@@ -180,14 +181,36 @@ def bms_charge_limit_ignored(settings: EmsSettings) -> Ems:
     return _greedy(settings, "charge")
 
 
-def damaged_reply_is_an_answer(settings: EmsSettings) -> Ems:
-    """Counts whatever comes from the inverter as a sign of life, damaged replies as well."""
+class _KeepsSmallLimits(_Greedy):
+    """Leaves the BMS's own limits out while they are large."""
+
+    def _without(self, one: Ceiling) -> Ceiling:
+        small_w = [power_w if power_w < LARGE_W else inf for power_w in (one.charge_w, one.discharge_w)]
+        return replace(one, charge_w=small_w[0], discharge_w=small_w[1]) if one.reason == OF_THE_BMS else one
+
+
+def bms_limits_above_2_kw_ignored(settings: EmsSettings) -> Ems:
+    """Keeps a limit of the BMS below 2 kW alone."""
+    return make.having(settings, arbiter=_KeepsSmallLimits())
+
+
+def _answered_by_damage(settings: EmsSettings, least_w: float) -> Ems:
     ems, sound = Ems(settings), ModbusLink._fail
 
     def fail(self: ModbusLink, why: str) -> None:
-        if why.startswith(("what came", "an unrequested")):
+        if why.startswith(("what came", "an unrequested")) and -ems.request_w >= least_w:
             ems.parts.inverter.on_answer(asyncio.get_running_loop().time())
         sound(self, why)
 
     ModbusLink._fail = fail  # type: ignore[method-assign]
     return ems
+
+
+def damaged_reply_is_an_answer(settings: EmsSettings) -> Ems:
+    """Counts whatever comes from the inverter as a sign of life, damaged replies as well."""
+    return _answered_by_damage(settings, -inf)
+
+
+def damaged_reply_is_an_answer_discharging(settings: EmsSettings) -> Ems:
+    """The same while it discharges alone."""
+    return _answered_by_damage(settings, 1.0)

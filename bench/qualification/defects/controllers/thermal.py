@@ -30,6 +30,16 @@ def cold_not_derated(settings: EmsSettings) -> Ems:
     return make.having(settings, derating=DeratingMap(cold_charge=_LEVEL))
 
 
+def heat_stops_all(settings: EmsSettings) -> Ems:
+    """Stops in a hot pack where it should reduce."""
+    return make.having(settings, derating=DeratingMap(hot=((35.0, 1.0), (37.0, 0.0))))
+
+
+def cold_stops_charging(settings: EmsSettings) -> Ems:
+    """Stops charging a cool pack where it should reduce."""
+    return make.having(settings, derating=DeratingMap(cold_charge=((18.0, 0.0), (20.0, 1.0))))
+
+
 def derating_springs_back(settings: EmsSettings) -> Ems:
     """Returns to full power at once after derating."""
     return make.having(settings, slow_rise=SlowRise(settings.thresholds.rated_power_w, 1e6))
