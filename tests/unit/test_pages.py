@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import functools
+import importlib.util
 import inspect
 import re
 import shlex
@@ -112,12 +114,13 @@ def stops() -> list[tuple[int, str, str]]:
 
 
 def defined(path: Path) -> set[str]:
-    """The functions and methods of a module, as Class.method."""
+    """The functions, classes and methods of a module, as Class.method."""
     names = set()
     for item in ast.parse(path.read_text()).body:
         if isinstance(item, ast.FunctionDef):
             names.add(item.name)
         if isinstance(item, ast.ClassDef):
+            names.add(item.name)
             inside = (ast.FunctionDef, ast.AsyncFunctionDef)
             names |= {f"{item.name}.{one.name}" for one in item.body if isinstance(one, inside)}
     return names
@@ -142,6 +145,53 @@ def test_the_stops_are_counted():
         f"{count['controller']} in the controller and {count['hub']} in the hub; a process boundary is crossed "
         f"{len(legs) - 1} times"
     ) in message
+
+
+# What the pages for those who change the bench name in backticks
+
+NAMING = ("README.md", "CONTRIBUTING.md", "bench/README.md", "bench/decisions.md", "bench/glossary.md")
+OF_A_RUN = {"waveforms/0001.npz"}
+
+
+@functools.cache
+def tree() -> dict[str, Path]:
+    """Every file and folder of the rooms and tests, by "/" and its path."""
+    tops = [ROOT / name for name in (".ci", "bench", "fixtures", "reports", "rigs", "dbc", "tests")]
+    return {f"/{path.relative_to(ROOT)}": path for top in tops for path in (top, *top.rglob("*"))}
+
+
+@functools.cache
+def classes() -> set[str]:
+    """The names of all classes of the rooms."""
+    files = [path for name, path in tree().items() if path.suffix == ".py" and not name.startswith("/tests")]
+    return {name for path in files for name in re.findall(r"^class (\w+)", path.read_text(), re.MULTILINE)}
+
+
+def is_there(word: str) -> bool:
+    """A path from the top or from any room, with or without :NAME; a module of v2g_bench; or a class."""
+    if re.fullmatch(r"v2g_bench(\.\w+)*", word):
+        return importlib.util.find_spec(word) is not None
+    if re.match(r"([A-Z][a-z]+){2,}(\(|$)", word):
+        return word.partition("(")[0] in classes()
+    path, _, name = word.partition(":")
+    if not re.fullmatch(r"[\w./-]+/[\w.-]*|[\w-]+\.py", path) or word in OF_A_RUN:
+        return True
+    found = [place for known, place in tree().items() if known.endswith(f"/{path.strip('/')}")]
+    return any(not name or name in defined(place) for place in found)
+
+
+@pytest.mark.parametrize("page", NAMING)
+def test_each_path_module_and_class_in_backticks_is_there(page):
+    words = set(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", (ROOT / page).read_text(), flags=re.DOTALL)))
+    assert [word for word in sorted(words) if not is_there(word)] == []
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["bench/can/e2.py", "can/e2e.py:protects", "v2g_bench.cam", "NoSuchClass", "NoSuchClass(x)", "nothing.py", "a/"],
+)
+def test_a_name_that_is_not_there_is_found(word):
+    assert not is_there(word)
 
 
 # The page of tests

@@ -22,9 +22,9 @@ MATHEMATICS = {
 GROUND = {"v2g_bench", "v2g_bench.errors", *(f"v2g_bench.inputs.{name}" for name in ("models", "ranges", "text"))}
 ALLOWED = {
     "run.py": {"v2g_bench.evidence.record"},  # plain data, which a run writes
-    "provenance.py": {"v2g_bench.metrology.trials"},  # the phases of the trials, which the seed gives
-    "rig_copy.py": {"v2g_bench.rig.file.model", "v2g_bench.rig.file.stated"},  # what the copy of the rig file states
-    "qualification.py": {"v2g_bench.qualification.score"},  # how its trials are counted
+    "provenance.py": {"v2g_bench.metrology.trials"},  # seed to phases: the one definition, which a forger cannot move
+    "rig_copy.py": {"v2g_bench.rig.file.model", "v2g_bench.rig.file.stated"},  # the format: see .importlinter
+    "qualification.py": {"v2g_bench.qualification.score"},  # the rule from trials to a verdict, likewise
     **dict.fromkeys(
         ("limits.py", "recheck.py", "records.py", "rejudge.py", "waveform_file.py", "waveforms.py"), MATHEMATICS
     ),
