@@ -6,7 +6,7 @@ import pytest
 from v2g_bench.bms.disturbance import QUIET, Disturbance, DisturbanceSettings
 from v2g_bench.faults import EmiNoise
 
-FRAMES = 20_000
+FRAMES = 5_000
 
 
 def frame(number: int = 0) -> can.Message:

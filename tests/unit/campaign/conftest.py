@@ -1,3 +1,6 @@
+import gc
+from collections.abc import Iterator
+
 import pytest
 
 from v2g_bench.campaign.bare import Setup
@@ -7,6 +10,14 @@ from v2g_bench.campaign.scenario import OperatingPoint, Scenario, Timed
 
 BROKEN = "v2g_bench.qualification.defects.controllers"
 POINT = OperatingPoint(seed=1, soc_pct=50.0, temperature_c=25.0, power_w=-3000.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _frozen_again() -> Iterator[None]:
+    """A campaign ends with `gc.unfreeze`: what `tests/unit/conftest.py` froze is frozen again."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

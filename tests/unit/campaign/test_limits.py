@@ -10,8 +10,8 @@ from v2g_bench.campaign.run import Job, opened, run_operating_point
 from v2g_bench.errors import BenchError
 from v2g_bench.rig.file.load import load_rig, shipped_rigs
 
-SHUTDOWN = (SHIPPED / "shutdown.toml").read_text("utf-8").replace("per_stand = 100", "per_stand = 12")
-FALLBACKS = (SHIPPED / "fallbacks.toml").read_text("utf-8").replace("per_stand = 20", "per_stand = 6")
+SHUTDOWN = (SHIPPED / "shutdown.toml").read_text("utf-8").replace("per_stand = 100", "per_stand = 6")
+FALLBACKS = (SHIPPED / "fallbacks.toml").read_text("utf-8").replace("per_stand = 20", "per_stand = 3")
 SILENCES = """
 name = "silences"
 [stand]
@@ -26,7 +26,7 @@ name = "imbalance"
 power_w = -3000
 [time]
 second_share = 0
-hold_s = [1.0, 1.5]
+hold_s = [0.7, 1.0]
 [[fault]]
 kind = "cell_imbalance"
 """
@@ -78,7 +78,7 @@ def test_the_campaign_s_own_limits_go_first(rig_file):
     ids=["48 cells", "108 cells", "8 cells", "patient controller", "thirsty inverter"],
 )
 def test_a_sound_controller_keeps_every_invariant_on_another_rig(rig_file, text, more):
-    result = run_operating_point(Job(text, 12, 1, rig_file(more)), 0)
+    result = run_operating_point(Job(text, 6, 1, rig_file(more)), 0)
     assert result.error == ""
     assert [row["said"] for row in result.rows if row["failed"]] == []
     assert all(row["before_a"] for row in result.rows)

@@ -55,8 +55,10 @@ def test_the_reference_controller_and_its_world_can_be_copied(prepared):
 def test_a_start_shortly_before_the_fault_leaves_nothing_out(setup, name, monkeypatch):
     """The time before the first fault passes once for all scenarios of a stand, and no byte differs by it."""
     plan = CampaignPlan(parse_campaign(campaign_path(name).read_text("utf-8"), name), trials=12, seed=5)
-    scenarios = [plan.scenario(index) for index in plan.members(0)][:6]
-    assert len({at(one) for one in scenarios}) > 2
+    drawn = sorted((plan.scenario(index) for index in plan.members(0)), key=lambda one: one.end_s)
+    scenarios = list({at(one): one for one in reversed(drawn)}.values())[-2:]  # of different starts, the shortest
+    assert len(scenarios) == 2
+    assert max(map(at, scenarios)) > 0
     prepared = PreparedWorld(setup, plan.operating_point(0))
     late = [digest_of(prepared.play(one)) for one in scenarios]
     monkeypatch.setattr("v2g_bench.campaign.prepared_world.at", lambda scenario: 0)

@@ -31,10 +31,6 @@ def test_a_row_says_what_happened(alone):
     assert results_sha256(pq.read_table(folder / "results.parquet")) == results_sha256(table)
 
 
-def test_the_number_of_workers_changes_nothing(alone, tmp_path):
-    assert results_sha256(Campaign(JOB, tmp_path).run(workers=2)) == results_sha256(alone[1])
-
-
 def test_dask_workers_change_nothing(alone, tmp_path):
     distributed = pytest.importorskip("distributed", reason="pip install 'v2g-bench[dask]'")
     with distributed.LocalCluster(

@@ -183,7 +183,7 @@ mostly_modbus = st.builds(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(st.lists(st.one_of(mostly_modbus, st.binary(max_size=40)), max_size=8))
 def test_any_bytes_are_answered_validly_or_end_the_connection(chunks):
     reader, core = FrameReader(), ModbusCore(Registers(), 1, OBJECTS)

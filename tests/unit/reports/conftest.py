@@ -1,5 +1,6 @@
 """The sample run for the tests of the reports, with its waveforms in a folder of its own."""
 
+import hashlib
 import importlib.util
 import shutil
 import subprocess
@@ -16,6 +17,10 @@ from v2g_bench.reports.model.run import Run
 from v2g_bench.reports.sign.keys import fingerprint, new_key, open_signer
 from v2g_bench.reports.sign.seal import seal
 from v2g_bench.reports.write import write_report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "compiled_anew: no document of another test in place of one made now")
 
 
 def _beside(name: str) -> ModuleType:
@@ -70,19 +75,28 @@ def sealed_folder(_sealed: Path, tmp_path: Path) -> Path:
     return shutil.copytree(_sealed, tmp_path / "run")
 
 
-@pytest.fixture
-def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Typst makes each document once: of the same words it makes the same bytes (`render/test_pdf.py` shows it)."""
-    made: dict[str, bytes] = {}
+@pytest.fixture(scope="session")
+def _compiled() -> dict[bytes, bytes]:
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _compiled_once(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _compiled: dict[bytes, bytes]
+) -> None:
+    """Typst makes each document once for all tests: of the same words it makes the same bytes, as those tests show that
+    are marked `compiled_anew`.
+    """
     compile_ = typst.compile
 
     def compiled(template: bytes, **words: Any) -> bytes:
-        words_of = repr((template, sorted(words.items())))
-        if words_of not in made:
-            made[words_of] = compile_(template, **words)
-        return made[words_of]
+        words_of = hashlib.sha256(repr((template, sorted(words.items()))).encode()).digest()
+        if words_of not in _compiled:
+            _compiled[words_of] = compile_(template, **words)
+        return _compiled[words_of]
 
-    monkeypatch.setattr(typst, "compile", compiled)
+    if not request.node.get_closest_marker("compiled_anew"):
+        monkeypatch.setattr(typst, "compile", compiled)
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,7 @@ def test_sha256sum_checks_the_folder_and_sees_a_changed_file(run, tmp_path):
     assert b"waveforms/soc.npz: FAILED" in done.stdout
 
 
+@pytest.mark.compiled_anew
 def test_writing_twice_gives_the_same_bytes(run, tmp_path):
     first = {name: path.read_bytes() for name, path in write_report(run, tmp_path).items()}
     second = {name: path.read_bytes() for name, path in write_report(run, tmp_path).items()}

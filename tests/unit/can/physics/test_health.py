@@ -89,12 +89,12 @@ def test_under_noise_beyond_repair_a_node_goes_off_again_and_again_and_always_co
     bus, bms, _ems = wire("bms", "ems")
     bus.interference.set(Line(), {"ber": BitErrors(0.02)})
     events = []
-    for number in range(3000):
+    for number in range(800):
         bus.submit(bms, SAFETY, number * 1e-3)
         events += bus.advance((number + 1) * 1e-3)
-    assert len(reported(events, bms, "bus off")) > 20
+    assert len(reported(events, bms, "bus off")) > 5
     assert abs(len(reported(events, bms, "bus off")) - len(reported(events, bms, "restarted"))) <= 1
     bus.interference.set(Line(), {})
-    bus.advance(3.1)
-    bus.submit(bms, LONG, 3.1)
-    assert LONG in [event.frame for event in delivered(bus.advance(3.2))]
+    bus.advance(0.9)
+    bus.submit(bms, LONG, 0.9)
+    assert LONG in [event.frame for event in delivered(bus.advance(1.0))]

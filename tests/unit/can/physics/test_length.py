@@ -21,7 +21,7 @@ PUBLISHED = [
 
 
 @given(st.from_type(WireFrame))
-@settings(max_examples=400)
+@settings(max_examples=100)
 def test_the_table_counts_what_the_encoder_makes(frame):
     encoded, counted = encode(frame), frame_bits(frame)
     assert counted.total == len(encoded.bits)

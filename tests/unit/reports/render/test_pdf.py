@@ -61,6 +61,7 @@ def test_text_of_the_run_is_never_markup(run, tmp_path, sample, pdf_text):
     assert "INCOMPLETE RUN" in seen
 
 
+@pytest.mark.compiled_anew
 def test_the_same_run_gives_the_same_bytes_in_another_process(run, tmp_path, sample):
     first = render(run, tmp_path)
     assert first == render(run, tmp_path)

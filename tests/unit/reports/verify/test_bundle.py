@@ -43,7 +43,6 @@ def test_the_same_run_gives_the_same_bytes(packed, folder, tmp_path):
     assert bundle(folder, tmp_path / "again.zip").read_bytes() == packed.read_bytes()
 
 
-@pytest.mark.usefixtures("compiled_once")
 def test_one_flipped_bit_in_any_part_of_the_bundle_is_found(packed, key):
     """In every file it holds, and in every part of the archive that lies around them: of the headers, whose fields are alike,
     in three."""

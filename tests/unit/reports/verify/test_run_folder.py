@@ -25,20 +25,17 @@ def test_a_run_folder_as_it_was_written_is_in_order(folder):
     assert result.standing.startswith("NO EVIDENCE: not sealed")
 
 
-@pytest.mark.usefixtures("compiled_once")
 @pytest.mark.parametrize("sealed", [False, True])
 def test_one_flipped_bit_in_any_file_is_found(request, sealed):
     folder = request.getfixturevalue("sealed_folder" if sealed else "folder")
     assert verify(folder).ok
     names = files_of(folder)
     assert len(names) == (16 if sealed else 15)
-    for path in names:
+    for number, path in enumerate(names):
         whole = path.read_bytes()
-        for place in (0, len(whole) // 2, len(whole) - 1):
-            changed = bytearray(whole)
-            changed[place] ^= 1
-            path.write_bytes(bytes(changed))
-            assert not verify(folder).ok, f"{path.name}, byte {place} of {len(whole)}"
+        place = (0, len(whole) // 2, len(whole) - 1)[number % 3]
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert not verify(folder).ok, f"{path.name}, byte {place} of {len(whole)}"
         path.write_bytes(whole)
     assert verify(folder).ok
 
