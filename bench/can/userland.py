@@ -116,7 +116,7 @@ class UserlandBus(can.BusABC):
             except OSError as error:
                 raise can.CanOperationError(f"{self.channel_info}: the hub is gone: {error}") from error
             if not packet:
-                raise can.CanOperationError(f"{self.channel_info}: the hub has ended")
+                raise can.CanOperationError(f"{self.channel_info}: the hub has ended, or has hung up")
             message = self._unpack(packet)
             if message is not None and self._matches_filters(message):
                 return message, True
@@ -130,6 +130,9 @@ class UserlandBus(can.BusABC):
 
     def _unpack(self, packet: bytes) -> can.Message | None:
         sequence, timestamp_ns, lost, frame_id, flags, dlc = wire.DOWN.unpack_from(packet)
+        if flags & wire.LAST:
+            why = packet[wire.DOWN.size :].decode("utf-8", "replace")
+            raise can.CanOperationError(f"{self.channel_info}: the hub hangs up: {why}")
         if self._echo and sequence != self.sequence + 1:
             self._gaps += sequence - self.sequence - 1
         self.sequence, self.discarded = sequence, lost

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.can import wire
+from v2g_bench.can.joining import impossible
 from v2g_bench.can.physics.bus import Wire
 from v2g_bench.can.physics.condition import Condition, Conditions
 from v2g_bench.can.physics.errors import ErrorNotice, error_message
@@ -24,14 +25,14 @@ from v2g_bench.can.physics.events import Delivered
 from v2g_bench.can.physics.frame import WireFrame
 from v2g_bench.can.physics.node import Node
 from v2g_bench.can.physics.timing import BitTiming
-from v2g_bench.can.switchboard import _BATCH, _TICK_S, Switchboard, _Node, _notice
-from v2g_bench.errors import BenchError
+from v2g_bench.can.switchboard import _BATCH, Switchboard, _Node
 from v2g_bench.inputs.ranges import Within
 from v2g_bench.inputs.text import json_of
 
 BENCH = "bench"
 _POWER = Within(-1e8, 1e8)  # W
 _PATIENCE_S = 0.1
+_UNREAD = 16  # answers that a control connection may leave unread
 _LATEST_S = 0.1  # the wire is looked at this often at least
 
 
@@ -56,7 +57,7 @@ class WireSwitchboard(Switchboard):
 
     def _poll(self) -> list[tuple[int, int]]:
         """What the sockets have, or the next thing on the wire, whichever comes first."""
-        wait_s = min(_TICK_S if self._paused else _LATEST_S, max(0.0, self.bus.next_s - self._now_s()))
+        wait_s = min(_LATEST_S, max(0.0, self.bus.next_s - self._now_s()))
         # select counts in microseconds, epoll's own timeout in milliseconds
         ready, _, _ = select.select([self._epoll.fileno()], [], [], wait_s)
         return self._epoll.poll(0) if ready else []
@@ -64,7 +65,7 @@ class WireSwitchboard(Switchboard):
     def _greeted(self, node: _Node, options: int, name: str) -> None:
         if options & wire.WANTS_CONTROL:
             self._control.add(node.fd)
-            node.largest = wire.MAX_CONTROL
+            node.least, node.largest, node.most = 1, wire.MAX_CONTROL, _UNREAD
             return
         on_wire = self.bus.join(name or "ems")
         self._on_wire[node.fd], self._nodes_of[on_wire] = on_wire, node
@@ -81,6 +82,9 @@ class WireSwitchboard(Switchboard):
         if flags & wire.ERROR:
             return  # error frames are made by the wire
         data = packet[wire.UP.size :]
+        if impossible(frame_id, flags, dlc, len(data)):
+            self._notice(f"{sender} sent a frame that cannot exist: not passed on")
+            return
         remote = bool(flags & wire.REMOTE)
         frame = WireFrame(
             frame_id,
@@ -95,9 +99,12 @@ class WireSwitchboard(Switchboard):
         try:
             frame.check()
         except ValueError as error:
-            _notice(f"{sender} sent a frame that cannot exist: {error}")
+            self._notice(f"{sender} sent a frame that cannot exist: {error}")
             return
         self.bus.submit(on_wire, frame, (timestamp_ns - self._epoch_ns) / 1e9)
+
+    def _regulate(self) -> None:
+        """The wire itself lets senders wait, and carries no more than a bus can."""
 
     def _turn(self) -> None:
         """Tell what is over by now."""
@@ -147,16 +154,14 @@ class WireSwitchboard(Switchboard):
         """One packet to one node; each node's packets are numbered by themselves, for not all get all."""
         frame_id, flags, dlc, data = body
         node.sequence += 1
-        self._send(
-            node, wire.DOWN.pack(node.sequence, timestamp_ns, node.lost, frame_id, flags | more_flags, dlc) + data
-        )
+        self._send(node, wire.DOWN.pack(node.sequence, timestamp_ns, 0, frame_id, flags | more_flags, dlc) + data)
 
     def _answer(self, node: _Node, packet: bytes) -> None:
         try:
             request = json_of(packet, "wire")
             reply: dict[str, Any] = {"ok": self._perform(request)}
-        except (BenchError, ValueError, KeyError, TypeError) as error:
-            reply = {"error": str(error)}
+        except Exception as error:  # noqa: BLE001  (a request ends no bus: who sent it has the error)
+            reply = {"error": str(error) or repr(error)}
         self._send(node, json.dumps(reply).encode())
 
     def _perform(self, request: dict[str, Any]) -> Any:
@@ -170,14 +175,13 @@ class WireSwitchboard(Switchboard):
                 return self._conditions.status(self._now_s())
         raise ValueError(f"a wire has no operation {request['op']!r}")
 
-    def _remove(self, node: _Node) -> None:
+    def _left(self, node: _Node) -> None:
         self._control.discard(node.fd)
         on_wire = self._on_wire.pop(node.fd, None)
         if on_wire is not None:
             del self._nodes_of[on_wire]
             self._progress.pop(on_wire, None)
             self.bus.leave(on_wire)
-        super()._remove(node)
 
 
 def _body(frame: WireFrame) -> tuple[int, int, int, bytes]:

@@ -61,6 +61,9 @@ class UserlandPort:
         if not packet:
             raise BusGone(f"{self._bus.channel_info}: the hub has ended")
         _, timestamp_ns, self.lost, frame_id, flags, dlc = wire.DOWN.unpack_from(packet)
+        if flags & wire.LAST:
+            why = packet[wire.DOWN.size :].decode("utf-8", "replace")
+            raise BusGone(f"{self._bus.channel_info}: the hub hangs up: {why}")
         return Frame(frame_id, flags & ~wire.ECHO, dlc, packet[wire.DOWN.size :]), timestamp_ns
 
     def write(self, frame: Frame) -> bool:

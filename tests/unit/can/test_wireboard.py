@@ -1,11 +1,15 @@
 """The hub with a wire, in real time: stamps from the model, delivery after them, control, counters."""
 
+import contextlib
 import itertools
+import json
+import socket
 import time
 
 import can
 import pytest
 
+from v2g_bench.can import wire
 from v2g_bench.can.hub import HubProcess, WireSettings
 from v2g_bench.can.physics.condition import Condition
 from v2g_bench.can.physics.errors import BUS_OFF, RESTARTED
@@ -182,3 +186,52 @@ def test_nonsense_on_the_control_connection_is_answered(control):
     with pytest.raises(BenchError, match="a wire has no colour"):
         control._ask(op="set", conditions=[{"colour": 1}])
     assert control.status()["frames"] == 0
+
+
+CONTROL = wire.HELLO.pack(wire.MAGIC, wire.WANTS_CONTROL)
+
+
+def joined(hub, hello):
+    node = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    node.settimeout(10)
+    node.connect(hub.path)
+    node.send(hello)
+    node.recv(100)
+    return node
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"[" * 3000,
+        b'{"op": "set", "conditions": 5}',
+        b'{"op": "set", "conditions": [[1], 2]}',
+        b'{"op": "set", "conditions": {"a": 1}}',
+        b'{"op": "power", "power_w": 1' + b"0" * 400 + b"}",
+        b'{"op": "power", "power_w": 1' + b"0" * 5000 + b"}",
+        b'{"op": {"a": []}}',
+        b"[1]",
+        b"null",
+        b"\xff" * 20,
+        b'{"op": "power", "power_w": NaN}',
+    ],
+)
+def test_a_bad_order_is_answered_with_an_error_and_ends_nothing(hub, control, request_):
+    with joined(hub, CONTROL) as node:
+        node.send(request_)
+        assert json.loads(node.recv(wire.MAX_CONTROL))["error"]
+        node.send(b'{"op": "status"}')
+        assert json.loads(node.recv(wire.MAX_CONTROL))["ok"]
+    assert control.status()
+
+
+def test_who_does_not_read_its_answers_is_hung_up_on_and_leaves_the_wire(hub, nodes):
+    bench, _, ems = nodes
+    with joined(hub, CONTROL) as deaf:
+        deaf.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            for _ in range(10_000):
+                deaf.send(b'{"op": "status"}')
+        until(lambda: any("has not read 16 frames: hung up" in line for line in hub.notices))
+        bench.send(message())
+        assert received(ems, 1)
