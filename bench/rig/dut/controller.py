@@ -122,6 +122,7 @@ class Controller:
                     f"is dut.log the file it writes? {self._last_words() or 'it printed nothing'}",
                 )
             time.sleep(0.01)
+        self.log.begun()
 
     def _has_started(self) -> None:
         self.starts += 1

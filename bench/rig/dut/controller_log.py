@@ -8,27 +8,27 @@ evidence. The copy lags by what the connection takes; a copy that has ended is a
 """
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from v2g_bench.errors import BenchError
+from v2g_bench.rig.dut.generations import Generations
 from v2g_bench.rig.dut.host import Host, Launched, launch
 
 JOURNAL = "journal:"
-LAST_BYTES = 256
 OPEN_S, CLOSE_S = 10.0, 8.0
 LAG_S = 0.5  # journald passes new lines to a follower each 250 ms, `tail` checks each 100 ms
 READY = b"v2g-bench follows"
+# `tail` reads on by name; what was written to the old file after that, or before it was emptied, is not read.
+LOST_THERE = re.compile(r"(?i)truncated|replaced|inaccessible")
 
 # What is in the file already is left out; from "follows" on nothing is missed, also if it is only created then.
 FOLLOW_FILE = """
 size=$(wc -c <"$1" 2>/dev/null || echo 0)
 echo v2g-bench follows >&2
-exec tail -s 0.1 -c +$((size + 1)) -F "$1"
+LC_ALL=C exec tail -s 0.1 -c +$((size + 1)) -F "$1"
 """
 FOLLOW_JOURNAL = """
 unit=$1
@@ -41,54 +41,70 @@ exec journalctl -u "$unit" -f --no-tail -o short-precise --no-pager "$@"
 
 
 class LogTail:
-    """A log file from a marked place on."""
+    """A log file from a marked place on, through all its generations."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._start, self._before = 0, b""
-        self.looked = (0, 0)  # first and last place (bytes) of what was read last
+        self.gaps: list[str] = []  # of its whole life: where lines may be lost
+        self._since: Generations | None = None
         self.mark()
 
     def open(self) -> None:
         """A file that exists, or will."""
 
     def close(self) -> None:
-        """Nothing is open between two readings."""
+        """Nothing has to be ended."""
 
     def mark(self) -> None:
         """Skip the file's content until now; BenchError if it cannot be read."""
-        self._start, self._before = 0, b""
-        with self._readable(), self.path.open("rb") as file:
-            self._start = file.seek(0, os.SEEK_END)
-            self._before = self._end_of(file, self._start)
+        with self._readable():
+            if self._since is not None:
+                self._look(self._since)
+            self._since, self._marked = Generations(self.path), len(self.gaps)
 
     def since_mark(self) -> str:
-        """The text written since the mark; all of it where the file was started again meanwhile. BenchError as `mark`."""
+        """The text written since the mark, in all files that it was written to. BenchError as `mark`."""
         return self.read_since_mark().decode("utf-8", "replace")
 
     def read_since_mark(self) -> bytes:
-        """The same as it stands in the file; `looked` is its place there."""
-        with self._readable(), self.path.open("rb") as file:
-            same = file.seek(0, os.SEEK_END) >= self._start and self._end_of(file, self._start) == self._before
-            start = file.seek(self._start if same else 0)
-            content = file.read()
-            self.looked = (start, start + len(content))
-            return content
-        return b""
+        """The same as it stands there."""
+        assert self._since is not None
+        with self._readable():
+            self._look(self._since)
+        return self._since.content
 
-    @staticmethod
-    def _end_of(file: BinaryIO, place: int) -> bytes:
-        """The bytes before a place in the file: they show whether the file was rotated or truncated."""
-        file.seek(max(0, place - LAST_BYTES))
-        return file.read(min(place, LAST_BYTES))
+    @property
+    def lost(self) -> str:
+        """Where lines since the mark may be lost, as of the last reading; "" where none are."""
+        return "; ".join(self.gaps[self._marked :])
+
+    @property
+    def looked(self) -> tuple[int, int]:
+        """First and last place (bytes) of what was read last, in the file as it is now."""
+        assert self._since is not None
+        return self._since.looked
+
+    @property
+    def rotated(self) -> bool:
+        """Whether what was read since the mark stands in more than one file."""
+        assert self._since is not None
+        return self._since.count > 1
+
+    def begun(self) -> None:
+        """Its writer has just started: that it began its file anew has lost nothing."""
+        self.since_mark()
+        del self.gaps[self._marked :]
+
+    def _look(self, since: Generations) -> None:
+        known = len(since.gaps)
+        since.look()
+        self.gaps += since.gaps[known:]
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:
-        """A file that is not there yet is an empty one; any other trouble is a BenchError."""
+        """Any trouble is a BenchError; a file that is not there yet is none."""
         try:
             yield
-        except FileNotFoundError:
-            return
         except OSError as error:
             what = f"the controller's log {self.path} cannot be read: {error.strerror}"
             raise BenchError("dut.log", what, "is it a file, and may this user read it?") from None
@@ -104,6 +120,7 @@ class CopiedLog(LogTail):
     def __init__(self, host: Host, source: str, path: Path) -> None:
         self._host, self._source = host, source
         self._following: Launched | None = None
+        self._told = 0
         self._words = path.with_name(path.name + ".stderr")
         super().__init__(path)
 
@@ -129,6 +146,13 @@ class CopiedLog(LogTail):
         if self._following is not None:
             self._require_running()
         return super().since_mark()
+
+    def _look(self, since: Generations) -> None:
+        """Of a rotation there only the follower tells."""
+        super()._look(since)
+        words = self._words.read_text("utf-8", "replace").splitlines() if self._words.exists() else []
+        self.gaps += [line for line in words[self._told :] if LOST_THERE.search(line)]
+        self._told = len(words)
 
     def close(self) -> None:
         """End the copy, when the last lines have arrived."""

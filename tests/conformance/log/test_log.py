@@ -29,7 +29,7 @@ def test_no_code_without_a_fault(bench, judge):
     log = bench.controller.log.since_mark()
     found = sorted(set(re.findall(CODES, log)))
     judge.holds("the log was written", bool(log.strip()))
-    judge.holds("no fault code in it", not found, ", ".join(found))
+    judge.not_logged("no fault code in it", found)
 
 
 @pytest.mark.req("LOG-02")
@@ -49,7 +49,7 @@ def test_code_stands_beside_its_description(bench, judge, fault, line):
         judge.logged(line, within_s=bench.controller.dut.thresholds.noticed_within_s)
         code = line[:6]
         others = sorted(set(re.findall(CODES, bench.controller.log.since_mark())) - {code})
-        judge.holds("no other code", not others, ", ".join(others))
+        judge.not_logged("no other code", others)
 
 
 @pytest.mark.req("LOG-05")

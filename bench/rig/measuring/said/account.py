@@ -45,6 +45,7 @@ class Account:
     faults: Sequence[InForce] = ()
     changes: Sequence[Change] = ()
     omitted: int = 0  # frames that the emulated BMS has not sent
+    lost: str = ""  # where lines of the log may be lost
 
     @cached_property
     def dangers(self) -> list[Danger]:

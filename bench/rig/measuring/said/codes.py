@@ -31,6 +31,9 @@ def compare_codes(account: Account, sheet: Sheet) -> None:
                 continue  # what was on the bus before is not known
             caused = _CAUSES[code](account, line.to_s)
             sheet.hold(CODES, caused, f"{line.text[:120]!r}", f"no cause of {code} by then", line.to_s)
+    if account.lost:
+        said = f"no more codes than those {len(logged)}"
+        sheet.hold(CODES, False, said, account.lost, account.to_s, undecided=True)
     _in_frames(account, sheet, logged)
     _charge_only(account, sheet, logged)
 
@@ -43,7 +46,8 @@ def _in_frames(account: Account, sheet: Sheet, logged: dict[str, float]) -> None
     for number in sorted({round(value) for value in codes.value} - {0}):
         code = f"0x{number:04X}"
         at_s = float(codes.time_s[np.rint(codes.value) == number][0])
-        sheet.hold(ERROR_CODE, code in logged, f"{code} in its frames", "no such code in its log", at_s)
+        said, seen, undecided = f"{code} in its frames", "no such code in its log", bool(account.lost)
+        sheet.hold(ERROR_CODE, code in logged, said, seen, at_s, undecided=undecided)
 
 
 def _charge_only(account: Account, sheet: Sheet, logged: dict[str, float]) -> None:

@@ -39,6 +39,7 @@ def compared(account: Account) -> Sheet:
 def account_of(parts: Parts, notebook: Notebook, shown_s: float, omitted: int) -> Account:
     """The test up to now. What the controller sent before its last start of the test's beginning is not part of it."""
     now_s = parts.clock.now_s()
+    parts.dut.controller.log.since_mark()  # whose gaps count
     first_start_s = notebook.starts_s[0] if notebook.starts_s else notebook.began_s
     from_s = max(first_start_s, now_s - KNOWN_S)
     return Account(
@@ -54,4 +55,5 @@ def account_of(parts: Parts, notebook: Notebook, shown_s: float, omitted: int) -
         faults=tuple(notebook.faults),
         changes=tuple(notebook.changes),
         omitted=omitted,
+        lost="; ".join(parts.dut.controller.log.gaps[notebook.gaps_before :]),
     )

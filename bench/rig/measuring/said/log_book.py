@@ -44,7 +44,7 @@ class LogBook:
         content = self._tail.read_since_mark()
         self.note(now_s)
         begin = self._tail.looked[0]
-        if begin != self._sizes[0] or sorted(self._sizes) != self._sizes:
+        if self._tail.rotated or begin != self._sizes[0] or sorted(self._sizes) != self._sizes:
             return [Line(self._times[0], now_s, text) for text in content.decode("utf-8", "replace").splitlines()]
         return list(self._dated(content, begin, now_s))
 

@@ -84,6 +84,7 @@ class Notebook:
         self.changes: list[Change] = []
         self._faults: dict[tuple[int, int], InForce] = {}
         self._asked: tuple[str, Mapping[str, str], float] = "", {}, 0.0
+        self.gaps_before = len(parts.dut.controller.log.gaps)
         self.log = LogBook(parts.dut.controller.log.path, self.began_s)
 
     def watch(self) -> None:

@@ -58,7 +58,8 @@ def _logged(account: Account, sheet: Sheet, trips_s: list[float]) -> None:
         next_s = trips_s[number + 1] if number + 1 < len(trips_s) else account.to_s
         since_s = max([danger.from_s for danger in account.dangers if danger.from_s <= at_s], default=at_s)
         lines = [line for line in told if line.to_s >= since_s and line.from_s <= next_s]
-        sheet.hold(TRIP_LOG, bool(lines), "no trip in its log", "tripped by its frames", at_s)
+        undecided = bool(account.lost)
+        sheet.hold(TRIP_LOG, bool(lines), "no trip in its log", "tripped by its frames", at_s, undecided=undecided)
     for line in told:
         earlier = [at_s for at_s in [*trips_s, *(one.from_s for one in account.dangers)] if at_s <= line.to_s]
         known = line.from_s >= account.from_s  # what was on the bus before is not known

@@ -33,11 +33,18 @@ def test_a_file_that_is_not_there_yet_is_empty(path):
     assert log.since_mark() == "first\n"
 
 
-def test_a_rotated_file_is_read_from_its_beginning(path):
+def append(path, text):
+    with path.open("a") as file:
+        file.write(text)
+
+
+def test_a_file_that_was_emptied_is_read_from_its_beginning_and_may_have_lost_lines(path):
     path.write_text("a long line of yesterday\n")
     log = LogTail(path)
     path.write_text("new\n")
     assert log.since_mark() == "new\n"
+    assert log.rotated
+    assert log.lost == "v2g.log was emptied without a copy of it: lines that were written meanwhile may be lost"
 
 
 def test_so_is_one_that_has_grown_beyond_the_mark_again(path):
@@ -45,6 +52,80 @@ def test_so_is_one_that_has_grown_beyond_the_mark_again(path):
     log = LogTail(path)
     path.write_text("0x0B22 in the first line, and more\n")
     assert log.find("0x0B22")
+    assert log.lost
+
+
+def test_a_renamed_file_is_read_to_its_end_also_by_a_writer_that_has_not_noticed(path):
+    path.write_text("yesterday\n")
+    log = LogTail(path)
+    append(path, "one\n")
+    path.rename(path.with_name("v2g.log.1"))
+    assert log.since_mark() == "one\n"
+    path.write_text("three\n")
+    append(path.with_name("v2g.log.1"), "two\n")
+    assert (log.since_mark(), log.rotated, log.lost) == ("one\ntwo\nthree\n", True, "")
+    append(path.with_name("v2g.log.1"), "late\n")
+    assert log.since_mark().endswith("late\n")
+    log.mark()
+    assert (log.since_mark(), log.rotated) == ("", False)
+
+
+@pytest.mark.parametrize("names", ["v2g.log.{}", "v2g.log-2026113{}", "v2g-{}.log"])
+def test_generations_between_two_readings_are_found_by_their_names(path, names):
+    path.with_name(names.format(9)).write_text("0x0B22 of last week\n")
+    path.write_text("yesterday\n")
+    log = LogTail(path)
+    for number, text in enumerate(["one\n", "two\n", "three\n"]):
+        append(path, text)
+        path.rename(path.with_name(names.format(number)))
+        path.touch()
+    append(path, "four\n")
+    assert (log.since_mark(), log.lost) == ("one\ntwo\nthree\nfour\n", "")
+
+
+def test_a_copy_of_what_was_emptied_is_read_on_and_lines_between_the_two_may_be_lost(path):
+    path.write_text("0x0B22 of yesterday\n")
+    log = LogTail(path)
+    append(path, "seen\n")
+    assert log.since_mark() == "seen\n"
+    append(path, "ERR_BMS_TIMEOUT\n")
+    path.with_name("v2g.log.1").write_text(path.read_text())
+    path.write_text("")
+    append(path, "new\n")
+    assert log.since_mark() == "seen\nERR_BMS_TIMEOUT\nnew\n"
+    assert "after a copy to v2g.log.1: lines that were written meanwhile may be lost" in log.lost
+
+
+def test_zeros_of_a_writer_that_does_not_append_are_no_lines(path):
+    path.write_text("yesterday\n")
+    log = LogTail(path)
+    path.write_bytes(b"\0" * 40 + b"new\n")
+    assert log.since_mark() == "new\n"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_was_deleted_or_packed_is_whole_only_where_nothing_can_have_been_between(path, packed):
+    path.write_text("yesterday\n")
+    log = LogTail(path)
+    append(path, "one\n")
+    path.unlink()
+    if packed:
+        path.with_name("v2g.log.1.gz").write_bytes(b"packed")
+    path.write_text("two\n")
+    assert log.since_mark() == "one\ntwo\n"
+    assert bool(log.lost) is not packed
+
+
+def test_gaps_count_from_the_mark_on_and_not_where_the_writer_has_just_started(path):
+    path.write_text("yesterday\n")
+    log = LogTail(path)
+    path.write_text("new\n")
+    log.begun()
+    assert (log.since_mark(), log.lost, log.gaps) == ("new\n", "", [])
+    path.write_text("newer\n")
+    assert log.find("newer")
+    log.mark()
+    assert (log.lost, len(log.gaps)) == ("", 1)
 
 
 def test_what_is_no_text_is_read_as_far_as_it_goes(path):
@@ -149,5 +230,9 @@ def test_a_file_of_another_machine_is_copied_without_its_past(opened, tmp_path):
         with path.open("a") as file:
             file.write("new\n")
         until(lambda: log.since_mark() == "new\n")
+        assert log.lost == ""
+        path.write_text("")
+        until(lambda: log.since_mark() and log.lost)
+        assert "file truncated" in log.lost
     finally:
         log.close()

@@ -47,3 +47,10 @@ def test_a_code_in_the_frames_stands_in_the_log(account):
 def test_a_code_that_ends_v2g_stands_beside_charge_only(account):
     noise = CAUSES["0x0B22"] | {"roles": {"charge_only": 0.0}}
     assert contradicted(account(lines=(line("0x0B22"),), **noise)) == [CHARGE_ONLY]
+
+
+def test_a_log_of_which_lines_may_be_lost_proves_no_absence(account):
+    hot = CAUSES["0x01A2"]["roles"] | {"error_code": 0x01A2}
+    sheet = Sheet()
+    compare_codes(account(roles=hot, lost="v2g.log was emptied"), sheet)
+    assert [(one.subject, one.undecided) for one in sheet.found] == [(CODES, True), (ERROR_CODE, True)]
