@@ -17,7 +17,7 @@ from typing import Any
 import can
 
 from v2g_bench.can.codec import SignalCodec, shift_of
-from v2g_bench.can.dbcfile import MessageSpec, initial_count, message_spec, read_dbc, signal_codec
+from v2g_bench.can.dbcfile import MessageSpec, initial_count, message_spec, read_dbc, signal_codec, single
 from v2g_bench.can.e2e import protect
 from v2g_bench.can.roles import BMS_ROLES, EMS_ROLES, ROLES, RoleEntry, close_to, parse_roles
 from v2g_bench.errors import BenchError
@@ -66,8 +66,10 @@ class _Frame:
 class BusDatabase:
     """Messages of one DBC and the roles that its signals play. Immutable: threads may share it."""
 
-    def __init__(self, path: Path, sha256: str, frames: Mapping[str, _Frame]) -> None:
+    def __init__(self, path: Path, sha256: str, frames: Mapping[str, _Frame], notes: Iterable[str] = ()) -> None:
+        """notes: what of the file is not as a user may expect it: messages that are left out, cells that are renumbered."""
         self.path = path
+        self.notes = tuple(notes)
         self.sha256 = sha256
         self._frames = dict(frames)
         self._by_id = {(frame.spec.frame_id, frame.spec.is_extended): frame for frame in frames.values()}
@@ -80,24 +82,37 @@ class BusDatabase:
         """Read a DBC with its role table (see `roles`).
 
         Raises BenchError that names the file, the role and what comes close: file missing or broken, unknown role,
-        message or signal; a unit that cannot be converted; two roles on one signal.
+        message or signal; a unit that cannot be converted; two roles on one signal; two messages of one name or identifier.
+        A message that cannot be understood, and that no role needs, is left out: see `notes`.
         """
         path = Path(path)
         database, sha256 = read_dbc(path)
-        messages = {message.name: message for message in database.messages}
-        specs = {name: message_spec(message, str(path)) for name, message in messages.items()}
-        codecs: dict[str, list[SignalCodec]] = {name: [] for name in messages}
+        messages = single(database.messages, str(path))
+        signals: dict[str, list[tuple[str, Any, RoleEntry]]] = {name: [] for name in messages}
         taken: dict[tuple[str, str], str] = {}
+        notes: list[str] = []
         for entry in parse_roles(roles, f"{path}: roles"):
             where = f"{path}: roles.{entry.role}"
-            for key, message, signal in _resolve(entry, messages, where):
+            for key, message, signal in _resolve(entry, messages, where, notes):
                 place = (message.name, signal.name)
                 if place in taken:
                     raise BenchError(where, f"{'.'.join(place)} already plays {taken[place]}", "one signal, one role")
                 taken[place] = entry.role
-                codecs[message.name].append(signal_codec(signal, message, specs[message.name], entry, key, where))
-        frames = {name: _Frame(specs[name], _base(message), tuple(codecs[name])) for name, message in messages.items()}
-        return cls(path, sha256, frames)
+                signals[message.name].append((key, signal, entry))
+        frames = {}
+        for name, message in messages.items():
+            try:
+                spec = message_spec(message, str(path))
+                codecs = [
+                    signal_codec(signal, message, spec, entry, key, f"{path}: roles.{entry.role}")
+                    for key, signal, entry in signals[name]
+                ]
+                frames[name] = _Frame(spec, _base(message), tuple(codecs))
+            except BenchError as error:
+                if signals[name]:
+                    raise
+                notes.append(f"{name} is left out: {error.what}")
+        return cls(path, sha256, frames, notes)
 
     def require(self, roles: Iterable[str]) -> None:
         """BenchError that names every role of these that the database does not carry."""
@@ -147,17 +162,15 @@ class BusDatabase:
         """The messages that one side sends, with those that are not cyclic (`cycle_s` 0).
 
         side: a node of the database, or "BMS" or "EMS" for the nodes that send the roles of that side, under any
-        database calls them. BenchError if nothing is found.
+        database calls them; a message for which the file names no sender is of the side of its roles. BenchError if nothing is found.
         """
-        nodes = {side}
+        nodes, unsent = {side}, set[str]()
         if not any(spec.sender == side for spec in self.messages.values()):
             wanted = {"BMS": BMS_ROLES, "EMS": EMS_ROLES}.get(side, {})
-            nodes = {
-                frame.spec.sender
-                for key, (frame, _) in self._of_key.items()
-                if key.partition("[")[0] in wanted and frame.spec.sender
-            }
-        found = [spec for spec in self.messages.values() if spec.sender in nodes]
+            carriers = {frame.spec for key, (frame, _) in self._of_key.items() if key.partition("[")[0] in wanted}
+            nodes = {spec.sender for spec in carriers if spec.sender}
+            unsent = {spec.name for spec in carriers if not spec.sender}  # the file names no sender: its roles do
+        found = [spec for spec in self.messages.values() if spec.sender in nodes or spec.name in unsent]
         if not found:
             known = sorted({spec.sender for spec in self.messages.values() if spec.sender})
             raise BenchError(str(self.path), f"has no message that {side} sends", f"its senders: {', '.join(known)}")
@@ -270,7 +283,7 @@ def _base(message: Any) -> int:
     return little | int.from_bytes(big.to_bytes(length, "big"), "little")
 
 
-def _resolve(entry: RoleEntry, messages: Mapping[str, Any], where: str) -> list[tuple[str, Any, Any]]:
+def _resolve(entry: RoleEntry, messages: Mapping[str, Any], where: str, notes: list[str]) -> list[tuple[str, Any, Any]]:
     """(key, message, signal) for each signal that the line of the role table names; BenchError if there is none."""
     pattern = re.compile(re.escape(entry.message).replace(r"\*", ".*"))
     chosen = [message for name, message in messages.items() if pattern.fullmatch(name)]
@@ -282,11 +295,35 @@ def _resolve(entry: RoleEntry, messages: Mapping[str, Any], where: str) -> list[
         if found is None:
             raise BenchError(where, f"{entry.message} has no signal {entry.signal!r}", close_to(entry.signal, signals))
         return [(entry.role, *found)]
-    hits, n = [], 1
-    while (found := signals.get(entry.signal.format(n=n))) is not None:
-        hits.append((f"{entry.role}[{n}]", *found))
-        n += 1
-    if not hits:
+    numbers = _numbers(entry.signal, signals)
+    if not numbers:
         first = entry.signal.format(n=1)
         raise BenchError(where, f"{entry.message} has no signal {first!r}", close_to(first, signals))
-    return hits
+    for message in chosen:
+        for signal in message.signals:
+            other = signals[signal.name][0]
+            if other is not message and signal.name in numbers.values():
+                what = f"{signal.name} is in {message.name} and in {other.name}"
+                raise BenchError(where, what, "name one message, or those whose signals have names of their own")
+    if list(numbers) != list(range(1, len(numbers) + 1)):
+        notes.append(f"{entry.role}: {', '.join(_runs(numbers))} of {entry.signal} are [1] to [{len(numbers)}] here")
+    return [(f"{entry.role}[{place}]", *signals[name]) for place, name in enumerate(numbers.values(), start=1)]
+
+
+def _numbers(pattern: str, names: Iterable[str]) -> dict[int, str]:
+    """The signals of this pattern by their numbers, in order; they may begin at 0, and some may be missing."""
+    before, _, rest = pattern.partition("{n")
+    like = re.compile(re.escape(before) + r"(\d{1,6})" + re.escape(rest.partition("}")[2]))
+    found = {int(hit[1]): name for name in names if (hit := like.fullmatch(name))}
+    return {number: name for number, name in sorted(found.items()) if pattern.format(n=number) == name}
+
+
+def _runs(numbers: Iterable[int]) -> list[str]:
+    """Numbers in words: 0-11, 13-24."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return [str(first) if first == last else f"{first}-{last}" for first, last in runs]

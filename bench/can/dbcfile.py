@@ -8,7 +8,7 @@ the highest counts have no value either, with or without a word for them.
 import hashlib
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -26,6 +26,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import ANY, Within, shown
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
+J1939 = ("J1939PG",)
 CYCLE_MS = Within(0, 86_400_000)
 FINITE = Within(-1e300, 1e300)  # some tools write the range of the number format where they know none of the quantity
 # SAE J1939-71: the highest byte of a number says FB indicator, FC and FD reserved, FE error, FF not available; of a field
@@ -69,14 +70,14 @@ def read_dbc(path: Path) -> tuple[Database, str]:
 def _parsed(content: bytes, where: str) -> Database:
     """cantools' database, which nobody may change."""
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # some editors put a mark before the first line
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")  # what Windows tools write
     try:
-        database = cantools.database.load_string(text, database_format="dbc", strict=True)
+        database = cantools.database.load_string(text, database_format="dbc", strict=False)
     except cantools.Error as error:
         raise _broken(where, text, error) from error
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError) as error:
         # The parser's own stumbles over files that are well-formed but refer to what is not there.
         raise BenchError(
             where, f"contradicts itself: {error!r}", "does it refer to a missing message or signal?"
@@ -90,7 +91,7 @@ def _broken(where: str, text: str, error: Exception) -> BenchError:
     """The parser's error with the line that it stumbled over."""
     found = re.search(r"line (\d+), column (\d+)", str(error))
     if found is None:
-        return BenchError(where, f"is not a valid DBC: {error}", "signals must not overlap and must fit their message")
+        return BenchError(where, f"is not a valid DBC: {error}", "correct it in the database's own editor")
     number = int(found[1])
     lines = text.splitlines()
     line = lines[number - 1].strip() if number <= len(lines) else ""
@@ -100,12 +101,7 @@ def _broken(where: str, text: str, error: Exception) -> BenchError:
 def message_spec(message: Message, where: str) -> MessageSpec:
     """The bench's view of one cantools message."""
     is_fd = bool(message.is_fd) or message.length > 8
-    if message.length not in FD_LENGTHS:
-        raise BenchError(
-            f"{where}: {message.name}",
-            f"a frame cannot have {message.length} bytes",
-            f"use {next((legal for legal in FD_LENGTHS if legal > message.length), 64)}",
-        )
+    _require_frame(message, f"{where}: {message.name}")
     brs = attribute(message, "CANFD_BRS", attribute(message, "GenMsgBRS", "1"))
     return MessageSpec(
         name=message.name,
@@ -118,6 +114,38 @@ def message_spec(message: Message, where: str) -> MessageSpec:
         sender=next((node for node in message.senders if node != "Vector__XXX"), ""),
         e2e=_e2e(message, f"{where}: {message.name}"),
     )
+
+
+def _require_frame(message: Message, where: str) -> None:
+    """BenchError for what is no frame: its length, or signals that do not lie in it side by side."""
+    length = message.length
+    if length > FD_LENGTHS[-1] or (length > 8 and str(attribute(message, "VFrameFormat", "")) in J1939):
+        what = f"{length} bytes come in several frames (a transport protocol, as J1939 has one), which the bench does not join"
+        raise BenchError(where, what, "name a signal of another message, or leave this role out")
+    if length not in FD_LENGTHS:
+        legal = next(legal for legal in FD_LENGTHS if legal > length)
+        raise BenchError(where, f"a frame cannot have {length} bytes", f"CAN FD has {legal}: use {legal}")
+    try:
+        message.refresh(strict=True)
+    except cantools.Error as error:
+        raise BenchError(where, str(error), "signals must not overlap, and must fit into their message") from None
+
+
+def single(messages: Iterable[Message], where: str) -> dict[str, Message]:
+    """The messages by name; BenchError where two have one name or one identifier: neither could be known."""
+    named: dict[str, Message] = {}
+    identified: dict[tuple[int, bool], Message] = {}
+    for message in messages:
+        frame_id = f"0x{message.frame_id:X}"
+        if (other := named.get(message.name)) is not None:
+            what = f"two messages are called {message.name}: 0x{other.frame_id:X} and {frame_id}"
+            raise BenchError(where, what, "rename or remove one of them")
+        key = (message.frame_id, bool(message.is_extended_frame))
+        if (other := identified.get(key)) is not None:
+            what = f"two messages have the identifier {frame_id}: {other.name} and {message.name}"
+            raise BenchError(where, what, "remove one of them, or keep each in a database of its own")
+        named[message.name] = identified[key] = message
+    return named
 
 
 def attribute(owner: Message | Signal, name: str, default: Any = None) -> Any:
@@ -166,7 +194,7 @@ def _labels(signal: Signal) -> dict[int, str]:
 def _top(signal: Signal, message: Message) -> int:
     """The highest count that has a value, by the standard of its frame."""
     highest: int = (1 << signal.length - bool(signal.is_signed)) - 1
-    if signal.is_signed or str(attribute(message, "VFrameFormat", "")) != "J1939PG":
+    if signal.is_signed or str(attribute(message, "VFrameFormat", "")) not in J1939:
         return highest
     return _J1939_TOP.get(signal.length, highest)
 
@@ -183,12 +211,13 @@ def signal_codec(
 ) -> SignalCodec:
     """The codec of the signal that plays this role; BenchError if its unit, its coding or its words do not allow that."""
     canonical = ROLES[entry.role]
-    unit = signal.unit or ""
+    unit = entry.unit or signal.unit or ""
     try:
         factor, shift_by = unit_conversion(unit, canonical)
     except KeyError:
         what = f"{spec.name}.{signal.name} is in {unit!r}, which is no unit of this role (canonical: {canonical})"
-        raise BenchError(where, what, f"known: {', '.join(unit_names(canonical))}") from None
+        hint = f'state it: {{ signal = "{spec.name}.{signal.name}", unit = "{canonical}" }}; known: '
+        raise BenchError(where, what, hint + ", ".join(unit_names(canonical))) from None
     if signal.is_float or signal.is_multiplexer or signal.multiplexer_ids:
         kind = "a floating point number" if signal.is_float else "multiplexed"
         raise BenchError(where, f"{spec.name}.{signal.name} is {kind}, which a role cannot be", "name another signal")

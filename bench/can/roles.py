@@ -4,8 +4,9 @@ A *role* is a quantity with one canonical unit (`ROLES`). A *role table* maps ea
 
     cell_temperature_max = "BMS_Safety.CellTempMax"
     pack_current = { signal = "BATT.I_PACK", invert = true }        # the maker counts discharge as positive
+    soc = { signal = "BATT.SOC", unit = "%" }                       # the database states none, or another
     contactor_state = { signal = "BATT.HV", labels = { UP = "closed", DOWN = "open" } }     # its own words: see `labels`
-    cell_voltage = "BMS_CellVoltages*.CellVoltage{n:02d}"           # one signal per cell: {n} counts from 1
+    cell_voltage = "BMS_CellVoltages*.CellVoltage{n:02d}"           # one signal per cell: {n} is its number
 
 Indexed roles (`INDEXED`) have one key per signal: "cell_voltage[17]".
 
@@ -64,6 +65,8 @@ limits are magnitudes."""
 INDEXED = frozenset({"cell_voltage", "module_temperature", "string_voltage"})
 
 _KILO, _MILLI = Fraction(1000), Fraction(1, 1000)
+# Other signs that are meant: U+2103, ring, ordinal; and GB 2312 and UTF-8 where they were read as cp1252.
+CELSIUS = ("℃", "˚C", "ºC", "¡æ", "¡ãC", "Â°C", "â„ƒ", "degree C", "Celsius", "celsius")
 _CELSIUS_OF_KELVIN = Fraction(27315, 100)
 # canonical unit -> unit as written in a DBC -> (factor, offset): canonical = written * factor + offset
 _UNITS: dict[str, dict[str, tuple[Fraction, Fraction]]] = {
@@ -76,7 +79,7 @@ _UNITS: dict[str, dict[str, tuple[Fraction, Fraction]]] = {
         "kWh": {"kWh": Fraction(1), "Wh": _MILLI, "MWh": _KILO},
         "Ah": {"Ah": Fraction(1), "mAh": _MILLI},
         "1": dict.fromkeys(("1", "", "-", "count", "counts", "cycles", "bool", "boolean", "enum"), Fraction(1)),
-        "degC": dict.fromkeys(("degC", "deg C", "°C", "C", "Cel", "deg"), Fraction(1)),
+        "degC": dict.fromkeys(("degC", "deg C", "°C", "C", "Cel", "deg", *CELSIUS), Fraction(1)),
     }.items()
 }
 _UNITS["degC"]["K"] = (Fraction(1), -_CELSIUS_OF_KELVIN)
@@ -91,6 +94,7 @@ class RoleEntry:
     signal: str
     invert: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""  # where the database has none, or a wrong one
 
 
 def close_to(word: str, known: Mapping[str, Any] | list[str], asked: str = "did you mean") -> str:
@@ -107,7 +111,7 @@ def unit_conversion(written: str, canonical: str) -> tuple[Fraction, Fraction]:
 
 def unit_names(canonical: str) -> list[str]:
     """The spellings in a DBC that can be converted to that canonical unit."""
-    return [name for name in _UNITS[canonical] if name]
+    return [name for name in _UNITS[canonical] if name and name not in CELSIUS]
 
 
 def read_roles(path: str | Path) -> dict[str, Any]:
@@ -128,12 +132,18 @@ def _entry(role: str, value: Any, where: str) -> RoleEntry:
     if role not in ROLES:
         hint = close_to(role, ROLES) or f"the roles are: {', '.join(ROLES)}"
         raise BenchError(where, f"there is no role {role!r}", hint)
-    invert, labels = False, dict[str, str]()
+    invert, labels, unit = False, dict[str, str](), ""
     if isinstance(value, Mapping):
-        unknown = sorted(set(value) - {"signal", "invert", "labels"})
+        unknown = sorted(set(value) - {"signal", "invert", "labels", "unit"})
         if unknown or "signal" not in value:
             raise BenchError(where, f"unknown key {unknown[0]!r}" if unknown else "key 'signal' is missing", _SHAPE)
-        invert, labels, value = value.get("invert", False), value.get("labels", {}), value["signal"]
+        invert, labels, unit = value.get("invert", False), value.get("labels", {}), value.get("unit", "")
+        value = value["signal"]
+        known = unit_names(ROLES[role])
+        if unit and unit not in known:
+            raise BenchError(
+                f"{where}.unit", f"must be a unit of this role, not {shown(unit)}", f"known: {', '.join(known)}"
+            )
         if not (isinstance(labels, Mapping) and all(isinstance(name, str) for name in labels.values())):
             raise BenchError(f"{where}.labels", f"must be labels and their meanings, not {shown(labels)}")
         if not isinstance(invert, bool):
@@ -150,7 +160,7 @@ def _entry(role: str, value: Any, where: str) -> RoleEntry:
         signal.format(n=1)
     except (KeyError, IndexError, ValueError) as error:
         raise BenchError(where, f"{value!r} is no pattern: {error!r}", 'e.g. "Cells*.CellVoltage{n:02d}"') from error
-    return RoleEntry(role, message, signal, invert, dict(labels))
+    return RoleEntry(role, message, signal, invert, dict(labels), unit)
 
 
 _SHAPE = 'write "Message.Signal", or { signal = "Message.Signal", invert = true }'

@@ -12,7 +12,6 @@ States: new --start--> running --stop--> stopped, at the end `close`; a guard en
 """
 
 import contextlib
-import hashlib
 import os
 import signal
 import subprocess
@@ -26,6 +25,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.priority import favoured
 from v2g_bench.rig.dut.controller_log import log_of
 from v2g_bench.rig.dut.host import SSH_FAILED, Host, Launched, SshHost, ThisMachine, launch
+from v2g_bench.rig.dut.identity import Identity
 from v2g_bench.rig.file.model import Dut
 from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 
@@ -279,28 +279,33 @@ class Controller:
             self.log.close()
 
     def program(self) -> tuple[str, str]:
-        """Path and SHA-256 of the controller's program file; empty where the bench does not start it."""
-        if not self._runs:
-            return "", ""
-        if isinstance(self._host, SshHost):
-            program = self._fill(self.dut.command[0])
-            output = self._output_of(["sh", "-c", 'sha256sum "$(command -v "$1")"', "v2g-bench", program]).split()
-            return program, output[0] if output else ""
-        path = Path(self._host.argv(self.dut.command)[0])
-        return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
+        """Path and SHA-256 of the controller's program; empty where that is not known. See `identity`."""
+        return self._identity().program()
 
     def version(self) -> str:
-        """The program's output for --version; empty where it does not answer or the bench does not start it."""
-        if not self._runs:
-            return ""
-        output = self._output_of([self._fill(self.dut.command[0]), "--version"])
-        return output.strip().removeprefix(self.dut.name).strip()
+        """What it says of its version, without its name; empty where that is not known."""
+        return self._identity().version().removeprefix(self.dut.name).strip()
+
+    def wrapper(self) -> str:
+        """The shell or tool that the command begins with, where the rig does not state the program behind it; else ""."""
+        return self._identity().wrapper()
+
+    def _identity(self) -> Identity:
+        program = [self.dut.program] if isinstance(self.dut.program, str) else self.dut.program
+        program, version = [self._fill(one) for one in program if one], [self._fill(one) for one in self.dut.version]
+        command = self._fill(self.dut.command[0]) if self._runs else ""
+        return Identity(self._host, command, program, version, self._output_of)
 
     def _output_of(self, words: list[str]) -> str:
         """The output of a program on the controller's host; empty where it fails."""
         try:
             output = subprocess.run(
-                self._host.argv(words), capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL
+                self._host.argv(words),
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=COMMAND_S,
+                stdin=subprocess.DEVNULL,
             )
         except (OSError, subprocess.TimeoutExpired):
             return ""

@@ -47,6 +47,7 @@ class LogTail:
         self.path = path
         self.gaps: list[str] = []  # of its whole life: where lines may be lost
         self._since: Generations | None = None
+        self._marked = 0
         self.mark()
 
     def open(self) -> None:

@@ -80,6 +80,7 @@ class SignalOfRole(Checked):
     signal: str
     invert: bool = False
     labels: dict[str, str] = {}
+    unit: str = ""
 
 
 class BmsAccuracy(Checked):
@@ -290,6 +291,8 @@ class Dut(Checked):
     {time} and {soc_pct}, v2g_window {start} and {end}; {config} is a file that the bench writes for the reference EMS.
     `files`: what the bench edits before a reload. `supports`: what the maker claims (PICS); the names are those of the
     requirements' `needs`.
+    program: the file, or files, that the controller is, where `command` begins with a shell, an interpreter or another program
+    that starts it; version: a command that prints its version. Both may use the placeholders.
     `log` is a file, or journal:UNIT. kind = "ssh": all of it is on `host`.
     `..._told`: how the controller tells what the bench compares with what it sees.
     """
@@ -299,6 +302,8 @@ class Dut(Checked):
     host: Annotated[str, Field(pattern=r"^([^-\s]\S*)?$")] = ""
     ssh_options: list[str] = []
     command: list[str] = ["v2g-daemon", "--config", "{config}"]
+    program: str | list[str] = []
+    version: list[str] = []
     log: str = "{folder}/v2g-main.log"
     ready_s: TimeS = 10.0
     files: dict[Literal["limits", "thermal_policy"], str] = {

@@ -171,9 +171,11 @@ def test_one_that_runs_already_is_left_alone(make, far, tmp_path):
 
 
 def test_its_program_is_told_from_there(make):
-    path, digest = make(command=["sh"]).program()
-    assert path == "sh"
+    path, digest = make(command=["cat"]).program()
+    assert path == "cat"
     assert len(digest) == 64
+    shell = make(command=["sh"])
+    assert (shell.program(), shell.wrapper()) == (("", ""), "sh")
 
 
 @pytest.mark.parametrize(

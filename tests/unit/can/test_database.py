@@ -239,7 +239,9 @@ def test_wrong_roles(small, roles, says):
     ("old", "new", "says"),
     [
         ("BO_ 512 Muxed: 8 A", "BO_ 512 Muxed 8 A", "small.dbc:7"),
-        ("0|12@1+", "60|12@1+", "not a valid DBC"),
+        ("0|12@1+", "60|12@1+", "Mixed: The signal Little does not fit in message Mixed"),
+        ("40|8@1+", "8|8@1+", "overlapping"),
+        ("BO_ 256 Mixed: 8 A", "BO_ 256 Mixed: 1785 A", "1785 bytes come in several frames"),
         ("BO_ 256 Mixed: 8 A", "BO_ 256 Mixed: 9 A", None),
         ("BO_ 256 Mixed: 8 A", "BO_ 256 Mixed: 13 A", "use 16"),
         (
@@ -252,7 +254,7 @@ def test_wrong_roles(small, roles, says):
 def test_a_broken_database(small, old, new, says):
     assert old in SMALL
     with pytest.raises(BenchError) as caught:
-        small({}, SMALL.replace(old, new))
+        small({"soc": "Mixed.Plain"}, SMALL.replace(old, new))
     assert (says or "9 bytes") in str(caught.value)
 
 
@@ -272,7 +274,7 @@ def test_a_number_that_cannot_be_meant_is_refused(small, old, new, number):
     text = SMALL + 'BA_DEF_ BO_ "GenMsgCycleTime" INT 0 65535;\nBA_ "GenMsgCycleTime" BO_ 256 20;\n'
     assert old in text
     roles = {"cell_voltage_max": "Mixed.Little", "soc": "Mixed.Plain"}
-    with pytest.raises(BenchError, match="is not a number from|is not a valid DBC"):
+    with pytest.raises(BenchError, match="is not a number from|is not a valid DBC|contradicts itself"):
         small(roles, text.replace(old, new.format(number)))
 
 
@@ -282,10 +284,98 @@ def test_a_factor_of_nothing_is_refused(small, factor):
         small({"cell_voltage_max": "Mixed.Little"}, SMALL.replace("(0.5,", f"({factor},"))
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        'BO_ 900 Odd: 10 B\n SG_ Y : 0|8@1+ (1,0) [0|0] "" A\n',
+        'BO_ 2566844926 Odd: 39 B\n SG_ Y : 0|8@1+ (1,0) [0|0] "" A\n',
+        'BO_ 2566844926 Odd: 1785 B\n SG_ Y : 0|8@1+ (1,0) [0|0] "" A\n',
+        'BO_ 900 Odd: 2 B\n SG_ Y : 8|16@1+ (1,0) [0|0] "" A\n',
+        'BO_ 900 Odd: 8 B\n SG_ Y : 0|8@1+ (1,0) [0|0] "" A\n SG_ Z : 4|8@1+ (1,0) [0|0] "" A\n',
+    ],
+)
+def test_a_message_that_no_role_needs_refuses_nothing(small, elsewhere):
+    text = SMALL.replace("BA_DEF_ SG_", elsewhere + "BA_DEF_ SG_", 1)
+    db = small({"soc": "Mixed.Plain"}, text)
+    assert "Odd" not in db.messages
+    assert [note.partition(":")[0] for note in db.notes] == ["Odd is left out"]
+    with pytest.raises(BenchError, match="Odd: "):
+        small({"soc": "Mixed.Plain", "cycle_count": "Odd.Y"}, text)
+
+
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [
+        ("BO_ 512 Mixed: 8 A", "two messages are called Mixed: 0x100 and 0x200"),
+        ("BO_ 256 Muxed: 8 A", "two messages have the identifier 0x100: Mixed and Muxed"),
+    ],
+)
+def test_two_messages_that_cannot_be_told_apart_are_refused(small, new, says):
+    with pytest.raises(BenchError, match=says):
+        small({"soc": "Mixed.Plain"}, SMALL.replace("BO_ 512 Muxed: 8 A", new))
+
+
+CELLS = 'VERSION ""\nBU_: A B\nBO_ 256 Cells: 8 {}\n'
+CELL = ' SG_ V{} : {}|8@1+ (0.02,0) [0|5] "{}" B\n'
+
+
+def cells(*numbers, sender="A", unit="V"):
+    return CELLS.format(sender) + "".join(CELL.format(n, 8 * place, unit) for place, n in enumerate(numbers))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "note"),
+    [
+        ((1, 2, 3), None),
+        ((0, 1, 2), "cell_voltage: 0-2 of V{n} are [1] to [3] here"),
+        ((1, 3, 4), "cell_voltage: 1, 3-4 of V{n} are [1] to [3] here"),
+    ],
+)
+def test_no_cell_is_left_out_however_they_are_numbered(small, numbers, note):
+    db = small({"cell_voltage": "Cells.V{n}"}, cells(*numbers))
+    assert db.count("cell_voltage") == 3
+    assert list(db.notes) == ([note] if note else [])
+    frame = db.encode("Cells", {"cell_voltage[1]": 3.0, "cell_voltage[3]": 4.0}, 0)
+    assert (frame.data[0], frame.data[2]) == (150, 200)
+
+
+def test_one_signal_in_two_messages_is_ambiguous(small):
+    text = cells(1, 2) + "BO_ 257 Cells2: 8 A\n" + CELL.format(2, 0, "V")
+    with pytest.raises(BenchError, match="V2 is in Cells and in Cells2"):
+        small({"cell_voltage": "Cells*.V{n}"}, text)
+
+
+def test_a_role_states_the_unit_that_the_file_does_not(small):
+    for unit in ("", "bit"):
+        with pytest.raises(BenchError, match='unit = "V"'):
+            small({"cell_voltage": "Cells.V{n}"}, cells(1, unit=unit))
+        db = small({"cell_voltage": {"signal": "Cells.V{n}", "unit": "mV"}}, cells(1, unit=unit))
+        assert db.resolution("cell_voltage[1]") == pytest.approx(0.02e-3)
+    with pytest.raises(BenchError, match=r"roles.soc.unit: must be a unit of this role"):
+        small({"soc": {"signal": "Cells.V1", "unit": "furlong"}}, cells(1))
+
+
+@pytest.mark.parametrize(
+    "unit", ["℃".encode(), "℃".encode("gb2312"), "°C".encode("gb2312"), "°C".encode("cp1252"), b"\xbaC"]
+)
+def test_degrees_in_any_code_page_and_a_mark_before_the_first_line(tmp_path, unit):
+    path = tmp_path / "far.dbc"
+    path.write_bytes(
+        b"\xef\xbb\xbf" * (unit[0] > 0xE0 or unit[0] == 0xE2) + cells(1, unit="UNIT").encode().replace(b"UNIT", unit)
+    )
+    assert BusDatabase.load(path, {"cell_temperature_max": "Cells.V1"}).unit("cell_temperature_max") == "degC"
+
+
+def test_a_message_without_a_sender_is_of_the_side_of_its_roles(small):
+    text = cells(1, sender="Vector__XXX") + 'BO_ 257 Ask: 8 Vector__XXX\n SG_ C : 0|4@1+ (1,0) [0|1] "" B\n'
+    db = small({"cell_voltage": "Cells.V{n}", "contactor_request": "Ask.C"}, text)
+    assert [[spec.name for spec in db.senders(side)] for side in ("BMS", "EMS")] == [["Cells"], ["Ask"]]
+
+
 def test_a_data_id_must_fit(small):
     text = SMALL + 'BA_ "E2EProfile" BO_ 256 "P05";\nBA_ "E2EDataId" BO_ 256 66000;\n'
     with pytest.raises(BenchError, match="16 bit number"):
-        small({}, text)
+        small({"soc": "Mixed.Plain"}, text)
 
 
 def test_no_database(tmp_path):

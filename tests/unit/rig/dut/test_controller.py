@@ -1,5 +1,6 @@
 """The controller under test: started, watched, commanded, ended; and its log from a mark on."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -22,8 +23,8 @@ def make(tmp_path):
     """Makes controllers; what runs at the end is ended."""
     made = []
 
-    def make(program="time.sleep(60)", supervisor=None, **more):
-        command = [sys.executable, "-c", READY + program, "{log}"]
+    def make(does="time.sleep(60)", supervisor=None, **more):
+        command = [sys.executable, "-c", READY + does, "{log}"]
         values = {"folder": str(tmp_path), "log": str(tmp_path / "v2g.log")}
         dut = Dut(**{"kind": "process", "command": command, "log": "{folder}/v2g.log", "ready_s": 10, **more})
         made.append(Controller(dut, values, tmp_path, supervisor=supervisor))
@@ -264,13 +265,46 @@ def test_an_external_controller_is_left_alone(make):
     assert (controller.program(), controller.version(), controller.starts) == (("", ""), "", 0)
 
 
-def test_its_program_has_a_digest_and_its_version_is_what_it_says(make):
-    controller = make(command=["sh", "-c", "true"], name="sh")
-    path, digest = controller.program()
-    assert path.endswith("/sh")
-    assert len(digest) == 64
-    python = make(command=[sys.executable], name="Python")
-    assert python.version() == sys.version.split()[0]
+@pytest.fixture
+def ems(tmp_path):
+    """A controller's program."""
+    program = tmp_path / "ems"
+    program.write_text(f"#!{sys.executable}\nprint('EMS 4.2')\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_its_program_has_a_digest_and_its_version_is_what_it_says(make, ems):
+    controller = make(command=[str(ems)], name="EMS")
+    assert controller.program() == (str(ems), hashlib.sha256(ems.read_bytes()).hexdigest())
+    assert (controller.version(), controller.wrapper()) == ("4.2", "")
+
+
+@pytest.mark.parametrize(
+    "command", [["env", "A=b"], ["sh", "-c"], [sys.executable], ["nice", "-n", "5"], ["taskset", "1"]]
+)
+def test_what_starts_it_is_not_taken_for_it(make, ems, command):
+    controller = make(command=[*command, str(ems)])
+    assert (controller.program(), controller.version(), controller.wrapper()) == (("", ""), "", command[0])
+
+
+def test_nor_is_a_script_or_a_link_that_leads_to_such_a_program(make, tmp_path):
+    script, link = tmp_path / "start", tmp_path / "ems-link"
+    script.write_text("#!/usr/bin/env bash\nexec ems\n")
+    script.chmod(0o755)
+    link.symlink_to("/bin/sh")
+    assert [make(command=[str(one)]).wrapper() for one in (script, link)] == [str(script), str(link)]
+
+
+def test_the_rig_states_what_is_meant(make, ems, tmp_path):
+    stated = {"command": ["sh", "-c", "x"], "version": [str(ems)], "name": "EMS"}
+    controller = make(**stated, program="{folder}/ems")
+    assert controller.program() == (str(ems), hashlib.sha256(ems.read_bytes()).hexdigest())
+    assert (controller.version(), controller.wrapper()) == ("4.2", "")
+    _, of_two = make(**stated, program=[str(ems), str(ems)]).program()
+    assert of_two not in {"", controller.program()[1]}
+    with pytest.raises(BenchError, match=r"dut.program: .*gone cannot be read: No such file"):
+        make(**stated, program="{folder}/gone").program()
 
 
 def test_an_external_controller_may_have_commands_that_start_and_stop_it(make, tmp_path):
