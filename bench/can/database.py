@@ -162,7 +162,8 @@ class BusDatabase:
         """The messages that one side sends, with those that are not cyclic (`cycle_s` 0).
 
         side: a node of the database, or "BMS" or "EMS" for the nodes that send the roles of that side, under any
-        database calls them; a message for which the file names no sender is of the side of its roles. BenchError if nothing is found.
+        database calls them; a message for which the file names no sender is of the side of its roles. BenchError if
+        nothing is found.
         """
         nodes, unsent = {side}, set[str]()
         if not any(spec.sender == side for spec in self.messages.values()):

@@ -4,11 +4,12 @@
 'inverter 192.0.2.9:502'
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from v2g_bench.inputs.ranges import BaudRate, Port, Ranged, UnitId, Within
+from v2g_bench.inputs.ranges import AnswerS, BaudRate, Port, Ranged, UnitId, Within
 from v2g_bench.inverter.client import InverterClient
 from v2g_bench.inverter.modbus import ExchangeLog, ModbusLink
 from v2g_bench.inverter.rtu import ModbusRtuLink
@@ -30,10 +31,14 @@ class InverterAddress(Ranged):
     parity: str = "N"
     stopbits: Annotated[int, Within(1, 2)] = 1
     map_path: str = ""
+    timeout_s: AnswerS = 1.0
 
-    def open(self, timeout_s: float = 1.0, log: ExchangeLog | None = None) -> InverterClient | VendorInverter:
-        """A client; nothing is sent yet. log: see `ModbusLink`. BenchError for a register map that is wrong."""
-        serial = None
+    def open(self, timeout_s: float = math.inf, log: ExchangeLog | None = None) -> InverterClient | VendorInverter:
+        """A client; nothing is sent yet. timeout_s: it waits no longer. log: see `ModbusLink`.
+
+        BenchError for a register map that is wrong.
+        """
+        serial, timeout_s = None, min(timeout_s, self.timeout_s)
         if self.device:
             line = (self.baudrate, self.parity, self.stopbits)
             serial = ModbusRtuLink(self.device, self.unit_id, timeout_s, *line, log=log)

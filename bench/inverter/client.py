@@ -19,7 +19,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.inverter.codes import ExceptionCode, ModbusException
 from v2g_bench.inverter.modbus import ExchangeLog, ModbusLink, refused
 from v2g_bench.inverter.nameplate import START, STOP, WATTS
-from v2g_bench.inverter.points import Point, from_registers, model_points, to_registers
+from v2g_bench.inverter.points import Point, from_registers, limits, model_points, to_registers
 from v2g_bench.inverter.port import InverterReading, turned
 from v2g_bench.inverter.registers import END_MODEL, HEADER_REGISTERS, SUNS, power_of_ten
 from v2g_bench.inverter.rtu import ModbusRtuLink
@@ -57,11 +57,20 @@ class ModelBlock:
         return from_registers(point, words) if len(words) == point.size else None
 
     def number(self, name: str) -> float:
-        """The scaled value; NaN if not implemented."""
-        raw, scale = self.raw(name), self.points[name].scale
-        if isinstance(scale, str):
-            scale = int(self.raw(scale) or 0)
-        return math.nan if raw is None or isinstance(raw, str) else raw * power_of_ten(scale or 0)
+        """The scaled value; NaN if not implemented. BenchError where its scale factor is none."""
+        raw, point = self.raw(name), self.points[name]
+        return math.nan if raw is None or isinstance(raw, str) else raw * power_of_ten(self.exponent(point))
+
+    def exponent(self, point: Point) -> int:
+        """Its scale factor, a power of ten; BenchError where the inverter states none, or one that SunSpec does not have."""
+        if not isinstance(point.scale, str):
+            return point.scale or 0
+        stated, (low, high) = self.raw(point.scale), limits(self.points[point.scale])
+        if not isinstance(stated, int) or not low <= stated <= high:
+            what = "is not implemented" if stated is None else f"is {stated}"
+            hint = f"SunSpec has {low} to {high}: its SunSpec map is at fault, and no value can be taken from it"
+            raise BenchError(f"inverter: SunSpec {point.key}", f"its scale factor {point.scale} {what}", hint)
+        return stated
 
 
 class InverterClient:
@@ -80,7 +89,6 @@ class InverterClient:
         """log: see `ModbusLink`. link: a serial line, in place of the TCP connection to host and port."""
         self._link = link or ModbusLink(host, port, unit_id, timeout_s, log)
         self._models: dict[int, tuple[int, int]] = {}  # model -> address of its header, length after the header
-        self._set_power_exponent: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -132,20 +140,17 @@ class InverterClient:
 
     def set_power_w(self, power_w: float) -> None:
         """Set the active power at the AC terminals (W, + = charge), in one write of enable, mode and set-point."""
-        points = _points(704)
-        if self._set_power_exponent is None:
-            controls = self._block(704)
-            if controls.raw("WSet") is None:
-                raise BenchError(self._link.where, "704.WSet is not implemented", "it cannot be set in watts")
-            self._set_power_exponent = int(controls.raw("WSet_SF") or 0)
-        set_point = turned(power_w) / power_of_ten(self._set_power_exponent)
+        points, controls = _points(704), self._block(704)  # its scale factor may have changed since
+        if controls.raw("WSet") is None:
+            raise BenchError(self._link.where, "704.WSet is not implemented", "it cannot be set in watts")
+        set_point = turned(power_w) / power_of_ten(controls.exponent(points["WSet"]))
         block = [1, WATTS, *to_registers(points["WSet"], set_point)]
         self._write(704, points["WSetEna"].offset, block)
 
     def set_reversion(self, power_w: float, after_s: int) -> None:
         """What to fall back to (W, + = charge) when no set-point comes for `after_s` (s; 0 switches it off)."""
         points, controls = _points(704), self._block(704)
-        set_point = turned(power_w) / power_of_ten(int(controls.raw("WSet_SF") or 0))
+        set_point = turned(power_w) / power_of_ten(controls.exponent(points["WSetRvrt"]))
         self._write(704, points["WSetRvrt"].offset, to_registers(points["WSetRvrt"], set_point))
         self._write(704, points["WSetEnaRvrt"].offset, [1, *to_registers(points["WSetRvrtTms"], after_s)])
 
@@ -204,13 +209,16 @@ class InverterClient:
         return self._models
 
     def _base(self) -> int:
+        other: ModbusException | None = None  # what it refuses for another reason than the address
         for base in BASE_ADDRESSES:
             try:
                 if tuple(self._link.read(base, 2)) == SUNS:
                     return base
             except ModbusException as refusal:
                 if refusal.code not in (ExceptionCode.ILLEGAL_DATA_ADDRESS, ExceptionCode.ILLEGAL_DATA_VALUE):
-                    raise
+                    other = refusal
+        if other is not None:
+            raise other
         tried = ", ".join(map(str, BASE_ADDRESSES))
         raise BenchError(self._link.where, f"no SunSpec map at {tried}", "has the inverter SunSpec switched on?")
 
@@ -222,7 +230,12 @@ class InverterClient:
                 model, length = self._link.read(address, HEADER_REGISTERS)
             except ModbusException:
                 # Some maps give the end model no length register: then the end can be read alone.
-                model, length = self._link.read(address, 1)[0], 0
+                try:
+                    model, length = self._link.read(address, 1)[0], 0
+                except ModbusException:
+                    what = "its chain of SunSpec models has no end"
+                    what += f": nothing can be read at {address}, after {len(models)} models"
+                    raise BenchError(self._link.where, what, "its SunSpec map is at fault") from None
             if model == END_MODEL:
                 return models
             models.setdefault(model, (address, length))

@@ -66,7 +66,10 @@ class RegisterLink(Protocol):
 
 
 class Value(Checked):
-    """A number in registers: engineering value = raw · scale + offset. absent: the raw number that means "none"."""
+    """A number in registers: engineering value = raw · scale + offset.
+
+    absent: the raw number that means "none", as a number or as the bits in the registers: 0x8000 of an int16 is -32768.
+    """
 
     address: Word
     type: Literal["int16", "uint16", "int32", "uint32", "float32"] = "int16"
@@ -77,6 +80,13 @@ class Value(Checked):
     absent: RawNumber | None = None
     read_function: Literal[3, 4] = 3
 
+    @model_validator(mode="after")
+    def _absent_is_in_the_type(self) -> Self:
+        bits = 16 * self.size
+        if self.absent is not None and self.type != "float32" and not -(1 << bits - 1) <= self.absent < 1 << bits:
+            raise ValueError(f"absent = {self.absent} (0x{self.absent & 0xFFFFFFFF:X}) does not fit into {self.type}")
+        return self
+
     @property
     def size(self) -> int:
         """Registers."""
@@ -85,8 +95,13 @@ class Value(Checked):
     def decode(self, registers: Sequence[int]) -> float:
         """The engineering value, in the project's sign; NaN where there is none."""
         words = registers if self.words == "big" else registers[::-1]
-        (raw,) = struct.unpack(">" + LAYOUTS[self.type], struct.pack(f">{self.size}H", *words))
-        if raw == self.absent or not math.isfinite(raw):
+        data = struct.pack(f">{self.size}H", *words)
+        (raw,) = struct.unpack(">" + LAYOUTS[self.type], data)
+        if self.absent is not None:
+            bits = self.absent % (1 << 16 * self.size)
+            if raw == self.absent or int.from_bytes(data, "big") == bits:
+                return math.nan
+        if not math.isfinite(raw):
             return math.nan
         value = raw * self.scale + self.offset
         return turned(value) if self.invert else value

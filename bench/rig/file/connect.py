@@ -20,5 +20,6 @@ def inverter_address(loaded: LoadedRig, emulated: tuple[str, int] | None = None,
         baudrate=inverter.baudrate,
         parity=inverter.parity,
         stopbits=inverter.stopbits,
+        timeout_s=inverter.timeout_s,
         map_path=str(loaded.resolve(inverter.map, "inverter.map")) if inverter.map else "",
     )

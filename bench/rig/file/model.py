@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from v2g_bench.inputs.models import Checked
 from v2g_bench.inputs.ranges import (
     AccuracyPct,
+    AnswerS,
     BaudRate,
     BitRate,
     CableM,
@@ -137,6 +138,7 @@ class Inverter(Checked):
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
     unit_id: UnitId = 1
+    timeout_s: AnswerS = 1.0  # within so long it answers the bench
     service: Literal["none", "modbus-rtu"] = "none"
     map: str | None = None
     rated_power_w: PowerW = 11_000.0

@@ -358,12 +358,14 @@ def test_a_role_states_the_unit_that_the_file_does_not(small):
 @pytest.mark.parametrize(
     "unit", ["℃".encode(), "℃".encode("gb2312"), "°C".encode("gb2312"), "°C".encode("cp1252"), b"\xbaC"]
 )
-def test_degrees_in_any_code_page_and_a_mark_before_the_first_line(tmp_path, unit):
+def test_degrees_in_any_code_page(tmp_path, unit):
     path = tmp_path / "far.dbc"
-    path.write_bytes(
-        b"\xef\xbb\xbf" * (unit[0] > 0xE0 or unit[0] == 0xE2) + cells(1, unit="UNIT").encode().replace(b"UNIT", unit)
-    )
+    path.write_bytes(cells(1, unit="UNIT").encode().replace(b"UNIT", unit))
     assert BusDatabase.load(path, {"cell_temperature_max": "Cells.V1"}).unit("cell_temperature_max") == "degC"
+
+
+def test_a_mark_before_the_first_line_is_no_part_of_it(small):
+    assert small({"cell_voltage": "Cells.V{n}"}, "\ufeff" + cells(1, 2)).count("cell_voltage") == 2
 
 
 def test_a_message_without_a_sender_is_of_the_side_of_its_roles(small):

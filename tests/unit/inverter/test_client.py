@@ -133,6 +133,62 @@ def test_a_refusal_is_named(meet):
         client.stop()
 
 
+@pytest.mark.parametrize("code", [1, 4, 6, 11])
+def test_a_map_is_looked_for_at_every_address_whatever_the_refusal_at_one(meet, monkeypatch, code):
+    client, link = meet(50000, {1: 1}, {"1.Mn": "Stranger"})
+    there = link.read
+
+    def read(address, count):
+        if address < 50000:
+            raise ModbusException(code, f"read at {address}")
+        return there(address, count)
+
+    monkeypatch.setattr(link, "read", read)
+    assert client.identity().maker == "Stranger"
+    monkeypatch.setattr(link, "read", lambda address, count: read(0, count))
+    client._models = {}
+    with pytest.raises(BenchError, match=f"exception {code}"):
+        client.identity()
+
+
+def put(link, key, raw):
+    link.image._registers[link.image.address(key) - link.image.base] = raw & 0xFFFF
+
+
+@pytest.mark.parametrize(("raw", "what"), [(0x8000, "is not implemented"), (300, "is 300"), (-11, "is -11")])
+def test_a_scale_factor_that_is_none_is_an_error_and_not_1(meet, raw, what):
+    client, link = meet(40000, {1: 1, 701: 1, 704: 1}, ACTIVE_POWER | {"701.W_SF": 0, "701.W": -3000})
+    put(link, "701.W_SF", raw)
+    put(link, "704.WSet_SF", raw)
+    with pytest.raises(BenchError, match=rf"701\.W: its scale factor W_SF {what}"):
+        client.reading()
+    with pytest.raises(BenchError, match=rf"704\.WSet: its scale factor WSet_SF {what}"):
+        client.set_power_w(1000)
+    assert link.writes == []
+
+
+def test_a_scale_factor_that_has_changed_counts_from_the_next_write_on(meet):
+    client, link = meet(40000, {1: 1, 704: 1}, ACTIVE_POWER)
+    client.set_power_w(-3000)
+    put(link, "704.WSet_SF", 2)
+    client.set_power_w(-3000)
+    assert [values for _, values in link.writes] == [[1, 1, 0, 300], [1, 1, 0, 30]]
+
+
+def test_a_chain_that_ends_where_nothing_can_be_read(meet, monkeypatch):
+    client, link = meet(40000, {1: 1}, {})
+    there, end = link.read, link.image.model_ranges[1].stop
+
+    def read(address, count):
+        if address >= end:
+            raise ModbusException(2, f"read at {address}")
+        return there(address, count)
+
+    monkeypatch.setattr(link, "read", read)
+    with pytest.raises(BenchError, match=f"no end: nothing can be read at {end}, after 1 models"):
+        client.identity()
+
+
 def test_a_chain_without_an_end(meet, monkeypatch):
     client, link = meet(40000, {1: 1}, {})
     monkeypatch.setattr(link, "read", lambda address, count: [0x5375, 0x6E53] if address == 40000 else [1, 0][:count])

@@ -108,6 +108,31 @@ def test_what_is_absent_is_no_number():
     assert math.isnan(Value(address=0, type="float32").decode([0x7FC0, 0]))
 
 
+@pytest.mark.parametrize(
+    ("kind", "absent", "registers"),
+    [
+        ("int16", 0x8000, [0x8000]),
+        ("int16", -32768, [0x8000]),
+        ("int16", 0xFFFF, [0xFFFF]),
+        ("uint16", -1, [0xFFFF]),
+        ("int32", 0x80000000, [0x8000, 0]),
+        ("uint32", 0xFFFFFFFF, [0xFFFF, 0xFFFF]),
+        ("float32", 0x7F7FFFFF, [0x7F7F, 0xFFFF]),
+        ("float32", -999999, [0xC974, 0x23F0]),
+    ],
+)
+def test_what_is_absent_is_a_number_or_the_bits(kind, absent, registers):
+    value = Value(address=0, type=kind, absent=absent)
+    assert math.isnan(value.decode(registers))
+    assert value.decode([0] * len(registers)) == 0
+
+
+@pytest.mark.parametrize(("kind", "absent"), [("int16", 0x80000000), ("uint16", 0x10000), ("int16", -32769)])
+def test_what_could_never_be_read_is_not_taken_for_absent(kind, absent):
+    with pytest.raises(ValueError, match=f"does not fit into {kind}"):
+        Value(address=0, type=kind, absent=absent)
+
+
 def test_a_power_beyond_the_register_is_refused_and_not_cut(make):
     inverter, link = make()
     with pytest.raises(BenchError, match=r"400000 does not fit into int16 with scale 10\n.*set_power"):
