@@ -216,7 +216,7 @@ class InverterClient:
                     return base
             except ModbusException as refusal:
                 if refusal.code not in (ExceptionCode.ILLEGAL_DATA_ADDRESS, ExceptionCode.ILLEGAL_DATA_VALUE):
-                    other = refusal
+                    other = other or refusal
         if other is not None:
             raise other
         tried = ", ".join(map(str, BASE_ADDRESSES))

@@ -209,7 +209,7 @@ def test_an_end_model_without_a_length(meet, monkeypatch):
     assert client.model_addresses == {1: 40002}
 
 
-def test_a_refusal_other_than_no_such_register_ends_the_search(meet, monkeypatch):
+def test_a_refusal_other_than_no_such_register_is_told_where_nothing_is_found(meet, monkeypatch):
     client, link = meet(40000, {1: 1}, {})
 
     def busy(address, count):
