@@ -10,6 +10,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import floor, inf
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,20 @@ import can
 from v2g_bench.can.codec import SignalCodec, shift_of
 from v2g_bench.can.dbcfile import MessageSpec, initial_count, message_spec, read_dbc, signal_codec, single
 from v2g_bench.can.e2e import protect
-from v2g_bench.can.roles import BMS_ROLES, EMS_ROLES, ROLES, RoleEntry, close_to, parse_roles
+from v2g_bench.can.roles import (
+    BMS_ROLES,
+    EMS_ROLES,
+    MESSAGES,
+    ROLES,
+    RoleEntry,
+    StatedMessage,
+    close_to,
+    parse_messages,
+    parse_roles,
+)
 from v2g_bench.errors import BenchError
+
+SOURCE, NULL_ADDRESS = 0xFF, 0xFE  # of a J1939 identifier: its source address, and the address of a node that has none
 
 
 class _Frame:
@@ -73,6 +86,12 @@ class BusDatabase:
         self.sha256 = sha256
         self._frames = dict(frames)
         self._by_id = {(frame.spec.frame_id, frame.spec.is_extended): frame for frame in frames.values()}
+        # SAE J1939: a database gives the null address where any node may send the message.
+        self._any_source = {
+            frame.spec.frame_id & ~SOURCE: frame
+            for frame in frames.values()
+            if frame.spec.is_j1939 and frame.spec.frame_id & SOURCE == NULL_ADDRESS
+        }
         self._of_key = {key: (frame, codec) for frame in frames.values() for key, codec in frame.by_key.items()}
         self.messages: dict[str, MessageSpec] = {name: frame.spec for name, frame in frames.items()}
         self.roles: tuple[str, ...] = tuple(self._of_key)
@@ -100,9 +119,10 @@ class BusDatabase:
                 taken[place] = entry.role
                 signals[message.name].append((key, signal, entry))
         frames = {}
+        stated = _stated(parse_messages(roles, f"{path}: roles"), messages, f"{path}: roles.{MESSAGES}")
         for name, message in messages.items():
             try:
-                spec = message_spec(message, str(path))
+                spec = replace(message_spec(message, str(path)), **stated.get(name, {}))
                 codecs = [
                     signal_codec(signal, message, spec, entry, key, f"{path}: roles.{entry.role}")
                     for key, signal, entry in signals[name]
@@ -126,9 +146,15 @@ class BusDatabase:
         return role in self._of_key or f"{role}[1]" in self._of_key
 
     def by_id(self, frame_id: int, is_extended: bool = False) -> MessageSpec | None:
-        """The message with this identifier, or None."""
-        frame = self._by_id.get((frame_id, is_extended))
+        """The message with this identifier, or None; of a J1939 message with the null address (0xFE), from any source."""
+        frame = self._carried(frame_id, is_extended)
         return frame.spec if frame else None
+
+    def _carried(self, frame_id: int, is_extended: bool) -> _Frame | None:
+        frame = self._by_id.get((frame_id, is_extended))
+        if frame is None and is_extended and self._any_source:
+            frame = self._any_source.get(frame_id & ~SOURCE)
+        return frame
 
     def message(self, name: str) -> MessageSpec:
         """The message of this name; BenchError if there is none."""
@@ -183,7 +209,7 @@ class BusDatabase:
         Empty for a frame that is not in the database or is too short, and for remote and error frames. A signal whose
         sender marks as "no value" is omitted. Neither counter nor CRC is checked: see `e2e`.
         """
-        frame = self._by_id.get((msg.arbitration_id, msg.is_extended_id))
+        frame = self._carried(msg.arbitration_id, msg.is_extended_id)
         if frame is None or not frame.codecs or msg.is_error_frame or msg.is_remote_frame:
             return {}
         length = frame.spec.length
@@ -309,6 +335,21 @@ def _resolve(entry: RoleEntry, messages: Mapping[str, Any], where: str, notes: l
     if list(numbers) != list(range(1, len(numbers) + 1)):
         notes.append(f"{entry.role}: {', '.join(_runs(numbers))} of {entry.signal} are [1] to [{len(numbers)}] here")
     return [(f"{entry.role}[{place}]", *signals[name]) for place, name in enumerate(numbers.values(), start=1)]
+
+
+def _stated(table: list[StatedMessage], names: Iterable[str], where: str) -> dict[str, dict[str, Any]]:
+    """What the role table says of each message in place of the file; BenchError for one that there is not."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in table:
+        pattern = re.compile(re.escape(one.message).replace(r"\*", ".*"))
+        chosen = [name for name in names if pattern.fullmatch(name)]
+        if not chosen:
+            raise BenchError(where, f"there is no message {one.message!r}", close_to(one.message, list(names)))
+        says: dict[str, Any] = {"sender": one.sender} if one.sender else {}
+        says |= {} if one.cycle_s is None else {"cycle_s": one.cycle_s}
+        for name in chosen:
+            found[name] = found.get(name, {}) | says
+    return found
 
 
 def _numbers(pattern: str, names: Iterable[str]) -> dict[int, str]:

@@ -21,13 +21,12 @@ from cantools.database.can import Database, Message, Signal
 from v2g_bench.can.codec import SignalCodec, exact, shift_of
 from v2g_bench.can.e2e import E2E
 from v2g_bench.can.labels import WORDED, Contradiction, meanings, no_value
-from v2g_bench.can.roles import ROLES, RoleEntry, unit_conversion, unit_names
+from v2g_bench.can.roles import CYCLE_MS, ROLES, RoleEntry, unit_conversion, unit_names
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import ANY, Within, shown
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 J1939 = ("J1939PG",)
-CYCLE_MS = Within(0, 86_400_000)
 FINITE = Within(-1e300, 1e300)  # some tools write the range of the number format where they know none of the quantity
 # SAE J1939-71: the highest byte of a number says FB indicator, FC and FD reserved, FE error, FF not available; of a field
 # of 2 or 4 bits the two highest counts say error and not available.
@@ -52,6 +51,7 @@ class MessageSpec:
     cycle_s: float
     sender: str
     e2e: E2E | None
+    is_j1939: bool = False
 
 
 def read_dbc(path: Path) -> tuple[Database, str]:
@@ -113,13 +113,17 @@ def message_spec(message: Message, where: str) -> MessageSpec:
         cycle_s=_number(message.cycle_time or 0, CYCLE_MS, f"{where}: {message.name}", "cycle time in ms") / 1000,
         sender=next((node for node in message.senders if node != "Vector__XXX"), ""),
         e2e=_e2e(message, f"{where}: {message.name}"),
+        is_j1939=bool(message.is_extended_frame) and str(attribute(message, "VFrameFormat", "")) in J1939,
     )
 
 
 def _require_frame(message: Message, where: str) -> None:
     """BenchError for what is no frame: its length, or signals that do not lie in it side by side."""
     length = message.length
-    if length > FD_LENGTHS[-1] or (length > 8 and str(attribute(message, "VFrameFormat", "")) in J1939):
+    odd = (
+        bool(message.is_extended_frame) and length not in FD_LENGTHS
+    )  # J1939, also where the file does not call it that
+    if length > FD_LENGTHS[-1] or (length > 8 and (odd or str(attribute(message, "VFrameFormat", "")) in J1939)):
         what = f"{length} bytes come in several frames (a transport protocol, as J1939 has one), which the bench does not join"
         raise BenchError(where, what, "name a signal of another message, or leave this role out")
     if length not in FD_LENGTHS:

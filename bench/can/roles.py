@@ -8,6 +8,10 @@ A *role* is a quantity with one canonical unit (`ROLES`). A *role table* maps ea
     contactor_state = { signal = "BATT.HV", labels = { UP = "closed", DOWN = "open" } }     # its own words: see `labels`
     cell_voltage = "BMS_CellVoltages*.CellVoltage{n:02d}"           # one signal per cell: {n} is its number
 
+What the database does not say of its messages stands beside the roles, in the table `messages`:
+
+    messages = { "f_*" = { sender = "BMS", cycle_ms = 100 } }
+
 Indexed roles (`INDEXED`) have one key per signal: "cell_voltage[17]".
 
 >>> unit_conversion("mV", "V")
@@ -22,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
-from v2g_bench.inputs.ranges import shown
+from v2g_bench.inputs.ranges import Within, shown
 from v2g_bench.inputs.text import read_toml
 
 BMS_ROLES: dict[str, str] = {
@@ -64,6 +68,9 @@ limits are magnitudes."""
 
 INDEXED = frozenset({"cell_voltage", "module_temperature", "string_voltage"})
 
+MESSAGES = "messages"
+CYCLE_MS = Within(0, 86_400_000)
+
 _KILO, _MILLI = Fraction(1000), Fraction(1, 1000)
 # Other signs that are meant: U+2103, ring, ordinal; and GB 2312 and UTF-8 where they were read as cp1252.
 CELSIUS = ("℃", "˚C", "ºC", "¡æ", "¡ãC", "Â°C", "â„ƒ", "degree C", "Celsius", "celsius")
@@ -97,6 +104,15 @@ class RoleEntry:
     unit: str = ""  # where the database has none, or a wrong one
 
 
+@dataclass(frozen=True)
+class StatedMessage:
+    """What the role table says of the messages of this name (it may hold wildcards); "" and None: what the file says."""
+
+    message: str
+    sender: str = ""
+    cycle_s: float | None = None
+
+
 def close_to(word: str, known: Mapping[str, Any] | list[str], asked: str = "did you mean") -> str:
     """A hint that names the known words nearest to `word`; empty if none is near."""
     folded = {name.casefold(): name for name in known}
@@ -125,7 +141,27 @@ def read_roles(path: str | Path) -> dict[str, Any]:
 
 def parse_roles(table: Mapping[str, Any], where: str = "roles") -> list[RoleEntry]:
     """Check the shape of a role table; BenchError names the role. Signals are looked up later, in the database."""
-    return [_entry(role, value, f"{where}.{role}") for role, value in table.items()]
+    return [_entry(role, value, f"{where}.{role}") for role, value in table.items() if role != MESSAGES]
+
+
+def parse_messages(table: Mapping[str, Any], where: str = "roles") -> list[StatedMessage]:
+    """Check what a role table says of messages; BenchError names the message."""
+    stated, found = table.get(MESSAGES, {}), []
+    if not isinstance(stated, Mapping):
+        raise BenchError(f"{where}.{MESSAGES}", f"must be a table, not {shown(stated)}", _MESSAGES_SHAPE)
+    for name, value in stated.items():
+        place = f"{where}.{MESSAGES}.{name}"
+        if not isinstance(value, Mapping) or set(value) - {"sender", "cycle_ms"}:
+            raise BenchError(place, f"must say sender, cycle_ms or both, not {shown(value)}", _MESSAGES_SHAPE)
+        sender, cycle_ms = value.get("sender", ""), value.get("cycle_ms")
+        if not isinstance(sender, str):
+            raise BenchError(f"{place}.sender", f"must be a name, not {shown(sender)}", _MESSAGES_SHAPE)
+        if cycle_ms is not None and cycle_ms not in CYCLE_MS:
+            raise BenchError(
+                f"{place}.cycle_ms", f"must be a number {CYCLE_MS}, not {shown(cycle_ms)}", _MESSAGES_SHAPE
+            )
+        found.append(StatedMessage(name, sender, None if cycle_ms is None else float(cycle_ms) / 1000))
+    return found
 
 
 def _entry(role: str, value: Any, where: str) -> RoleEntry:
@@ -163,4 +199,5 @@ def _entry(role: str, value: Any, where: str) -> RoleEntry:
     return RoleEntry(role, message, signal, invert, dict(labels), unit)
 
 
+_MESSAGES_SHAPE = 'write messages = { "f_*" = { sender = "BMS", cycle_ms = 100 } }'
 _SHAPE = 'write "Message.Signal", or { signal = "Message.Signal", invert = true }'

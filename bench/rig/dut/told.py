@@ -10,6 +10,7 @@
 True
 """
 
+import json
 import math
 import re
 
@@ -27,6 +28,28 @@ def told(text: str, key: str) -> float | None:
     """
     text = text[:LONGEST]
     return _number(_by_pattern(text, key) if "(" in key else _by_place(text, key))
+
+
+def affirmed(text: str, key: str) -> bool | None:
+    """Whether the text says yes at this place of its JSON, None where it does not tell; or whether a regular expression
+    is found in it, however its JSON is spaced.
+
+    >>> affirmed('{"review":true}', "review"), affirmed('{"review":true}', '"review": true'), affirmed("{}", "review")
+    (True, True, None)
+    """
+    text = text[:LONGEST]
+    if re.fullmatch(r"\w+(\.\w+)*", key) and _spaced(text):
+        value = told(text, key)
+        return None if value is None else value >= 0.5
+    return re.search(key, text) is not None or re.search(key, _spaced(text)) is not None
+
+
+def _spaced(text: str) -> str:
+    """The same JSON with one space after each colon and comma; "" for what is none."""
+    try:
+        return json.dumps(json_of(text, "answer"))
+    except BenchError:
+        return ""
 
 
 def _by_pattern(text: str, pattern: str) -> object:

@@ -6,8 +6,9 @@ leaves open, the decision rule) is stated here before the run and printed in the
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, RootModel, ValidationInfo, field_validator, model_validator
 
+from v2g_bench.can.roles import CYCLE_MS
 from v2g_bench.inputs.models import Checked
 from v2g_bench.inputs.ranges import (
     AccuracyPct,
@@ -84,6 +85,17 @@ class SignalOfRole(Checked):
     unit: str = ""
 
 
+class StatedMessage(Checked):
+    """What the database does not say of a message, or says otherwise."""
+
+    sender: str = ""
+    cycle_ms: Annotated[float, CYCLE_MS] | None = None
+
+
+class StatedMessages(RootModel[dict[str, StatedMessage]]):
+    """`messages` in a role table."""
+
+
 class BmsAccuracy(Checked):
     """How far the BMS's own sensors may be off, by its data sheet; the defaults are assumed of any BMS.
 
@@ -118,7 +130,7 @@ class Bms(Checked):
 
     kind: Literal["emulated", "real"]
     dbc: str
-    roles: str | dict[str, str | SignalOfRole]  # a table, or a file with a [roles] table
+    roles: str | dict[str, str | SignalOfRole | StatedMessages]  # a table, or a file with a [roles] table
     accuracy: BmsAccuracy = BmsAccuracy()
 
 
@@ -328,7 +340,7 @@ class Dut(Checked):
     last_moment_told: str = r"CONTACTORS_LAST_MOMENT|(?i:under load)"  # how the log states an opening under load
     weld_told: str = r"(?i)weld|stuck|contactors? (do|does|did|has|have|is|are) not open"  # and that they do not open
     derating_told: str = r"derated='"  # a regular expression: how `thermal` reports that the power is derated
-    review_told: str = r'"review": true'  # and how `health` asks for a review
+    review_told: str = "review"  # and how `health` asks for a review: a place in its JSON, or a regular expression
     trip_told: str = r"\bEMERGENCY_SHUTDOWN\b"  # a regular expression: how the log tells of a trip; "": not stated
     audit_told: str = r"(\d+) entries"  # how `audit` tells its number of entries; "": not stated
     # Where `status` and `health` tell the value of a role: a place in their JSON, or a regular expression (`rig.dut.told`).

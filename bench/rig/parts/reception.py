@@ -98,9 +98,19 @@ class Reception:
         """The newest value of a role on the bus; BenchError if none came for a second (of a slow message: three cycles)."""
         values = self.latest_all()
         if role not in values:
-            self.db.message_of(role)
+            self._require_whole(role)
             raise BenchError(f"bus, role {role}", "no frame with it came lately", "is its sender alive?")
         return values[role]
+
+    def _require_whole(self, role: str) -> None:
+        """BenchError where its frames come, but shorter than the database states: nothing of such a frame is taken."""
+        spec = self.db.message_of(role)
+        frames = self.capture.frames(since_s=self._clock.now_s() - memory_s(self.db)).of(
+            spec.frame_id, spec.is_extended
+        )
+        if len(frames) and (length := len(frames.frame(len(frames) - 1).data)) < spec.length:
+            what = f"{spec.name} comes with {length} bytes, where the database states {spec.length}"
+            raise BenchError(f"bus, role {role}", what, f"is {self.db.path.name} of this BMS, in this version?")
 
     def latest_all(self) -> dict[str, float]:
         """The newest good value of every role received lately, as `latest`; BenchError as `pause`, or for a bus error.

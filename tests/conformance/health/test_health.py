@@ -1,11 +1,10 @@
 """What v2g-health reports of the battery: its health, its cycles, its throughput, and the review that is due."""
 
-import re
-
 import pytest
 
 from v2g_bench.draws.dimensions import Past, Uniform
 from v2g_bench.faults import WornBattery
+from v2g_bench.rig.dut.told import affirmed
 
 ANSWER_S = 2.0
 REVIEW_PCT = 80.0  # V2G manual, The Admin Desk, battery health
@@ -47,9 +46,13 @@ def review(bench, judge, soh_pct: float) -> None:
             return found is not None and abs(found - sent_pct) < 0.75 * step_pct  # not the one before
 
         judge.require(bench.wait_until(shown, within_s=ANSWER_S), f"{sent_pct:g} % is not told")
-        asked = bool(re.search(bench.controller.dut.review_told, bench.controller.must("health").out))
+        asked = affirmed(bench.controller.must("health").out, bench.controller.dut.review_told)
         due = sent_pct < REVIEW_PCT
-        judge.holds(f"{'a' if due else 'no'} review at {sent_pct:g} %", asked == due, answer)
+        name = f"{'a' if due else 'no'} review at {sent_pct:g} %"
+        if asked is None and not due:
+            judge.inconclusive(name, f"its health report does not tell {bench.controller.dut.review_told}")
+        else:
+            judge.holds(name, bool(asked) == due, answer)
 
 
 @pytest.mark.req("HLT-02")

@@ -374,6 +374,49 @@ def test_a_message_without_a_sender_is_of_the_side_of_its_roles(small):
     assert [[spec.name for spec in db.senders(side)] for side in ("BMS", "EMS")] == [["Cells"], ["Ask"]]
 
 
+def test_the_role_table_says_who_sends_a_message_and_how_often(small):
+    text = cells(1, sender="Vector__XXX") + "BO_ 257 Cells2: 8 Vector__XXX\n" + CELL.format(9, 0, "V")
+    roles = {"cell_voltage": "Cells.V{n}", "messages": {"Cells*": {"sender": "Bms", "cycle_ms": 100}}}
+    db = small(roles, text)
+    assert [(spec.name, spec.cycle_s) for spec in db.senders("BMS")] == [("Cells", 0.1), ("Cells2", 0.1)]
+    assert [spec.name for spec in db.senders("Bms")] == ["Cells", "Cells2"]
+
+
+@pytest.mark.parametrize(
+    ("messages", "says"),
+    [
+        ({"Cels": {"sender": "A"}}, "there is no message 'Cels'"),
+        ({"Cells": {"cycle_ms": -1}}, "cycle_ms: must be a number"),
+        ({"Cells": {"cycle": 1}}, "must say sender, cycle_ms or both"),
+        ({"Cells": {"sender": 3}}, "sender: must be a name"),
+        (3, "must be a table"),
+    ],
+)
+def test_mistakes_in_what_it_says_of_messages(small, messages, says):
+    with pytest.raises(BenchError, match=says):
+        small({"cell_voltage": "Cells.V{n}", "messages": messages}, cells(1))
+
+
+J1939 = """VERSION ""
+BU_: A B
+BO_ {} Pack: 8 A
+ SG_ Soc : 0|8@1+ (0.4,0) [0|100] "%" B
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "J1939PG";
+"""
+
+
+@pytest.mark.parametrize(("in_the_file", "heard"), [(0x18FF01FE, True), (0x18FF0110, False)])
+def test_a_j1939_message_with_the_null_address_comes_from_any_source(small, in_the_file, heard):
+    db = small({"soc": "Pack.Soc"}, J1939.format(in_the_file | 1 << 31))
+    frame = db.encode("Pack", {"soc": 50.0}, 0)
+    assert db.decode(frame) == {"soc": 50.0}
+    frame.arbitration_id = 0x18FF01F3
+    assert bool(db.decode(frame)) is (db.by_id(0x18FF01F3, True) is not None) is heard
+    frame.arbitration_id = 0x18FF02FE
+    assert not db.decode(frame)
+
+
 def test_a_data_id_must_fit(small):
     text = SMALL + 'BA_ "E2EProfile" BO_ 256 "P05";\nBA_ "E2EDataId" BO_ 256 66000;\n'
     with pytest.raises(BenchError, match="16 bit number"):

@@ -80,6 +80,13 @@ def test_the_newest_value_counts_and_one_of_a_second_ago_is_none(rig, send):
         rig.bus.latest("cell_temperature_max")
 
 
+def test_frames_that_are_shorter_than_the_database_states_are_told_from_silence(rig):
+    spec = rig.bus.db.message_of("cell_temperature_max")
+    rig.capture.store.append(99.5, -1, spec.frame_id, 0, 8, bytes(8))
+    with pytest.raises(BenchError, match=r"BMS_Safety comes with 8 bytes, where the database states 24"):
+        rig.bus.latest("cell_temperature_max")
+
+
 def test_what_the_controller_sent_before_it_was_started_anew_is_not_its_word(rig, send):
     send(99.5, "trip_latched", trip_latched=1.0)
     send(99.5, "cell_temperature_max", cell_temperature_max=30.0)
