@@ -4,5 +4,5 @@ Public names:
 
     controller      Controller, Reply
     controller_log  LogTail
-    told            told
+    told            affirmed, told
 """
