@@ -7,17 +7,22 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from v2g_bench.can.buses import socketcan_problem
+from v2g_bench.commands.costs import missing, wrong
 from v2g_bench.errors import BenchError
+from v2g_bench.fixtures.suite import SUITE
 from v2g_bench.open_rig import open_parts
-from v2g_bench.rig.file.load import load_rig
+from v2g_bench.rig.dut.controller import Controller
+from v2g_bench.rig.file.load import LoadedRig, load_rig
 from v2g_bench.rig.file.model import Rig
-from v2g_bench.rig.parts.protocol import ClosedRig
+from v2g_bench.rig.parts.opening import roles_of
+from v2g_bench.rig.parts.protocol import ClosedRig, Parts
 
 CHECK_SEED = 1
 CONTACTORS_S = 10.0
+ASKED = ("status", "health", "thermal")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ def check_rig(name_or_path: str, *, strict: bool = False) -> Iterator[Finding]:
     """Findings about every part of the rig; BenchError if the rig file itself is broken."""
     loaded = load_rig(name_or_path)
     yield Finding("rig file", True, f"{loaded.path}, evidence {loaded.rig.evidence}")
+    yield from _stated(loaded)
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="v2g-check-") as folder:
         rig = open_parts(loaded, Path(folder), CHECK_SEED, strict=strict, note=notes.append, temporary=True)
@@ -48,12 +54,38 @@ def check_rig(name_or_path: str, *, strict: bool = False) -> Iterator[Finding]:
                     sick.add(step.part)
                 yield finding
                 yield from (Finding("note", True, notes.pop(0)) for _ in list(notes))
+                if step.part == "controller" and finding.ok and not loaded.rig.simulated:
+                    yield from _asked(cast(Parts, rig).dut.controller)
                 if step.part == "bus" and finding.ok:
                     yield from (Finding("note", True, text) for text in _instead(loaded.rig))
         finally:
             closing = _finding("closing", lambda: _close(rig))
         if not closing.ok:
             yield closing
+
+
+def _stated(loaded: LoadedRig) -> Iterator[Finding]:
+    """What [dut] states wrongly, and what each command or role that is missing costs."""
+    dut = loaded.rig.dut
+    if dut.kind != "core":
+        yield from (Finding(key, False, text) for key, text in wrong(dut))
+    if SUITE.is_dir():
+        try:
+            yield from (Finding("note", True, text) for text in missing(dut, roles_of(loaded), SUITE))
+        except BenchError as error:
+            yield Finding("note", True, f"what is missing cannot be told: {error}")
+
+
+def _asked(controller: Controller) -> Iterator[Finding]:
+    """The commands that change nothing, each tried; the others are known to have a program and placeholders that exist."""
+    for name in ASKED:
+        if name in controller.dut.commands:
+            yield _finding(f"dut.commands.{name}", lambda name=name: _answer(controller, name))
+
+
+def _answer(controller: Controller, name: str) -> str:
+    lines = controller.must(name).out.split()
+    return f"answers: {' '.join(lines)[:60]}" if lines else "accepted, and says nothing"
 
 
 def _instead(rig: Rig) -> Iterator[str]:

@@ -212,3 +212,34 @@ def test_each_option_is_on_the_page(pytestconfig):
     assert {option.replace("--", PREFIX) for option in named} == {
         option for option in names if option.startswith(PREFIX)
     }
+
+
+# What the program itself says
+
+
+def said() -> list[tuple[str, str]]:
+    """(place, text) of each text in the source that is no docstring."""
+    found = []
+    for path in (path for room in ("bench", "fixtures", "reports") for path in sorted((ROOT / room).rglob("*.py"))):
+        tree = ast.parse(path.read_text())
+        bodies = [
+            node.body[0] for node in ast.walk(tree) if isinstance(getattr(node, "body", None), list) and node.body
+        ]
+        documents = {id(one.value) for one in bodies if isinstance(one, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+                found.append((f"{path.relative_to(ROOT)}:{node.lineno}", node.value))
+    return found
+
+
+def test_hints_name_files_and_commands_that_are_there():
+    file = re.compile(r"(?<![\w/.-])(?:bench|fixtures|reports|rigs|dbc|tests)/[\w./-]+\.(?:md|toml|py|dbc|sh)\b")
+    (commands,) = [one.choices for one in _parser()._actions if isinstance(one.choices, dict)]
+    named = [(place, name) for place, text in said() for name in file.findall(text)]
+    asked = [
+        (place, name) for place, text in said() for name in re.findall(r"v2g-bench ([a-z]+)(?= --| [A-Z{]|$)", text)
+    ]
+    assert named
+    assert asked
+    assert [one for one in named if not (ROOT / one[1]).is_file()] == []
+    assert [one for one in asked if one[1] not in commands] == []

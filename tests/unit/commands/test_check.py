@@ -1,5 +1,6 @@
 """Every part gets a line: what answers, what is sick, what was not tried, and what could not be closed."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from v2g_bench.commands import check
 from v2g_bench.commands.check import Finding, check_rig
 from v2g_bench.errors import BenchError
+from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.parts.opening import Step
 
 
@@ -46,6 +48,7 @@ def rig(monkeypatch):
         return fake
 
     monkeypatch.setattr(check, "open_parts", open_parts)
+    monkeypatch.setattr(check, "_stated", lambda loaded: iter(()))
     return fake
 
 
@@ -161,3 +164,31 @@ def test_how_to_have_the_interface_that_a_userland_bus_stands_in_for(rig, monkey
     assert reported == ["to have vcan1 itself: add vcan1", "to have vcan0 itself: add vcan0"]
     monkeypatch.setattr(check, "socketcan_problem", lambda channel, **_: None)
     assert not [finding for finding in check_rig("gateway") if finding.part == "note"]
+
+
+def test_what_dut_states_and_what_it_costs_stand_before_the_parts():
+    loaded = load_rig("virtual")
+    commands = loaded.rig.dut.commands | {"status": ["no-such-program"]}
+    dut = loaded.rig.dut.model_copy(update={"commands": commands})
+    rig = dataclasses.replace(loaded, rig=loaded.rig.model_copy(update={"dut": dut}))
+    sick, cost = check._stated(rig)
+    assert (sick.part, sick.ok) == ("dut.commands.status", False)
+    assert cost == Finding("note", True, "missing dut.commands.power_cycle: END-02 will be NOT TESTED")
+
+
+def test_commands_that_change_nothing_are_tried(rig):
+    asked = []
+
+    def must(name):
+        asked.append(name)
+        if name == "health":
+            raise BenchError("dut.commands.health", "exit status 1")
+        return SimpleNamespace(out="{}\n")
+
+    rig.parts = {"controller": ()}
+    commands = {"set_power": [], "status": [], "health": [], "reset_trip": []}
+    rig.dut = SimpleNamespace(controller=SimpleNamespace(dut=SimpleNamespace(commands=commands), must=must))
+    reported = found()
+    assert asked == ["status", "health"]
+    assert reported["dut.commands.status"] == Finding("dut.commands.status", True, "answers: {}")
+    assert not reported["dut.commands.health"].ok
