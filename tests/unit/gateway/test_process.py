@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 
 import can
@@ -66,13 +66,26 @@ def test_what_waits_too_long_is_given_up_and_counted():
 @pytest.fixture
 def setup(tmp_path):
     """A gateway between two hubs, with a BMS's node, the controller's, and the database."""
+    with opened(tmp_path) as parts:
+        yield parts
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """The same for tests that leave nothing behind by which another would see that they were there."""
+    with opened(tmp_path_factory.mktemp("shared")) as parts:
+        yield parts
+
+
+@contextmanager
+def opened(folder):
     db = BusDatabase.load(dbc_path("v2g_bms_fd"), ROLES)
     with ExitStack() as stack:
-        hubs = [stack.enter_context(HubProcess(tmp_path / name)) for name in ("bms", "ems")]
+        hubs = [stack.enter_context(HubProcess(folder / name)) for name in ("bms", "ems")]
         rates = {"fd": True, "bitrate": 500_000, "data_bitrate": 2_000_000}
         buses = [{"interface": "v2g_userland", "channel": hub.path, **rates} for hub in hubs]
         config = {"dbc": str(dbc_path("v2g_bms_fd")), "roles": ROLES, "bms": buses[0], "controller": buses[1]}
-        gateway = GatewayProcess(config, tmp_path / "run")
+        gateway = GatewayProcess(config, folder / "run")
         gateway.start()
         stack.callback(gateway.stop)
         bms, controller = (stack.enter_context(UserlandBus(hub.path)) for hub in hubs)
@@ -103,16 +116,16 @@ def test_both_ways_with_the_fault_between(setup):
     gateway.require_whole()
 
 
-def test_a_delayed_frame_is_late_by_that_much(setup):
-    gateway, bms, controller, db = setup
+def test_a_delayed_frame_is_late_by_that_much(shared):
+    gateway, bms, controller, db = shared
     gateway.rule(Rule(messages=("BMS_Safety",), delay_ms=30.0))
     sent_s = time.time()
     bms.send(safety(db))
     assert controller.recv(5.0).timestamp - sent_s >= 0.030
 
 
-def test_faults_travel_with_their_time(setup):
-    gateway, bms, controller, db = setup
+def test_faults_travel_with_their_time(shared):
+    gateway, bms, controller, db = shared
     gateway.client.inject(EmiNoise(loss_pct=100), after_s=3600.0)
     bms.send(safety(db))
     assert controller.recv(5.0).data == safety(db).data
@@ -120,8 +133,8 @@ def test_faults_travel_with_their_time(setup):
     assert (waiting["active"], waiting["fault"]["loss_pct"]) == (False, 100)
 
 
-def test_what_it_refuses_is_the_callers_error(setup):
-    gateway, *_ = setup
+def test_what_it_refuses_is_the_callers_error(shared):
+    gateway, *_ = shared
     with pytest.raises(BenchError, match="there is no number 9"):
         gateway.client.clear(9)
     with pytest.raises(BenchError, match="unknown operation"):
@@ -194,8 +207,8 @@ def test_a_config_that_cannot_be_used(tmp_path, capsys, content):
     assert capsys.readouterr().err
 
 
-def test_frames_of_others_than_the_bms_pass_both_ways(setup):
-    _, bms, controller, _db = setup
+def test_frames_of_others_than_the_bms_pass_both_ways(shared):
+    _, bms, controller, _db = shared
     for sender, listener in ((bms, controller), (controller, bms)):
         sender.send(can.Message(arbitration_id=0x7E0, is_extended_id=False, data=b"\x02\x3e\x00"))
         assert listener.recv(5.0).data == b"\x02\x3e\x00"
