@@ -14,15 +14,24 @@ from v2g_bench.rig.file.model import Rig
 from v2g_bench.rig.measuring.bench import Bench
 from v2g_bench.rig.parts.protocol import Parts
 
+DUE, AFTER_S = (
+    ("isolation", "contactors", "latch"),
+    0.3,
+)  # what a frame before it demands; what is shown after a violation
 GENERATED = ("shutdown", "fallbacks", "frozen", "benign")  # in turn
 
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-    """What came of it: statement -> what broke it ("": nothing); latency_ms: about, NaN where none was due."""
+    """What came of it: statement -> what broke it ("": nothing); latency_ms: about, NaN where none was due.
+
+    moments: statement -> the frame that it is about, or else when it was broken first, and the end of what is worth seeing
+    (bench clock, s).
+    """
 
     findings: dict[str, str]
     latency_ms: float
+    moments: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
 
 def names(count: int) -> list[str]:
@@ -66,4 +75,9 @@ def audited(parts: Parts, bench: Bench, scenario: Scenario, silence_ms: float) -
         for name, statement in INVARIANTS.items()
     }
     value_ms = latency_ms(scenario_run, seen, limits)
-    return Audit(findings, value_ms if math.isfinite(value_ms) else math.nan)
+    reason_s = min(seen.must_trip_s, seen.silent_s)  # of what is due later
+    moments = dict[str, tuple[float, float]]()
+    for one in reversed(violations):
+        at_s = scenario_run.start_s + one.at_ms / 1e3
+        moments[INVARIANTS[one.invariant]] = (min(at_s, reason_s) if one.invariant in DUE else at_s, at_s + AFTER_S)
+    return Audit(findings, value_ms if math.isfinite(value_ms) else math.nan, moments)

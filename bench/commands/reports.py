@@ -26,6 +26,9 @@ def configure(commands: Any) -> None:
     verify.add_argument(
         "--heads", type=Path, metavar="LOG", help="a text in which the run has published its heads, as its terminal's"
     )
+    verify.add_argument(
+        "--time-stamps", type=Path, metavar="DIR", help="the answers (*.tsr) of a time stamp server to the run's heads"
+    )
     report = _add(commands, "report", _report, "reproduce a run's report, byte for byte")
     report.add_argument("run_folder", type=Path, metavar="RUN")
     report.add_argument("--out", type=Path, metavar="DIR", help="write there (default: in the run folder)")
@@ -84,12 +87,15 @@ def _verify(options: argparse.Namespace) -> int:
     from v2g_bench.reports.sign.laboratory import laboratory
     from v2g_bench.reports.verify.bundle import verify_bundle
     from v2g_bench.reports.verify.run_folder import verify
+    from v2g_bench.reports.verify.time_stamps import TimeStamps, read_answers
 
     trusted = _read(options.trust) if options.trust else None
     look = verify_bundle if options.run_folder.is_file() else verify
-    keys = None if options.trust else laboratory(options.laboratory, options.run_folder)
+    listed = laboratory(options.laboratory, options.run_folder) if options.time_stamps or not options.trust else None
+    stamps = TimeStamps(read_answers(options.time_stamps), listed) if options.time_stamps else None
+    keys = None if options.trust else listed
     log = _read(options.heads).decode(errors="replace") if options.heads else None
-    result = look(options.run_folder, trusted, keys, log)
+    result = look(options.run_folder, trusted, keys, log, stamps)
     print(result.standing)
     for text in result.done:
         print(f"checked    {text}")

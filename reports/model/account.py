@@ -6,12 +6,15 @@ It explains a verdict, and none rests on it: everything in it stands in the capt
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.text import read_text
+from v2g_bench.reports.model.record import Step
 from v2g_bench.reports.model.stored import build
 
 PATTERN = "evidence/around-*.json"
+_SINCE: dict[str, Any] = {"current": [], "tracks": {}}  # what older ones do not have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +29,9 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """One failure. waveform: of its trial; "" where no waveform belongs to the measurement. frame: the one at t0, and the
-    values of its signals: name, before, at t0.
+    """One failure. waveform: of its trial; "" where no waveform belongs to the measurement; measurement: "" for the test
+    itself, where it ended without one. frame: the one at t0, and the values of its signals: name, before, at t0. current:
+    (bench clock in s, A) of each report of the BMS; tracks: what is shown below it.
     """
 
     test: str
@@ -38,6 +42,8 @@ class Account:
     frame: str = ""
     values: list[list[str]] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
+    current: list[list[float]] = field(default_factory=list)
+    tracks: dict[str, list[Step]] = field(default_factory=dict)
 
 
 def load_accounts(folder: Path, problems: list[str]) -> list[Account]:
@@ -45,7 +51,7 @@ def load_accounts(folder: Path, problems: list[str]) -> list[Account]:
     found = []
     for path in sorted(folder.glob(PATTERN)):
         try:
-            found.append(build(Account, dict(json.loads(read_text(path))), str(path)))
+            found.append(build(Account, _SINCE | dict(json.loads(read_text(path))), str(path)))
         except BenchError as error:
             problems.append(str(error).replace("\n", " "))
         except (ValueError, TypeError) as error:

@@ -10,7 +10,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.reports.model.account import Account
 from v2g_bench.reports.model.record import load_record
 from v2g_bench.reports.model.run import Measurement, Run, TestResult, Trial
-from v2g_bench.reports.model.verdicts import PASS
+from v2g_bench.reports.model.verdicts import FAIL, PASS
 from v2g_bench.reports.render import words
 from v2g_bench.reports.render.contributions import contributions
 from v2g_bench.reports.render.drawn import drawn_table, drawn_words, place
@@ -52,6 +52,9 @@ def tested(sources: Sources, test: TestResult) -> View:
     stories = [one for m in measurements for one in m.pop("stories")]
     failed = {m.name: m for m in test.measurements if _is_observation(m) and m.verdict != PASS}
     stories += [section(one, name) for name, m in failed.items() for one in sources.accounts_of(test, m)[:SHOWN]]
+    if test.verdict == FAIL and not any(m.verdict == FAIL for m in test.measurements):
+        own = [one for one in sources.accounts if one.test == test.nodeid and not one.measurement]
+        stories += [section(one, "The test") for one in own[:SHOWN]]
     return {
         "nodeid": test.nodeid,
         "title": test.title or test.nodeid.rpartition("::")[2],

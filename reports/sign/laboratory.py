@@ -10,6 +10,10 @@ refused.
     since = 2026-01-01
     until = 2027-12-31
     revoked = 2026-06-01                       # where it was: from this day on it seals nothing
+
+    [[time_stamp]]
+    name = "TSA of the institute"
+    certificate = "tsa.pem"                    # its own, or of an authority above it; beside this list
 """
 
 import os
@@ -18,6 +22,8 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import Field
 
 from v2g_bench.errors import BenchError
@@ -45,16 +51,31 @@ class ListedKey(Checked):
         return ""
 
 
+class _ListedServer(Checked):
+    name: str
+    certificate: str
+
+
 class _File(Checked):
     key: tuple[ListedKey, ...] = ()
+    time_stamp: tuple[_ListedServer, ...] = ()
+
+
+@dataclass(frozen=True)
+class TimeStampServer:
+    """One that the laboratory believes. certificates: its own or of an authority above it (DER)."""
+
+    name: str
+    certificates: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
 class Laboratory:
-    """The keys on the list, and the file that it was read from."""
+    """The keys and the time stamp servers on the list, and the file that it was read from."""
 
     path: Path
     keys: tuple[ListedKey, ...]
+    time_stamps: tuple[TimeStampServer, ...] = ()
 
     def refusal(self, fingerprint: str, day: date) -> str:
         """Why a seal of this key (`keys.fingerprint`) on that day does not count; "" where it does."""
@@ -77,7 +98,20 @@ def laboratory(option: Path | None, run: Path) -> Laboratory | None:
             str(path), "lies in the run folder: a run cannot vouch for itself", "name the laboratory's own"
         )
     file = validated(_File, toml_of(read_text(path, "can you read that file?"), str(path)), str(path))
-    return Laboratory(path, file.key)
+    servers = [TimeStampServer(one.name, _certificates(path.parent / one.certificate, run)) for one in file.time_stamp]
+    return Laboratory(path, file.key, tuple(servers))
+
+
+def _certificates(path: Path, run: Path) -> tuple[bytes, ...]:
+    if path.resolve().is_relative_to(run.resolve()):
+        raise BenchError(str(path), "lies in the run folder: a run cannot vouch for itself")
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except OSError as error:
+        raise BenchError(str(path), f"cannot be read: {error.strerror}", "it is named beside the list") from None
+    except ValueError as error:
+        raise BenchError(str(path), f"holds no certificate: {error}", "give PEM") from None
+    return tuple(one.public_bytes(Encoding.DER) for one in found)
 
 
 def _configuration() -> Path:

@@ -17,6 +17,7 @@ from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import load
 from v2g_bench.reports.sign.laboratory import Laboratory
 from v2g_bench.reports.verify.run_folder import check_files, verify
+from v2g_bench.reports.verify.time_stamps import TimeStamps
 from v2g_bench.reports.write import RESULTS
 
 MOST_BYTES = 50_000_000_000  # a bundle that unpacks to more is refused
@@ -43,12 +44,16 @@ def bundle(folder: Path, path: Path) -> Path:
 
 
 def verify_bundle(
-    path: Path, trusted: bytes | None = None, keys: Laboratory | None = None, log: str | None = None
+    path: Path,
+    trusted: bytes | None = None,
+    keys: Laboratory | None = None,
+    log: str | None = None,
+    stamps: TimeStamps | None = None,
 ) -> Verification:
     """`verify` of what a bundle holds, and of the bundle's own bytes. BenchError if it is none."""
     with tempfile.TemporaryDirectory(prefix="v2g-bundle-") as name:
         folder = _unpack(path, Path(name))
-        result = verify(folder, trusted, keys, log)
+        result = verify(folder, trusted, keys, log, stamps)
         recomputed = Path(name) / "again.zip"
         try:
             _pack(folder, recomputed)

@@ -35,6 +35,7 @@ from v2g_bench.reports.verify.recheck import recheck
 from v2g_bench.reports.verify.records import check_records
 from v2g_bench.reports.verify.rig_copy import check_rig
 from v2g_bench.reports.verify.suite import check_suite
+from v2g_bench.reports.verify.time_stamps import TimeStamps, check_time_stamps
 from v2g_bench.reports.verify.waveforms import check_waveforms
 from v2g_bench.reports.write import (
     HTML,
@@ -80,13 +81,17 @@ CHECKS: tuple[Check, ...] = (
 
 
 def verify(
-    folder: Path, trusted: bytes | None = None, keys: Laboratory | None = None, log: str | None = None
+    folder: Path,
+    trusted: bytes | None = None,
+    keys: Laboratory | None = None,
+    log: str | None = None,
+    stamps: TimeStamps | None = None,
 ) -> Verification:
     """Everything that does not fit in a run folder.
 
     trusted: PEM of the key or certificate that must have sealed it; keys: the laboratory's list, by which it is judged where
-    no such PEM is given; log: a text in which the run has published the heads of its chain. BenchError if the folder cannot
-    be read at all.
+    no such PEM is given; log: a text in which the run has published the heads of its chain; stamps: the time stamps of
+    these heads. BenchError if the folder cannot be read at all.
     """
     result = Verification()
     if not folder.is_dir():
@@ -100,6 +105,10 @@ def verify(
         result.wrong("changed", RESULTS, str(error))
         return result
     check_chain(folder, run, result, log)
+    if stamps is not None:
+        check_time_stamps(folder, run, result, stamps)
+    elif log is not None:
+        result.notes.append("no time stamps of its heads were given")
     if manifest is None:  # the run was killed: there is no report yet, and what there is can be held against the chain
         recheck(folder, run, result)
         return result

@@ -15,6 +15,8 @@ archive=${ARCHIVE:-}          # bundles go here as well; empty: nowhere else
 keep_days=${KEEP_DAYS:-}      # run folders older than this go, once their bundle is in the archive; empty: never
 notify=${NOTIFY:-}            # a shell command: gets the message on stdin, and its first line as $SUBJECT
 key=${V2G_BENCH_KEY:-}        # seals the run; v2g-bench reads it too
+heads=${HEADS:-$reports/heads.log}  # the run publishes the heads of its chain here, and verify compares them
+stamps=${TIME_STAMPS:-}       # where the rig's publish command keeps the answers of a time stamp server; empty: there is none
 
 say() { printf '%s  %s\n' "$(date -u +%H:%M:%S)" "$*"; }
 
@@ -49,7 +51,7 @@ if [ "$qualify" = yes ]; then
 fi
 
 say "certify"
-options=(--rig="$rig" --rig-strict --reports="$reports")
+options=(--rig="$rig" --rig-strict --reports="$reports" --heads="$heads")
 [ -n "${JOB:-}" ] && options+=(--job="$JOB")
 # shellcheck disable=SC2086  # TESTS may be several words
 v2g-bench certify "${options[@]}" $tests 9>&-
@@ -60,9 +62,10 @@ if [ -z "$run" ]; then
     tell "rig $rig: no run was written (certify ended with $status)" <<<"see the log of this night"; finish 2
 fi
 say "verify $run"
-trust=()
-[ -f "$key" ] && trust=(--trust "$key")
-said=$(v2g-bench verify "$run" "${trust[@]}" 2>&1)
+known=(--heads "$heads")
+[ -n "$stamps" ] && known+=(--time-stamps "$stamps")
+[ -f "$key" ] && known+=(--trust "$key")
+said=$(v2g-bench verify "$run" "${known[@]}" 2>&1)
 verified=$?
 [ "$verified" -eq 3 ] && say "no evidence: no key that this machine knows has sealed it"
 if [ "$verified" -ne 0 ] && [ "$verified" -ne 3 ]; then

@@ -54,7 +54,7 @@ def suite() -> None:
         begun_s, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, check=True, capture_output=True)
         wall_s, after = time.monotonic() - begun_s, resource.getrusage(resource.RUSAGE_CHILDREN)
-        (run,) = Path(folder).iterdir()
+        (run,) = [path for path in Path(folder).iterdir() if path.is_dir()]
         with BLFReader(run / "main.blf") as reader:
             timestamps = [message.timestamp for message in reader]
     cpu_s, passed_s = (

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from v2g_bench.commands.main import main
+from v2g_bench.fixtures.heads import HEADS_FILE
 from v2g_bench.reports.model.chain import EVENTS, Head, link, read_chain
 
 pytestmark = [pytest.mark.simulated, pytest.mark.timeout(400)]
@@ -21,7 +22,7 @@ BOUND_S = 300.0
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    """The folder of a run that was killed, and the log of its terminal."""
+    """The folder of a run that was killed, and the file in which its heads were published."""
     base = tmp_path_factory.mktemp("killed")
     command = [sys.executable, "-m", "pytest", "--rig=sim", "--seed=1", "--no-qualify", "--trials=2"]
     command += [f"--reports={base}/runs", "tests/conformance/safety/test_emergency_shutdown.py"]
@@ -34,8 +35,10 @@ def killed(tmp_path_factory):
             time.sleep(0.005)
         process.kill()
         process.wait()
-    (folder,) = (base / "runs").iterdir()
-    return folder, base / "log"
+    (folder,) = [path for path in (base / "runs").iterdir() if path.is_dir()]
+    published = base / "runs" / HEADS_FILE
+    assert published.read_text().strip() in (base / "log").read_text(), "the terminal has the first head as well"
+    return folder, published
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def certify(reports, *options, rig="sim", hash_seed="0"):
         text=True,
         timeout=BOUND_S,
     )
-    folders = sorted(reports.iterdir()) if reports.exists() else []
+    folders = sorted(path for path in reports.glob("*") if path.is_dir())
     assert len(folders) == 1, done.stdout + done.stderr
     return done.returncode, folders[0]
 

@@ -29,6 +29,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     REQUEST: ("open", "closed"),
     "operating_mode": ("standby", "charge", "V2G", "charge only", "tripped"),
 }
+CURRENT = "pack_current"
 BMS, CONTROLLER, MODBUS, LOG, COMMAND, BENCH = (
     *("BMS, CAN", "controller, CAN", "controller, Modbus", "controller, log", "command", "bench"),
 )
@@ -46,7 +47,10 @@ class Moment:
 
 @dataclass(frozen=True)
 class Around:
-    """All of it. frame: what the frame at t0 is called; values: of each of its signals (name, before, at t0)."""
+    """All of it. frame: what the frame at t0 is called; values: of each of its signals (name, before, at t0).
+
+    current: (bench clock in s, A) of each report of the BMS. Where no frame is stamped t0, the controller's last one before.
+    """
 
     t0_s: float
     until_s: float
@@ -54,6 +58,7 @@ class Around:
     values: list[tuple[str, str, str]] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    current: list[tuple[float, float]] = field(default_factory=list)
 
 
 class Surroundings:
@@ -67,16 +72,19 @@ class Surroundings:
         since_s, db = t0_s - BEFORE_S, self._parts.bus.db
         moments = [*self._faults(since_s, until_s), *self._commands(since_s, until_s), *self._logged(since_s, until_s)]
         frame, values, changes = "", list[tuple[str, str, str]](), list[Change]()
+        current = list[tuple[float, float]]()
         try:
             frames = list(_good(db, self._parts.bus.capture.frames(since_s=since_s - 1.0), until_s))
             frame, values = _at(db, frames, t0_s)
+            current = _current(db, [one for one in frames if one.timestamp_s >= since_s])
             moments += _changed(db, [one for one in frames if one.timestamp_s >= since_s])
             moments += self._orders(since_s, until_s, changes)
             seen = Aftermath(self._parts)
             changes += [one for role in (REQUEST, STATE) if db.has(role) for one in seen.on_bus(role, t0_s, until_s)]
         except BenchError as error:
             moments.append(Moment(t0_s, BENCH, f"what was on the bus cannot be shown: {error.what}"))
-        return Around(t0_s, until_s, frame, values, _fewer(sorted(moments, key=lambda one: one.at_s)), changes)
+        moments = _fewer(sorted(moments, key=lambda one: one.at_s))
+        return Around(t0_s, until_s, frame, values, moments, changes, current)
 
     def _orders(self, since_s: float, until_s: float, changes: list[Change]) -> list[Moment]:
         """What the inverter was ordered to, which is added to `changes` as well."""
@@ -119,8 +127,12 @@ def _good(db: BusDatabase, frames: Columns, until_s: float) -> Iterator[Frame]:
 
 
 def _at(db: BusDatabase, frames: list[Frame], t0_s: float) -> tuple[str, list[tuple[str, str, str]]]:
-    """Name and signals of the frame that is stamped t0, beside the one before it; nothing where no frame is."""
-    found = next((one for one in frames if abs(one.timestamp_s - t0_s) < SAME_S), None)
+    """Name and signals of the frame that is stamped t0, beside the one before it; else of the controller's last before t0."""
+    found, which = next((one for one in frames if abs(one.timestamp_s - t0_s) < SAME_S), None), ""
+    if found is None:
+        own = _identifiers(db, "EMS")
+        said = [one for one in frames if one.frame_id in own and one.timestamp_s < t0_s]
+        found, which = (said[-1] if said else None), "none is stamped t0; the controller's last before it: "
     spec = db.by_id(found.frame_id, found.is_extended) if found is not None else None
     if found is None or spec is None:
         return "", []
@@ -128,7 +140,7 @@ def _at(db: BusDatabase, frames: list[Frame], t0_s: float) -> tuple[str, list[tu
     now = db.decode(found.message())
     before = db.decode(earlier[-1].message()) if earlier else {}
     values = [(_name(role), _word(db, role, before.get(role)), _word(db, role, now[role])) for role in now]
-    return f"{spec.name}, identifier 0x{found.frame_id:X}, data {found.data[: spec.length].hex(' ')}", values
+    return f"{which}{spec.name}, identifier 0x{found.frame_id:X}, data {found.data[: spec.length].hex(' ')}", values
 
 
 def _changed(db: BusDatabase, frames: Iterable[Frame]) -> Iterator[Moment]:
@@ -146,6 +158,14 @@ def _changed(db: BusDatabase, frames: Iterable[Frame]) -> Iterator[Moment]:
             texts.append(f"{_name(role)} {_word(db, role, value)}{was}")
         if texts:
             yield Moment(frame.timestamp_s, CONTROLLER if controller else BMS, ", ".join(texts))
+
+
+def _current(db: BusDatabase, frames: Iterable[Frame]) -> list[tuple[float, float]]:
+    if not db.has(CURRENT):
+        return []
+    spec = db.message_of(CURRENT)
+    own = [one for one in frames if one.frame_id == spec.frame_id and one.is_extended == spec.is_extended]
+    return [(one.timestamp_s, float(db.decode(one.message())[CURRENT])) for one in own]
 
 
 def _identifiers(db: BusDatabase, side: str) -> set[int]:

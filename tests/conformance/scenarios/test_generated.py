@@ -15,5 +15,6 @@ def test_invariants_hold(open_rig, bench, judge, generated_scenario):
         raise NotTested("this rig has no emulated battery to play a scenario on")
     scenario = generated_scenario
     judge.kept(f"{scenario.name}.toml", scenario.to_toml())  # alone again: pytest --scenario=FILE
-    for statement, broken in audited(open_rig, bench, scenario, judge.limits.silence_limit_ms).findings.items():
-        judge.holds(statement, not broken, broken)
+    audit = audited(open_rig, bench, scenario, judge.limits.silence_limit_ms)
+    for statement, broken in audit.findings.items():
+        judge.holds(statement, not broken, broken, about_s=audit.moments.get(statement))

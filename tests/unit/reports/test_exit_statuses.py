@@ -7,7 +7,7 @@ import pytest
 
 from v2g_bench.commands.main import UNREAD, main
 from v2g_bench.commands.reports import NO_EVIDENCE
-from v2g_bench.fixtures.session import final_status, status_of_tests
+from v2g_bench.fixtures.run_end import final_status, status_of_tests
 from v2g_bench.reports.model.verdicts import PASS, UNDECIDED, VERDICTS
 from v2g_bench.reports.sign.keys import open_signer
 from v2g_bench.reports.sign.seal import seal

@@ -92,3 +92,34 @@ def test_of_many_failures_some_are_shown_and_the_rest_counted(run, tmp_path, lat
     shown = shown_of(dataclasses.replace(run, requirements=requirements), tmp_path, test.nodeid)
     assert len(shown["stories"]) == SHOWN
     assert shown["measurements"][0]["untold"].startswith("2 more failed")
+
+
+def observed(run, late, verdict="FAIL", measurements=None):
+    """The run whose one requirement failed in an observation."""
+    requirement, test, m = late
+    seen = dataclasses.replace(m, name="in the log", value=0.0, expanded=None, trials=[], verdict=verdict)
+    changed = dataclasses.replace(test, measurements=[seen] if measurements is None else measurements)
+    return dataclasses.replace(run, requirements=[dataclasses.replace(requirement, tests=[changed])]), test.nodeid
+
+
+def test_without_a_waveform_the_current_of_the_bms_is_drawn_above_the_lanes(run, tmp_path, late):
+    changed, nodeid = observed(run, late)
+    account(tmp_path, 1, nodeid, "in the log", "")
+    path = tmp_path / "evidence/around-0001.json"
+    lanes = {"contactors reported": [{"at_s": 1001.7, "text": "closed", "on": True}]}
+    current = [[1001.8, -8.0], [1002.05, -8.0], [1002.1, 0.0], [1002.3, 0.0]]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"current": current, "tracks": lanes}))
+    (story,) = shown_of(changed, tmp_path, nodeid)["stories"]
+    assert (
+        story["figure"]["alt"] == "current as the BMS reports it: current by the BMS between −8 to 0 A; t0 at 0.200 s"
+    )
+    assert "contactors reported" in story["figure"]["svg"]
+    assert "nan" not in story["figure"]["svg"]
+
+
+def test_a_test_that_failed_without_a_measurement_has_its_page_too(run, tmp_path, late):
+    changed, nodeid = observed(run, late, measurements=[])
+    account(tmp_path, 1, nodeid, "", "")
+    (story,) = shown_of(changed, tmp_path, nodeid)["stories"]
+    assert story["title"] == "The test: what happened"
+    assert story["figure"] is None

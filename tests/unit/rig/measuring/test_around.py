@@ -147,3 +147,15 @@ def test_a_bus_that_is_not_kept_any_more_is_no_error():
 def test_nothing_of_another_time(at_s):
     rig = Rig().frame(at_s, power_setpoint=-1000.0)
     assert told(rig.around(), "controller, CAN") == []
+
+
+def test_where_no_frame_is_stamped_then_the_controllers_last_one_before_is_shown():
+    rig = Rig().frame(9.9, **{REQUEST: 1.0}).frame(9.95, **{HOT: 25.0}).frame(10.2, **{REQUEST: 0.0})
+    found = rig.around()
+    assert found.frame.startswith("none is stamped t0; the controller's last before it: EMS_")
+    assert ("contactor request", "—", "closed") in found.values
+
+
+def test_the_current_as_the_bms_reports_it():
+    rig = Rig().frame(9.5, pack_current=-8.0).frame(9.9, pack_current=-8.0).frame(10.1, pack_current=0.0)
+    assert rig.around().current == [(9.9, -8.0), (10.1, 0.0)]
