@@ -88,6 +88,7 @@ class InverterClient:
     ) -> None:
         """log: see `ModbusLink`. link: a serial line, in place of the TCP connection to host and port."""
         self._link = link or ModbusLink(host, port, unit_id, timeout_s, log)
+        self._set_power_exponent: int | None = None  # `reading` checks that it still holds
         self._models: dict[int, tuple[int, int]] = {}  # model -> address of its header, length after the header
 
     def __enter__(self) -> Self:
@@ -118,8 +119,12 @@ class InverterClient:
         return InverterIdentity(*(str(common.raw(name) or "") for name in ("Mn", "Md", "SN", "Vr")))
 
     def reading(self) -> InverterReading:
-        """What the inverter measures now, + = charge; `fault` is any bit of its alarms."""
+        """What the inverter measures now, + = charge; `fault` is any bit of its alarms.
+
+        BenchError where the scale of the set-point is no longer what it was when power was set.
+        """
         ac = self._block(701)
+        self._require_same_scale()
         voltage_v = ac.number("LNV")
         soc_pct, dc_voltage_v, dc_current_a = math.nan, math.nan, math.nan
         if 713 in self._found():
@@ -138,12 +143,28 @@ class InverterClient:
             fault=bool(ac.raw("Alrm")),
         )
 
+    def _require_same_scale(self) -> None:
+        """A set-point is one write, so its scale factor is not read with it."""
+        before, self._set_power_exponent = self._set_power_exponent, None
+        if before is None:
+            return
+        now = self._block(704).exponent(_points(704)["WSet"])
+        if now != before:
+            what = f"704.WSet_SF has changed from {before} to {now}: the last set-point may have been another power"
+            raise BenchError(
+                self._link.where, what, "set the power again; does its firmware or another master change it?"
+            )
+        self._set_power_exponent = before
+
     def set_power_w(self, power_w: float) -> None:
         """Set the active power at the AC terminals (W, + = charge), in one write of enable, mode and set-point."""
-        points, controls = _points(704), self._block(704)  # its scale factor may have changed since
-        if controls.raw("WSet") is None:
-            raise BenchError(self._link.where, "704.WSet is not implemented", "it cannot be set in watts")
-        set_point = turned(power_w) / power_of_ten(controls.exponent(points["WSet"]))
+        points = _points(704)
+        if self._set_power_exponent is None:
+            controls = self._block(704)
+            if controls.raw("WSet") is None:
+                raise BenchError(self._link.where, "704.WSet is not implemented", "it cannot be set in watts")
+            self._set_power_exponent = controls.exponent(points["WSet"])
+        set_point = turned(power_w) / power_of_ten(self._set_power_exponent)
         block = [1, WATTS, *to_registers(points["WSet"], set_point)]
         self._write(704, points["WSetEna"].offset, block)
 

@@ -167,11 +167,15 @@ def test_a_scale_factor_that_is_none_is_an_error_and_not_1(meet, raw, what):
     assert link.writes == []
 
 
-def test_a_scale_factor_that_has_changed_counts_from_the_next_write_on(meet):
-    client, link = meet(40000, {1: 1, 704: 1}, ACTIVE_POWER)
+def test_a_scale_factor_that_has_changed_is_detected_and_counts_from_then_on(meet):
+    client, link = meet(40000, {1: 1, 701: 1, 704: 1}, ACTIVE_POWER | {"701.W_SF": 0, "701.W": -3000})
     client.set_power_w(-3000)
+    assert client.reading().ac_power_w == 3000
     put(link, "704.WSet_SF", 2)
+    with pytest.raises(BenchError, match=r"704\.WSet_SF has changed from 1 to 2"):
+        client.reading()
     client.set_power_w(-3000)
+    assert client.reading().ac_power_w == 3000
     assert [values for _, values in link.writes] == [[1, 1, 0, 300], [1, 1, 0, 30]]
 
 
