@@ -20,7 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO
 
 from v2g_bench.can.physics.timing import BitTiming
 from v2g_bench.can.switchboard import Switchboard
@@ -56,7 +56,7 @@ class HubProcess:
         self.path = str(path)
         self._wire, self._lifeline = wire, lifeline
         self._process: subprocess.Popen[bytes] | None = None
-        self._stderr: Any = None
+        self._stderr: IO[bytes] | None = None
 
     def __enter__(self) -> "HubProcess":
         self.start()

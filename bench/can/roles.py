@@ -164,7 +164,7 @@ def parse_messages(table: Mapping[str, Any], where: str = "roles") -> list[State
     return found
 
 
-def _entry(role: str, value: Any, where: str) -> RoleEntry:
+def _entry(role: str, value: object, where: str) -> RoleEntry:
     if role not in ROLES:
         hint = close_to(role, ROLES) or f"the roles are: {', '.join(ROLES)}"
         raise BenchError(where, f"there is no role {role!r}", hint)

@@ -10,10 +10,13 @@ import math
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import SEED, WORKERS, Within
+
+if TYPE_CHECKING:
+    from v2g_bench.campaign.run import Campaign, PointResult
 
 SCENARIOS = Within(1, 10_000_000)
 
@@ -76,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     summary = summary_of(rows) | {"campaign": campaign.name, "seed": job.seed, "core": core or "reference"}
     summary["sha256"] = results_sha256(table)
     _leave(folder, rows, summary)
-    print(_stderr_tail(summary, resumed, ran, cpu_s, took_s))
+    print(_sentence(summary, resumed, ran, cpu_s, took_s))
     if uncopied:
         print(f"slow: this core cannot be copied ({uncopied}), so each scenario brought it to its power separately")
     failures = [row for row in rows if row["failed"]]
@@ -105,7 +108,7 @@ def summary_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _with_progress(work: Any, options: argparse.Namespace) -> tuple[Any, float, int, str]:
+def _with_progress(work: "Campaign", options: argparse.Namespace) -> tuple[Any, float, int, str]:
     """The results, the CPU seconds they took, how many scenarios ran now, and why they were not copied (else "")."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -116,7 +119,7 @@ def _with_progress(work: Any, options: argparse.Namespace) -> tuple[Any, float, 
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("scenarios", total=work.plan.trials, completed=before)
 
-        def show(result: Any) -> None:
+        def show(result: "PointResult") -> None:
             nonlocal spent, ran, failed, uncopied
             uncopied = uncopied or result.uncopied
             spent, ran = spent + result.cpu_s, ran + len(result.rows)
@@ -142,7 +145,7 @@ def _leave(folder: Path, rows: list[dict[str, Any]], summary: dict[str, Any]) ->
         raise BenchError(str(folder), f"cannot be written: {error.strerror}") from None
 
 
-def _stderr_tail(summary: dict[str, Any], resumed: int, ran: int, cpu_s: float, took_s: float) -> str:
+def _sentence(summary: dict[str, Any], resumed: int, ran: int, cpu_s: float, took_s: float) -> str:
     latency = summary["latency_ms"]
     lines = [
         f"{summary['scenarios']} scenarios of {summary['campaign']}, seed {summary['seed']}, core {summary['core']}: "

@@ -4,10 +4,10 @@ A faulty part does not keep the others from being checked: the engineer at the b
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from v2g_bench.can.buses import socketcan_problem
 from v2g_bench.commands.costs import missing, wrong
@@ -98,7 +98,7 @@ def _instead(rig: Rig) -> Iterator[str]:
             yield f"to have {bus.channel} itself: {problem.split(chr(10), 1)[1]}"
 
 
-def _finding(part: str, step: Any) -> Finding:
+def _finding(part: str, step: Callable[[], object]) -> Finding:
     try:
         return Finding(part, True, str(step()))
     except BenchError as error:

@@ -6,17 +6,23 @@ no key that the reader knows has sealed it.
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from v2g_bench.inputs.ranges import Within
 from v2g_bench.reports.sign.seal_run import KEY, seal_if_asked
+
+if TYPE_CHECKING:
+    from v2g_bench.reports.history.index import History
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 RUNS = Within(1, 1_000_000)
 NO_EVIDENCE = 3
 
 
-def configure(commands: Any) -> None:
+def configure(commands: "Subparsers") -> None:
     """Add the subcommands to an argparse object of subparsers."""
     verify = _add(commands, "verify", _verify, "check every byte of a run, and recompute its verdicts")
     verify.add_argument("run_folder", type=Path, metavar="RUN|BUNDLE", help="a run folder, or a bundle of one")
@@ -72,7 +78,12 @@ def configure(commands: Any) -> None:
     history.add_argument("--rebuild", action="store_true", help="throw the index away first")
 
 
-def _add(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+def _add(
+    commands: "Subparsers",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
     parser.set_defaults(run=run)
     return parser
@@ -203,7 +214,7 @@ def _history(options: argparse.Namespace) -> int:
         return 1 if print_history(history, options.rig, options.requirement, options.within) else 0
 
 
-def _print_changes(history: Any, rig: str, within: int, since: str) -> int:
+def _print_changes(history: "History", rig: str, within: int, since: str) -> int:
     """Print what changed on a rig; how many things."""
     from v2g_bench.reports.history.changes import changes
 

@@ -12,12 +12,13 @@ late by some milliseconds.
 
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from v2g_bench.clock import wall_offset_ns
 from v2g_bench.errors import BenchError
 from v2g_bench.gateway import cangw
+from v2g_bench.gateway.canjob import Change
 from v2g_bench.gateway.core import controller_keys
 from v2g_bench.gateway.frame import Frame
 from v2g_bench.gateway.kernelpath import Channel, Flow, KernelPath, ReceivedFrame
@@ -180,7 +181,7 @@ class KernelShell(GatewayShell):
         time.sleep(PASS_S)
         self._forward(newest=True)
 
-    def _give_back(self, wanted: Any, silent: bool) -> None:
+    def _give_back(self, wanted: Mapping[Key, Change | None], silent: bool) -> None:
         """The kernel forwards from now on; what came before its jobs ran goes out now."""
         super()._take(self.bms.port, self.controller, self.core.from_bms)
         super()._take(self.controller.port, self.bms, self.core.from_controller)

@@ -20,12 +20,15 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import shown
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
 T = TypeVar("T")
@@ -75,7 +78,7 @@ def _problems(error: ValidationError, kind: type, root: str) -> Iterator[tuple[s
         elif item["type"] == "missing":
             message = "is missing"
         else:
-            message = _stderr_tail(item)
+            message = _text_of(item)
         yield _path(item["loc"]) or root, message
 
 
@@ -87,7 +90,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def _stderr_tail(item: Any) -> str:
+def _text_of(item: "ErrorDetails") -> str:
     """One of pydantic's errors; ours name what was found themselves."""
     text = str(item["msg"]).removeprefix("Value error, ")
     return text if item["type"] == "value_error" else f"{text[0].lower()}{text[1:]}, not {shown(item['input'])}"
@@ -124,7 +127,7 @@ def checked_arguments(function: Callable[..., Any], given: Mapping[str, Any], wh
         try:
             checked[name] = adapters[name].validate_python(value, strict=True) if name in adapters else value
         except ValidationError as error:
-            raise BenchError(f"{where}.{name}", _stderr_tail(error.errors(include_url=False)[0])) from None
+            raise BenchError(f"{where}.{name}", _text_of(error.errors(include_url=False)[0])) from None
     return checked
 
 

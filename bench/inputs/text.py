@@ -50,7 +50,7 @@ def toml_of(text: str, where: str, hint: str = "") -> dict[str, Any]:
     except RecursionError:
         raise BenchError(where, "is not TOML: it is nested too deeply", hint) from None
     except ValueError as error:  # also TOMLDecodeError, and an integer of too many digits
-        raise BenchError(where, f"is not TOML: {_stderr_tail(error)}", hint) from None
+        raise BenchError(where, f"is not TOML: {_text_of(error)}", hint) from None
 
 
 def json_of(text: str | bytes, where: str, hint: str = "") -> Any:
@@ -60,13 +60,13 @@ def json_of(text: str | bytes, where: str, hint: str = "") -> Any:
     except RecursionError:
         raise BenchError(where, "is not JSON: it is nested too deeply", hint) from None
     except ValueError as error:  # also JSONDecodeError, UnicodeDecodeError, and an integer of too many digits
-        raise BenchError(where, f"is not JSON: {_stderr_tail(error)}", hint) from None
+        raise BenchError(where, f"is not JSON: {_text_of(error)}", hint) from None
 
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is not a number")
 
 
-def _stderr_tail(error: ValueError) -> str:
+def _text_of(error: ValueError) -> str:
     text = str(error)
     return "a number has more digits than can be meant" if "integer string conversion" in text else text

@@ -155,7 +155,7 @@ def this_bench() -> dict[str, str]:
     return {"version": __version__, "commit": _commit(), "machine": machine}
 
 
-def _plain(thing: Any) -> Any:
+def _plain(thing: object) -> Any:
     """Dataclasses, mappings, sequences and numbers (numpy's, too) as JSON takes them; None for what is not finite."""
     if isinstance(thing, np.generic):
         thing = thing.item()

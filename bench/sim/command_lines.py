@@ -35,7 +35,7 @@ class SimStateStore:
         self.kept = kept
         self.run = {"starts": 1, "crashes": 0, "after_crash": False, "kept": True}
 
-    def keep(self, **changes: Any) -> None:
+    def keep(self, **changes: object) -> None:
         """From now on this is what a restart finds."""
         self.kept.update(changes)
 

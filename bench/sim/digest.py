@@ -13,7 +13,6 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -60,7 +59,7 @@ def _placed(placed: bytes, log: bytes, path: bytes) -> bytes:
     return SEARCHED.sub(without, placed)
 
 
-def _lasting(value: Any) -> Any:
+def _lasting(value: object) -> object:
     if isinstance(value, dict):
         return {key: _lasting(item) for key, item in value.items() if key not in OF_THE_MOMENT}
     return [_lasting(item) for item in value] if isinstance(value, list) else value

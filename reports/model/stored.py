@@ -46,7 +46,7 @@ def _adapter(kind: Hashable) -> "TypeAdapter[Any]":
     return TypeAdapter(cast(Any, kind))
 
 
-def _differences(found: Any, made: Any, path: str) -> Iterator[tuple[str, str, str]]:
+def _differences(found: object, made: object, path: str) -> Iterator[tuple[str, str, str]]:
     """(key, what, hint) of each value that is not what the model makes of it; a whole number may stand for a float."""
     if isinstance(made, dict) and isinstance(found, dict):
         for key, value in made.items():

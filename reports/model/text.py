@@ -8,10 +8,9 @@ True
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 
-def text_of(value: Any, depth: int, *, ascii_only: bool) -> str:
+def text_of(value: object, depth: int, *, ascii_only: bool) -> str:
     """The JSON text of plain data that stands this deep in the whole. ValueError for a float that JSON cannot carry."""
     text = json.dumps(value, indent=1, ensure_ascii=ascii_only, allow_nan=False)
     return text.replace("\n", "\n" + " " * depth)  # a line break inside a string is escaped

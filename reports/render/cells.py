@@ -4,7 +4,7 @@ A field holds what was found there: the time to isolation, or that nothing flowe
 dash stands where the two cannot be shown together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -62,7 +62,7 @@ def matrix_svg(cells: Sequence[Cell], sentence: str) -> str:
     )
 
 
-def _in_order(names: Any) -> list[str]:
+def _in_order(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 

@@ -10,7 +10,6 @@ import re
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -65,7 +64,7 @@ def _css_string(text: str) -> Markup:
     return Markup(re.sub(r"[^A-Za-z0-9 ]", lambda match: f"\\{ord(match.group()):06x} ", text))
 
 
-def _printable(item: Any) -> Any:
+def _printable(item: object) -> object:
     """`item` with every string free of characters that do not show; drawn figures are left alone."""
     if isinstance(item, str):
         return item if item.startswith("<svg ") else printable(item)

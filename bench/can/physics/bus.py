@@ -11,7 +11,6 @@ bits (`outcome`). A frame is delivered at the end of its EOF. Times are seconds 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from v2g_bench.can.physics.encode import INTERMISSION
 from v2g_bench.can.physics.events import Delivered, Event
@@ -61,7 +60,7 @@ class Wire(Health):
         self.nodes = [known for known in self.nodes if known is not node]
         self.own.pop(node, None)
 
-    def submit(self, node: Node, frame: WireFrame, at_s: float, token: Any = None) -> bool:
+    def submit(self, node: Node, frame: WireFrame, at_s: float, token: object = None) -> bool:
         """Queue a frame from `at_s` on; False if the node drops it (bus off, or its queue is full)."""
         return node.put(Item(frame, at_s, token))
 

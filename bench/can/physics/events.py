@@ -1,6 +1,6 @@
 """The events of a bus: frames that were complete, and errors."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from v2g_bench.can.physics.errors import ErrorNotice
 from v2g_bench.can.physics.frame import WireFrame
@@ -16,7 +16,7 @@ class Delivered(NamedTuple):
     at_s: float
     sender: Node
     frame: WireFrame
-    token: Any
+    token: object
     others: dict[Node, WireFrame | None]
     repeated: bool = False
 

@@ -16,7 +16,7 @@ class Item(NamedTuple):
 
     frame: WireFrame
     ready_s: float
-    token: Any
+    token: object
 
 
 class Node:

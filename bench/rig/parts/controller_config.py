@@ -53,7 +53,7 @@ def write_reference_config(loaded: LoadedRig, runtime: Path, path: Path, values:
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     """A scalar, or an inline table, as TOML. JSON's scalars are TOML's, but for two things:
     TOML knows no surrogate pairs, and wants DEL escaped."""
     if isinstance(value, dict):

@@ -309,13 +309,13 @@ class Supervisor:
         if line is not None:
             line.close()
 
-    def _keep(self, **values: Any) -> None:
+    def _keep(self, **values: object) -> None:
         if self._record is None:
             return
         with contextlib.suppress(OSError), self._record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
 
-    def _report(self, **values: Any) -> None:
+    def _report(self, **values: object) -> None:
         """One line to the bench; a bench that has ended, or has stopped reading, is not waited for."""
         with contextlib.suppress(OSError):
             os.write(1, json.dumps(values).encode() + b"\n")
