@@ -6,6 +6,7 @@ A faulty part does not keep the others from being checked: the engineer at the b
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -80,7 +81,7 @@ def _asked(controller: Controller) -> Iterator[Finding]:
     """The commands that change nothing, each tried; the others are known to have a program and placeholders that exist."""
     for name in ASKED:
         if name in controller.dut.commands:
-            yield _finding(f"dut.commands.{name}", lambda name=name: _answer(controller, name))
+            yield _finding(f"dut.commands.{name}", partial(_answer, controller, name))
 
 
 def _answer(controller: Controller, name: str) -> str:
