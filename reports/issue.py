@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.folder import require_plain
 from v2g_bench.reports.model.run import Issue, Run, load
 from v2g_bench.reports.model.verdicts import FAIL, NOT_TESTED, PASS, UNDECIDED
 from v2g_bench.reports.sign.keys import fingerprint, name_of
@@ -93,6 +94,7 @@ def issue(
     """
     if not _NUMBER.fullmatch(number):
         raise BenchError("--report-number", f"cannot be a report's number: {number!r}", "letters, digits, . _ -")
+    require_plain(folder)
     run = load(folder / RESULTS)
     held = run.issue.number if run.issue else ""
     reasons = refusals(run) + _numbered(folder, number, held, supersedes)

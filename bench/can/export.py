@@ -21,6 +21,7 @@ from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.mf4 import Mf4File
 from v2g_bench.can.parquet import ParquetFile
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.folder import require_plain
 
 WORK = ".export"  # one export of a run at a time: the next one clears what a killed one left
 
@@ -30,6 +31,7 @@ def export_run(folder: Path) -> list[Path]:
 
     BenchError for a folder without capture, a capture that cannot be read, or where a package is missing.
     """
+    require_plain(folder)
     captures = sorted(folder.glob("*.blf"))
     if not captures:
         raise BenchError(str(folder), "holds no capture (*.blf)", "is it a run folder?")

@@ -5,6 +5,7 @@ and can be deleted at any time. `refresh` reads what is new or changed: a folder
 results.json. A run that cannot be read is kept in the index with the reason, never omitted silently.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -103,7 +104,7 @@ class History:
 
     def refresh(self) -> list[str]:
         """Read new and changed folders, drop deleted ones; the folders that were read."""
-        here = {path.parent.name: path.stat() for path in self.folder.glob(f"*/{RESULTS}")}
+        here = dict(_results(self.folder))
         known = {row[0]: row[1:] for row in self._db.execute("SELECT folder, mtime_ns, size FROM run")}
         changed = [name for name, stat in here.items() if known.get(name) != (stat.st_mtime_ns, stat.st_size)]
         with self._db:
@@ -169,14 +170,18 @@ class History:
         self._db.execute("DELETE FROM run WHERE folder = ?", (name,))
 
     def _read(self, name: str, mtime_ns: int, size: int) -> None:
+        """One run, or why it cannot be read: a damaged one costs the others nothing, whatever is wrong with it."""
+        self._db.execute("SAVEPOINT one_run")
         try:
-            run = load(self.folder / name / RESULTS)
-        except BenchError as error:
-            problem = " ".join(str(error).split())
+            self.add(name, load(self.folder / name / RESULTS), mtime_ns, size)
+        except Exception as error:  # noqa: BLE001
+            self._db.execute("ROLLBACK TO one_run")
+            what = error if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
+            problem = " ".join(str(what).split()).encode("utf-8", "replace").decode("utf-8")
             values = (name, mtime_ns, size, problem)
             self._db.execute("INSERT INTO run (folder, mtime_ns, size, problem) VALUES (?, ?, ?, ?)", values)
-            return
-        self.add(name, run, mtime_ns, size)
+        finally:
+            self._db.execute("RELEASE one_run")
 
     def add(self, name: str, run: Run, mtime_ns: int = 0, size: int = 0) -> None:
         """Put one run into the index; `refresh` does it for all that lie in the folder."""
@@ -197,6 +202,17 @@ class History:
             insert = "INSERT INTO name (requirement, nodeid, measurement, unit) VALUES (?, ?, ?, ?)"
             return int(self._db.execute(insert, words).lastrowid or 0)
         return int(row[0])
+
+
+def _results(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """The run folders by name, with what is known of their results; also of those whose results lead nowhere."""
+    for path in sorted(folder.glob(f"*/{RESULTS}")):
+        try:
+            os.fsencode(path.parent.name).decode("utf-8")
+            found = path.stat()
+        except (OSError, UnicodeDecodeError):  # it has gone meanwhile; no name that an index can hold
+            continue
+        yield path.parent.name, found
 
 
 def _rows(run: Run) -> Iterator[tuple[tuple[str, str, str, str], tuple[str | float | None, ...]]]:

@@ -19,7 +19,7 @@ FORGED_WHOLE = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not fit. kind: missing, changed, extra, lists, rebuild, wording, profile, verdict, t0, chain,
+    """One thing that does not fit. kind: missing, changed, extra, odd, lists, rebuild, wording, profile, verdict, t0, chain,
     seal or bundle.
     """
 

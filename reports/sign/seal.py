@@ -20,6 +20,7 @@ from typing import Any
 from cryptography import x509
 
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.folder import require_plain
 from v2g_bench.reports.model.files import write_atomic
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Run, load
@@ -45,6 +46,7 @@ def seal(folder: Path, bench: Signer, person: Signer | None = None, *, reason: s
 
     person: signs after the bench, for `reason`.
     """
+    require_plain(folder)
     run, path = load(folder / RESULTS), folder / SEAL
     if path.exists():
         raise BenchError(str(path), "the run is sealed already", "a seal is not replaced; make a new run")

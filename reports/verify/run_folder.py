@@ -20,6 +20,7 @@ from typing import Any
 
 from v2g_bench import __version__
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.folder import HINT, odd_entries, require_plain
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Run, load
 from v2g_bench.reports.model.versions import SCHEMA
@@ -96,6 +97,8 @@ def verify(
     result = Verification()
     if not folder.is_dir():
         raise BenchError(str(folder), "is no run folder", "give the folder that a run has written")
+    if _odd(folder, result):
+        return result
     manifest = _manifest(folder, result)
     if manifest is not None:
         _hashes(folder, manifest, result)
@@ -139,10 +142,17 @@ def check_files(folder: Path) -> Verification:
     result = Verification()
     if not folder.is_dir():
         raise BenchError(str(folder), "is no run folder", "give the folder that a run has written")
-    manifest = _manifest(folder, result)
+    manifest = None if _odd(folder, result) else _manifest(folder, result)
     if manifest is not None:
         _hashes(folder, manifest, result)
     return result
+
+
+def _odd(folder: Path, result: Verification) -> bool:
+    """Whether anything there would hold up or exhaust whoever opens it: then nothing is opened."""
+    for name, what in odd_entries(folder):
+        result.wrong("odd", name, f"{what}; {HINT}; nothing was checked")
+    return not result.ok
 
 
 def rebuild(folder: Path, out: Path | None = None) -> dict[str, str]:
@@ -151,6 +161,7 @@ def rebuild(folder: Path, out: Path | None = None) -> dict[str, str]:
     Gives for each output "as it was", "signed" (as it was, with a signature after it) or "written". BenchError if the
     folder is sealed and something would change in place. A run that was killed before it had a report gets one.
     """
+    require_plain(folder)
     run = load(folder / RESULTS)
     if not (folder / MANIFEST).exists() and out is None:  # the run was killed: its report states incomplete
         return dict.fromkeys(write_report(run, folder), "written")

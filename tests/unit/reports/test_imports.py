@@ -19,7 +19,11 @@ MATHEMATICS = {
     )
 }
 # How a file is read, what a number in it may be, and how an error is said: no knowledge of the bench.
-GROUND = {"v2g_bench", "v2g_bench.errors", *(f"v2g_bench.inputs.{name}" for name in ("models", "ranges", "text"))}
+GROUND = {
+    "v2g_bench",
+    "v2g_bench.errors",
+    *(f"v2g_bench.inputs.{name}" for name in ("folder", "models", "ranges", "text")),
+}
 ALLOWED = {
     "run.py": {"v2g_bench.evidence.record"},  # plain data, which a run writes
     "provenance.py": {"v2g_bench.metrology.trials"},  # seed to phases: the one definition, which a forger cannot move

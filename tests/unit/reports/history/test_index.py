@@ -7,6 +7,7 @@ import pytest
 
 from v2g_bench.commands.main import main
 from v2g_bench.errors import BenchError
+from v2g_bench.reports.history import index
 from v2g_bench.reports.history.index import INDEX, History
 from v2g_bench.reports.model.run import dump
 
@@ -117,3 +118,48 @@ def test_no_folder_and_no_result_are_errors(runs, capsys):
 def test_a_folder_without_runs_has_no_trend(tmp_path, capsys):
     assert main(["history", "--reports", str(tmp_path)]) == 2
     assert "holds no run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "kind", ["a FIFO", "a device", "a link to itself", "deep", "digits", "surrogate", "not UTF-8", "huge"]
+)
+def test_one_bad_folder_costs_the_others_nothing(runs, kind):
+    (runs / "bad").mkdir()
+    path = runs / "bad/results.json"
+    if kind == "a FIFO":
+        os.mkfifo(path)
+    elif kind == "a device":
+        path.symlink_to("/dev/zero")
+    elif kind == "a link to itself":
+        path.symlink_to("results.json")
+    elif kind == "huge":
+        path.touch()
+        os.truncate(path, 1 << 40)
+    else:
+        good = (runs / "night0/results.json").read_bytes()
+        damaged = {
+            "deep": b"[" * 100_000,
+            "digits": b"9" * 5000,
+            "surrogate": good.replace(b'"v2g-daemon"', b'"\\ud800"'),
+            "not UTF-8": b"\xff" + good,
+        }
+        path.write_bytes(damaged[kind])
+    with History(runs) as history:
+        history.refresh()
+        assert len(found(history)["SAF-01", ""].points) == 10
+        assert [name for name, _ in history.problems()] in (["bad"], [] if kind == "a link to itself" else ["bad"])
+
+
+def test_a_fault_of_the_index_itself_is_the_problem_of_one_run(runs, monkeypatch):
+    def rows(run):
+        if run.started.startswith("2026-11-03"):
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+        return kept_rows(run)
+
+    kept_rows = index._rows
+    monkeypatch.setattr(index, "_rows", rows)
+    with History(runs) as history:
+        history.refresh()
+        assert len(found(history)["SAF-01", ""].points) == 9
+        [(name, problem)] = history.problems()
+        assert (name, problem) == ("night2", "OverflowError: Python int too large to convert to SQLite INTEGER")

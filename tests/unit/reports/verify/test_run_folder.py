@@ -1,11 +1,14 @@
 import json
+import os
 import subprocess
 
 import pytest
 
+from v2g_bench.can.export import export_run
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.model.run import load
-from v2g_bench.reports.verify.run_folder import rebuild, verify
+from v2g_bench.reports.sign.seal import seal
+from v2g_bench.reports.verify.run_folder import check_files, rebuild, verify
 from v2g_bench.reports.write import lists, write_report
 
 
@@ -130,3 +133,19 @@ def test_no_folder_is_an_error(tmp_path):
 def test_sha256sum_agrees_with_a_sealed_folder(sealed_folder):
     command = ["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"]
     assert subprocess.run(command, cwd=sealed_folder, capture_output=True, timeout=30).returncode == 0
+
+
+def test_nothing_is_opened_where_a_file_of_the_run_would_never_end(folder):
+    """Each file of the run in turn is a FIFO: nobody who opened one would come back."""
+    for path in files_of(folder):
+        name, whole = path.relative_to(folder).as_posix(), path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        assert kinds(folder) == {("odd", name)}
+        assert [(found.kind, found.where) for found in check_files(folder).findings] == [("odd", name)]
+        for attempt in (lambda: rebuild(folder), lambda: seal(folder, None), lambda: export_run(folder)):
+            with pytest.raises(BenchError, match=f"{name}: is a FIFO"):
+                attempt()
+        path.unlink()
+        path.write_bytes(whole)
+    assert verify(folder).ok
