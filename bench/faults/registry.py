@@ -36,6 +36,8 @@ from v2g_bench.faults.tampered_frames import TamperedFrames
 from v2g_bench.faults.thermal_gradient import ThermalGradient
 from v2g_bench.faults.worn_battery import WornBattery
 from v2g_bench.faults.wrong_sample_point import WrongSamplePoint
+from v2g_bench.inputs import packages
+from v2g_bench.inputs.packages import names
 
 FAULTS: tuple[type[Fault], ...] = (
     BmsFrozen,
@@ -76,6 +78,22 @@ def from_dict(data: Mapping[str, Any]) -> Fault:
     """The fault that `to_dict` described; BenchError for an unknown kind or field, or a value out of range."""
     fields = dict(data)
     kind = fields.pop("kind", None)
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise BenchError("fault", f"unknown kind {kind!r}", close_to(str(kind), KINDS) or f"known: {', '.join(KINDS)}")
-    return KINDS[kind].from_fields(fields)
+    known = KINDS.get(kind) or _of_a_package(kind) if isinstance(kind, str) else None
+    if known is None:
+        kinds = [*KINDS, *names(packages.FAULTS)]
+        raise BenchError("fault", f"unknown kind {kind!r}", close_to(str(kind), kinds) or f"known: {', '.join(kinds)}")
+    return known.from_fields(fields)
+
+
+def _of_a_package(kind: str) -> type[Fault] | None:
+    """A kind that a package registers in the group `v2g_bench.faults`; BenchError where that is no fault of this kind."""
+    part = packages.part_of_a_package(packages.FAULTS, kind)
+    if part is None:
+        return None
+    if not issubclass(part, Fault) or getattr(part, "kind", None) != kind:
+        raise BenchError(
+            f"fault {kind}",
+            f"{part.__module__}:{part.__qualname__} is no fault of that kind",
+            f"a frozen dataclass, derived from v2g_bench.faults.base.Fault, with kind = {kind!r}",
+        )
+    return part

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs import packages
 from v2g_bench.inputs.ranges import ANY, Within, ranged, shown
 from v2g_bench.instruments.session import ExchangeLog, ScpiSession
 
@@ -62,14 +63,14 @@ def open_meter(
 
 def driver_named(name: str, where: str, options: Mapping[str, Any]) -> Callable[..., Any]:
     """The driver `name`, which takes a session and these options; BenchError where there is none, or it does not."""
-    part = _named(DRIVERS, name, where or f"meter {name}", "driver")
+    part = _named(DRIVERS, name, where or f"meter {name}", "driver", packages.METERS)
     _check_options(part, options, where or f"meter {name}", given={"session"})
     return part
 
 
 def emulate(name: str, *, where: str = "", **options: Any) -> Any:
     """The emulated instrument `name`, built with `options` (probe, clock, seed, and its own). BenchError if unknown."""
-    part = _named(EMULATED, name, where or f"emulated meter {name}", "emulated instrument")
+    part = _named(EMULATED, name, where or f"emulated meter {name}", "emulated instrument", packages.EMULATED)
     _check_options(part, options, where or f"emulated meter {name}", given=set())
     return part(**options)
 
@@ -82,12 +83,15 @@ def _registrar(parts: dict[str, Callable[..., Any]], name: str) -> Callable[[Par
     return register
 
 
-def _named(parts: Mapping[str, Callable[..., Any]], name: str, where: str, kind: str) -> Callable[..., Any]:
-    if name not in parts:
-        close = difflib.get_close_matches(name, parts, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(parts))}"
-        raise BenchError(where, f"no {kind} is called {name!r}", hint)
-    return parts[name]
+def _named(parts: Mapping[str, Callable[..., Any]], name: str, where: str, kind: str, group: str) -> Callable[..., Any]:
+    """The bench's own, else the one that a package registers in this group of entry points."""
+    if (part := parts.get(name) or packages.part_of_a_package(group, name)) is not None:
+        return part
+    known = sorted({*parts, *packages.names(group)})
+    close = difflib.get_close_matches(name, known, n=1)
+    raise BenchError(
+        where, f"no {kind} is called {name!r}", f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+    )
 
 
 def _check_options(part: Callable[..., Any], options: Mapping[str, Any], where: str, given: set[str]) -> None:
