@@ -192,7 +192,18 @@ class Controller:
         key = f"dut.commands.{name}"
         command = self._host.argv(words, key)
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=COMMAND_S,
+                stdin=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise BenchError(
+                key, f"{command[0]} cannot be run: {error.strerror}", "is it a program of this machine?"
+            ) from None
         except subprocess.TimeoutExpired:
             raise BenchError(key, f"no answer within {COMMAND_S:g} s: {' '.join(command)}") from None
         if isinstance(self._host, SshHost) and done.returncode == SSH_FAILED:

@@ -307,6 +307,19 @@ def test_the_rig_states_what_is_meant(make, ems, tmp_path):
         make(**stated, program="{folder}/gone").program()
 
 
+def test_an_answer_that_is_no_text_is_read_as_far_as_it_goes(make):
+    controller = make(commands={"status": ["printf", r"45 \260C"]})
+    assert controller.run("status").out == "45 \ufffdC"
+
+
+def test_a_command_that_is_no_program_is_an_error(make, tmp_path):
+    program = tmp_path / "status"
+    program.write_bytes(b"\x7fELF no program")
+    program.chmod(0o755)
+    with pytest.raises(BenchError, match=r"dut.commands.status: .*status cannot be run: Exec format error"):
+        make(commands={"status": [str(program)]}).run("status")
+
+
 def test_an_external_controller_may_have_commands_that_start_and_stop_it(make, tmp_path):
     log = tmp_path / "v2g.log"
     commands = {"start": ["sh", "-c", f"echo up >> {log}"], "stop": ["sh", "-c", f"echo down >> {log}"]}
