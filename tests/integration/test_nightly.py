@@ -78,13 +78,13 @@ def test_a_quiet_night_does_all_and_tells_nobody(night, tmp_path):
     assert (tmp_path / "archive/2026-11-23T01-00-00-bench-3.zip").is_file()
     assert "--rig-strict" in calls[2]
     assert f"--heads={tmp_path}/reports/heads.log" in calls[2]
-    assert calls[3][2:] == ["--heads", f"{tmp_path}/reports/heads.log"]
+    assert calls[3][3:] == ["--heads", f"{tmp_path}/reports/heads.log"]
 
 
 def test_the_heads_and_their_time_stamps_are_looked_for_where_the_laboratory_keeps_them(night, tmp_path):
     _, calls, _ = night(HEADS="/mnt/heads/bench-3.log", TIME_STAMPS="/mnt/stamps")
     assert "--heads=/mnt/heads/bench-3.log" in calls[2]
-    assert calls[3][2:] == ["--heads", "/mnt/heads/bench-3.log", "--time-stamps", "/mnt/stamps"]
+    assert calls[3][3:] == ["--heads", "/mnt/heads/bench-3.log", "--time-stamps", "/mnt/stamps"]
 
 
 def test_a_run_that_nobody_sealed_is_kept_and_said_to_be_no_evidence(night):
