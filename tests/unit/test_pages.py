@@ -17,6 +17,14 @@ from v2g_bench.fixtures.judge import Judge
 from v2g_bench.fixtures.plugin import PREFIX
 from v2g_bench.qualification.defects.catalogue import CATALOGUE
 from v2g_bench.rig.measuring.bench import Bench
+from v2g_bench.rig.measuring.bus import Bus
+from v2g_bench.rig.measuring.command_lines import DutCommandLine
+from v2g_bench.rig.measuring.latches import Latches
+from v2g_bench.rig.measuring.plans import Plans
+from v2g_bench.rig.measuring.power import Power
+from v2g_bench.rig.measuring.readings import Readings
+from v2g_bench.rig.measuring.signals import Signals
+from v2g_bench.rig.measuring.under_test import UnderTest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("*.md", "bench/**/*.md", "fixtures/*.md", "reports/*.md", "rigs/**/*.md")
@@ -243,3 +251,9 @@ def test_hints_name_files_and_commands_that_are_there():
     assert asked
     assert [one for one in named if not (ROOT / one[1]).is_file()] == []
     assert [one for one in asked if one[1] not in commands] == []
+
+
+@pytest.mark.parametrize("part", [Power, Readings, Bus, Signals, UnderTest, Plans, DutCommandLine, Latches])
+def test_each_public_name_below_bench_is_on_the_page(part):
+    own = {name for name in vars(part) if not name.startswith("_")}
+    assert {name for name in own if not re.search(rf"\b{name}\b", TESTS_PAGE)} == set()
