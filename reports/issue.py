@@ -19,6 +19,7 @@ from pathlib import Path
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.folder import require_plain
+from v2g_bench.reports.model.moment import moment_of
 from v2g_bench.reports.model.run import Issue, Run, load
 from v2g_bench.reports.model.verdicts import FAIL, NOT_TESTED, PASS, UNDECIDED
 from v2g_bench.reports.sign.keys import fingerprint, name_of
@@ -185,11 +186,7 @@ def _unqualified(run: Run) -> list[str]:
 
 
 def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BenchError("results.json", f"is not an ISO 8601 time: {text!r}") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return moment_of(text, "results.json")
 
 
 def _numbers(folder: Path) -> set[str]:

@@ -10,7 +10,6 @@ A capture of any size is converted in parts, in bounded memory. Intermediate dat
 in WORK, and takes about as much as the two files and 80 bytes a frame.
 """
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -22,6 +21,7 @@ from v2g_bench.can.mf4 import Mf4File
 from v2g_bench.can.parquet import ParquetFile
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.folder import require_plain
+from v2g_bench.inputs.text import read_json
 
 WORK = ".export"  # one export of a run at a time: the next one clears what a killed one left
 
@@ -48,7 +48,7 @@ def database_of(folder: Path) -> BusDatabase | None:
     dbc, roles = folder / "database" / "bus.dbc", folder / "database" / "roles.json"
     if not dbc.is_file() or not roles.is_file():
         return None
-    return BusDatabase.load(dbc, json.loads(roles.read_text(encoding="utf-8")))
+    return BusDatabase.load(dbc, read_json(roles))
 
 
 def _export(capture: Path, database: BusDatabase | None, work: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import SEED, WORKERS, Within
+from v2g_bench.inputs.text import read_text
 
 if TYPE_CHECKING:
     from v2g_bench.campaign.run import Campaign, PointResult
@@ -61,10 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from v2g_bench.campaign.run import Campaign, Job, results_sha256
 
     path = campaign_path(options.file)
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise BenchError(str(path), f"cannot be read: {error.strerror}") from None
+    text = read_text(path)
     campaign = parse_campaign(text, str(path))
     core = _absolute(options.core)
     seed = campaign.seed if options.seed is None else options.seed

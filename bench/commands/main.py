@@ -13,6 +13,7 @@ v2g-bench verify reports/2026-11-23T01-00-00Z-vcan0
 """
 
 import argparse
+import errno
 import os
 import select
 import sys
@@ -27,13 +28,17 @@ from v2g_bench.commands.kernel import configure as configure_kernel
 from v2g_bench.commands.qualify import configure_calibrate, configure_qualify
 from v2g_bench.commands.reports import configure as configure_reports
 from v2g_bench.commands.requirements import configure as configure_claims
-from v2g_bench.errors import BenchError
+from v2g_bench.errors import BenchError, plain_output, readable
 
+# What the machine, or `ulimit`, has too little of: no error of the bench.
+SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EAGAIN)
+HINT = "the limits of this shell: ulimit -a; the disk: df -h"
 UNREAD = 141  # as a shell says of a command that SIGPIPE ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when all is well, 1 when a part is faulty, 2 for a wrong call or an invalid file."""
+    plain_output()
     options = _parser().parse_args(arguments)
     try:
         status = int(options.run(options))
@@ -46,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not _nobody_reads():
             raise
         return UNREAD
+    except OSError as error:
+        if error.errno not in SHORT:
+            raise
+        print(f"{os.strerror(error.errno)}: {readable(str(error.filename or 'v2g-bench'))}\n  {HINT}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(f"v2g-bench: no memory is left\n  {HINT}", file=sys.stderr)
+        return 2
 
 
 def _nobody_reads() -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from v2g_bench.errors import readable
 from v2g_bench.inputs.ranges import Within
 from v2g_bench.reports.sign.seal_run import KEY, seal_if_asked
 
@@ -107,20 +108,25 @@ def _verify(options: argparse.Namespace) -> int:
     keys = None if options.trust else listed
     log = _read(options.heads).decode(errors="replace") if options.heads else None
     result = look(options.run_folder, trusted, keys, log, stamps)
-    print(result.standing)
+    _say(result.standing)
     for text in result.done:
-        print(f"checked    {text}")
+        _say(f"checked    {text}")
     for where, how in result.verdicts if options.verdicts else []:
-        print(f"verdict    {where}: recomputed from {how}")
+        _say(f"verdict    {where}: recomputed from {how}")
     for text in result.notes:
-        print(f"note       {text}")
+        _say(f"note       {text}")
     for text in result.impossible:
-        print(f"cannot     {text}")
+        _say(f"cannot     {text}")
     for finding in result.findings:
-        print(finding)
+        _say(str(finding))
     fits = "everything fits" if result.evidence else "everything fits together, and is no evidence"
-    print(fits if result.ok else f"{len(result.findings)} things do not fit")
+    _say(fits if result.ok else f"{len(result.findings)} things do not fit")
     return 0 if result.evidence else NO_EVIDENCE if result.ok else 1
+
+
+def _say(text: str) -> None:
+    """A line with names and texts of the run in it, which somebody else has chosen."""
+    print(readable(text))
 
 
 def _report(options: argparse.Namespace) -> int:

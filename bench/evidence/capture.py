@@ -5,7 +5,6 @@ read as a stream, once for each call: a run has thousands of questions to it, an
 """
 
 import bisect
-import json
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from v2g_bench.can.e2e import check
 from v2g_bench.evidence.record import ORDERED, Change, Evidence, Fall, Shown, Signal
 from v2g_bench.evidence.record import Sequence as Sight
 from v2g_bench.faults.expectation import DANGEROUS_ABOVE, Expectation, Op
+from v2g_bench.inputs.text import read_json
 
 SAME_S = 0.5e-3  # a stamp on two clocks: the wall clock may be slewed by 500 ppm between the frame and the evidence
 LATE_S = 0.05  # how long a frame may take into the bench on a loaded machine
@@ -153,7 +153,7 @@ class CaptureSearch:
 
     def __init__(self, capture: Path, database: Path, roles: Path) -> None:
         self._capture = capture
-        self._db = BusDatabase.load(database, json.loads(roles.read_text("utf-8")))
+        self._db = BusDatabase.load(database, read_json(roles))
         self._bms = {spec.frame_id for spec in self._db.senders("BMS") if spec.cycle_s > 0}
 
     def t0_s(self, latencies: Sequence[Evidence]) -> list[float | None]:

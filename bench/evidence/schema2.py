@@ -28,6 +28,15 @@ def evidence_of_marks(marks: Mapping[str, Any], where: str) -> Evidence:
     """The evidence of a latency, from the marks in its waveform's file; BenchError where they lack something."""
     if lacking := [key for key in NEEDED if key not in marks]:
         raise BenchError(where, f"lacks {', '.join(lacking)}", HINT)
+    try:
+        return _of_marks(marks)
+    except BenchError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+        raise BenchError(where, f"holds marks of another form: {error}", HINT) from error
+
+
+def _of_marks(marks: Mapping[str, Any]) -> Evidence:
     shown = json.loads(str(marks.get("t0_shown", "")) or "{}")
     ripple_hz = float(marks["ripple_hz"])
     return Evidence(

@@ -1,7 +1,8 @@
 """TOML and JSON from outside, read whole: any defect of the text is a BenchError that names the file.
 
 Both parsers have more ways to fail than their own exceptions: text that is not UTF-8, an integer of more than 4300 digits, and
-nesting as deep as Python's stack. JSON's NaN and Infinity, which its standard does not have, are refused here as well.
+nesting as deep as Python's stack. JSON's NaN and Infinity, which its standard does not have, are refused as well, and a key
+that stands twice in one object: one of the two would win in silence.
 
 >>> toml_of("port = 502", "rig.toml")
 {'port': 502}
@@ -12,6 +13,7 @@ v2g_bench.errors.BenchError: settings.json: is not JSON: NaN is not a number
 
 import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +58,19 @@ def toml_of(text: str, where: str, hint: str = "") -> dict[str, Any]:
 def json_of(text: str | bytes, where: str, hint: str = "") -> Any:
     """What a JSON text holds."""
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_object)
     except RecursionError:
         raise BenchError(where, "is not JSON: it is nested too deeply", hint) from None
     except ValueError as error:  # also JSONDecodeError, UnicodeDecodeError, and an integer of too many digits
         raise BenchError(where, f"is not JSON: {_text_of(error)}", hint) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        count = Counter(name for name, _ in pairs)
+        raise ValueError(f"the key {max(count, key=lambda name: count[name])!r} is there twice")
+    return found
 
 
 def _no_number(name: str) -> float:

@@ -3,13 +3,12 @@
 It explains a verdict, and none rests on it: everything in it stands in the capture, the log or the run's exchanges too.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
-from v2g_bench.inputs.text import read_text
+from v2g_bench.inputs.text import read_json
 from v2g_bench.reports.model.record import Step
 from v2g_bench.reports.model.stored import build
 
@@ -51,7 +50,7 @@ def load_accounts(folder: Path, problems: list[str]) -> list[Account]:
     found = []
     for path in sorted(folder.glob(PATTERN)):
         try:
-            found.append(build(Account, _SINCE | dict(json.loads(read_text(path))), str(path)))
+            found.append(build(Account, _SINCE | dict(read_json(path)), str(path)))
         except BenchError as error:
             problems.append(str(error).replace("\n", " "))
         except (ValueError, TypeError) as error:

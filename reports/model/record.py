@@ -8,7 +8,6 @@ a value that does not exist is NaN. Any other trace may have `quantity`, `limit_
 `whole`: they are shown with all of the trace, and not around its first event alone.
 """
 
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.npz import read_npz
 
 Floats = NDArray[np.float64]
 
@@ -67,18 +67,12 @@ def load_record(folder: Path, name: str) -> Record:
     if relative.is_absolute() or ".." in relative.parts:
         raise BenchError(name, "a waveform must lie inside the run folder")
     path = folder / relative
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {key: file[key] for key in file.files}
-    except FileNotFoundError:
-        raise BenchError(
-            str(path), "the waveform file is missing", "was the run killed before it was written?"
-        ) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise BenchError(str(path), f"the waveform file cannot be read: {error}") from error
+    if "\0" in name or not path.exists():
+        raise BenchError(str(path), "the waveform file is missing", "was the run killed before it was written?")
+    data = read_npz(path)
     try:
         return _record(data, path)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BenchError(str(path), f"the waveform file holds an entry of the wrong kind: {error}") from error
 
 

@@ -53,7 +53,7 @@ def basis_kind(basis: str) -> str:
     """The kind that a measurement of schema 2 names; "" for a text that names none."""
     try:
         return str(json.loads(basis)["kind"]) if basis else ""
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return ""
 
 

@@ -4,10 +4,11 @@
 bench has made. Here they are worded: a table by check, and one line for each defect.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.errors import BenchError
+from v2g_bench.inputs.text import read_json
 from v2g_bench.reports.model.verdicts import FAIL, PASS
 from v2g_bench.reports.render import words
 
@@ -33,9 +34,9 @@ def seeded_defects(folder: Path, problems: list[str]) -> list[View]:
     found = []
     for path in sorted(folder.glob("defects-*.json")):
         try:
-            found.append(_matrix(json.loads(path.read_text("utf-8"))))
-        except OSError as error:
-            problems.append(f"{path.name}: cannot be read: {error.strerror}")
+            found.append(_matrix(read_json(path)))
+        except BenchError as error:
+            problems.append(f"{path.name}: {error.what}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             problems.append(f"{path.name}: is no matrix of seeded defects: {type(error).__name__}: {error}")
     return found

@@ -8,13 +8,14 @@ are those inside the Typst wheel, so the document looks the same everywhere; a c
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.resources import files
 from typing import Any, Final
 
 import typst
 
 from v2g_bench.errors import BenchError
+from v2g_bench.reports.model.moment import moment_of
 from v2g_bench.reports.model.run import Run, dumps
 from v2g_bench.reports.render.view import View
 from v2g_bench.reports.render.words import drawable, printable
@@ -29,7 +30,7 @@ def render_pdf(run: Run, shown: View, evidence: list[Any] | None = None) -> byte
 
     evidence: the manifest's entries of everything but the report itself, which cannot hold its own digest.
     """
-    started = _started(run)
+    started = moment_of(run.started, "results.json: started")
     data = {**_drawable(_paged(shown)), "bench": drawable(run.bench_version), "date": _date(started)}
     template = files("v2g_bench.reports.render").joinpath("report.typ").read_bytes()
     try:
@@ -73,14 +74,6 @@ def _lines(text: str, most: int) -> str:
         omitted = f"[{len(wrapped) - most} lines left out here; the attached results.json holds them all]"
         wrapped = [*wrapped[: most // 3], omitted, *wrapped[-(most - most // 3) :]]
     return "\n".join(wrapped)
-
-
-def _started(run: Run) -> datetime:
-    try:
-        started = datetime.fromisoformat(run.started)
-    except ValueError as error:
-        raise BenchError("Run.started", f"is not an ISO 8601 time: {run.started!r}") from error
-    return started.replace(tzinfo=UTC) if started.tzinfo is None else started.astimezone(UTC)
 
 
 def _date(moment: datetime) -> dict[str, int]:

@@ -4,12 +4,13 @@
 '0.0495 0.451 0.078'
 """
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.errors import BenchError
+from v2g_bench.inputs.text import read_json
 from v2g_bench.reports.model.run import Measurement, Requirement, Run
 from v2g_bench.reports.render.scope import partial, ranges
 
@@ -99,10 +100,10 @@ def _matrix(folder: Path, rig: str) -> dict[str, Any] | None:
     """The matrix of this rig in the run folder; None where there is none, or it cannot be read (`render.defects` says so)."""
     for path in sorted(folder.glob("defects-*.json")):
         try:
-            data = json.loads(path.read_text("utf-8"))
+            data = read_json(path)
             if Path(str(data["rig"])).stem == rig and isinstance(data["defects"], list) and data["date"]:
                 return dict(data)
-        except (OSError, ValueError, LookupError, TypeError):
+        except (BenchError, ValueError, LookupError, TypeError):
             continue
     return None
 

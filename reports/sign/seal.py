@@ -21,6 +21,7 @@ from cryptography import x509
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.folder import require_plain
+from v2g_bench.inputs.text import json_of, read_json
 from v2g_bench.reports.model.files import write_atomic
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Run, load
@@ -52,16 +53,17 @@ def seal(folder: Path, bench: Signer, person: Signer | None = None, *, reason: s
         raise BenchError(str(path), "the run is sealed already", "a seal is not replaced; make a new run")
     try:
         pdf = (folder / PDF).read_bytes()
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        manifest = read_json(folder / MANIFEST)
+        entries = [entry for entry in manifest["files"] if entry["path"] != PDF]
+        problems = list(manifest["problems"])
+    except (OSError, BenchError, LookupError, TypeError) as error:
         raise BenchError(str(folder), f"cannot be sealed: {error}", "rebuild it first: v2g-bench report") from error
     pdf = pades.sign(pdf, bench, reason=SEALED if person else reason, field=BENCH_FIELD)
     if person is not None:
         pdf = pades.sign(pdf, person, reason=reason, field=PERSON_FIELD)
     write_atomic(folder / PDF, pdf)
-    entries = [entry for entry in manifest["files"] if entry["path"] != PDF]
     entries.append(entry_of(folder / PDF, PDF, OUTPUTS[PDF]))
-    for name, content in lists(run, entries, manifest["problems"]):
+    for name, content in lists(run, entries, problems):
         write_atomic(folder / name, content)
     write_atomic(path, envelope(statement(folder, run), [bench] if person is None else [bench, person]))
     return path
@@ -142,9 +144,9 @@ def check_seal(
 def sealed_by(folder: Path) -> str:
     """The fingerprint of the key that sealed the run first; "" where it is unsealed or the seal cannot be read."""
     try:
-        data = json.loads((folder / SEAL).read_bytes())
+        data = read_json(folder / SEAL)
         return fingerprint(x509.load_pem_x509_certificate(data["certificates"][0].encode()))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (BenchError, ValueError, LookupError, TypeError, AttributeError):
         return ""
 
 
@@ -180,7 +182,7 @@ def _opened(path: Path, expected: dict[str, Any]) -> list[x509.Certificate]:
         raise BenchError(where, "is not as the bench writes a seal")
     if not all(signature_fits(certificate, signature, _pae(payload)) for certificate, signature in signed):
         raise BenchError(where, "the signature does not fit")
-    if json.loads(payload) != expected:
+    if json_of(payload, where) != expected:
         raise BenchError(where, "attests other files, or another result, than the folder holds")
     return certificates
 

@@ -9,11 +9,13 @@ import filecmp
 import shutil
 import tempfile
 import zipfile
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.files import require_regular
+from v2g_bench.inputs.npz import DAMAGED
 from v2g_bench.reports.model.findings import Verification
+from v2g_bench.reports.model.moment import moment_of
 from v2g_bench.reports.model.run import load
 from v2g_bench.reports.sign.laboratory import Laboratory
 from v2g_bench.reports.verify.run_folder import check_files, verify
@@ -69,8 +71,9 @@ def verify_bundle(
 
 
 def _pack(folder: Path, path: Path) -> None:
-    moment = datetime.fromisoformat(load(folder / RESULTS).started).astimezone(UTC)
-    timestamp = (max(1980, moment.year), moment.month, moment.day, moment.hour, moment.minute, moment.second)
+    moment = moment_of(load(folder / RESULTS).started, f"{folder / RESULTS}: started")
+    year = min(max(1980, moment.year), 2107)  # what ZIP can state
+    timestamp = (year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for name in names:
@@ -84,6 +87,7 @@ def _pack(folder: Path, path: Path) -> None:
 def _unpack(path: Path, into: Path) -> Path:
     """The run folder in the archive; every name is looked at before anything is written."""
     try:
+        require_regular(path)
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             names = [PurePosixPath(entry.filename) for entry in entries]
@@ -96,8 +100,8 @@ def _unpack(path: Path, into: Path) -> Path:
             if sum(entry.file_size for entry in entries) > MOST_BYTES:
                 raise BenchError(str(path), f"unpacks to more than {MOST_BYTES:,} bytes")
             archive.extractall(into)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise BenchError(str(path), f"is no bundle, or a damaged one: {error}") from error
     except OSError as error:
         raise BenchError(str(path), f"cannot be unpacked: {error.strerror or error}") from error
+    except DAMAGED as error:
+        raise BenchError(str(path), f"is no bundle, or a damaged one: {str(error) or type(error).__name__}") from error
     return into / roots.pop()

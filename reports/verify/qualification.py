@@ -1,7 +1,7 @@
 """The qualification that a run quotes against the file that it kept, this against its own trials, and both against the run."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from v2g_bench.errors import BenchError
 from v2g_bench.inputs.text import read_json
 from v2g_bench.qualification.score import Outcome, score
 from v2g_bench.reports.model.findings import Verification
+from v2g_bench.reports.model.moment import moment_of
 from v2g_bench.reports.model.run import Qualification, Run
 from v2g_bench.reports.verify.events import RECORDED
 
@@ -78,5 +79,4 @@ def _own_trials(kept: dict[str, Any], name: str, result: Verification) -> None:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return moment_of(text, "qualification")

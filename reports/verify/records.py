@@ -8,7 +8,6 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from v2g_bench.evidence.capture import SAME_S, CaptureSearch, Overview
 from v2g_bench.inputs.text import toml_of
 from v2g_bench.reports.model.chain import EVENTS
 from v2g_bench.reports.model.findings import CAPTURE, DATABASE, ROLES, Verification
+from v2g_bench.reports.model.moment import moment_of
 from v2g_bench.reports.model.run import Run, TestResult
 from v2g_bench.reports.verify.events import RECORDED, events, results_of
 
@@ -63,7 +63,7 @@ def _in_time(run: Run, seen: Overview, result: Verification) -> None:
     """In real time the frames are stamped by the clock by which the run began and ended."""
     if run.clock != "real":
         return
-    began_s, ended_s = (datetime.fromisoformat(text).timestamp() for text in (run.started, run.ended))
+    began_s, ended_s = (moment_of(text, "results.json").timestamp() for text in (run.started, run.ended))
     if not began_s - WALL_S <= seen.first_s <= seen.last_s <= ended_s + WALL_S:
         text = (
             f"its frames are of {seen.first_s:.0f} to {seen.last_s:.0f} s, the run of {began_s:.0f} to {ended_s:.0f} s"

@@ -13,14 +13,19 @@ Whoever can write the folder can forge it whole, unless it is sealed and the rea
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
 from v2g_bench import __version__
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.files import read_bytes
 from v2g_bench.inputs.folder import HINT, odd_entries, require_plain
+from v2g_bench.inputs.models import Checked, validated
+from v2g_bench.inputs.ranges import Count
+from v2g_bench.inputs.text import LARGEST, json_of
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Run, load
 from v2g_bench.reports.model.versions import SCHEMA
@@ -52,6 +57,22 @@ from v2g_bench.reports.write import (
     renderers,
     write_report,
 )
+
+
+class _Entry(Checked):
+    path: str
+    role: str
+    size: Count
+    sha256: str
+
+
+class _Manifest(Checked):
+    """What is read of it here; that the rest is as it was written shows when it is written again."""
+
+    model_config = ConfigDict(extra="allow")
+    files: list[_Entry]
+    problems: tuple[str, ...] = ()
+
 
 Check = Callable[[Path, Run, Verification], None]
 
@@ -191,15 +212,12 @@ def rebuild(folder: Path, out: Path | None = None) -> dict[str, str]:
 
 def _manifest(folder: Path, result: Verification) -> dict[str, Any] | None:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        for entry in manifest["files"]:
-            if set(entry) != {"path", "role", "size", "sha256"}:
-                raise ValueError(f"an entry has the keys {sorted(entry)}")
-        return dict(manifest)
+        manifest = json_of(read_bytes(folder / MANIFEST, LARGEST), MANIFEST)
+        return validated(_Manifest, manifest, MANIFEST).model_dump()
     except OSError as error:
         result.wrong("missing", MANIFEST, f"cannot be read: {error.strerror}; was the run killed?")
-    except (ValueError, KeyError, TypeError) as error:
-        result.wrong("changed", MANIFEST, f"is no manifest: {error}")
+    except BenchError as error:
+        result.wrong("changed", error.where, f"is no manifest: {error.what}")
     return None
 
 
@@ -207,7 +225,7 @@ def _hashes(folder: Path, manifest: dict[str, Any], result: Verification) -> Non
     listed = {str(entry["path"]): entry for entry in manifest["files"]}
     for name, entry in listed.items():
         path = folder / name
-        if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file() or path.is_symlink():
+        if Path(name).is_absolute() or ".." in Path(name).parts or not _regular(path):
             result.wrong("missing", name, "the manifest lists it, and it is not here")
             continue
         with path.open("rb") as file:
@@ -224,15 +242,23 @@ def _hashes(folder: Path, manifest: dict[str, Any], result: Verification) -> Non
     result.done.append(f"{len(listed)} files against their SHA-256")
 
 
+def _regular(path: Path) -> bool:
+    """Whether it is a file here, and no link to one; False for a name that no file can have."""
+    try:
+        return path.is_file() and not path.is_symlink()
+    except OSError:
+        return False
+
+
 def _lists(folder: Path, run: Run, manifest: dict[str, Any], result: Verification) -> None:
     """The two lists must be what this run and these entries make: no byte of them is without meaning."""
-    for name, content in lists(run, manifest["files"], manifest.get("problems", [])):
+    for name, content in lists(run, manifest["files"], list(manifest["problems"])):
         there = (folder / name).read_bytes() if (folder / name).is_file() else None
         if there is None:
             result.wrong("missing", name, "is not here")
         elif there != content:
             result.wrong("lists", name, "is not what results.json and the files make of it")
-    if manifest.get("problems"):
+    if manifest["problems"]:
         result.notes.append(f"the report was written with problems: {'; '.join(manifest['problems'])}")
 
 

@@ -1,16 +1,14 @@
 """One waveform's file of a run folder: its samples, the marks of its picture, and the evidence that schema 2 kept there."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from v2g_bench.errors import BenchError
 from v2g_bench.evidence import schema2
 from v2g_bench.evidence.record import Evidence
+from v2g_bench.inputs.npz import read_npz
 from v2g_bench.metrology.waveform import Waveform
 
 
@@ -25,19 +23,22 @@ class WaveformFile:
     def load(cls, folder: Path, name: str) -> Self:
         """The file `name` of the run `folder`; BenchError where it lies outside, or cannot be read."""
         path = inside(folder, name)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls(path, {key: file[key] for key in file.files})
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise BenchError(str(path), f"cannot be read: {error}") from error
+        return cls(path, read_npz(path))
 
     def waveform(self) -> Waveform:
         """The samples; BenchError where there are none."""
-        return Waveform.of(self.mark("start_s"), self.mark("dt_s"), self._entry("samples"), str(self._entry("unit")))
+        samples = self._entry("samples")
+        try:
+            return Waveform.of(self.mark("start_s"), self.mark("dt_s"), samples, str(self._entry("unit")))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise BenchError(str(self.path), f"holds no samples: {error}", schema2.HINT) from error
 
     def mark(self, name: str) -> float:
         """A number; BenchError where the file lacks it."""
-        return float(self._entry(name))
+        try:
+            return float(self._entry(name))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise BenchError(str(self.path), f"{name} is no number: {error}", schema2.HINT) from error
 
     def evidence(self) -> Evidence:
         """What a latency of a run of schema 2 was computed with; BenchError where the file lacks it."""

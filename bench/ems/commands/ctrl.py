@@ -21,10 +21,12 @@ from functools import partial
 from typing import Any
 
 from v2g_bench.ems.service.control_client import ControlClient, ControlError, socket_path
+from v2g_bench.errors import plain_output
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
+    plain_output()
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["audit"]:
         from v2g_bench.ems.commands import audit as audit_command

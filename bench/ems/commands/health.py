@@ -11,10 +11,12 @@ import sys
 from typing import Any
 
 from v2g_bench.ems.service.control_client import ControlClient, ControlError, socket_path
+from v2g_bench.errors import plain_output
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
+    plain_output()
     parser = argparse.ArgumentParser("v2g-health", description="Battery health behind the V2G controller.")
     parser.add_argument("--status", action="store_true", required=True, help="state of health, cycles, throughput")
     parser.add_argument("--json", action="store_true", help="the answer as JSON")

@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 from v2g_bench.ems.service.control_client import ControlClient, ControlError, socket_path
+from v2g_bench.errors import plain_output
 
 _PATIENCE_S = 30.0
 _SILENT = 3
@@ -23,6 +24,7 @@ _SILENT = 3
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
+    plain_output()
     parser = argparse.ArgumentParser("v2g-thermal-monitor", description="Log temperatures, cooling and derating.")
     parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="default: %(default)s")
     parser.add_argument("--once", action="store_true", help="one line, then end")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from v2g_bench import __version__
 from v2g_bench.ems.service.control_client import DEFAULT_SOCKET, ControlClient, ControlError
-from v2g_bench.errors import BenchError
+from v2g_bench.errors import BenchError, plain_output
 
 if TYPE_CHECKING:
     from v2g_bench.ems.core.controller import Ems
@@ -29,6 +29,7 @@ _USAGE = 2
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns its exit status."""
+    plain_output()
     args = _parser().parse_args(argv)
     try:
         return _reload(args.config, args.socket) if args.reload else _run(args.config, args.core)
@@ -58,14 +59,12 @@ def _socket_of(config: Path) -> str:
     """Where the daemon of this configuration listens. BenchError as `load_config`."""
     if not config.exists():
         return DEFAULT_SOCKET
-    import tomllib
-
-    from v2g_bench.inputs.files import read_text
+    from v2g_bench.inputs.text import read_toml
 
     try:  # the running daemon has judged the file: to judge it again takes two thirds of the command's time
-        configured = tomllib.loads(read_text(config))["control"]["socket"]
+        configured = read_toml(config)["control"]["socket"]
         return str(config.resolve().parent / configured)
-    except (OSError, ValueError, LookupError, TypeError):
+    except (BenchError, LookupError, TypeError):
         from v2g_bench.ems.model.config import load_config
 
         return str(load_config(config).control.socket)

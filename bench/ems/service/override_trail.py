@@ -78,13 +78,13 @@ def _against_head(number: int, head: Head) -> str:
 
 def _digest(record: Mapping[str, Any]) -> str:
     canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _record(text: str) -> dict[str, Any] | None:
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     sound = isinstance(record, dict) and isinstance(record.get("n"), int)
     sound = sound and isinstance(record.get("prev"), str) and isinstance(record.get("hash"), str)
@@ -104,7 +104,7 @@ def read_head(path: Path) -> Head | None:
     try:
         head = json.loads(read_text(head_path(path)))
         return int(head["n"]), str(head["hash"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

@@ -23,6 +23,7 @@ from typing import Literal, Protocol
 
 from v2g_bench.errors import BenchError
 from v2g_bench.priority import favoured
+from v2g_bench.rig.dut.command import carry_out
 from v2g_bench.rig.dut.controller_log import log_of
 from v2g_bench.rig.dut.host import SSH_FAILED, Host, Launched, SshHost, ThisMachine, launch
 from v2g_bench.rig.dut.identity import Identity
@@ -32,6 +33,7 @@ from v2g_bench.rig.safety.supervisor_client import SupervisorClient
 STOP_S = 5.0
 FAR_STOP_S = 8.0  # the same on another machine, where a program that ignores SIGTERM is killed after 5 s
 COMMAND_S = 10.0
+LEAVES = ("start", "power_cycle")  # commands that may leave a controller behind as their child
 # A program that begins when it is told to, on standard input, and never where the bench has ended before that.
 GATED = 'read -r go && exec "$@" </dev/null'
 
@@ -191,24 +193,10 @@ class Controller:
         """What its program answers to this command line."""
         key = f"dut.commands.{name}"
         command = self._host.argv(words, key)
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=COMMAND_S,
-                stdin=subprocess.DEVNULL,
-            )
-        except OSError as error:
-            raise BenchError(
-                key, f"{command[0]} cannot be run: {error.strerror}", "is it a program of this machine?"
-            ) from None
-        except subprocess.TimeoutExpired:
-            raise BenchError(key, f"no answer within {COMMAND_S:g} s: {' '.join(command)}") from None
-        if isinstance(self._host, SshHost) and done.returncode == SSH_FAILED:
-            raise self._host.failed(done.stderr)
-        return Reply(command, done.returncode, done.stdout, done.stderr)
+        done = carry_out(command, key, COMMAND_S, leaves=name in LEAVES)
+        if isinstance(self._host, SshHost) and done.status == SSH_FAILED:
+            raise self._host.failed(done.err)
+        return Reply(command, done.status, done.out, done.err)
 
     def must(self, name: str, **values: str) -> Reply:
         """`run`, and BenchError if the command fails."""
@@ -310,17 +298,10 @@ class Controller:
     def _output_of(self, words: list[str]) -> str:
         """The output of a program on the controller's host; empty where it fails."""
         try:
-            output = subprocess.run(
-                self._host.argv(words),
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=COMMAND_S,
-                stdin=subprocess.DEVNULL,
-            )
-        except (OSError, subprocess.TimeoutExpired):
+            done = carry_out(self._host.argv(words), "dut.command", COMMAND_S)
+        except BenchError:
             return ""
-        return output.stdout if output.returncode == 0 else ""
+        return done.out if done.status == 0 else ""
 
     def _fill(self, word: str, **values: str) -> str:
         try:

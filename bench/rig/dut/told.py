@@ -71,8 +71,10 @@ def _by_place(text: str, key: str) -> object:
 
 def _number(value: object) -> float | None:
     if isinstance(value, bool | int | float):
-        number = float(value)
-        return number if math.isfinite(number) else None
+        try:
+            return number if math.isfinite(number := float(value)) else None
+        except OverflowError:  # a whole number of hundreds of digits
+            return None
     if not isinstance(value, str):
         return None
     if (word := value.strip().lower()) in YES + NO:

@@ -27,6 +27,7 @@ def test_whatever_is_wrong_with_toml_names_the_file(text, message):
         ("[NaN]", "is not JSON: NaN is not a number"),
         ("[-Infinity]", "is not JSON: -Infinity is not a number"),
         (b"[\xff]", "is not JSON: 'utf-8' codec"),
+        ('{"b": 1, "a": 1, "a": 2}', "is not JSON: the key 'a' is there twice"),
     ],
 )
 def test_whatever_is_wrong_with_json_names_the_file(text, message):
