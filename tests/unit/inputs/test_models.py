@@ -7,7 +7,7 @@ import pkgutil
 import typing
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, RootModel, ValidationError
 
 import v2g_bench
 from v2g_bench.campaign.span import SpanWithin
@@ -55,7 +55,8 @@ OPEN = ("MeterSettings", "FaultSpans", "Record", "Process", "_Manifest")
 
 
 def test_every_model_stands_on_the_one_base():
-    models = _ours(BaseModel)
+    # A table of tables, by any name, has no keys of its own: what it holds is checked.
+    models = [model for model in _ours(BaseModel) if not issubclass(model, RootModel)]
     assert len(models) > 40
     assert [model for model in models if not issubclass(model, Checked)] == []
     for model in models:
