@@ -4,5 +4,6 @@ Public names:
 
     controller      Controller, Reply
     controller_log  LogTail
+    host            ThisMachine
     told            affirmed, told
 """

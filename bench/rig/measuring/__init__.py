@@ -3,7 +3,7 @@
 Public names:
 
     anything       Anything
-    around         Around
+    around         Around, COMMAND
     bench          Bench, NotTested, NotAtPower, RATED_W
     bus            Bus
     command_lines  NoStart, DutCommandLine

@@ -71,10 +71,20 @@ def setup(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """The same for tests that leave nothing behind by which another would see that they were there."""
+def opened_once(tmp_path_factory):
     with opened(tmp_path_factory.mktemp("shared")) as parts:
         yield parts
+
+
+@pytest.fixture
+def shared(opened_once):
+    """The same for tests that read no counts: all frames have arrived, and nothing is in force."""
+    gateway, *sides, _ = opened_once
+    gateway.client.clear_all()
+    for side in sides:
+        while side.recv(0.0) is not None:
+            pass
+    return opened_once
 
 
 @contextmanager

@@ -22,7 +22,7 @@ MATHEMATICS = {
 GROUND = {
     "v2g_bench",
     "v2g_bench.errors",
-    *(f"v2g_bench.inputs.{name}" for name in ("folder", "models", "ranges", "text")),
+    *(f"v2g_bench.inputs.{name}" for name in ("files", "folder", "models", "npz", "ranges", "text")),
 }
 ALLOWED = {
     "run.py": {"v2g_bench.evidence.record"},  # plain data, which a run writes

@@ -111,7 +111,8 @@ def test_an_inverted_signal_stays_inverted(virtual, tmp_path):
     roles = virtual.roles | {"pack_current": {"signal": signal, "invert": True}}
     bms = virtual.loaded.rig.bms
     inverted = with_rig(virtual, bms=type(bms).model_validate(bms.model_dump() | {"roles": roles}))
-    assert written(inverted, tmp_path).bms.roles["pack_current"] == {"signal": signal, "invert": True, "labels": {}}
+    role = written(inverted, tmp_path).bms.roles["pack_current"]
+    assert role == {"signal": signal, "invert": True, "unit": "", "labels": {}}
 
 
 def test_limits_and_policy_lie_beside_it_and_hold_the_manuals_example(virtual, tmp_path):
