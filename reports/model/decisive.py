@@ -35,8 +35,9 @@ def deciding(measurements: Iterable[Measurement], verdict: str) -> Measurement |
     are far from their limits one with a single limit comes before a power that is about what was asked for.
     """
 
-    def nearness(m: Measurement) -> tuple[int, float, bool]:
-        return _weight(m), max(share_of_limit(m), FAR), m.limit_low is None or m.limit_high is None
+    def nearness(m: Measurement) -> tuple[int, float, bool, float]:
+        share = share_of_limit(m)
+        return _weight(m), max(share, FAR), m.limit_low is None or m.limit_high is None, share
 
     return max((m for m in measurements if m.verdict == verdict), key=nearness, default=None)
 

@@ -73,7 +73,7 @@ def verdict_sentence(run: Run) -> str:
     return " ".join(parts)
 
 
-_FIRST = {FAIL: "NOT MET", ERROR: "Not decided, the rig is faulty", INCONCLUSIVE: "Not decided"}
+_FIRST = {FAIL: "NOT MET", ERROR: "Not decided, the rig or the test is faulty", INCONCLUSIVE: "Not decided"}
 
 
 def by_verdict(run: Run) -> list[tuple[int, Requirement]]:

@@ -6,8 +6,9 @@ What counts as no current is the rig's `no_discharge_w` at the pack's voltage; a
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from v2g_bench.evidence.record import Kind
 from v2g_bench.reports.model.findings import Verification
@@ -23,6 +24,29 @@ _FIXED = {str(Kind.WITNESSES): (None, 1.0), str(Kind.OBSERVED): (1.0, None)}
 Figure = tuple[str, float]
 
 
+class Stated(Protocol):
+    """A requirement by what its file states: its id, and its limit in words."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def limit(self) -> str: ...
+
+
+def unstated(
+    measurements: Iterable[Measurement], one: Stated, texts: Mapping[str, str], thresholds: Mapping[str, str]
+) -> Iterator[tuple[Measurement, str]]:
+    """Each measurement whose limit the requirement does not state, and what is wrong with it.
+
+    texts: the content of the requirements' files by id. thresholds: what the rig file states, by its key.
+    """
+    allowed = _allowed(one.id, texts, thresholds)
+    for m in measurements:
+        for limit in _wrong(m, one, allowed, thresholds):
+            yield m, limit
+
+
 def check_limits(folder: Path, run: Run, result: Verification) -> None:
     """Add to `result` each limit that its requirement does not state, and each requirement that is not as its file says."""
     texts = {path.stem: path.read_text("utf-8") for path in sorted((folder / "requirements").glob("*.md"))}
@@ -35,12 +59,10 @@ def check_limits(folder: Path, run: Run, result: Verification) -> None:
             result.wrong("limit", one.id, "has no file among the requirements that the run kept")
             continue
         _wording(one, texts[one.id], result)
-        allowed = _allowed(one.id, texts, run.thresholds)
         for test in one.tests:
-            for m in test.measurements:
-                count += 1
-                for limit in _wrong(m, one, allowed, run.thresholds):
-                    result.wrong("limit", f"{test.nodeid} {m.name}", f"was judged against {limit}")
+            count += len(test.measurements)
+            for m, limit in unstated(test.measurements, one, texts, run.thresholds):
+                result.wrong("limit", f"{test.nodeid} {m.name}", f"was judged against {limit}")
     result.done.append(f"limits of {count} measurements against {len(texts)} requirements")
 
 
@@ -70,7 +92,7 @@ def _allowed(key: str, texts: Mapping[str, str], thresholds: Mapping[str, str]) 
     return found
 
 
-def _wrong(m: Measurement, one: Requirement, allowed: set[Figure], thresholds: Mapping[str, str]) -> Iterator[str]:
+def _wrong(m: Measurement, one: Stated, allowed: set[Figure], thresholds: Mapping[str, str]) -> Iterator[str]:
     """What speaks against the limits of one measurement."""
     if m.kind in _FIXED and (m.limit_low, m.limit_high) not in (_FIXED[m.kind], (None, None)):
         yield f"{m.limit_low} to {m.limit_high}, and {m.kind} has no such limits"

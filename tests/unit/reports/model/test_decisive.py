@@ -51,3 +51,9 @@ def test_no_current_comes_before_a_power_as_asked_where_both_are_far_from_their_
     none, asked = measured(-0.05, high=0.14), measured(1998.0, 1600.0, 2400.0)
     assert deciding([asked, none], "PASS") is none
     assert deciding([measured(2390.0, 1600.0, 2400.0, name="nearly"), none], "PASS").name == "nearly"
+
+
+def test_of_two_that_are_both_far_from_their_limits_the_worse_one_is_shown():
+    better, worse = measured(8.43, high=50.0, name="first test"), measured(8.78, high=50.0, name="second test")
+    assert deciding([better, worse], "PASS") is worse
+    assert deciding([worse, better], "PASS") is worse
