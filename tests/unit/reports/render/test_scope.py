@@ -55,8 +55,8 @@ FULL = run(("A-1", "PASS"), ("A-2", "PASS"), ("B-1", "NOT TESTED", False), ("C-1
             run(("A-1", "FAIL"), ("A-2", "ERROR"), ("A-3", "INCONCLUSIVE"), ("A-4", "PASS")),
             "FAIL",
             "FAIL",
-            "NOT MET: A-1. Not decided, the rig or the test is faulty: A-2. Not decided: A-3. 1 of 4 mandatory requirements of profile "
-            "emulated 1 were tested and met.",
+            "NOT MET: A-1. Not decided, the rig or the test is faulty: A-2. Not decided: A-3. 1 of 4 mandatory requirements of "
+            "profile emulated 1 were tested and met.",
         ),
         (
             run(("A-1", "FAIL"), ("A-2", "NOT TESTED")),
