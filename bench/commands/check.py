@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from v2g_bench.can.buses import socketcan_problem
-from v2g_bench.commands.costs import missing, wrong
+from v2g_bench.commands.costs import missing, strange, wrong
 from v2g_bench.errors import BenchError
 from v2g_bench.fixtures.suite import SUITE
 from v2g_bench.open_rig import open_parts
@@ -72,6 +72,7 @@ def _stated(loaded: LoadedRig) -> Iterator[Finding]:
         yield from (Finding(key, False, text) for key, text in wrong(dut))
     if SUITE.is_dir():
         try:
+            yield from (Finding("note", True, text) for text in strange(dut, SUITE, loaded.path))
             yield from (Finding("note", True, text) for text in missing(dut, roles_of(loaded), SUITE))
         except BenchError as error:
             yield Finding("note", True, f"what is missing cannot be told: {error}")

@@ -13,10 +13,11 @@ from pathlib import Path
 from v2g_bench.can.roles import ROLES
 from v2g_bench.commands.requirements import read_claims
 from v2g_bench.errors import BenchError
-from v2g_bench.fixtures.requirements import Requirement, read_requirements
+from v2g_bench.fixtures.requirements import Requirement, read_requirements, require_known_supports
 from v2g_bench.reports.render.scope import ranges
 from v2g_bench.rig.dut.host import ThisMachine
 from v2g_bench.rig.file.model import Dut
+from v2g_bench.rig.file.profile import unknown as unknown_ids
 from v2g_bench.rig.file.stated import not_claimed
 
 GIVEN = frozenset(
@@ -28,6 +29,7 @@ OWN = {  # and what the command is about
     "departure": {"time", "soc_pct"},
     "v2g_window": {"start", "end"},
 }
+OPTIONAL = {"soc_pct"}  # a controller may plan a departure without it
 USED = {  # how a test of the suite uses a command
     "reset_trip": r'"reset_trip"|\.released\(',
     "reset_soc_offset": r'"reset_soc_offset"',
@@ -57,6 +59,9 @@ def wrong(dut: Dut) -> Iterator[tuple[str, str]]:
         known = GIVEN | OWN.get(key.removeprefix("commands."), set())
         unknown = [text for word in words if (text := _unknown(word, known))]
         yield from ((where, text) for text in unknown)
+        needed = OWN.get(key.removeprefix("commands."), set()) - OPTIONAL
+        if not unknown and (absent := sorted(name for name in needed if not any("{" + name in word for word in words))):
+            yield where, f"has no {{{absent[0]}}}: it would say the same whatever a test asks for"
         if dut.kind != "ssh" and not unknown and "{" not in words[0]:
             try:
                 ThisMachine().argv(words, where)
@@ -77,6 +82,19 @@ def _unknown(word: str, known: set[str] | frozenset[str]) -> str:
         return f"{word!r}: {error}\n  a brace that is meant is written twice: {{{{ }}}}"
     strange = [field for field in fields if field not in known]
     return f"unknown placeholder {{{strange[0]}}} in {word!r}\n  {hint}" if strange else ""
+
+
+def strange(dut: Dut, suite: Path, path: Path) -> Iterator[str]:
+    """A sentence for each claim and each support that the suite does not know. Another suite may: pytest tells in the end."""
+    known = read_requirements(suite)
+    for look in (
+        lambda: unknown_ids("dut.claims", dut.claims or [], known, path),
+        lambda: require_known_supports(known, dut.supports if "supports" in dut.model_fields_set else (), str(path)),
+    ):
+        try:
+            look()
+        except BenchError as error:
+            yield f"of the suite that ships with the bench there is {error.what}; {error.hint}"
 
 
 def missing(dut: Dut, roles: Mapping[str, object], suite: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from v2g_bench.commands.costs import GIVEN, USED, missing, wrong
+from v2g_bench.commands.costs import GIVEN, USED, missing, strange, wrong
 from v2g_bench.fixtures.suite import SUITE
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.file.model import Dut
@@ -29,12 +29,21 @@ def test_the_rigs_that_ship_state_nothing_wrong():
         ({"status": ["true", "{}"]}, "dut.commands.status", "unknown placeholder {}"),
         ({"status": ["no-such-program"]}, "dut.commands.status", "no such program: no-such-program"),
         ({"status": []}, "dut.commands.status", "is empty"),
+        ({"set_power": ["true", "2000"]}, "dut.commands.set_power", "has no {power_w}: it would say the same"),
+        ({"departure": ["true", "{soc_pct}"]}, "dut.commands.departure", "has no {time}"),
     ],
 )
 def test_what_cannot_be_run_is_named(commands, key, text):
     ((where, said),) = wrong(dut(commands=OWN | commands))
     assert where == key
     assert text in said
+
+
+def test_a_claim_or_a_support_that_no_requirement_has_is_told_before_pytest_refuses_it():
+    path = load_rig("virtual").path
+    told = list(strange(dut(claims=["SAF-1", "SAF-02"], supports={"helth": True}), SUITE, path))
+    assert ["no such requirement or family: SAF-1" in told[0], "did you mean health?" in told[1]] == [True, True]
+    assert list(strange(dut(claims=["SAF-02"]), SUITE, path)) == []
 
 
 def test_a_program_on_another_machine_is_not_looked_for_here():
