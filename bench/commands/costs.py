@@ -8,6 +8,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 from v2g_bench.can.roles import ROLES
@@ -87,9 +88,10 @@ def _unknown(word: str, known: set[str] | frozenset[str]) -> str:
 def strange(dut: Dut, suite: Path, path: Path) -> Iterator[str]:
     """A sentence for each claim and each support that the suite does not know. Another suite may: pytest tells in the end."""
     known = read_requirements(suite)
+    supports = dut.supports if "supports" in dut.model_fields_set else {}
     for look in (
-        lambda: unknown_ids("dut.claims", dut.claims or [], known, path),
-        lambda: require_known_supports(known, dut.supports if "supports" in dut.model_fields_set else (), str(path)),
+        partial(unknown_ids, "dut.claims", dut.claims or [], known, path),
+        partial(require_known_supports, known, supports, str(path)),
     ):
         try:
             look()
