@@ -34,17 +34,23 @@ class Stated(Protocol):
     def limit(self) -> str: ...
 
 
-def unstated(
+def loosened(
     measurements: Iterable[Measurement], one: Stated, texts: Mapping[str, str], thresholds: Mapping[str, str]
 ) -> Iterator[tuple[Measurement, str]]:
-    """Each measurement whose limit the requirement does not state, and what is wrong with it.
+    """Each measurement with an upper limit above all figures of its unit that the requirement states, and the limit in words.
 
-    texts: the content of the requirements' files by id. thresholds: what the rig file states, by its key.
+    texts: the content of the requirements' files by id. thresholds: what the rig file states, by its key. A requirement that
+    states no such figure is none to compare with.
     """
     allowed = _allowed(one.id, texts, thresholds)
     for m in measurements:
-        for limit in _wrong(m, one, allowed, thresholds):
-            yield m, limit
+        if m.kind not in FIGURE_KINDS or m.unit not in _UNITS or m.limit_high is None:
+            continue
+        unit, scale = _UNITS[m.unit]
+        largest = max((value for known, value in allowed if known == unit), default=None)
+        limit = m.limit_high * scale
+        if largest is not None and limit > largest and not _same(limit, largest):
+            yield m, f"{m.limit_high:g} {m.unit}; {one.id} says {one.limit!r}"
 
 
 def check_limits(folder: Path, run: Run, result: Verification) -> None:
@@ -59,10 +65,12 @@ def check_limits(folder: Path, run: Run, result: Verification) -> None:
             result.wrong("limit", one.id, "has no file among the requirements that the run kept")
             continue
         _wording(one, texts[one.id], result)
+        allowed = _allowed(one.id, texts, run.thresholds)
         for test in one.tests:
-            count += len(test.measurements)
-            for m, limit in unstated(test.measurements, one, texts, run.thresholds):
-                result.wrong("limit", f"{test.nodeid} {m.name}", f"was judged against {limit}")
+            for m in test.measurements:
+                count += 1
+                for limit in _wrong(m, one, allowed, run.thresholds):
+                    result.wrong("limit", f"{test.nodeid} {m.name}", f"was judged against {limit}")
     result.done.append(f"limits of {count} measurements against {len(texts)} requirements")
 
 

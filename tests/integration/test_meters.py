@@ -327,6 +327,7 @@ def test_device_clear_ends_a_wait(serve, opened, digitizer_34465a):
     session = opened(None, serve(digitizer_34465a))
     for text in ("VOLT:ZERO:AUTO OFF", "SAMP:COUN 10", "TRIG:SOUR EXT", "INIT"):
         session.write(text)
+    assert session.query_int("SAMP:COUN?") == 10  # all of them were carried out: a clear discards what was not
     session.write("*OPC?")
     session.clear()
     assert session.query_int("SAMP:COUN?") == 10
