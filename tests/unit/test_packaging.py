@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from v2g_bench.fixtures.heads import HEADS_FILE
+
 ROOT = Path(__file__).parents[2]
 ROOMS = {"bench": "v2g_bench", "fixtures": "v2g_bench.fixtures", "reports": "v2g_bench.reports"}
 ROOMS |= {"rigs": "v2g_bench.rigs", "dbc": "v2g_bench.dbc"}
@@ -44,7 +46,7 @@ def test_every_data_file_is_in_the_wheel(project):
         )
         data = [path for path in folder.iterdir() if path.is_file() and path.suffix not in (".py", ".pyc")]
         if room == "v2g_bench.reports":
-            data = [path for path in data if path.name != ".gitignore"]
+            data = [path for path in data if path.name not in (".gitignore", HEADS_FILE)]
         for path in data:
             assert any(path.match(pattern) for pattern in patterns.get(package, [])), f"{path} is in no package-data"
 
