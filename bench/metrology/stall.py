@@ -227,7 +227,10 @@ def main(arguments: list[str]) -> int:
     watchers.append(threading.Thread(target=_watch_wall_clock, args=(_Lane(memory, len(watched)), stop)))
     for watcher in watchers:
         watcher.start()
-    print("ready", flush=True)
+    with contextlib.suppress(
+        BrokenPipeError
+    ):  # the parent has died already: its end of standard input is closed as well
+        os.write(1, b"ready\n")
     sys.stdin.buffer.read()
     stop.set()
     for watcher in watchers:

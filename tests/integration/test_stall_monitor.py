@@ -184,3 +184,24 @@ def test_it_must_be_started_first():
     with pytest.raises(BenchError, match="is not running"):
         _ = idle.pid
     idle.stop()
+
+
+def test_it_ends_with_a_parent_that_died_before_it_was_ready(tmp_path):
+    """Nobody reads its word any more; its threads would go on for ever."""
+    (memory := tmp_path / "memory").write_bytes(bytes(1 << 20))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with memory.open("r+b") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "v2g_bench.metrology.stall", str(file.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            pass_fds=[file.fileno()],
+            start_new_session=True,
+        )
+    os.close(writing)
+    try:
+        assert process.wait(20.0) == 0
+    finally:
+        process.kill()
+        process.wait()

@@ -98,7 +98,7 @@ class SupervisorClient:
                     left = left[os.write(process.stdin.fileno(), left) :]
                 except BlockingIOError:
                     continue
-                except OSError:
+                except (OSError, ValueError):  # ValueError: it has been stopped meanwhile, its input is closed
                     self._gone = True
 
     def watch(self, group: int) -> None:
