@@ -148,10 +148,8 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: hub.stop())
-    for number in (
-        signal.SIGINT,
-        signal.SIGHUP,
-    ):  # Ctrl-C and a terminal's end are for the parent, which ends this hub in order
+    # Ctrl-C and a terminal's end are for the parent, which ends this hub in order
+    for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     realtime()
     gc.freeze()

@@ -35,10 +35,8 @@ def main(arguments: list[str]) -> int:
         print(f"gateway: {error!r}" if not isinstance(error, BenchError) else error, file=sys.stderr)
         return END_REFUSED
     signal.signal(signal.SIGTERM, lambda *_: shell.end())
-    for number in (
-        signal.SIGINT,
-        signal.SIGHUP,
-    ):  # Ctrl-C and a terminal's end are for the parent, which ends this process in order
+    # Ctrl-C and a terminal's end are for the parent, which ends this process in order
+    for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     realtime()
     gc.freeze()

@@ -217,10 +217,8 @@ async def serve(settings: PlantSettings) -> int:
 
     loop.set_exception_handler(report)
     loop.add_signal_handler(signal.SIGTERM, plant.end)
-    for number in (
-        signal.SIGINT,
-        signal.SIGHUP,
-    ):  # Ctrl-C and a terminal's end are for the parent, which ends this in order
+    # Ctrl-C and a terminal's end are for the parent, which ends this in order
+    for number in (signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: None)
     descriptor = sys.stdin.fileno()
 

@@ -116,10 +116,8 @@ class Shell:
     def run(self) -> None:
         """Serve until the end is asked for."""
         signal.signal(signal.SIGTERM, lambda *_: self._end())
-        for number in (
-            signal.SIGINT,
-            signal.SIGHUP,
-        ):  # Ctrl-C and a terminal's end are for the parent, which ends this in order
+        # Ctrl-C and a terminal's end are for the parent, which ends this in order
+        for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         self._print(f"ready, inverter models {self._inverter.models}")
         command_s = parent_s = time.monotonic()

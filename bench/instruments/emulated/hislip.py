@@ -146,9 +146,8 @@ class HislipServer(InstrumentServer):
             while True:
                 await self._receive_sync(await receive(reader), session)
                 await writer.drain()
-                await asyncio.sleep(
-                    0
-                )  # nothing above waits while messages are there: the rest of the world has its turn
+                # nothing above waits while messages are there: the rest of the world has its turn
+                await asyncio.sleep(0)
         finally:
             session.stop_executing()
             del self._sessions[session.number]
