@@ -17,7 +17,7 @@ from v2g_bench.reports.model.run import Instrument, Run
 from v2g_bench.reports.model.verdicts import NOT_APPLICABLE
 from v2g_bench.reports.verify.events import RECORDED
 from v2g_bench.rig.file.model import Meter, Rig
-from v2g_bench.rig.file.stated import clock_of, moved_keys, not_claimed, thresholds_of
+from v2g_bench.rig.file.stated import clock_of, moved_figures, not_claimed, thresholds_of
 
 _NEEDS = re.compile(r"^needs:\s*(\S+)", re.MULTILINE)
 
@@ -64,9 +64,9 @@ def _stated(run: Run, rig: Rig) -> Iterator[tuple[str, str, str]]:
     pics = {key: str(value) for key, value in rig.dut.supports.items()}
     pairs += [(f"supports {key}", run.pics.get(key, ""), pics.get(key, "")) for key in sorted(pics.keys() | run.pics)]
     yield from (pair for pair in pairs if pair[1] != pair[2])
-    for key in moved_keys(rig):
-        if not any(text.startswith(f"{key} = ") for text in run.deviations):
-            yield "among its deviations of", "", f"{key}, which it moves"
+    for one in moved_figures(rig):
+        if not any(text.startswith(f"{one.key} = ") for text in run.deviations):
+            yield "among its deviations of", "", f"{one.key}, which it moves"
 
 
 def _claims(folder: Path, run: Run, rig: Rig) -> Iterator[tuple[str, str, str]]:
