@@ -8,7 +8,7 @@ be taken for more.
 import re
 from collections.abc import Iterable
 
-from v2g_bench.reports.model.foreign import NONE_SHIPPED, begins
+from v2g_bench.reports.model.foreign import NONE_SHIPPED, OTHER_TESTS, OTHER_WORDING, begins
 from v2g_bench.reports.model.run import Requirement, Run
 from v2g_bench.reports.model.verdicts import (
     ERROR,
@@ -56,6 +56,10 @@ def verdict_sentence(run: Run) -> str:
     of = f"mandatory requirements of profile {run.profile.name}" if run.profile else "requirements"
     if any(begins(text, [NONE_SHIPPED]) for text in run.deviations):
         parts.append(f"{NONE_SHIPPED.capitalize()}: these are requirements of another suite.")
+    if any(begins(text, [OTHER_TESTS, OTHER_WORDING]) for text in run.deviations):
+        parts.append(
+            "What follows is by tests or requirements of somebody else, not by the shipped ones (see the deviations)."
+        )
     if not demanded:
         parts.append("No requirement was tested.")
     elif len(met) == len(demanded):
