@@ -1,9 +1,9 @@
 """Issuing a report: a person gives it a number and a date, and signs it after the bench.
 
-Only what was measured may be issued: a complete run on hardware, in real time, by a bench that was qualified shortly
-before, with instruments whose calibration counted, that ended PASS or FAIL with every requirement decided, that names the
-laboratory and its place, and that a key on the laboratory's list sealed when it ended. Nothing in the run folder counts as
-that list (`sign.laboratory`).
+Only what was measured may be issued: a complete run on hardware, in real time, by the tests and a profile that ship with the
+bench, which was qualified shortly before, with instruments whose calibration counted, that ended PASS or FAIL with every
+requirement decided, that names the laboratory and its place, and that a key on the laboratory's list sealed when it ended.
+Nothing in the run folder counts as that list (`sign.laboratory`).
 
 The issued edition carries two signatures: the bench's, with the key that sealed the run, and the person's.
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.folder import require_plain
+from v2g_bench.reports.model.foreign import PROFILES, REFUSED, begins, digest_of
 from v2g_bench.reports.model.moment import moment_of
 from v2g_bench.reports.model.run import Issue, Run, load
 from v2g_bench.reports.model.verdicts import FAIL, NOT_TESTED, PASS, UNDECIDED
@@ -28,6 +29,7 @@ from v2g_bench.reports.sign.pades import signed_at
 from v2g_bench.reports.sign.seal import seal, sealed_by
 from v2g_bench.reports.sign.signer import Signer
 from v2g_bench.reports.verify.run_folder import verify
+from v2g_bench.reports.verify.suite import code_of_tests
 from v2g_bench.reports.write import MANIFEST, PDF, RESULTS, SEAL, SUMS, write_report
 
 # What a report has to state and only a person knows, with the clause of ISO/IEC 17025:2017.
@@ -43,6 +45,7 @@ DEMANDED = {
     "sampling": "7.8.2.1 k",
     "environment": "7.8.3.1 a",
 }
+CERTIFYING = ("hardware", "certification")  # the profiles that a report may be issued of
 QUALIFIED_WITHIN_H = 24.0
 SEALED_WITHIN_S = 3600.0  # of the run's end: its captures are exported and its report is written before
 EDITIONS, UNISSUED = "editions", "unissued"
@@ -74,6 +77,12 @@ def refusals(run: Run) -> list[str]:
     undecided = [r.id for r in run.requirements if r.verdict in UNDECIDED and (r.mandatory or r.verdict != NOT_TESTED)]
     if undecided:
         found.append(f"undecided: {', '.join(undecided)}")
+    found += [text for text in run.deviations if begins(text, REFUSED)]
+    if run.profile is None or run.profile.id not in CERTIFYING:
+        named = f"{run.profile.id} {run.profile.edition}" if run.profile else "none"
+        found.append(f"its profile is {named}: only {' or '.join(CERTIFYING)}, as they ship, may be issued")
+    elif run.profile.sha256 != digest_of(PROFILES / f"{run.profile.id}.toml"):
+        found.append(f"its profile {run.profile.id} {run.profile.edition} is not the one that ships with this bench")
     if run.dirty:
         found.append("the bench ran from a source tree with changes that were not committed")
     return found
@@ -103,6 +112,8 @@ def issue(
     for valid in (bench.certificate, person.certificate):
         if not valid.not_valid_before_utc.date() <= today <= valid.not_valid_after_utc.date():
             reasons.append(f"the certificate of {name_of(valid)} is not valid on {today}")
+    if code_of_tests(folder) is None:
+        reasons.append("it kept no digests of its tests' code, so nobody can tell whether they were the shipped ones")
     reasons += _signed(folder, bench, person) + _sealed_in_time(folder, run, keys)
     if not reasons:
         result = verify(folder, keys=keys)

@@ -1,6 +1,7 @@
 """`v2g-bench certify --rig=my.toml`: the suite that ships with the bench, from any folder.
 
-It is pytest with the suite's own settings: no configuration and no conftest.py of the folder where it is called takes part.
+It is pytest with the suite's own settings: no configuration and no conftest.py of the folder where it is called takes part,
+nor do plugins, words and modules that the environment names.
 Exit status: that of pytest (reports/README.md).
 """
 
@@ -8,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
@@ -30,6 +32,7 @@ Every other option of pytest may follow (-k, -x, -v); `pytest --help` lists them
 Exit status: 0 all that the profile holds mandatory was tested and met; others: reports/README.md.
 """
 _DETACHED = ("--rig", "--reports", "--job", "--seal-key", "--req", "--seed", "--trials", "--scenario", "--scenarios")
+_NOT_TAKEN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH")  # words, plugins and modules of somebody else
 _WITH_VALUE = ("-k", "-m", "-p", "-o", "-W", "-r", "-n", "--deselect", "--ignore", "--basetemp", "--junitxml", "--tb")
 
 
@@ -47,13 +50,15 @@ def run(options: argparse.Namespace) -> int:
     if not SUITE.is_dir():
         raise BenchError(str(SUITE), "this installation has no suite", "install the wheel, or run in the checkout")
     sys.stdout.flush()
+    words = [sys.executable, "-P", "-m", "pytest", *pytest_words(options.words)]
     # -P: a module in this folder is not taken for one of the bench or of pytest
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *pytest_words(options.words)])
+    os.execve(sys.executable, words, {name: text for name, text in os.environ.items() if name not in _NOT_TAKEN})
 
 
 def pytest_words(words: Sequence[str]) -> list[str]:
-    """The command line of pytest for these words of `certify`."""
+    """The command line of pytest for these words of `certify`; BenchError for one that brings a plugin."""
     given = _attached(words)
+    _refuse_plugins(given)
     tests = {place for place, word in enumerate(given) if _is_test(word, given[place - 1] if place else "")}
     asked = [_found(word) if place in tests else word for place, word in enumerate(given)]
     return ["-c", str(INI), f"--rootdir={PROJECT}", *asked, *([] if tests else [str(SUITE)])]
@@ -68,6 +73,18 @@ def _attached(words: Sequence[str]) -> list[str]:
         else:
             found.append(word)
     return found
+
+
+def _refuse_plugins(words: Sequence[str]) -> None:
+    """`-p NAME`, also `-pNAME`; `-p no:NAME` takes one away, and may."""
+    named = [word[2:] for word in words if word.startswith("-p") and len(word) > 2]
+    named += [word for option, word in pairwise(words) if option == "-p"]
+    if brought := [name for name in named if not name.strip().startswith("no:")]:
+        raise BenchError(
+            f"-p {brought[0]}",
+            "certify takes no plugin: it could change any outcome",
+            "pytest itself takes it, and the report states so",
+        )
 
 
 def _is_test(word: str, before: str) -> bool:

@@ -8,6 +8,7 @@ be taken for more.
 import re
 from collections.abc import Iterable
 
+from v2g_bench.reports.model.foreign import NONE_SHIPPED, OTHER_TESTS, OTHER_WORDING, begins
 from v2g_bench.reports.model.run import Requirement, Run
 from v2g_bench.reports.model.verdicts import (
     ERROR,
@@ -53,6 +54,12 @@ def verdict_sentence(run: Run) -> str:
     parts = [f"{title}: {_ids(run, verdict)}." for verdict, title in _FIRST.items() if _ids(run, verdict)]
     demanded, met = _demanded(run), [one for one in _demanded(run) if one.verdict == PASS]
     of = f"mandatory requirements of profile {run.profile.name}" if run.profile else "requirements"
+    if any(begins(text, [NONE_SHIPPED]) for text in run.deviations):
+        parts.append(f"{NONE_SHIPPED.capitalize()}: these are requirements of another suite.")
+    if any(begins(text, [OTHER_TESTS, OTHER_WORDING]) for text in run.deviations):
+        parts.append(
+            "What follows is by tests or requirements of somebody else, not by the shipped ones (see the deviations)."
+        )
     if not demanded:
         parts.append("No requirement was tested.")
     elif len(met) == len(demanded):

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.errors import BenchError
-from v2g_bench.inputs.text import read_text, toml_of
+from v2g_bench.inputs.text import read_text, read_toml, toml_of
 from v2g_bench.reports.model.findings import Verification
-from v2g_bench.reports.model.run import Requirement, Run
+from v2g_bench.reports.model.foreign import OTHER_PROFILE, PROFILES, begins
+from v2g_bench.reports.model.run import Profile, Requirement, Run
+from v2g_bench.reports.verify.suite import code_of_tests
 from v2g_bench.reports.verify.waveform_file import inside
 
 
@@ -32,6 +34,8 @@ def check_demand(folder: Path, run: Run, result: Verification) -> None:
         return
     if hashlib.sha256("\n".join(reversed(texts)).encode()).hexdigest() != run.profile.sha256:
         result.wrong("profile", f"{name}.toml", "is not the one that results.json states the digest of")
+    if code_of_tests(folder) is not None:  # older runs state no profile as a deviation
+        _shipped(run, run.profile, tables[0], f"{name}.toml", result)
     for one in wrong:
         result.wrong(
             "profile",
@@ -39,6 +43,21 @@ def check_demand(folder: Path, run: Run, result: Verification) -> None:
             f"results.json says that it is {'' if one.mandatory else 'not '}mandatory, the profile says otherwise",
         )
     result.done.append(f"{len(run.requirements)} requirements against what the profile holds mandatory")
+
+
+def _shipped(run: Run, profile: Profile, table: Mapping[str, Any], name: str, result: Verification) -> None:
+    """Of a shipped id and edition, the figures are those that ship; any other profile is a deviation."""
+    path = PROFILES / f"{profile.id}.toml"
+    if path.is_file() and path.parent == PROFILES:
+        here = read_toml(path)
+        if here.get("edition") != profile.edition:
+            result.notes.append(f"{name} is of edition {profile.edition}, which is not here: it is not compared")
+        elif here != table:
+            result.wrong(
+                "profile", name, f"is not the profile {profile.id} {profile.edition} that ships with the bench"
+            )
+    elif not any(begins(text, [OTHER_PROFILE]) for text in run.deviations):
+        result.wrong("profile", name, "does not ship with the bench, and no deviation says so")
 
 
 def _mandatory(tables: Sequence[Mapping[str, Any]], requirement: Requirement) -> bool:

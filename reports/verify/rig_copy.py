@@ -16,8 +16,9 @@ from v2g_bench.reports.model.findings import DATABASE, Verification
 from v2g_bench.reports.model.run import Instrument, Run
 from v2g_bench.reports.model.verdicts import NOT_APPLICABLE
 from v2g_bench.reports.verify.events import RECORDED
+from v2g_bench.reports.verify.suite import code_of_tests
 from v2g_bench.rig.file.model import Meter, Rig
-from v2g_bench.rig.file.stated import clock_of, moved_keys, not_claimed, thresholds_of
+from v2g_bench.rig.file.stated import clock_of, moved_figures, not_claimed, thresholds_of
 
 _NEEDS = re.compile(r"^needs:\s*(\S+)", re.MULTILINE)
 
@@ -37,13 +38,18 @@ def check_rig(folder: Path, run: Run, result: Verification) -> None:
         else:
             result.wrong("rig", name, str(error))
         return
-    wrong = [*_stated(run, rig), *_claims(folder, run, rig), *_instruments(folder, run, rig), *_database(folder, run)]
+    wrong = [
+        *_stated(folder, run, rig),
+        *_claims(folder, run, rig),
+        *_instruments(folder, run, rig),
+        *_database(folder, run),
+    ]
     for what, stated, there in wrong:
         result.wrong("rig", name, f"results.json says {what} {stated or 'nothing'}, the rig file {there or 'nothing'}")
     result.done.append(f"grade, clock, {len(run.thresholds)} thresholds, claims and parts against {name}")
 
 
-def _stated(run: Run, rig: Rig) -> Iterator[tuple[str, str, str]]:
+def _stated(folder: Path, run: Run, rig: Rig) -> Iterator[tuple[str, str, str]]:
     """What, as stated in the results, as it is by the rig file: of those that differ."""
     command = " ".join(rig.dut.command) if rig.dut.kind in ("process", "ssh") else ""
     pairs = [
@@ -64,9 +70,12 @@ def _stated(run: Run, rig: Rig) -> Iterator[tuple[str, str, str]]:
     pics = {key: str(value) for key, value in rig.dut.supports.items()}
     pairs += [(f"supports {key}", run.pics.get(key, ""), pics.get(key, "")) for key in sorted(pics.keys() | run.pics)]
     yield from (pair for pair in pairs if pair[1] != pair[2])
-    for key in moved_keys(rig):
-        if not any(text.startswith(f"{key} = ") for text in run.deviations):
-            yield "among its deviations of", "", f"{key}, which it moves"
+    older = code_of_tests(folder) is None  # it states what it is judged by alone
+    for one in moved_figures(rig):
+        if older and not one.key.startswith(("[judging]", "[dut.thresholds]")):
+            continue
+        if not any(text.startswith(f"{one.key} = ") for text in run.deviations):
+            yield "among its deviations of", "", f"{one.key}, which it moves"
 
 
 def _claims(folder: Path, run: Run, rig: Rig) -> Iterator[tuple[str, str, str]]:

@@ -8,5 +8,5 @@ Public names:
     profile       Demand, Profile, profile_of, strictest, unknown
     model         Bus, CommandName, Dut, Judging, MAX_SOC_PCT, MIN_SOC_PCT, Meter, Rig, Sync, Thresholds
     state_folder  state_folder
-    stated        clock_of, moved_keys, not_claimed, thresholds_of
+    stated        clock_of, moved_figures, not_claimed, thresholds_of
 """

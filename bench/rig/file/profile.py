@@ -165,7 +165,13 @@ def profile_of(loaded: LoadedRig) -> Profile:
             raise BenchError(f"{path}: base", f"no such shipped profile: {base}", f"known: {', '.join(known)}")
         base_text = read_text(known[base])
         data = _upon(toml_of(base_text, str(known[base]), HINT), data)
-    return Profile(validated(_File, data, str(path)), path, text, rig.simulated, shipped, base_text)
+    file = validated(_File, data, str(path))
+    if not shipped and file.id in known:
+        if text != read_text(known[file.id]):
+            hint = f'give it an id of its own; base = "{file.id}" builds upon the one that ships'
+            raise BenchError(f"{path}: id", f"{file.id} ships with the bench, and states other figures", hint)
+        shipped = True
+    return Profile(file, path, text, rig.simulated, shipped, base_text)
 
 
 def _upon(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

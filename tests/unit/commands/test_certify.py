@@ -40,11 +40,25 @@ def test_the_words_of_pytest(words, expected):
 
 
 def test_it_becomes_pytest_and_takes_no_module_of_this_folder(monkeypatch):
-    became = []
-    monkeypatch.setattr(os, "execv", lambda program, words: became.append(words[1:]))
+    became, given = [], []
+    monkeypatch.setattr(
+        os, "execve", lambda program, words, environment: became.append(words[1:]) or given.append(environment)
+    )
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("V2G_KEPT", "y")
     with pytest.raises(TypeError):  # nothing comes back from what replaces the process
         main(["certify", "--rig=sim", "-v"])
     assert became == [["-P", "-m", "pytest", *BEFORE, "--rig=sim", "-v", str(SUITE)]]
+    assert not {"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH"} & given[0].keys()
+    assert given[0]["V2G_KEPT"] == "y"
+
+
+@pytest.mark.parametrize("words", [["-p", "swapdir"], ["-pswapdir"], ["-x", "-p", " swapdir"]])
+def test_no_plugin_is_taken_and_one_may_be_taken_away(words):
+    with pytest.raises(BenchError, match="takes no plugin"):
+        pytest_words(words)
+    assert pytest_words(["-p", "no:randomly"]) == [*BEFORE, "-p", "no:randomly", str(SUITE)]
 
 
 def test_help_is_its_own(capsys):

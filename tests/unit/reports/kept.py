@@ -32,11 +32,13 @@ from v2g_bench.qualification.result import QualificationResult
 from v2g_bench.qualification.score import Outcome, score
 from v2g_bench.reports.model.chain import EVENTS, Head, link, published
 from v2g_bench.reports.model.digest import run_digest, test_digest, trial_digest
+from v2g_bench.reports.model.foreign import CONFORMANCE, PROFILES, shipped_suite
 from v2g_bench.reports.model.run import (
     SCHEMA,
     Controller,
     Instrument,
     Measurement,
+    Profile,
     Qualification,
     Requirement,
     Run,
@@ -158,7 +160,10 @@ def hardware(run: Run, folder: Path) -> Run:
         ]
         + [Instrument(part="inverter", identity="Example", emulated=False, calibration="not a measuring instrument")],
     )
-    return _recorded(_qualified(measured, folder, now), folder)
+    profile = (PROFILES / "hardware.toml").read_bytes()
+    (folder / "profile-hardware.toml").write_bytes(profile)
+    stated = Profile(id="hardware", edition="1", sha256=hashlib.sha256(profile).hexdigest())
+    return _recorded(_qualified(dataclasses.replace(measured, profile=stated), folder, now), folder)
 
 
 def _qualified(run: Run, folder: Path, now: datetime) -> Run:
@@ -203,7 +208,8 @@ def _recorded(run: Run, folder: Path) -> Run:
     suite = {
         one.id: {"sha256": one.text_sha256, "tests": [test.nodeid for test in one.tests]} for one in run.requirements
     }
-    (folder / "suite.json").write_text(json.dumps({"requirements": suite}))
+    code = {f"{CONFORMANCE}/{name}": digest for name, digest in shipped_suite().files.items()}
+    (folder / "suite.json").write_text(json.dumps({"requirements": suite, "files": code}))
     (folder / "requirements").mkdir(exist_ok=True)
     (folder / "requirements/SAF-01.md").write_text(WORDING)
     return run

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from v2g_bench.reports.model.foreign import NONE_SHIPPED, OTHER_TESTS
 from v2g_bench.reports.model.run import Controller, Profile, Requirement, Run, TestResult
 from v2g_bench.reports.render.scope import by_verdict, headline, partial, ranges, tone, verdict_sentence
 
@@ -109,3 +110,10 @@ def test_what_was_not_met_or_not_decided_stands_first_and_what_is_not_claimed_la
 )
 def test_ids_that_count_on_are_a_range(ids, text):
     assert ranges(ids) == text
+
+
+def test_tests_that_do_not_ship_are_said_before_what_they_met():
+    own = dataclasses.replace(FULL, deviations=[f"{NONE_SHIPPED}, of which there are 81"])
+    assert verdict_sentence(own).startswith("None of the shipped requirements was part of the run: ")
+    emptied = dataclasses.replace(FULL, deviations=[f"{OTHER_TESTS}: 22 of 25"])
+    assert "not by the shipped ones" in verdict_sentence(emptied).partition(". ")[0]

@@ -6,6 +6,7 @@ import hashlib
 import pytest
 
 from v2g_bench.reports.model.findings import Verification
+from v2g_bench.reports.model.foreign import OTHER_PROFILE, PROFILES
 from v2g_bench.reports.model.run import Profile, Requirement, load
 from v2g_bench.reports.verify.demand import check_demand
 from v2g_bench.reports.verify.run_folder import verify
@@ -93,5 +94,26 @@ def test_a_mandatory_requirement_that_was_made_optional_is_found_with_new_hashes
     run = load(folder / "results.json")
     profile = Profile(id="mine", edition="1", sha256=hashlib.sha256(BASE.encode()).hexdigest())
     optional = [dataclasses.replace(one, mandatory=False) for one in run.requirements]
-    write_report(dataclasses.replace(run, profile=profile, requirements=optional), folder)
+    stated = [f"{OTHER_PROFILE}: mine 1"]
+    write_report(dataclasses.replace(run, profile=profile, requirements=optional, deviations=stated), folder)
     assert {(one.kind, one.where) for one in verify(folder).findings} == {("profile", one.id) for one in optional}
+
+
+def of_now(run, folder, name, text, deviations=()):
+    """The same run with the digests of its tests' code, and this profile."""
+    (folder / "suite.json").write_text('{"requirements": {}, "files": {}}')
+    (folder / f"profile-{name}.toml").write_text(text)
+    profile = Profile(id=name, edition="1", sha256=hashlib.sha256(text.encode()).hexdigest())
+    return dataclasses.replace(run, profile=profile, requirements=[], deviations=list(deviations))
+
+
+def test_a_profile_that_does_not_ship_is_a_deviation(held, tmp_path):
+    assert found(of_now(held, tmp_path, "own", BASE), tmp_path) == [("profile", "profile-own.toml")]
+    assert found(of_now(held, tmp_path, "own", BASE, [f"{OTHER_PROFILE}: own 1"]), tmp_path) == []
+
+
+def test_a_shipped_id_has_the_figures_that_ship(held, tmp_path):
+    text = (PROFILES / "emulated.toml").read_text()
+    assert found(of_now(held, tmp_path, "emulated", text + "# a comment"), tmp_path) == []
+    other = text.replace("lives = 20", "lives = 2")
+    assert found(of_now(held, tmp_path, "emulated", other), tmp_path) == [("profile", "profile-emulated.toml")]

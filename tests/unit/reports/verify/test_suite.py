@@ -1,10 +1,12 @@
 """Requirements and tests against the run's own list, and against the suite at a commit."""
 
 import dataclasses
+import json
 import subprocess
 
 import pytest
 
+from v2g_bench.reports.model.foreign import OTHER_TESTS
 from v2g_bench.reports.model.run import Requirement, TestResult
 from v2g_bench.reports.verify import suite
 from v2g_bench.reports.verify.suite import check_suite
@@ -64,6 +66,11 @@ def test_a_run_without_its_list_is_found_and_an_older_one_is_said_to_have_none(r
     assert (result.findings, len(result.impossible)) == ([], 1)
 
 
+def kept_code(folder, files):
+    path = folder / "run/suite.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"files": files}))
+
+
 @pytest.fixture
 def tree(run, kept, tmp_path, monkeypatch):
     """A source tree whose one commit has SAF-01 and SAF-02; gives the run as if it were of that commit."""
@@ -78,12 +85,31 @@ def tree(run, kept, tmp_path, monkeypatch):
         [*git, "rev-parse", "HEAD"], cwd=tmp_path / "tree", check=True, capture_output=True, text=True
     )
     monkeypatch.setattr(suite, "TREE", tmp_path / "tree")
+    kept_code(tmp_path, {FILE: sha256(MODULE)})
     return dataclasses.replace(run, commit=head.stdout.strip(), schema=4)
 
 
 def test_a_requirement_that_the_commit_has_is_missed_in_the_results(tree, tmp_path):
-    (finding,) = found(tree, tmp_path / "run").findings
-    assert (finding.kind, finding.where) == ("suite", "SAF-02")
+    findings = found(tree, tmp_path / "run").findings
+    assert [(one.kind, one.where) for one in findings] == [("suite", "suite.json"), ("suite", "SAF-02")]
+
+
+def test_tests_that_are_not_those_of_the_commit_are_a_deviation(tree, tmp_path):
+    other = Requirement(id="SAF-02", title="t", text_sha256=sha256("other"), left_out=[f"{FILE}::test_each"])
+    whole = dataclasses.replace(tree, requirements=[*tree.requirements, other])
+    kept_code(tmp_path, {"/elsewhere/safety/test_hot.py": sha256("emptied")})
+    (finding,) = found(whole, tmp_path / "run").findings
+    assert "1 of 1 test files are not there as they ship: safety/test_hot.py" in finding.text
+    stated = dataclasses.replace(whole, deviations=[f"{OTHER_TESTS}: 1 of 1"])
+    assert found(stated, tmp_path / "run").findings == []
+
+
+def test_without_a_commit_they_are_held_against_the_suite_here_of_the_same_version(run, tmp_path):
+    assert any("test code against the suite of bench" in line for line in found(run, tmp_path / "run").done)
+    kept_code(tmp_path, {FILE: sha256("emptied")})
+    assert "it differs from what is here" in found(run, tmp_path / "run").impossible[0]
+    other = found(dataclasses.replace(run, bench_version="9.9"), tmp_path / "run")
+    assert any("is not compared" in note for note in other.notes)
 
 
 def test_tests_are_compared_with_those_of_the_commit(tree, tmp_path):

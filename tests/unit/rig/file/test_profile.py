@@ -143,3 +143,10 @@ def test_a_profile_may_build_upon_a_shipped_one(own):
     assert profile.sha256 == hashlib.sha256(f"{profile.base_text}\n{profile.text}".encode()).hexdigest()
     with pytest.raises(BenchError, match="own.toml: base: no such shipped profile: nobody"):
         own('base = "nobody"\nid = "mine"\nedition = "1"\n')
+
+
+def test_a_shipped_id_is_no_name_for_other_figures(own):
+    text = shipped_profiles()["emulated"].read_text()
+    assert own(text).shipped
+    with pytest.raises(BenchError, match="emulated ships with the bench, and states other figures"):
+        own(text.replace("lives = 20", "lives = 2"))
