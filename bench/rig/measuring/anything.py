@@ -113,19 +113,24 @@ class Anything:
         return Made(fault, {"to_v": past, "ramp_mv_per_s": Choice(RAMPS_MV_PER_S)})
 
     def trip(self, above_c: float, above_mv: float) -> Made:
-        """By a step, a cell above this temperature or strings further apart than this, whichever the database can show."""
+        """One of `trips`."""
+        ways = {f"way_{number}": way for number, way in enumerate(self.trips(above_c, above_mv))}
+        return Made(lambda way, **faults: faults[way], {"way": Choice(tuple(ways)), **ways})
+
+    def trips(self, above_c: float, above_mv: float) -> list[Made]:
+        """By a step, a cell above this temperature and strings further apart than this, as far as the database can show them."""
 
         def strings(to_v: float) -> StringVoltageDifference:
             return StringVoltageDifference(round(1e3 * to_v, 6))
 
-        db, ways = self._parts.bus.db, dict[str, Made]()
+        db, ways = self._parts.bus.db, list[Made]()
         if db.has(HOTTEST):
-            ways["hot"] = Made(OverTemperature, {"cell": self.cell(), "to_c": self.past(HOTTEST, above_c, SHOWN_C)})
+            ways.append(Made(OverTemperature, {"cell": self.cell(), "to_c": self.past(HOTTEST, above_c, SHOWN_C)}))
         if db.has(STRINGS):
-            ways["apart"] = Made(strings, {"to_v": self.past(STRINGS, above_mv / 1e3, SHOWN_DIFFERENCE_V)})
+            ways.append(Made(strings, {"to_v": self.past(STRINGS, above_mv / 1e3, SHOWN_DIFFERENCE_V)}))
         if not ways:
             raise NotTested(f"{db.path.name} has no signal for {HOTTEST} or {STRINGS}")
-        return Made(lambda way, **faults: faults[way], {"way": Choice(tuple(ways)), **ways})
+        return ways
 
     def cell_beyond(self, limit_v: float, far_v: float) -> Made:
         """Cells beyond this voltage, above it where `far_v` lies above, else below: one of them, or all, and how far.

@@ -14,8 +14,9 @@ LASTING = (
     fails("trip_released_after_10_s", "SAF-04", AMPERES, LATCHED),
     fails("power_back_after_5_s_hot", "SAF-04", AMPERES, LATCHED),
     fails("charge_command_releases_trip", "SAF-04", AMPERES, LATCHED),
-    alone("second_reset_while_hot", "SAF-04", "the reset is refused while the cell is hot: no"),
+    alone("second_reset_while_hot", "SAF-04", "the reset is refused while the danger stands: no"),
     fails("plans_release_trip", "SAF-04", AMPERES, LATCHED),
+    fails("power_back_by_itself_after_reset", "SAF-04", AMPERES, LATCHED),
     alone("noise_forgotten_after_10_s", "SAF-11", AMPERES),
     alone("divergence_forgotten_after_10_s", "SAF-09", AMPERES),
     alone("imbalance_forgotten_after_10_s", "SAF-10", AMPERES),
@@ -29,7 +30,11 @@ LASTING = (
         "latch_outlives_a_loss_of_power and trip",
         title="latches lost by a loss of power",
     ),
+    fails(
+        "strings_trip_forgotten_at_restart", "SAF-12", f"the trip stands after the .*: no|{AMPERES}", "trip_outlives"
+    ),
     alone("silence_releases_charge_only", "SAF-12", AMPERES),
+    fails("reset_of_a_trip_releases_charge_only", "SAF-12", AMPERES, "charge_only_outlives"),
     fails("reload_releases_charge_only", "SAF-12", AMPERES, "charge_only_outlives"),
     fails("override_releases_charge_only", "SAF-12", AMPERES, "charge_only_outlives"),
     alone("calibrated_at_90_pct", "SAF-09", r"complete, at 9\d\.?\d* %: no|cannot be charged"),
