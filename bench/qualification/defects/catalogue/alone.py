@@ -33,6 +33,7 @@ ONE_EACH = (
     alone("policy_forgotten", "THM-02", "cooling at 29 °C: no"),
     alone("heat_not_derated", "THM-03", "% ± .* limit <= 90 %"),
     alone("cold_not_derated", "THM-04", "% ± .* limit <= 90 %"),
+    alone("full_charge_below_zero", "THM-04", "% ± .* limit <= 90 %"),
     alone("heat_stops_all", "THM-03", "limit >= 5 %"),
     alone("cold_stops_charging", "THM-04", "limit >= 5 %"),
     fails("precooling_ignored", "THM-05", "cooling before the window: no", "cooled_before"),
