@@ -9,6 +9,7 @@ LASTING = (
     alone("late_at_every_7th_trip", "END-01", TIME.format(r"(79|80)\.\d+")),
     alone("late_at_one_trip_in_5", "END-01", TIME.format(r"(79|80)\.\d+")),
     alone("late_at_one_trip_in_20", "END-01", TIME.format(r"(79|80)\.\d+"), trials=59),
+    fails("blind_after_60_s_of_steady_power", "END-01", STAYS, "every_trip"),
     fails("blind_after_90_s", "END-01", STAYS, "every_trip"),
     fails("trip_released_after_5_s", "SAF-04", AMPERES, LATCHED),
     fails("trip_released_after_10_s", "SAF-04", AMPERES, LATCHED),
