@@ -10,8 +10,11 @@ from v2g_bench.rig.measuring.bench import RATED_W
 UNCHANGED_PCT, SOME_PCT = 95, 5
 MILD_C = 10.0  # nothing keeps a pack that is no colder from being charged
 # Inside the map, beyond the operating window and short of the emergency shutdown; of each half something is drawn.
-WARM_C, HOT_C, COOL_C, COLD_C = (38.0, 41.0), (41.0, 44.0), (MILD_C, 16.0), (1.0, MILD_C)
-FROZEN_C = (-20.0, 0.0)  # where a temperature that is read without its sign is a warm one
+WARM_C, HOT_C, COOL_C, COLD_C = (38.0, 41.0), (41.0, 44.0), (MILD_C, 16.0), (3.0, MILD_C)
+FROZEN_C = (
+    -20.0,
+    0.0,
+)  # where a temperature that is read without its sign is a warm one; a power that rises slowly shows it
 USUAL_C, NEAR_K = 25.0, 5.0  # where nothing derates, and how near to it the pack has to be
 
 
