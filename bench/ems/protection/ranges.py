@@ -2,7 +2,8 @@
 
 A value outside its range is left out. A value that jumps further than physics allows is left out, too, until three
 frames in a row carried the same: one corrupted frame changes nothing, a true step arrives two frames late. The emergency
-trip does not wait for this: it receives every good frame unfiltered, so a dangerous jump acts at once.
+trip does not wait for this: it receives every good frame unfiltered, so a dangerous jump acts at once. For so few frames
+in a row the sender of a jump is alive (`awaits`); a value that is nothing at all, or that goes on jumping, is none.
 
 >>> ranges = PlausibleRange()
 >>> [ranges.believable({"soc": soc}, at) for at, soc in enumerate((50.0, 400.0, 70.0, 50.1))]
@@ -11,7 +12,7 @@ trip does not wait for this: it receives every good frame unfiltered, so a dange
 [{}, {}, {'soc': 70.0}]
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -67,7 +68,12 @@ class PlausibleRange:
         self._of_key: dict[str, Range | None] = {}
         self._last: dict[str, tuple[float, float]] = {}  # role -> value, time
         self._jumped: dict[str, tuple[float, int]] = {}  # role -> new value, number of frames that carried it
+        self._unheard: dict[str, int] = {}  # role -> frames in a row whose jump was left out
         self.doubts: dict[str, str] = {}
+
+    def awaits(self, left_out: Iterable[str]) -> bool:
+        """Whether these roles were left out of the last frame for a jump alone, which the next frames may confirm."""
+        return all(0 < self._unheard.get(role, 0) < _FRAMES for role in left_out)
 
     def believable(self, values: Mapping[str, float], now_s: float) -> Mapping[str, float]:
         """The plausible values; the same object when all of them are."""
@@ -91,6 +97,7 @@ class PlausibleRange:
 
     def _believe(self, role: str, value: float, range_: Range, now_s: float) -> bool:
         if not range_.low <= value <= range_.high:  # also when it is not a number
+            self._unheard.pop(role, None)
             self.doubts[role] = f"{role} {value:g} is not within {range_.low:g} to {range_.high:g}"
             return False
         if self.doubts:
@@ -103,8 +110,10 @@ class PlausibleRange:
             frames = frames + 1 if abs(value - level) <= range_.jump else 1
             if frames < _FRAMES:
                 self._jumped[role] = (value, frames)
+                self._unheard[role] = self._unheard.get(role, 0) + 1
                 return False
         if self._jumped:
             self._jumped.pop(role, None)
+            self._unheard.pop(role, None)
         self._last[role] = (value, now_s)
         return True

@@ -21,6 +21,7 @@ from v2g_bench.faults import (
     Fault,
     OverTemperature,
     PackTemperature,
+    SocDivergence,
     StringVoltageDifference,
     ThermalGradient,
 )
@@ -41,9 +42,11 @@ HIGH_V, CLEARLY = (
 )  # a pack that does not report its voltage; above a current by more than losses and its sensor
 IDLE_S = (0.05, 1.0)  # at power before the fault
 COMMANDED_S = (0.02, 1.0)  # since the last power command
+STEADY_S, STEADY_SIMULATED_S = (2.0, 3.0), (70.0, 120.0)  # at one power, nothing commanded: once in a long test
 NEAR_K = 3.0  # below its end a slow ramp begins
 RAMPS_K_PER_S = (0.0, 0.0, 0.0, 10.0)
 RAMPS_MV_PER_S = (0.0, 0.0, 0.0, 1000.0)
+DRIFTS_PCT_PER_S, FAST_PCT_PER_S = (0.15, 0.2), (10.0, 20.0)
 AFTERWARDS_S = 0.35
 APART_V = 0.1  # between one cell and the others: less than any battery calls an imbalance
 SHOWN_C, SHOWN_DIFFERENCE_V = 125.0, 5.0  # the end of usual sensors; further apart, single cells leave their own limits
@@ -71,6 +74,17 @@ class Anything:
             point |= {"soc_pct": Uniform(MIN_SOC_PCT + INSIDE_PCT, MAX_SOC_PCT - INSIDE_PCT)}
             point |= {"pack_c": Uniform(COOL_C, WARM_C)}
         return point
+
+    def steady_s(self) -> LogUniform:
+        """How long one power stands without a command: minutes where time is simulated."""
+        return LogUniform(*(STEADY_SIMULATED_S if self._parts.loaded.rig.simulated else STEADY_S))
+
+    def held_at(self, to_c: float) -> Made:
+        """One cell at this temperature: which one, and by a step or a ramp."""
+        return Made(
+            lambda cell, ramp_k_per_s: OverTemperature(cell, to_c, ramp_k_per_s),
+            {"cell": self.cell(), "ramp_k_per_s": Choice(RAMPS_K_PER_S)},
+        )
 
     def power_w(self, direction: Direction | None = None, most_w: float = math.inf, above_a: float = 0.0) -> Made:
         """AC power (W, charge positive) up to `most_w` or what the rig allows, small ones as often as large ones.
@@ -113,19 +127,24 @@ class Anything:
         return Made(fault, {"to_v": past, "ramp_mv_per_s": Choice(RAMPS_MV_PER_S)})
 
     def trip(self, above_c: float, above_mv: float) -> Made:
-        """By a step, a cell above this temperature or strings further apart than this, whichever the database can show."""
+        """One of `trips`."""
+        ways = {f"way_{number}": way for number, way in enumerate(self.trips(above_c, above_mv))}
+        return Made(lambda way, **faults: faults[way], {"way": Choice(tuple(ways)), **ways})
+
+    def trips(self, above_c: float, above_mv: float) -> list[Made]:
+        """By a step, a cell above this temperature and strings further apart than this: what the database can show of them."""
 
         def strings(to_v: float) -> StringVoltageDifference:
             return StringVoltageDifference(round(1e3 * to_v, 6))
 
-        db, ways = self._parts.bus.db, dict[str, Made]()
+        db, ways = self._parts.bus.db, list[Made]()
         if db.has(HOTTEST):
-            ways["hot"] = Made(OverTemperature, {"cell": self.cell(), "to_c": self.past(HOTTEST, above_c, SHOWN_C)})
+            ways.append(Made(OverTemperature, {"cell": self.cell(), "to_c": self.past(HOTTEST, above_c, SHOWN_C)}))
         if db.has(STRINGS):
-            ways["apart"] = Made(strings, {"to_v": self.past(STRINGS, above_mv / 1e3, SHOWN_DIFFERENCE_V)})
+            ways.append(Made(strings, {"to_v": self.past(STRINGS, above_mv / 1e3, SHOWN_DIFFERENCE_V)}))
         if not ways:
             raise NotTested(f"{db.path.name} has no signal for {HOTTEST} or {STRINGS}")
-        return Made(lambda way, **faults: faults[way], {"way": Choice(tuple(ways)), **ways})
+        return ways
 
     def cell_beyond(self, limit_v: float, far_v: float) -> Made:
         """Cells beyond this voltage, above it where `far_v` lies above, else below: one of them, or all, and how far.
@@ -156,6 +175,15 @@ class Anything:
         return Made(
             fault, {"cell": self.cell(), "to_c": Uniform(low_c, high_c), "cells": Choice(("one", "all", "all"))}
         )
+
+    def wrong_soc(self, by_pct: float) -> Made:
+        """A state of charge that is reported wrong by so much, upwards or downwards: by a ramp of about a minute where time
+        is simulated; elsewhere by a step, or within a second.
+        """
+        slow = self._parts.loaded.rig.simulated
+        ramp = LogUniform(*DRIFTS_PCT_PER_S) if slow else Choice((0.0, *FAST_PCT_PER_S))
+        made = lambda up, ramp_pct_per_s: SocDivergence(up * by_pct, ramp_pct_per_s)  # noqa: E731
+        return Made(made, {"up": Choice((-1, 1)), "ramp_pct_per_s": ramp})
 
     def rating_w(self) -> LogUniform:
         """A continuous rating of the battery below what the rig's inverter can draw."""

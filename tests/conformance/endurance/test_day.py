@@ -26,6 +26,10 @@ def idle(bench, judge, world) -> None:
     bench.wait_until(lambda: False, within_s=judge.profile.watch_s)
 
 
+def steady_power(bench, judge, world) -> None:
+    """The power of the danger stands for long before it, and nothing is commanded: see `idle_s` of the world."""
+
+
 def silent_bms(bench, judge, world) -> None:
     """The BMS falls silent until it is noticed."""
     with bench.inject(BmsSilence()):
@@ -83,7 +87,8 @@ def v2g_window(bench, judge, world) -> None:
         bench.power.granted()
 
 
-ALWAYS = (transfer, idle, silent_bms, silent_inverter, noisy_line)
+ALWAYS = (transfer, idle, steady_power, silent_bms, silent_inverter, noisy_line)
+LONG = (idle, steady_power)
 NEEDS = {  # a role of the database, or what the controller claims
     "over_current": over_current,
     "bidirectional": gradient,
@@ -95,14 +100,14 @@ NEEDS = {  # a role of the database, or what the controller claims
 
 
 def day(bench, order):
-    """All that a day can bring this controller, in an order that is drawn; then the same again, without the long wait."""
+    """All that a day can bring this controller, in an order that is drawn; then the same again, without the long waits."""
     known = [name for name, claimed in bench.controller.dut.supports.items() if claimed]
     with suppress(NotTested):
         bench.bus.needs("over_current")
         known.append("over_current")
     events = [*ALWAYS, *(event for need, event in NEEDS.items() if need in known)]
     order.shuffle(events)
-    return chain(events, cycle([event for event in events if event is not idle]))
+    return chain(events, cycle([event for event in events if event not in LONG]))
 
 
 def dangers(trials):
@@ -120,12 +125,14 @@ def test_every_trip_is_as_fast_as_the_first(bench, trials, judge):
     for trial in trials.at_least(judge.profile.lives):
         events = events or day(bench, random.Random(trial.phase_s))
         event = next(events)
+        steady = {"idle_s": trials.any.steady_s()} if event is steady_power else {}
         world = trial.draw(
             before=Choice((event.__name__.replace("_", " "),)),
             fault=next(faults),
             power_w=trials.any.power_w(),
             other_w=trials.any.power_w(),
             plan_s=LogUniform(SOON_S, 8 * HOUR_S),
+            **steady,
         )
         try:
             event(bench, judge, world)

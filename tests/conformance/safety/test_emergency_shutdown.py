@@ -2,12 +2,14 @@
 
 import pytest
 
+from v2g_bench.draws.dimensions import Choice
 from v2g_bench.faults import BmsSilence, OverTemperature, StringVoltageDifference
 
 DIRECTIONS = pytest.mark.parametrize("direction", ["discharging", "charging"])
 
 LIMIT_C, LIMIT_MV = 45.0, 300.0
 HOTTEST, STRINGS = "cell_temperature_max", "string_voltage_difference"
+WATCHED_S = 0.55
 NOT_ISOLATED_PCT = 10  # twice of what counts as isolated
 
 
@@ -83,9 +85,13 @@ def test_no_trip_at_the_limit(bench, judge, worlds, danger, steps):
     """
     role, limit = (HOTTEST, LIMIT_C) if danger == "hot" else (STRINGS, LIMIT_MV / 1e3)
     value = bench.bus.signals.above(role, limit, counts=-steps)
-    for world in worlds(cell=worlds.any.cell(), **worlds.any.operating_point()):
-        near = OverTemperature(world.cell, value) if danger == "hot" else StringVoltageDifference(1e3 * value)
-        with bench.at_power(world), bench.recording(after_s=0.9) as trace, bench.inject(near) as active:
+    near = worlds.any.held_at(value) if danger == "hot" else Choice((StringVoltageDifference(1e3 * value),))
+    for world in worlds(fault=near, **worlds.any.operating_point()):
+        with (
+            bench.at_power(world),
+            bench.recording(after_s=WATCHED_S + worlds.any.span(world.fault)["after_s"]) as trace,
+            bench.inject(world.fault) as active,
+        ):
             judge.holds("the bus shows it", abs(bench.bus.signal(role) - value) < 1e-6, f"{bench.bus.signal(role):g}")
             least = trace.least_share(since=active.on_bus)
             judge.at_least("least current after the fault", least, above=NOT_ISOLATED_PCT)

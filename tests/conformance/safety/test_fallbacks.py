@@ -16,7 +16,10 @@ CODES = r"0x01A2|0x09BD|0x0B22"
 
 @pytest.mark.req("SAF-08")
 def test_thermal_gradient_derates(bench, judge, worlds):
-    """A pack that is warm in one place, any, and hot nowhere: 0x01A2 in the log, and a lower discharge rate, not none."""
+    """A pack that is warm in one place, any, and hot nowhere: 0x01A2 in the log, and a lower discharge rate, not none.
+
+    Asked for the same power again, it stays so.
+    """
     drawn = worlds.any.gradient(above_k=bench.controller.dut.thresholds.gradient_k)
     drawn["power_w"] = worlds.any.power_w("discharging", most_w=bench.readings.most_ac_w())
     for world in worlds.few(**drawn):
@@ -28,6 +31,10 @@ def test_thermal_gradient_derates(bench, judge, worlds):
                 after = bench.readings.ac_power()
                 judge.at_most("discharge power left", after.share_of(before), below=judge.limits.derated_below_pct)
                 judge.at_least("and it is still discharged", after.share_of(before), above=SOME_PCT)
+                bench.controller.run("set_power", power_w=f"{world.power_w:.0f}")  # which may be refused
+                bench.power.settle()
+                again = bench.readings.ac_power().share_of(before)
+                judge.at_most("discharge power, asked for again", again, below=judge.limits.derated_below_pct)
 
 
 def refuses_any_discharge(bench, judge, worlds, when: str) -> None:
@@ -44,10 +51,10 @@ def resets(bench):
 
 @pytest.mark.req("SAF-09")
 def test_soc_divergence_blocks_v2g(bench, judge, worlds):
-    """SoC reported wrong: 0x09BD in the log, then no discharge for any request, also when the SoC is correct again."""
-    divergence = SocDivergence(by_pct=bench.controller.dut.thresholds.soc_divergence_pct + 3)
+    """SoC reported wrong, at once or by a drift: 0x09BD in the log, then no discharge for any request, also when it is over."""
+    wrong = worlds.any.wrong_soc(by_pct=bench.controller.dut.thresholds.soc_divergence_pct + 3)
     with bench.at_power(-3000):
-        with bench.inject(divergence):
+        with bench.inject(next(worlds.few(fault=wrong)).fault):
             judge.logged(r"0x09BD", within_s=10)
             bench.power.granted()
             refuses_any_discharge(bench, judge, worlds, "while the SoC diverges")

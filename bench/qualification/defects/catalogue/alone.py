@@ -5,7 +5,7 @@ from v2g_bench.qualification.defects.catalogue.defect import AMPERES, COOLER, CO
 ONE_EACH = (
     alone("hot_cell_late_at_full_power", "SAF-01", TIME.format(r"(69|70)\.\d+"), trials=DRAWS),
     alone("trips_at_limit", "SAF-03", "the controller reports no trip: no"),
-    alone("reset_while_hot", "SAF-04", "the reset is refused while the cell is hot: no"),
+    alone("reset_while_hot", "SAF-04", "the reset is refused while the danger stands: no"),
     alone("inverter_silence_ignored", "SAF-06", "no FAULT_INVERTER_OFFLINE in the log"),
     alone("starts_blind", "SAF-07", AMPERES),
     fails("imbalance_forgotten", "SAF-10", AMPERES, "imbalance_keeps", title="imbalance forgotten, as certified"),
@@ -33,6 +33,7 @@ ONE_EACH = (
     alone("policy_forgotten", "THM-02", "cooling at 29 °C: no"),
     alone("heat_not_derated", "THM-03", "% ± .* limit <= 90 %"),
     alone("cold_not_derated", "THM-04", "% ± .* limit <= 90 %"),
+    alone("full_charge_below_zero", "THM-04", "% ± .* limit <= 90 %"),
     alone("heat_stops_all", "THM-03", "limit >= 5 %"),
     alone("cold_stops_charging", "THM-04", "limit >= 5 %"),
     fails("precooling_ignored", "THM-05", "cooling before the window: no", "cooled_before"),

@@ -196,6 +196,24 @@ class _AnyCommandReleases(Ems):
         return super().command(command, now_s)
 
 
+class _TakesUpAgain(Ems):
+    """The power that flowed before a trip flows again once the trip is reset."""
+
+    before_w = 0.0
+
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
+        self.before_w = self.request_w or self.before_w
+        return super().on_frame(frame, now_s)
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        tripped = self.parts.trip.latched
+        reply = super().command(command, now_s)
+        if isinstance(command, ResetTrip) and reply.ok and tripped:
+            self.request_w = self.before_w
+        return reply
+
+
+power_back_by_itself_after_reset: make.Factory = _TakesUpAgain
 charge_command_releases_trip: make.Factory = _ChargingReleases
 second_reset_while_hot: make.Factory = _Persuaded
 plans_release_trip: make.Factory = _AnyCommandReleases
@@ -214,6 +232,14 @@ class _ForgetsTheDivergence(_ForgetsAtItsStart):
     prefix = "soc_"
 
 
+class _ForgetsTheStrings(Ems):
+    """Takes up a trip of temperature, and none of the strings."""
+
+    def restore(self, latches: Mapping[str, object]) -> None:
+        of_strings = make.STRINGS in str(latches.get("trip"))
+        super().restore({name: value for name, value in latches.items() if not (name == "trip" and of_strings)})
+
+
 class _StoresAtItsEnd(Ems):
     """Stores its latches when it is ended in order, and not before."""
 
@@ -224,6 +250,7 @@ class _StoresAtItsEnd(Ems):
 
 noise_forgotten_at_restart: make.Factory = _ForgetsAtItsStart
 divergence_forgotten_at_restart: make.Factory = _ForgetsTheDivergence
+strings_trip_forgotten_at_restart: make.Factory = _ForgetsTheStrings
 latches_lost_by_kill: make.Factory = _StoresAtItsEnd
 
 
@@ -261,6 +288,19 @@ class _OverrideForgives(_ReloadForgives):
     forgiving = ForceLimit
 
 
+class _ResetForgives(_Forgiving):
+    """The reset of a trip resets all: a divergence and an imbalance as well."""
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        tripped = self.parts.trip.latched
+        reply = super().command(command, now_s)
+        if isinstance(command, ResetTrip) and reply.ok and tripped:
+            self.forgive()
+            self.parts.balance.latched = False
+        return reply
+
+
+reset_of_a_trip_releases_charge_only: make.Factory = _ResetForgives
 silence_releases_charge_only: make.Factory = _SilenceForgives
 reload_releases_charge_only: make.Factory = _ReloadForgives
 override_releases_charge_only: make.Factory = _OverrideForgives

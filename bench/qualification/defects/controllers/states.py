@@ -17,7 +17,7 @@ from v2g_bench.ems.protection.watchdog import InverterWatch
 from v2g_bench.qualification.defects.controllers import make
 
 PRECHARGE = 1  # role contactor_state
-AFTER_COMMAND_S, AFTER_RELOAD_S, GIVEN_BACK_S = 0.3, 1.0, 2.0
+AFTER_COMMAND_S, AFTER_RELOAD_S, GIVEN_BACK_S, STEADY_S = 0.3, 1.0, 2.0, 60.0
 TRIPPING = ("cell_temperature", "module_temperature", make.STRINGS)
 FLAG, SOC, IMBALANCE = "over_current", "soc", "cell_imbalance"
 
@@ -158,6 +158,10 @@ def _commanded(ems: Lived) -> bool:
     return ems.now_s - ems.commanded_s < AFTER_COMMAND_S
 
 
+def _steady(ems: Lived) -> bool:
+    return ems.request_w != 0 and ems.now_s - ems.commanded_s > STEADY_S
+
+
 def _reloaded(ems: Lived) -> bool:
     return ems.now_s - ems.reloaded_s < AFTER_RELOAD_S
 
@@ -191,6 +195,7 @@ blind_while_cooling, blind_while_precooling, blind_while_derated = (
     _blind_when(_derated),
 )
 blind_in_standby, blind_in_precharge = _blind_when(_standing), _blind_when(_precharging)
+blind_after_60_s_of_steady_power = _blind_when(_steady)
 blind_after_command, blind_after_reload = _blind_when(_commanded), _blind_when(_reloaded)
 not_armed_after_bms_silence, not_armed_after_outage = _blind_when(_after("silence")), _blind_when(_after("outage"))
 not_armed_after_over_current, not_armed_after_trip = _blind_when(_after("over-current")), _blind_when(_after("trip"))

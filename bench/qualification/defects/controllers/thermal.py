@@ -6,6 +6,7 @@ from dataclasses import replace
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsSettings
 from v2g_bench.ems.model.pack_state import PackState
+from v2g_bench.ems.model.setpoint import Ceiling
 from v2g_bench.ems.model.thermal_policy import ThermalPolicy
 from v2g_bench.ems.protection.derating import DeratingMap, SlowRise
 from v2g_bench.ems.protection.precool import PreCooling
@@ -13,6 +14,7 @@ from v2g_bench.ems.protection.thermal import ThermalGuard
 from v2g_bench.qualification.defects.controllers import make
 
 _LEVEL = ((0.0, 1.0), (1.0, 1.0))
+WARM_C = 25.0
 
 
 def low_soc_not_derated(settings: EmsSettings) -> Ems:
@@ -28,6 +30,19 @@ def heat_not_derated(settings: EmsSettings) -> Ems:
 def cold_not_derated(settings: EmsSettings) -> Ems:
     """Charges a cold pack at full power."""
     return make.having(settings, derating=DeratingMap(cold_charge=_LEVEL))
+
+
+class _Unsigned(DeratingMap):
+    """Reads a temperature without its sign: below zero all is warm."""
+
+    def ceiling(self, rated_w: float, *, hottest_c: float, coldest_c: float, soc_pct: float) -> Ceiling:
+        warm_c = WARM_C if coldest_c < 0 else coldest_c
+        return super().ceiling(rated_w, hottest_c=hottest_c, coldest_c=warm_c, soc_pct=soc_pct)
+
+
+def full_charge_below_zero(settings: EmsSettings) -> Ems:
+    """Charges a pack below 0 °C at full power, and a cold one slowly."""
+    return make.having(settings, derating=_Unsigned())
 
 
 def heat_stops_all(settings: EmsSettings) -> Ems:

@@ -58,3 +58,26 @@ def test_impossible_value_is_a_missing_message(driver: Driver) -> None:
     driver.set(soc=50.0)
     driver.run(1.0)
     assert driver.power_w == -3000
+
+
+def test_a_jump_is_heard_until_it_could_be_confirmed_and_what_goes_on_jumping_is_not() -> None:
+    ranges = PlausibleRange()
+    ranges.believable({"soc": 50.0}, 0.0)
+    heard = []
+    for place, value in enumerate((10.0, 90.0, 10.0, 90.0)):
+        ranges.believable({"soc": value}, 0.01 * place)
+        heard.append(ranges.awaits({"soc"}))
+    assert heard == [True, True, False, False]
+    ranges.believable({"soc": 50.0}, 0.1)
+    ranges.believable({"soc": 400.0}, 0.11)
+    assert not ranges.awaits({"soc"})
+
+
+def test_a_step_at_a_cycle_of_50_ms_is_no_silence(driver: Driver) -> None:
+    """The second frame of a jump comes 100 ms after the last one that was believed."""
+    driver.at_power(-3000)
+    driver.mute = {"Safety"}
+    for place in range(8):
+        driver.on_frame("Safety", cell_temperature_max=36.0 if place else 25.0)
+        driver.run(0.05)
+    assert driver.power_w is not None
