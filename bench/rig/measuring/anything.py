@@ -157,10 +157,10 @@ class Anything:
             fault, {"cell": self.cell(), "to_c": Uniform(low_c, high_c), "cells": Choice(("one", "all", "all"))}
         )
 
-    def rating_w(self) -> LogUniform:
-        """A continuous rating of the battery below what the rig's inverter can draw."""
+    def rating_w(self, low: float = 0.1, high: float = 0.8) -> LogUniform:
+        """A limit of the battery between these shares of what the rig's inverter can draw."""
         rated_w = self._power.allowed_w()
-        return LogUniform(0.1 * rated_w, 0.8 * rated_w)
+        return LogUniform(low * rated_w, high * rated_w)
 
     def whole(self, low: int, high: int) -> Choice:
         """A whole number from low to high."""

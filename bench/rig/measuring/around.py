@@ -165,7 +165,10 @@ def _current(db: BusDatabase, frames: Iterable[Frame]) -> list[tuple[float, floa
         return []
     spec = db.message_of(CURRENT)
     own = [one for one in frames if one.frame_id == spec.frame_id and one.is_extended == spec.is_extended]
-    return [(one.timestamp_s, float(db.decode(one.message())[CURRENT])) for one in own]
+    decoded = [(one.timestamp_s, db.decode(one.message())) for one in own]
+    return [
+        (at_s, float(values[CURRENT])) for at_s, values in decoded if CURRENT in values
+    ]  # not while it is not available
 
 
 def _identifiers(db: BusDatabase, side: str) -> set[int]:

@@ -6,6 +6,7 @@ import pytest
 
 from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
 from v2g_bench.faults.emi_noise import above
+from v2g_bench.rig.measuring.bench import RATED_W
 
 NO_DISCHARGE_S, AT_SOC_S = 0.8, 1.0
 BOTH_W = (-3000, 2000)
@@ -31,10 +32,10 @@ def test_thermal_gradient_derates(bench, judge, worlds):
 
 
 def refuses_any_discharge(bench, judge, worlds, when: str) -> None:
-    """Whatever power is asked for, nothing flows out of the pack."""
-    for world in worlds(power_w=worlds.any.power_w("discharging")):
-        with bench.power.asking(world.power_w), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
-            judge.never_discharges(f"{when}, {world.power_w:g} W asked for", trace)
+    """Whatever power is asked for, the rated one among them, nothing flows out of the pack."""
+    for power_w in (-RATED_W, *(world.power_w for world in worlds.few(power_w=worlds.any.power_w("discharging")))):
+        with bench.power.asking(power_w), bench.recording(rate_hz=1000, after_s=NO_DISCHARGE_S) as trace:
+            judge.never_discharges(f"{when}, {power_w:g} W asked for", trace)
 
 
 def resets(bench):

@@ -159,3 +159,10 @@ def test_where_no_frame_is_stamped_then_the_controllers_last_one_before_is_shown
 def test_the_current_as_the_bms_reports_it():
     rig = Rig().frame(9.5, pack_current=-8.0).frame(9.9, pack_current=-8.0).frame(10.1, pack_current=0.0)
     assert rig.around().current == [(9.9, -8.0), (10.1, 0.0)]
+
+
+def test_a_frame_without_a_value_of_the_current_shows_none():
+    rig = Rig().frame(9.9, pack_current=-8.0)
+    message = rig.db.encode(rig.db.message_of("pack_current").name, {}, 1)  # as of a BMS that has just started
+    rig.store.append(10.1, 99, message.arbitration_id, 0, len(message.data), bytes(message.data))
+    assert rig.around().current == [(9.9, -8.0)]
