@@ -68,11 +68,12 @@ def test_calibration_charge_gives_v2g_back(bench, judge, partial_charge):
     ):
         judge.logged(r"0x09BD", within_s=10)
     for now_pct in (partial_charge.from_pct, partial_charge.to_pct):
-        judge.require(bench.power.pack.charge_to(now_pct), "the pack cannot be charged")
+        charged = bench.power.pack.charge_to(now_pct)  # a controller that takes less for complete may end it before
         reply = bench.controller.run("reset_soc_offset")
         name = f"the reset is refused before the calibration charge is complete, at {now_pct:g} %"
         judge.holds(name, reply.status != 0, reply.err or reply.out)
         judge.never_discharges(f"at {now_pct:g} %", *bench.power.watch(-1000, for_s=AT_SOC_S))
+        judge.require(charged, "the pack cannot be charged")
     judge.holds("the calibration charge reaches 100 %", bench.power.pack.charge_to_full())
     reply = bench.controller.run("reset_soc_offset")
     judge.holds("the reset is done after the calibration charge", reply.status == 0, reply.err or reply.out)
