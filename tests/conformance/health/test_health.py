@@ -8,7 +8,7 @@ from v2g_bench.rig.dut.told import affirmed
 
 ANSWER_S = 2.0
 REVIEW_PCT = 80.0  # V2G manual, The Admin Desk, battery health
-WORN_PCT, NEW_PCT = 40.0, 99.0
+WORN_PCT, CLEARLY_PCT, NEW_PCT = 40.0, 75.0, 99.0
 CYCLES, THROUGHPUT_KWH = Uniform(150, 9000), Uniform(1000.0, 90_000.0)
 
 
@@ -64,9 +64,9 @@ def test_health_below_80_pct_asks_for_a_review(bench, judge, worlds):
     above = Past(limit=REVIEW_PCT, first=REVIEW_PCT, step=step_pct, far=NEW_PCT)
     for soh_pct in (REVIEW_PCT, REVIEW_PCT - step_pct):
         review(bench, judge, soh_pct)
-    for world in worlds(below_pct=below, above_pct=above):
-        review(bench, judge, world.above_pct)
-        review(bench, judge, world.below_pct)
+    for world in worlds.few(below_pct=below, above_pct=above, worn_pct=Uniform(WORN_PCT, CLEARLY_PCT)):
+        for soh_pct in (world.above_pct, world.below_pct, world.worn_pct):
+            review(bench, judge, soh_pct)
 
 
 @pytest.mark.req("HLT-03")
