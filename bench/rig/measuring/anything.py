@@ -185,10 +185,10 @@ class Anything:
         made = lambda up, ramp_pct_per_s: SocDivergence(up * by_pct, ramp_pct_per_s)  # noqa: E731
         return Made(made, {"up": Choice((-1, 1)), "ramp_pct_per_s": ramp})
 
-    def rating_w(self) -> LogUniform:
-        """A continuous rating of the battery below what the rig's inverter can draw."""
+    def rating_w(self, low: float = 0.1, high: float = 0.8) -> LogUniform:
+        """A limit of the battery between these shares of what the rig's inverter can draw."""
         rated_w = self._power.allowed_w()
-        return LogUniform(0.1 * rated_w, 0.8 * rated_w)
+        return LogUniform(low * rated_w, high * rated_w)
 
     def whole(self, low: int, high: int) -> Choice:
         """A whole number from low to high."""

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from v2g_bench.draws.dimensions import Uniform
 from v2g_bench.faults import StateOfCharge
 from v2g_bench.rig.measuring.bench import RATED_W
 
@@ -32,24 +33,28 @@ def test_no_discharge_at_min_soc(bench, judge):
 
 @pytest.mark.req("LIM-01")
 def test_no_discharge_anywhere_below_min_soc(bench, judge, worlds):
-    """Below 25 %, by little or much, the pack is not discharged at any power, and can be charged."""
-    for world in worlds(soc_pct=worlds.any.past("soc", 25.0, 2.0), power_w=worlds.any.power_w("discharging")):
-        with bench.controller.starting(StateOfCharge(to_pct=world.soc_pct)):
-            with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
-                judge.flows("charging below MIN_SOC", bench.readings.ac_power(), is_w=2000)
-            with bench.power.watch.once(world.power_w, WATCHED_S) as trace:
-                judge.never_discharges("below MIN_SOC", trace)
+    """Below 25 %, by little and by much, the pack is not discharged at any power, and can be charged."""
+    beside = {"near_pct": worlds.any.past("soc", 25.0, 2.0), "far_pct": Uniform(16.0, 22.0)}
+    for world in worlds.few(**beside, power_w=worlds.any.power_w("discharging")):
+        for soc_pct in (world.near_pct, world.far_pct):
+            with bench.controller.starting(StateOfCharge(to_pct=soc_pct)):
+                with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
+                    judge.flows("charging below MIN_SOC", bench.readings.ac_power(), is_w=2000)
+                with bench.power.watch.once(world.power_w, WATCHED_S) as trace:
+                    judge.never_discharges(f"at {soc_pct:g} %", trace)
 
 
 @pytest.mark.req("LIM-02")
 def test_no_charge_anywhere_above_max_soc(bench, judge, worlds):
-    """Above 75 %, by little or much, the pack is not charged at any power, and can be discharged."""
-    for world in worlds(soc_pct=worlds.any.past("soc", 75.0, 98.0), power_w=worlds.any.power_w("charging")):
-        with bench.controller.starting(StateOfCharge(to_pct=world.soc_pct)):
-            with bench.power.asking(-2000, within_s=bench.controller.dut.ready_s):
-                judge.flows("discharge above MAX_SOC", bench.readings.ac_power(), is_w=-2000)
-            with bench.power.watch.once(world.power_w, WATCHED_S) as trace:
-                judge.never_charges("above MAX_SOC", trace)
+    """Above 75 %, by little and by much, the pack is not charged at any power, and can be discharged."""
+    beside = {"near_pct": worlds.any.past("soc", 75.0, 98.0), "far_pct": Uniform(80.0, 98.0)}
+    for world in worlds.few(**beside, power_w=worlds.any.power_w("charging")):
+        for soc_pct in (world.near_pct, world.far_pct):
+            with bench.controller.starting(StateOfCharge(to_pct=soc_pct)):
+                with bench.power.asking(-2000, within_s=bench.controller.dut.ready_s):
+                    judge.flows("discharge above MAX_SOC", bench.readings.ac_power(), is_w=-2000)
+                with bench.power.watch.once(world.power_w, WATCHED_S) as trace:
+                    judge.never_charges(f"at {soc_pct:g} %", trace)
 
 
 @pytest.mark.req("LIM-01")

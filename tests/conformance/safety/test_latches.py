@@ -167,8 +167,11 @@ def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge, partial_
         judge.never_discharges("while the BMS reports imbalance", *bench.power.watch(-1000, for_s=WATCHED_S))
     watched = bench.power.watch(-1000, for_s=judge.profile.watch_s)
     judge.never_discharges("before the balancing charge", *watched)
-    judge.require(bench.power.pack.charge_to(partial_charge.to_pct), "the pack cannot be charged")
-    judge.never_discharges(f"at {partial_charge.to_pct:g} %", *bench.power.watch(-1000, for_s=WATCHED_S))
+    charged = bench.power.pack.charge_to(
+        partial_charge.to_pct
+    )  # a controller that takes less for full may end it before
+    judge.never_discharges(f"at {bench.bus.signal('soc'):g} %", *bench.power.watch(-1000, for_s=WATCHED_S))
+    judge.require(charged, "the pack cannot be charged")
     judge.holds("the balancing charge reaches 100 %", bench.power.pack.charge_to_full())
     with bench.power.asking(-1000):
         judge.flows("discharge after the balancing charge", bench.readings.ac_power(), is_w=-1000)

@@ -44,5 +44,5 @@ LASTING = (
     alone("departure_seen_80_min_before", "LIM-10", AMPERES),
     alone("departure_over_4_min_before", "LIM-10", f"{AMPERES}|it does not come back: no"),
     alone("departure_moves_min_soc_alone", "LIM-10", r"W ± .* limit 1600 to 2400 W"),
-    alone("departure_window_widens_again", "LIM-10", "it does not come back: no"),
+    alone("departure_window_widens_again", "LIM-10", r"it does not come back: no|W ± .* limit 1600 to 2400 W"),
 )

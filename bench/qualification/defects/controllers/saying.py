@@ -37,6 +37,7 @@ reports_no_trip = _reporting(lambda ems, sound: {"trip_latched": 0.0})
 reports_a_trip_at_power = _reporting(lambda ems, sound: {"trip_latched": float(sound["power_setpoint"] != 0)})
 reports_no_charge_only = _reporting(lambda ems, sound: {"charge_only": 0.0})
 reports_charge_only_always = _reporting(lambda ems, sound: {"charge_only": 1.0, "operating_mode": 3.0})
+reports_charge_only_discharging = _reporting(lambda ems, sound: {"charge_only": float(sound["power_setpoint"] < 0)})
 reports_another_code = _reporting(lambda ems, sound: {"error_code": float(0x09BD) if sound["error_code"] else 0.0})
 
 
