@@ -88,5 +88,7 @@ def test_throughput_is_tracked(bench, judge, worlds):
     judge.holds("the throughput is not zero", bench.bus.signal("energy_throughput") > 0)
     told(bench, judge, "energy_throughput")
     for world in worlds(throughput_kwh=THROUGHPUT_KWH, soh_pct=Uniform(REVIEW_PCT + 1, NEW_PCT)):
-        with bench.inject(WornBattery(soh_pct=other_than_now(bench, world.soh_pct), throughput_kwh=world.throughput_kwh)):
+        with bench.inject(
+            WornBattery(soh_pct=other_than_now(bench, world.soh_pct), throughput_kwh=world.throughput_kwh)
+        ):
             told(bench, judge, "energy_throughput")
