@@ -4,8 +4,9 @@ A process of its own has one thread per processor, pinned to it, that sleeps for
 late: then nothing else of the same priority ran there either. One of them also watches the wall clock, which timestamps the
 frames, for steps. Its findings lie in shared memory, so that reading them disturbs nothing.
 
-A trial during which the machine stood still for longer than `tolerance_s` is void: its latency could have been another
-one on an undisturbed machine. A monitor that has stopped reporting voids it as well.
+A trial during which the machine stood still for longer than what is tolerated is void: its latency could have been another
+one on an undisturbed machine. Tolerated are 2 ms, or a hundredth of a long limit where the latency is clear of it
+(`tolerated_s`). A monitor that has stopped reporting voids a trial as well.
 
     monitor = StallMonitor()
     monitor.start()
@@ -32,6 +33,7 @@ from v2g_bench.priority import favoured
 PERIOD_S = 0.001
 KEPT_GAP_S = 0.001  # shorter ones are the ordinary life of a machine
 TOLERANCE_S = 0.002
+SHARE, CLEAR = 0.01, 0.1  # of the limit: what a stall may last, where the value is so far from the limit
 CLOCK_STEP_S = 0.000_5  # a slew of 500 ppm moves the wall clock by 25 us in CLOCK_PERIOD_S
 CLOCK_PERIOD_S = 0.02
 SILENT_S = 1.0
@@ -46,6 +48,19 @@ _LANE = _HEADER.size + _RING * _RECORD.size
 _MOST_LANES = 9
 
 
+def tolerated_s(value_s: float | None, limit_s: float) -> float:
+    """How long the machine may stand still in a trial with this latency and limit, in s; None: it has not ended.
+
+    Two milliseconds are much for a limit of 50 ms and nothing for one of three seconds: a hundredth of the limit, where the
+    latency is a tenth of the limit away from it, on either side.
+
+    >>> tolerated_s(0.012, 0.050), tolerated_s(0.9, 3.0), tolerated_s(2.9, 3.0), tolerated_s(3.5, 3.0)
+    (0.002, 0.03, 0.002, 0.03)
+    """
+    clear = value_s is not None and abs(limit_s - value_s) >= CLEAR * limit_s
+    return max(TOLERANCE_S, SHARE * limit_s) if clear else TOLERANCE_S
+
+
 @dataclass(frozen=True)
 class Stall:
     """From start_s (bench clock) on the machine stood still, or its wall clock jumped, by gap_s seconds."""
@@ -58,8 +73,7 @@ class Stall:
 class StallMonitor:
     """Owns the watching process; `stalls` and `reason` may be asked from any thread."""
 
-    def __init__(self, tolerance_s: float = TOLERANCE_S) -> None:
-        self.tolerance_s = tolerance_s
+    def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the monitor
         self._file.truncate(_LANE * _MOST_LANES)
@@ -120,13 +134,13 @@ class StallMonitor:
                     found.append(Stall(start_s, gap_s, kind))
         return sorted(found, key=lambda stall: stall.start_s)
 
-    def reason(self, from_s: float, to_s: float) -> str:
+    def reason(self, from_s: float, to_s: float, tolerated_s: float = TOLERANCE_S) -> str:
         """Why a latency measured between these times could have been moved by the machine; "" if it could not."""
         try:
             disturbing = [
                 stall
                 for stall in self.stalls(from_s, to_s)
-                if abs(stall.gap_s) > self.tolerance_s or stall.kind == "wall clock step"
+                if abs(stall.gap_s) > tolerated_s or stall.kind == "wall clock step"
             ]
         except BenchError as error:
             return str(error)

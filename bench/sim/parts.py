@@ -10,6 +10,7 @@ from v2g_bench.can.values import memory_s, newest, sound
 from v2g_bench.errors import BenchError
 from v2g_bench.instruments.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.metrology.calibration import CalibrationState
+from v2g_bench.metrology.stall import TOLERANCE_S
 from v2g_bench.plant.control import PlantClient
 from v2g_bench.rig.file.load import LoadedRig
 from v2g_bench.rig.parts.calibrated import UNCALIBRATED, Calibrated
@@ -117,7 +118,7 @@ class SimReception:
     def require_good(self) -> None:
         """A simulated bus never fails."""
 
-    def disturbed(self, from_s: float, to_s: float) -> str:
+    def disturbed(self, from_s: float, to_s: float, tolerated_s: float = TOLERANCE_S) -> str:
         """Nothing disturbs a simulation."""
         return ""
 

@@ -16,6 +16,7 @@ from v2g_bench.instruments.protocols import CurrentDigitizer, PowerAnalyzer
 from v2g_bench.inverter.client import InverterIdentity
 from v2g_bench.inverter.port import InverterReading
 from v2g_bench.metrology.calibration import CalibrationState
+from v2g_bench.metrology.stall import TOLERANCE_S
 from v2g_bench.plant.control import PlantClient
 from v2g_bench.rig.dut.controller import Controller
 from v2g_bench.rig.file.derived import plant_ratings
@@ -92,7 +93,7 @@ class BusNode(Protocol):
         """BenchError with the cause if a bus was faulty at any time since the test began: bus-off, down, not captured."""
         ...
 
-    def disturbed(self, from_s: float, to_s: float) -> str:
+    def disturbed(self, from_s: float, to_s: float, tolerated_s: float = TOLERANCE_S) -> str:
         """Why a latency between these times is not to be trusted; "" if nothing speaks against it."""
         ...
 

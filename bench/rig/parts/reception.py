@@ -16,7 +16,7 @@ from v2g_bench.can.values import memory_s, newest, sound
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
 from v2g_bench.gateway.host import GatewayProcess
-from v2g_bench.metrology.stall import StallMonitor
+from v2g_bench.metrology.stall import TOLERANCE_S, StallMonitor
 from v2g_bench.rig.file.load import LoadedRig
 from v2g_bench.rig.parts.bus_watch import BusWatch
 from v2g_bench.rig.parts.opening import Later, open_database, opened
@@ -139,10 +139,10 @@ class Reception:
         """A time on the bus with what is known of it."""
         return Timestamp(time_s, TIMESTAMP_HALF_WIDTH_S, self.stamped_by())
 
-    def disturbed(self, from_s: float, to_s: float) -> str:
+    def disturbed(self, from_s: float, to_s: float, tolerated_s: float = TOLERANCE_S) -> str:
         """Why a latency measured between these times is not to be trusted; "" if nothing speaks against it.
 
-        BenchError where a bus was sick, or the gateway has lost frames.
+        A stall of the machine may last for `tolerated_s`. BenchError where a bus was sick, or the gateway has lost frames.
         """
         self.require_good()
         if self._gateway is not None:
@@ -153,7 +153,7 @@ class Reception:
         lost, self._lost = self.capture.lost - self._lost, self.capture.lost
         if lost:
             return f"the bench's own node has lost {lost} frames of the bus"
-        return self.node.monitor.reason(from_s, to_s)
+        return self.node.monitor.reason(from_s, to_s, tolerated_s)
 
     def require_good(self) -> None:
         """BenchError with the cause if a bus was sick at any time since the test began."""

@@ -43,7 +43,7 @@ class World:
     """A reception with everything around it; `bus` is what is tested."""
 
     def __init__(self):
-        self.clock, self.capture, self.reason = SimClock(90.0), Capture(), lambda from_s, to_s: ""
+        self.clock, self.capture, self.reason = SimClock(90.0), Capture(), lambda from_s, to_s, tolerated_s: ""
         self.bus = Reception(load_rig("virtual"), self.clock, lambda: None)
         self.clock.advance(10.0)
         self.bus.open_database()
@@ -141,8 +141,8 @@ def test_lost_frames_disturb_the_latency_after_them_and_not_the_next(rig):
 
 
 def test_a_stall_disturbs(rig):
-    rig.reason = lambda from_s, to_s: f"stalled between {from_s:g} and {to_s:g}"
-    assert rig.bus.disturbed(95.0, 96.0) == "stalled between 95 and 96"
+    rig.reason = lambda from_s, to_s, tolerated_s: f"stalled between {from_s:g} and {to_s:g}, {1000 * tolerated_s:g} ms"
+    assert rig.bus.disturbed(95.0, 96.0) == "stalled between 95 and 96, 2 ms"
 
 
 def test_a_gateway_that_lost_frames_is_an_error(rig):
