@@ -1,0 +1,269 @@
+"""Stress: all that the additive laws need of a history, small, addable and scalable.
+
+A SoC x temperature occupancy in hours, a table of counted cycles, and the hours with current over SoC, temperature and
+C-rate. Samples are shared between the neighbouring grid nodes by linear weights, which keep every mean exact. A week
+repeated 520 times is `stress.repeated(520)`; two weeks in a row are `a + b`, the open cycles of the first carried over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_bench.pack.ageing.rainflow import TURN_COLUMNS, Cycles, close, halves, no_cycles
+from v2g_bench.pack.ageing.series import Floats, Series
+
+SOC_NODES: Floats = np.linspace(0.0, 1.0, 101)
+TEMPERATURE_NODES_C: Floats = np.linspace(-40.0, 80.0, 121)
+
+# The current's grid: coarser, and finer in C-rate where V2G works (0.05 to 0.3 C)
+FLOW_SOC: Floats = np.linspace(0.0, 1.0, 51)
+FLOW_TEMPERATURE_C: Floats = np.linspace(-40.0, 80.0, 61)
+_RATES = np.array([0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0])
+FLOW_C_RATE: Floats = np.concatenate([-_RATES[::-1], [0.0], _RATES])
+REST_C_RATE = 1e-6  # 1/h; less is rest
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Hours with current, on the nodes that were visited: four columns (k,) of equal length; C-rate positive charges."""
+
+    soc: Floats
+    temperature_c: Floats
+    c_rate: Floats
+    hours: Floats
+
+
+@dataclass(frozen=True)
+class Stress:
+    """The sufficient statistics of one history.
+
+    occupancy_h: (101, 121) hours at SOC_NODES x TEMPERATURE_NODES_C. closed: the cycles that are closed. turns: (k, 7)
+    the open turning points (TURN_COLUMNS), in order. flow: hours with current. Ah of the whole pack; `unknown_s`: time
+    that is in the record but not known; `joins`: how often counting had to start anew behind such a time.
+    """
+
+    capacity_ah: float
+    chemistry: str
+    nominal_v: float | None
+    duration_s: float
+    unknown_s: float
+    occupancy_h: Floats
+    flow: Flow
+    closed: Cycles
+    turns: Floats
+    charged_ah: float
+    discharged_ah: float
+    soc_travel: float  # total variation of the reported SoC, before any hysteresis
+    hysteresis: float
+    current_known: bool
+    joins: int
+    clipped: int  # samples beyond the grids in temperature or C-rate, counted at their edge
+
+    @property
+    def cycles(self) -> Cycles:
+        """All cycles, the open ones as half cycles (ASTM E1049-85, 5.4.4)."""
+        return self.closed + halves(self.turns)
+
+    @property
+    def throughput_ah(self) -> float:
+        """Charged and discharged, Ah."""
+        return self.charged_ah + self.discharged_ah
+
+    @property
+    def efc(self) -> float:
+        """Equivalent full cycles by throughput: (charged + discharged) / (2 x capacity)."""
+        return self.throughput_ah / (2.0 * self.capacity_ah)
+
+    @property
+    def efc_soc(self) -> float:
+        """Equivalent full cycles by the travel of the reported SoC; far above `efc` it is noise."""
+        return self.soc_travel / 2.0
+
+    @property
+    def energy_kwh(self) -> float | None:
+        """Energy throughput at the nominal voltage, kWh; None without a nominal voltage."""
+        return None if self.nominal_v is None else self.throughput_ah * self.nominal_v / 1e3
+
+    @property
+    def known_s(self) -> float:
+        """The part of the duration that the laws see."""
+        return self.duration_s - self.unknown_s
+
+    def __add__(self, later: "Stress") -> "Stress":
+        """This history and then `later`: of one pack, counted with one hysteresis, else ValueError."""
+        mine = (self.capacity_ah, self.chemistry, self.nominal_v, self.hysteresis)
+        if mine != (later.capacity_ah, later.chemistry, later.nominal_v, later.hysteresis):
+            raise ValueError("two packs, or two hystereses, cannot be added")
+        turns = later.turns.copy()
+        if len(self.turns) and len(turns):
+            turns[:, 1:] += self.turns[-1, 1:] - turns[0, 1:]
+        closed, turns = close(np.concatenate([self.turns, turns]), self.hysteresis)
+        return replace(
+            self,
+            duration_s=self.duration_s + later.duration_s,
+            unknown_s=self.unknown_s + later.unknown_s,
+            occupancy_h=self.occupancy_h + later.occupancy_h,
+            flow=_merged([self.flow, later.flow]),
+            closed=(self.closed + later.closed + closed).merged(),
+            turns=turns,
+            charged_ah=self.charged_ah + later.charged_ah,
+            discharged_ah=self.discharged_ah + later.discharged_ah,
+            soc_travel=self.soc_travel + later.soc_travel,
+            current_known=self.current_known and later.current_known,
+            joins=self.joins + later.joins,
+            clipped=self.clipped + later.clipped,
+        )
+
+    def repeated(self, times: float) -> "Stress":
+        """This history `times` times over: the open cycles close at each repetition, none is lost.
+
+        After the first repetition the open turning points come back unchanged, so the cycles that close between two
+        repetitions are counted times - 1 times. `times` < 1 gives that part of everything.
+        """
+        between, _ = close(np.concatenate([self.turns, self.turns]), self.hysteresis)
+        open_share = min(times, 1.0)
+        closed = self.closed.scaled(times) + between.scaled(max(times - 1.0, 0.0))
+        if open_share < 1.0:
+            closed = closed + halves(self.turns).scaled(open_share)
+        return replace(
+            self,
+            duration_s=self.duration_s * times,
+            unknown_s=self.unknown_s * times,
+            occupancy_h=self.occupancy_h * times,
+            flow=replace(self.flow, hours=self.flow.hours * times),
+            closed=closed,
+            turns=self.turns if open_share == 1.0 else np.empty((0, len(TURN_COLUMNS))),
+            charged_ah=self.charged_ah * times,
+            discharged_ah=self.discharged_ah * times,
+            soc_travel=self.soc_travel * times,
+            joins=round(self.joins * times),
+            clipped=round(self.clipped * times),
+        )
+
+
+def stress_of(series: Series, *, hysteresis: float = 0.0) -> Stress:
+    """The stress of one history. hysteresis: SoC (0..1) that a reversal must exceed to be counted; 0 counts every one.
+
+    Cycles are counted on the integrated current where there is one, drawn to the reported SoC at the ends of each known
+    stretch, else on the reported SoC.
+    """
+    if not 0.0 <= hysteresis < 1.0:
+        raise ValueError("the hysteresis is a share of SoC from 0 to 1")
+    known, hours, rate = series.known, np.diff(series.time_s) / 3600.0, series.c_rate
+    soc = np.clip(0.5 * (series.soc[:-1] + series.soc[1:]), 0.0, 1.0)
+    warm = 0.5 * (series.temperature_c[:-1] + series.temperature_c[1:])
+    soc, warm, rate_k, hours_k = soc[known], warm[known], rate[known], hours[known]
+    moving = np.abs(rate_k) > REST_C_RATE
+    clipped = int(((warm < TEMPERATURE_NODES_C[0]) | (warm > TEMPERATURE_NODES_C[-1])).sum())
+    clipped += int((np.abs(rate_k) > FLOW_C_RATE[-1]).sum())
+    closed, turns, joins = _counted(series, hours, hysteresis)
+    ah = rate_k * hours_k * series.capacity_ah
+    return Stress(
+        capacity_ah=series.capacity_ah,
+        chemistry=series.chemistry,
+        nominal_v=series.nominal_v,
+        duration_s=float(series.time_s[-1] - series.time_s[0]),
+        unknown_s=float(hours[~known].sum() * 3600.0),
+        occupancy_h=spread((SOC_NODES, TEMPERATURE_NODES_C), (soc, warm), hours_k),
+        flow=_flow(soc[moving], warm[moving], rate_k[moving], hours_k[moving]),
+        closed=closed.merged(),
+        turns=turns,
+        charged_ah=float(ah[ah > 0].sum()),
+        discharged_ah=float(-ah[ah < 0].sum()),
+        soc_travel=float(np.abs(np.diff(series.soc))[known].sum()),
+        hysteresis=hysteresis,
+        current_known=series.current_a is not None,
+        joins=joins,
+        clipped=clipped,
+    )
+
+
+def spread(axes: Sequence[Floats], values: Sequence[Floats], weights: Floats) -> Floats:
+    """A histogram on the nodes of `axes` (each rising): each sample shared by linear weights, held at the edges.
+
+    Sum and means over each axis are those of the samples exactly.
+    """
+    shape = tuple(len(axis) for axis in axes)
+    corners: list[tuple[Floats | int, Floats]] = [(0, weights)]
+    for axis, value in zip(axes, values, strict=True):
+        low, share = _place(axis, value)
+        corners = [
+            (flat * len(axis) + low + up, weight * (share if up else 1.0 - share))
+            for flat, weight in corners
+            for up in (0, 1)
+        ]
+    total = np.zeros(int(np.prod(shape)))
+    for flat, weight in corners:
+        total += np.bincount(flat, weight, len(total))
+    return total.reshape(shape)
+
+
+def _place(axis: Floats, value: Floats) -> tuple[Floats, Floats]:
+    """The lower node of each value and its share of the way to the next."""
+    step = axis[1] - axis[0]
+    if np.allclose(np.diff(axis), step):
+        place = np.clip((value - axis[0]) / step, 0.0, len(axis) - 1.0)
+    else:
+        place = np.interp(value, axis, np.arange(len(axis), dtype=float))
+    low = np.minimum(place.astype(np.int64), len(axis) - 2)
+    return low, place - low
+
+
+def _flow(soc: Floats, warm: Floats, rate: Floats, hours: Floats) -> Flow:
+    grid = spread((FLOW_SOC, FLOW_TEMPERATURE_C, FLOW_C_RATE), (soc, warm, rate), hours)
+    i, j, k = np.nonzero(grid)
+    return Flow(FLOW_SOC[i], FLOW_TEMPERATURE_C[j], FLOW_C_RATE[k], grid[i, j, k])
+
+
+def _merged(flows: Sequence[Flow]) -> Flow:
+    axes = (FLOW_SOC, FLOW_TEMPERATURE_C, FLOW_C_RATE)
+    columns = [np.concatenate([getattr(flow, name) for flow in flows]) for name in ("soc", "temperature_c", "c_rate")]
+    places = [np.abs(np.searchsorted(axis, column - 1e-9)) for axis, column in zip(axes, columns, strict=True)]
+    flat = np.ravel_multi_index(tuple(places), tuple(len(axis) for axis in axes))
+    nodes, inverse = np.unique(flat, return_inverse=True)
+    hours: Floats = np.bincount(inverse, np.concatenate([flow.hours for flow in flows]), len(nodes)).astype(float)
+    i, j, k = np.unravel_index(nodes, tuple(len(axis) for axis in axes))
+    return Flow(FLOW_SOC[i], FLOW_TEMPERATURE_C[j], FLOW_C_RATE[k], hours)
+
+
+def counted_soc(series: Series) -> Floats:
+    """(n,) what is counted: the integrated current, drawn to the reported SoC at both ends of each known stretch.
+
+    Without a current it is the reported SoC itself. NaN where the SoC is not known.
+    """
+    if series.current_a is None:
+        return series.soc
+    counted = np.full(len(series.soc), np.nan)
+    for begin, end in _stretches(series.known):
+        there = slice(begin, end + 1)
+        hours = np.diff(series.time_s[there]) / 3600.0
+        soc = series.soc[begin] + np.concatenate([[0.0], np.cumsum(series.c_rate[begin:end] * hours)])
+        share = (series.time_s[there] - series.time_s[begin]) / (series.time_s[end] - series.time_s[begin])
+        counted[there] = soc + share * (series.soc[end] - soc[-1])
+    return counted
+
+
+def _stretches(known: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """(first, last) sample of each run of known intervals."""
+    edges = np.diff(np.concatenate([[False], known, [False]]).astype(int))
+    return list(zip(np.nonzero(edges == 1)[0].tolist(), np.nonzero(edges == -1)[0].tolist(), strict=True))
+
+
+def _counted(series: Series, hours: Floats, hysteresis: float) -> tuple[Cycles, Floats, int]:
+    """Closed cycles, open turning points, and at how many unknown times the counting had to start anew."""
+    rate = series.c_rate
+    warm = 0.5 * (series.temperature_c[:-1] + series.temperature_c[1:])
+    up, down = np.maximum(rate, 0.0), np.maximum(-rate, 0.0)
+    steps = np.column_stack([hours, warm * hours, hours * (up > 0), up * hours, hours * (down > 0), down * hours])
+    counted, cycles, turns = counted_soc(series), no_cycles(), np.empty((0, len(TURN_COLUMNS)))
+    stretches = _stretches(series.known)
+    for begin, end in stretches:
+        cycles = cycles + halves(turns)
+        rows = np.zeros((end - begin + 1, len(TURN_COLUMNS)))
+        rows[:, 0] = counted[begin : end + 1]
+        np.cumsum(steps[begin:end], axis=0, out=rows[1:, 1:])
+        closed, turns = close(rows, hysteresis)
+        cycles = cycles + closed
+    return cycles, turns, max(len(stretches) - 1, 0)
