@@ -24,10 +24,10 @@ class MicroCycle:
         self.held = False
         self._counted_s: float | None = None
 
-    def update(self, pack: PackState, now_s: float) -> None:
-        """Count on from the newest current (A, positive into the battery)."""
+    def update(self, pack: PackState, now_s: float, *, gap_s: float = _GAP_S) -> None:
+        """Count on from the newest current (A, positive into the battery); a longer gap than `gap_s` is not filled."""
         current_a, capacity_ah = pack.get("pack_current"), pack.get("capacity") or self._capacity_ah
-        elapsed_s = 0.0 if self._counted_s is None else min(now_s - self._counted_s, _GAP_S)
+        elapsed_s = 0.0 if self._counted_s is None else min(now_s - self._counted_s, gap_s)
         self._counted_s = now_s
         if current_a is None or not capacity_ah:
             return
