@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from math import exp, sqrt
 
 import numpy as np
-from scipy.linalg import expm
 
 from v2g_bench.pack import thermal
 from v2g_bench.pack.cells import ACTIVATION_OVER_GAS_K, R0_OHM, R1_OHM, R2_OHM
@@ -128,7 +127,8 @@ class _Exchange:
                 [plates / coolant_j, -(plates + self.chiller_w_per_k) / coolant_j],
             ]
         )
-        keep = expm(a * STEP_S)
+        rates, modes = np.linalg.eig(a)  # real and distinct: two nodes that exchange heat
+        keep = (modes * np.exp(rates * STEP_S)) @ np.linalg.inv(modes)
         gain = np.linalg.solve(a, keep - np.eye(2))
         self._keep: list[float] = keep.reshape(-1).tolist()
         self._gain: list[float] = gain.reshape(-1).tolist()

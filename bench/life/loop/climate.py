@@ -44,7 +44,7 @@ class Climate(Checked):
 
 
 def _anomaly_k(rng: np.random.Generator, days: int) -> Floats:
-    """Linear between the middles of the days would smooth it; a day has one anomaly."""
+    """One anomaly for each day, K."""
     news = rng.normal(0.0, _ANOMALY_SD_K * (1 - _ANOMALY_LAG**2) ** 0.5, days)
     series = np.empty(days)
     value = rng.normal(0.0, _ANOMALY_SD_K)

@@ -65,7 +65,7 @@ class Controller:
             "discharge_power_continuous": limits.continuous_w,
         }
         parts = ems.parts
-        if parts.trip.update(values, now_s):
+        if parts.trip.update({"cell_temperature_max": hottest}, now_s):
             self.trips += 1
         ems.pack.update(values, now_s)
         parts.watchdog.tick(now_s)
@@ -80,6 +80,8 @@ class Controller:
     def power_w(self, request_w: float, now_s: float) -> float:
         """What it makes of a request: AC power in W, positive into the battery. After `see` of the same time."""
         self.ems.request_w = request_w
+        if request_w == 0.0:
+            return 0.0  # there is nothing to hold down
         self.ems.decision = decision = self.ems.decide(now_s)
         return decision.power_w or 0.0
 

@@ -6,11 +6,11 @@ to 0.52 after five. What happens within a minute is not in it.
 """
 
 import csv
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from v2g_bench.errors import BenchError
 
@@ -28,8 +28,14 @@ def synthetic_mhz(rng: np.random.Generator, minutes: int, sd_mhz: float = SD_MHZ
         keep = float(np.exp(-60.0 / tau_s))
         news = rng.standard_normal(minutes) * (1 - keep**2) ** 0.5
         start = rng.standard_normal()
-        total += share**0.5 * lfilter([1.0], [1.0, -keep], news, zi=[keep * start])[0]
+        total += share**0.5 * _relaxing(keep, news, float(start))
     return np.asarray(sd_mhz * (total + _RAMP_SHARE**0.5 * _ramp(minutes)))
+
+
+def _relaxing(keep: float, news: Floats, start: float) -> Floats:
+    """x[i] = keep * x[i - 1] + news[i], from x[-1] = start."""
+    series = accumulate(news.tolist(), lambda value, new: keep * value + new, initial=start)
+    return np.fromiter(series, dtype=float, count=news.size + 1)[1:]
 
 
 def _ramp(minutes: int) -> Floats:

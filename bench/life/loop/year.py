@@ -7,6 +7,7 @@ an aggregator that knows the window and the next departure, as simple as can be.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Tally:
     """What a year came to. kWh at the AC terminals; charged and served are what the grid gave and got."""
 
     charged_kwh: float = 0.0
-    served_kwh: float = 0.0
+    served_by_day_kwh: list[float] = field(default_factory=list)
     wished_kwh: float = 0.0
     driven_kwh: float = 0.0
     cooling_heating_kwh: float = 0.0
@@ -55,6 +56,11 @@ class Tally:
     hot_minutes: int = 0  # above 35 °C, the end of the manual's window
     cold_charge_minutes: int = 0  # charging below 10 °C
     limited_minutes: dict[str, int] = field(default_factory=dict)  # by what held a request down
+
+    @property
+    def served_kwh(self) -> float:
+        """Discharged to the grid."""
+        return sum(self.served_by_day_kwh)
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -80,16 +86,17 @@ class Year:
 
     @property
     def series(self) -> Series:
-        """For the ageing laws."""
+        """For the ageing laws: as SoC and as C-rate of the capacity that is left, so that years of one life add up."""
         time_s = STEP_S * np.arange(self.soc.size)
-        current = np.append(self.current_a, 0.0)
-        one = self.battery
-        return Series(time_s, self.soc, self.pack_c, current, one.capacity_ah, one.chemistry, one.nominal_v)
+        new, now = Battery(self.battery.cells), self.battery
+        current = np.append(self.current_a, 0.0) * new.capacity_ah / now.capacity_ah
+        return Series(time_s, self.soc, self.pack_c, current, new.capacity_ah, now.chemistry, now.nominal_v)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a year is run with, but for the configuration. served_kwh_a_day: the most that is asked; None: no bound."""
+    """What a year is run with, but for the configuration. served_kwh: the most that the
+    grid asks for on each day; None: no bound."""
 
     duty: Duty
     climate: Climate
@@ -97,7 +104,7 @@ class Setting:
     days: int = 365
     warmer_k: float = 0.0
     battery: Battery = field(default_factory=Battery)
-    served_kwh_a_day: float | None = None
+    served_kwh: tuple[float, ...] | None = None
     start_soc: float = 0.6
 
     def agenda(self) -> Agenda:
@@ -132,14 +139,13 @@ class _Asking:
         self._middle = (limits.min_soc_pct + limits.max_soc_pct) / 200.0
         self._power_w = self._service.power_w
         self._minutes_per_soc = 60_000.0 * setting.battery.energy_kwh / self._power_w
-        self._cap_kwh = setting.served_kwh_a_day
 
-    def request_w(self, soc: float, wish_w: float, charging: bool, left_min: float, served_kwh: float) -> float:
-        """left_min: until the next departure. served_kwh: today."""
+    def request_w(self, soc: float, wish_w: float, charging: bool, left_min: float, served_enough: bool) -> float:
+        """left_min: until the next departure."""
         lacks = self._wanted - soc
         if lacks > 0 and left_min <= _EARLY * lacks * self._minutes_per_soc + _EARLY_MIN:
             return self._power_w
-        if wish_w < 0 and self._cap_kwh is not None and served_kwh >= self._cap_kwh:
+        if wish_w < 0 and served_enough:
             wish_w = 0.0
         if self._service.kind == "frequency regulation":
             held = max(self._middle, self._wanted) if charging else self._middle
@@ -157,10 +163,10 @@ class _Loop:
         self._tours: Iterator[Tour] = iter(plan.tours)
         self._next: Tour | None = next(self._tours, None)
         self._was_plugged = False
-        self._soc, self._pack_c, self._current_a, self._ac_w = [self._car.soc], [self._car.pack_c], [0.0], [0.0]
-        self._current_a.clear()
-        self._ac_w.clear()
-        self._served_kwh = 0.0
+        self._soc, self._pack_c = [self._car.soc], [self._car.pack_c]
+        self._current_a: list[float] = []
+        self._ac_w: list[float] = []
+        self._served_kwh, self._cap_kwh = 0.0, inf
         self.tally = Tally(tours=len(plan.tours), driven_kwh=sum(tour.kwh for tour in plan.tours))
 
     def day(self, day: int) -> None:
@@ -168,7 +174,8 @@ class _Loop:
         plan, first = self._plan, day * MINUTES_A_DAY
         today = slice(first, first + MINUTES_A_DAY)
         columns = (plan.outside_c, plan.drive_w, plan.away, plan.plugged, plan.wish_w, plan.charging)
-        self._served_kwh = 0.0
+        self._served_kwh, caps = 0.0, self._setting.served_kwh
+        self._cap_kwh = inf if caps is None else caps[day]
         rows = zip(*(column[today].tolist() for column in columns), strict=True)
         for minute, (outside_c, drive_w, away, plugged, wish_w, charging) in enumerate(rows, start=first):
             if self._next is not None and minute == self._next.leave:
@@ -181,7 +188,7 @@ class _Loop:
                 self._car.exchange(outside_c, away and drive_w > 0 and self._car.pack_c > VEHICLE_COOLS_ABOVE_C)
             self._soc.append(self._car.soc)
             self._pack_c.append(self._car.pack_c)
-        self.tally.served_kwh += self._served_kwh
+        self.tally.served_by_day_kwh.append(self._served_kwh)
 
     def _depart(self, tour: Tour, minute: int) -> None:
         car, tally = self._car, self.tally
@@ -199,8 +206,8 @@ class _Loop:
         if controller.awaits_window:
             self._announce(minute, now_s)
         controller.see(car, now_s)
-        left_min = self._next.leave - minute if self._next else float("inf")
-        request_w = self._asking.request_w(car.soc, wish_w, charging, left_min, self._served_kwh)
+        left_min = self._next.leave - minute if self._next else inf
+        request_w = self._asking.request_w(car.soc, wish_w, charging, left_min, self._served_kwh >= self._cap_kwh)
         power_w = controller.power_w(request_w, now_s)
         if power_w != request_w:
             self._count_limits()
