@@ -3,7 +3,7 @@
 They are read by the controller's own code, so a bad file has the message that the controller itself would give.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ class Configuration:
     """What the controller is set to. assumed: what the folder leaves to the controller's defaults, for the report."""
 
     name: str
-    limits: SocLimits = SocLimits()
-    policy: ThermalPolicy = ThermalPolicy()
-    thresholds: Thresholds = Thresholds()
+    limits: SocLimits = field(default_factory=SocLimits)
+    policy: ThermalPolicy = field(default_factory=ThermalPolicy)
+    thresholds: Thresholds = field(default_factory=Thresholds)
     assumed: tuple[str, ...] = ()
 
     def having(self, name: str, **thresholds: Any) -> "Configuration":

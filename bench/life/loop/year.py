@@ -67,7 +67,9 @@ class Tally:
         """Why the duty was not served; empty when it was."""
         found = []
         if self.unserved_tours:
-            found.append(f"{self.unserved_tours} of {self.tours} tours could not be driven with the charge that was left")
+            found.append(
+                f"{self.unserved_tours} of {self.tours} tours could not be driven with the charge that was left"
+            )
         if self.clipped_ah > 0:
             found.append(f"{self.clipped_ah:.1f} Ah were asked for beyond an empty or a full battery")
         return tuple(found)
@@ -87,7 +89,7 @@ class Year:
     @property
     def series(self) -> Series:
         """For the ageing laws: as SoC and as C-rate of the capacity that is left, so that years of one life add up."""
-        time_s = STEP_S * np.arange(self.soc.size)
+        time_s = STEP_S * np.arange(self.soc.size, dtype=np.float64)
         new, now = Battery(self.battery.cells), self.battery
         current = np.append(self.current_a, 0.0) * new.capacity_ah / now.capacity_ah
         return Series(time_s, self.soc, self.pack_c, current, new.capacity_ah, now.chemistry, now.nominal_v)
@@ -255,9 +257,18 @@ class _Loop:
 
     def result(self) -> Year:
         self.tally.clipped_ah, self.tally.trips = self._car.clipped_ah, self._controller.trips
-        columns = (self._soc, self._pack_c, self._current_a, self._ac_w)
-        return Year(self._setting.battery, *(np.array(column) for column in columns), self.tally)
+        soc, pack_c, current_a, ac_w = map(np.array, (self._soc, self._pack_c, self._current_a, self._ac_w))
+        return Year(self._setting.battery, soc, pack_c, current_a, ac_w, self.tally)
 
 
 # What a ceiling's reason is counted under; the controller words them with values
-_KINDS = ("MIN_SOC", "MAX_SOC", "derating map", "micro-cycle", "BMS power limit", "continuous", "a cell at", "emergency")
+_KINDS = (
+    "MIN_SOC",
+    "MAX_SOC",
+    "derating map",
+    "micro-cycle",
+    "BMS power limit",
+    "continuous",
+    "a cell at",
+    "emergency",
+)
