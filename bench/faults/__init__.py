@@ -12,7 +12,7 @@ False
 To add a fault:
 
 1. a file here, named as its kind: a frozen dataclass that derives from `Fault`, with `kind` as a ClassVar;
-2. `__post_init__` checks each field with `self._check(field, low, high)`;
+2. `__post_init__` checks each field with `self.check(field, low, high)`;
 3. `senses` returns overrides of `v2g_bench.plant.sensors`, or `transmit` returns `DisturbanceSettings`; a fault of the
    wire derives from `WireFault` and returns its `condition` instead;
 4. `signals` returns the roles that a gateway in front of a real BMS would write;
@@ -21,8 +21,10 @@ To add a fault:
 7. one line in the table of tests/unit/faults/test_registry.py, and one in tests/integration/plant/test_faults.py.
 """
 
+from v2g_bench.bms.disturbance import DisturbanceSettings
+from v2g_bench.can.physics.condition import Condition
 from v2g_bench.faults.babbling_node import BabblingNode
-from v2g_bench.faults.base import Fault
+from v2g_bench.faults.base import HEALTHY, Fault, Overrides, Seen
 from v2g_bench.faults.bit_errors import WireBitErrors
 from v2g_bench.faults.bms_frozen import BmsFrozen
 from v2g_bench.faults.bms_silence import BmsSilence
@@ -65,6 +67,7 @@ from v2g_bench.faults.wrong_sample_point import WrongSamplePoint
 
 __all__ = [
     "FAULTS",
+    "HEALTHY",
     "KINDS",
     "BabblingNode",
     "BmsFrozen",
@@ -76,8 +79,10 @@ __all__ = [
     "CellVoltage",
     "CellVoltages",
     "ColdCell",
+    "Condition",
     "ContinuousRating",
     "CountExpectation",
+    "DisturbanceSettings",
     "DominantShort",
     "EmiNoise",
     "Expectation",
@@ -87,8 +92,10 @@ __all__ = [
     "OpenWire",
     "OverCurrent",
     "OverTemperature",
+    "Overrides",
     "PackTemperature",
     "PowerLimit",
+    "Seen",
     "SickTransceiver",
     "SignalCount",
     "SocDivergence",

@@ -25,9 +25,9 @@ class BabblingNode(WireFault):
     kind: ClassVar[str] = "babbling_node"
 
     def __post_init__(self) -> None:
-        self._check("load_pct", 1, 100)
-        self._check("frame_id", 0, 0x7FF, whole=True)
-        self._check("length", 0, 64, whole=True)
+        self.check("load_pct", 1, 100)
+        self.check("frame_id", 0, 0x7FF, whole=True)
+        self.check("length", 0, 64, whole=True)
 
     @property
     def silences(self) -> bool:

@@ -10,6 +10,7 @@ from v2g_bench.can.physics.condition import Condition
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.expectation import BusExpectation, Expectation
+from v2g_bench.inputs.packages import PAGE
 from v2g_bench.inputs.ranges import MOST_PARTS, Within
 
 if TYPE_CHECKING:
@@ -94,23 +95,43 @@ class Fault:
 
     def readback(self) -> "Expectation | BusExpectation | CountExpectation | WireExpectation":
         """What must be seen on the bus before the fault counts as injected."""
-        raise NotImplementedError
+        raise lacks(type(self), "readback()")
 
     def full_after_s(self, seen: Seen = HEALTHY) -> float:
         """How long after the injection the fault is at its full value (ramps); 0 for a step."""
         return 0.0
 
-    def _check_index(self, field: str) -> None:
+    def check_index(self, field: str) -> None:
         """BenchError unless the field counts a part; whether this pack has it is known where the fault is injected."""
-        self._check(field, 1, MOST_PARTS, whole=True)
+        self.check(field, 1, MOST_PARTS, whole=True)
 
-    def _check(self, field: str, low: float, high: float, *, whole: bool = False) -> None:
+    def check(self, field: str, low: float, high: float, *, whole: bool = False) -> None:
         """BenchError unless the field is a number within low..high (and whole, if asked for)."""
         limits = Within(low, high)
         try:
             limits.of(int if whole else float, getattr(self, field))
         except ValueError as error:
             raise BenchError(f"fault {self.kind}: {field}", str(error)) from None
+
+
+def require_whole(kind: type[Fault]) -> None:
+    """BenchError unless a class of faults is a dataclass, changes something, and states how the bus proves it."""
+    if not dataclasses.is_dataclass(kind) or "__dataclass_fields__" not in vars(kind):
+        raise lacks(kind, "@dataclass(frozen=True)")
+    if kind.readback is Fault.readback:
+        raise lacks(kind, "readback()")
+    effects = ("senses", "transmit", "wire")
+    if all(getattr(kind, name) is getattr(Fault, name) for name in effects):
+        raise lacks(kind, f"what it changes, one of {', '.join(f'{name}()' for name in effects)}")
+
+
+def lacks(kind: type[Fault], what: str) -> BenchError:
+    """The error of a class of faults without this."""
+    return BenchError(
+        f"fault {getattr(kind, 'kind', kind.__name__)}",
+        f"class {kind.__module__}:{kind.__qualname__} lacks {what}",
+        f"write what is missing, as {PAGE} shows it",
+    )
 
 
 def ramp_s(full: float, start: float, rate_per_s: float) -> float:

@@ -16,7 +16,7 @@ class WireBitErrors(WireFault):
     kind: ClassVar[str] = "wire_bit_errors"
 
     def __post_init__(self) -> None:
-        self._check("rate", 1e-6, 0.5)
+        self.check("rate", 1e-6, 0.5)
 
     def condition(self) -> Condition:
         return Condition(bit_error_rate=self.rate)

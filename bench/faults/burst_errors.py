@@ -18,9 +18,9 @@ class WireBursts(WireFault):
     kind: ClassVar[str] = "wire_bursts"
 
     def __post_init__(self) -> None:
-        self._check("burst_ms", 0.001, 1000)
-        self._check("gap_ms", 0.001, 10_000)
-        self._check("rate", 1e-4, 0.5)
+        self.check("burst_ms", 0.001, 1000)
+        self.check("gap_ms", 0.001, 10_000)
+        self.check("rate", 1e-4, 0.5)
 
     def condition(self) -> Condition:
         return Condition(burst_error_rate=self.rate, burst_s=self.burst_ms / 1e3, gap_s=self.gap_ms / 1e3)

@@ -18,9 +18,9 @@ class CellApart(Fault):
     kind: ClassVar[str] = "cell_apart"
 
     def __post_init__(self) -> None:
-        self._check_index("cell")
-        self._check("to_v", 0, 6)
-        self._check("others_v", 0, 6)
+        self.check_index("cell")
+        self.check("to_v", 0, 6)
+        self.check("others_v", 0, 6)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The voltage of all cells, and that of the one."""

@@ -17,8 +17,8 @@ class CellVoltage(Fault):
     kind: ClassVar[str] = "cell_voltage"
 
     def __post_init__(self) -> None:
-        self._check_index("cell")
-        self._check("to_v", 0, 6)
+        self.check_index("cell")
+        self.check("to_v", 0, 6)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The cell's voltage."""

@@ -16,7 +16,7 @@ class CellVoltages(Fault):
     kind: ClassVar[str] = "cell_voltages"
 
     def __post_init__(self) -> None:
-        self._check("to_v", 0, 6)
+        self.check("to_v", 0, 6)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The voltage, for each cell."""

@@ -17,8 +17,8 @@ class ColdCell(Fault):
     kind: ClassVar[str] = "cold_cell"
 
     def __post_init__(self) -> None:
-        self._check_index("cell")
-        self._check("to_c", -40, 150)
+        self.check_index("cell")
+        self.check("to_c", -40, 150)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The cell's temperature."""

@@ -16,7 +16,7 @@ class ContinuousRating(Fault):
     kind: ClassVar[str] = "continuous_rating"
 
     def __post_init__(self) -> None:
-        self._check("to_w", 0, 1e6)
+        self.check("to_w", 0, 1e6)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The rating."""

@@ -33,7 +33,11 @@ def noise(limit_pct: float, times: float) -> "EmiNoise":
 
 @dataclass(frozen=True)
 class EmiNoise(Fault):
-    """Frames of the BMS are lost, damaged, late or doubled; see `DisturbanceSettings` for the fields."""
+    """Frames of the BMS are lost, come with flipped bits, up to `jitter_ms` late, or twice; each share is of all of its frames.
+
+    burst_frames: how many in a row one loss or flip hits. longest_gap: so many of one identifier are lost in a row at the
+    most (0: no bound).
+    """
 
     loss_pct: float = 0.0
     flip_pct: float = 0.0
@@ -46,10 +50,10 @@ class EmiNoise(Fault):
 
     def __post_init__(self) -> None:
         for field in ("loss_pct", "flip_pct", "duplicate_pct"):
-            self._check(field, 0, 100)
-        self._check("burst_frames", 1, 1000, whole=True)
-        self._check("jitter_ms", 0, 10_000)
-        self._check("longest_gap", 0, 1000, whole=True)
+            self.check(field, 0, 100)
+        self.check("burst_frames", 1, 1000, whole=True)
+        self.check("jitter_ms", 0, 10_000)
+        self.check("longest_gap", 0, 1000, whole=True)
         if self.longest_gap and self.burst_frames != 1:
             raise BenchError(
                 f"fault {self.kind}: longest_gap", "bounds single losses, not bursts", "leave out burst_frames"

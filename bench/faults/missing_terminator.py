@@ -11,7 +11,7 @@ from v2g_bench.faults.wire_fault import WireFault
 
 @dataclass(frozen=True)
 class MissingTerminator(WireFault):
-    """`missing` of the two resistors are not there, on a cable of `length_m`; see `v2g_bench.can.physics.line`.
+    """`missing` of the two resistors are not there, on a cable of `length_m`.
 
     With one missing, a short cable works until it meets noise; 40 m fail at 2 Mbit/s by themselves.
     """
@@ -22,8 +22,8 @@ class MissingTerminator(WireFault):
     kind: ClassVar[str] = "missing_terminator"
 
     def __post_init__(self) -> None:
-        self._check("missing", 1, 2, whole=True)
-        self._check("length_m", 0.1, 1000)
+        self.check("missing", 1, 2, whole=True)
+        self.check("length_m", 0.1, 1000)
 
     def readback(self) -> WireExpectation:
         """An ohmmeter between the wires finds more than 60 ohm: about 120 with one resistor, kilohms with none."""

@@ -18,9 +18,9 @@ class OverTemperature(Fault):
     kind: ClassVar[str] = "over_temperature"
 
     def __post_init__(self) -> None:
-        self._check_index("cell")
-        self._check("to_c", -40, 150)
-        self._check("ramp_k_per_s", 0, 1e6)
+        self.check_index("cell")
+        self.check("to_c", -40, 150)
+        self.check("ramp_k_per_s", 0, 1e6)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The cell's temperature."""

@@ -18,7 +18,7 @@ class PackTemperature(Fault):
     kind: ClassVar[str] = "pack_temperature"
 
     def __post_init__(self) -> None:
-        self._check("to_c", -40, 150)
+        self.check("to_c", -40, 150)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The same offset on every module and its cells."""

@@ -20,7 +20,7 @@ class PowerLimit(Fault):
     kind: ClassVar[str] = "power_limit"
 
     def __post_init__(self) -> None:
-        self._check("to_w", 0, 1e6)
+        self.check("to_w", 0, 1e6)
         if self.direction not in DIRECTIONS:
             raise BenchError(
                 f"fault {self.kind}", f"no direction {self.direction!r}", f"it is {' or '.join(DIRECTIONS)}"

@@ -6,7 +6,7 @@ from typing import Any
 from v2g_bench.can.roles import close_to
 from v2g_bench.errors import BenchError
 from v2g_bench.faults.babbling_node import BabblingNode
-from v2g_bench.faults.base import Fault
+from v2g_bench.faults.base import Fault, require_whole
 from v2g_bench.faults.bit_errors import WireBitErrors
 from v2g_bench.faults.bms_frozen import BmsFrozen
 from v2g_bench.faults.bms_silence import BmsSilence
@@ -94,6 +94,7 @@ def _of_a_package(kind: str) -> type[Fault] | None:
         raise BenchError(
             f"fault {kind}",
             f"{part.__module__}:{part.__qualname__} is no fault of that kind",
-            f"a frozen dataclass, derived from v2g_bench.faults.base.Fault, with kind = {kind!r}",
+            f"a frozen dataclass, derived from v2g_bench.faults.Fault, with kind = {kind!r}: {packages.PAGE}",
         )
+    require_whole(part)
     return part

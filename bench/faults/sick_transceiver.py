@@ -22,7 +22,7 @@ class SickTransceiver(WireFault):
 
     def __post_init__(self) -> None:
         self._check_node()
-        self._check("share_pct", 0.1, 100)
+        self.check("share_pct", 0.1, 100)
 
     @property
     def silences(self) -> bool:

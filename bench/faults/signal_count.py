@@ -19,7 +19,7 @@ class SignalCount(Fault):
     kind: ClassVar[str] = "signal_count"
 
     def __post_init__(self) -> None:
-        self._check("raw", -(1 << 63), (1 << 64) - 1, whole=True)
+        self.check("raw", -(1 << 63), (1 << 64) - 1, whole=True)
 
     def transmit(self) -> DisturbanceSettings:
         """That count, written on the way to the bus."""

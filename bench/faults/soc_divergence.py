@@ -20,8 +20,8 @@ class SocDivergence(Fault):
     kind: ClassVar[str] = "soc_divergence"
 
     def __post_init__(self) -> None:
-        self._check("by_pct", -100, 100)
-        self._check("ramp_pct_per_s", 0, 1e6)
+        self.check("by_pct", -100, 100)
+        self.check("ramp_pct_per_s", 0, 1e6)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The offset."""

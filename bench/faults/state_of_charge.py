@@ -20,7 +20,7 @@ class StateOfCharge(Fault):
     kind: ClassVar[str] = "state_of_charge"
 
     def __post_init__(self) -> None:
-        self._check("to_pct", 0, 100)
+        self.check("to_pct", 0, 100)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The state of charge."""

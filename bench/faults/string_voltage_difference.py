@@ -17,8 +17,8 @@ class StringVoltageDifference(Fault):
     kind: ClassVar[str] = "string_voltage_difference"
 
     def __post_init__(self) -> None:
-        self._check("to_mv", 0, 20_000)
-        self._check("ramp_mv_per_s", 0, 1e9)
+        self.check("to_mv", 0, 20_000)
+        self.check("ramp_mv_per_s", 0, 1e9)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The difference."""

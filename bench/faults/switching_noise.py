@@ -22,10 +22,10 @@ class SwitchingNoise(WireFault):
     kind: ClassVar[str] = "switching_noise"
 
     def __post_init__(self) -> None:
-        self._check("volts", 0.01, 50)
-        self._check("switching_hz", 100, 1_000_000)
-        self._check("ring_us", 0.01, 1000)
-        self._check("rated_w", 1, 1_000_000)
+        self.check("volts", 0.01, 50)
+        self.check("switching_hz", 100, 1_000_000)
+        self.check("ring_us", 0.01, 1000)
+        self.check("rated_w", 1, 1_000_000)
 
     def condition(self) -> Condition:
         return Condition(

@@ -17,7 +17,7 @@ WINDOW_S = 0.05
 
 @dataclass(frozen=True)
 class TamperedFrames(Fault):
-    """manner, scope, good_of (one frame of so many is as it should be; 0: none) and step (of the counter)."""
+    """Frames in `scope` leave in this `manner`, all but one of `good_of` (0: all); `step` is that of the counter."""
 
     manner: str
     scope: str = "all"
@@ -27,8 +27,8 @@ class TamperedFrames(Fault):
     kind: ClassVar[str] = "tampered_frames"
 
     def __post_init__(self) -> None:
-        self._check("good_of", 0, 1000, whole=True)
-        self._check("step", 1, 255, whole=True)
+        self.check("good_of", 0, 1000, whole=True)
+        self.check("step", 1, 255, whole=True)
         for field, known in (("manner", [one for one in MANNERS if one != "write"]), ("scope", SCOPES)):
             if getattr(self, field) not in known:
                 raise BenchError(

@@ -18,9 +18,9 @@ class ThermalGradient(Fault):
     kind: ClassVar[str] = "thermal_gradient"
 
     def __post_init__(self) -> None:
-        self._check("to_k", 0, 100)
-        self._check_index("module")
-        self._check("ramp_k_per_s", 0, 1e6)
+        self.check("to_k", 0, 100)
+        self.check_index("module")
+        self.check("ramp_k_per_s", 0, 1e6)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """The module's temperature above the coldest other one."""

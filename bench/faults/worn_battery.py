@@ -18,9 +18,9 @@ class WornBattery(Fault):
     kind: ClassVar[str] = "worn_battery"
 
     def __post_init__(self) -> None:
-        self._check("soh_pct", 0, 100)
-        self._check("cycles", 0, 60_000, whole=True)
-        self._check("throughput_kwh", 0, 1e8)
+        self.check("soh_pct", 0, 100)
+        self.check("cycles", 0, 60_000, whole=True)
+        self.check("throughput_kwh", 0, 1e8)
 
     def senses(self, elapsed_s: float, seen: Seen) -> Overrides:
         """Health, cycle count and throughput."""

@@ -20,7 +20,7 @@ class WrongSamplePoint(WireFault):
 
     def __post_init__(self) -> None:
         self._check_node()
-        self._check("at_pct", 1, 99)
+        self.check("at_pct", 1, 99)
 
     def condition(self) -> Condition:
         return Condition(sampling=self.node, sample_point=self.at_pct / 100.0)

@@ -6,11 +6,18 @@
 A package that is broken is named, with its entry point; others are not loaded for it.
 """
 
+import hashlib
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from v2g_bench.errors import BenchError
 
 FAULTS, METERS, EMULATED = "v2g_bench.faults", "v2g_bench.meters", "v2g_bench.emulated_meters"
+PAGE = "fixtures/own-parts.md"  # what a part has to have
+WORDS = {FAULTS: "fault", METERS: "meter", EMULATED: "emulated meter"}
 
 
 def part_of_a_package(group: str, name: str) -> type | None:
@@ -35,6 +42,57 @@ def part_of_a_package(group: str, name: str) -> type | None:
             where, f"is no class but {part!r:.80}", f"let the entry point name a class: {name} = 'module:Class'"
         )
     return part
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a part comes from. file: the one that has its class, "" where that cannot be read; sha256: of this file."""
+
+    what: str
+    package: str
+    version: str
+    file: str
+    sha256: str
+
+    def __str__(self) -> str:
+        """In one line, for page 1 of a report."""
+        where = f"{self.file}, SHA-256 {self.sha256}" if self.file else "its file is not known"
+        return f"{self.what}: package {self.package} {self.version}, {where}"
+
+
+def origin(group: str, name: str) -> Origin | None:
+    """Of the part that a package registers under this name; None where none does. BenchError as `part_of_a_package`."""
+    part = part_of_a_package(group, name)
+    if part is None:
+        return None
+    (found, *_) = entry_points(group=group, name=name)
+    package, version = (found.dist.name, found.dist.version) if found.dist else ("not known", "")
+    try:
+        path = Path(inspect.getfile(part))
+        file, sha256 = (
+            f"{'/'.join(part.__module__.split('.')[:-1])}/{path.name}".lstrip("/"),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+    except (OSError, TypeError):
+        file, sha256 = "", ""
+    return Origin(f"{WORDS[group]} {name}", package, version, file, sha256)
+
+
+def require_methods(part: type, needed: Iterable[str], what: str, where: str) -> None:
+    """BenchError unless the class has each of these methods, and all that its own base classes leave to it.
+
+    what: what it is to be, for the error.
+    """
+    methods = {name for name in needed if not callable(getattr(part, name, None))}
+    methods |= getattr(part, "__abstractmethods__", set())
+    stated = [(name, str(one)) for base in part.__mro__ for name, one in inspect.get_annotations(base).items()]
+    facts = {name for name, one in stated if "ClassVar" in one and not hasattr(part, name)}
+    if lacking := [*(f"{name}()" for name in sorted(methods)), *sorted(facts)]:
+        raise BenchError(
+            where,
+            f"class {part.__module__}:{part.__qualname__} is no {what}: it lacks {', '.join(lacking)}",
+            f"write what is missing, as {PAGE} shows it",
+        )
 
 
 def names(group: str) -> list[str]:

@@ -12,9 +12,36 @@ one new file and nothing else.
 import importlib
 import pkgutil
 
-from v2g_bench.instruments.registry import DRIVERS, open_meter
+from v2g_bench.instruments.digitizer import AcquisitionPlan, Record, ShuntDigitizer, State
+from v2g_bench.instruments.protocols import (
+    CurrentDigitizer,
+    DigitizerTiming,
+    Identity,
+    Multimeter,
+    Pending,
+    PowerAnalyzer,
+    PowerReading,
+)
+from v2g_bench.instruments.registry import DRIVERS, driver, open_meter
+from v2g_bench.instruments.session import ScpiSession
 
-__all__ = ["DRIVERS", "open_meter"]
+__all__ = [
+    "DRIVERS",
+    "AcquisitionPlan",
+    "CurrentDigitizer",
+    "DigitizerTiming",
+    "Identity",
+    "Multimeter",
+    "Pending",
+    "PowerAnalyzer",
+    "PowerReading",
+    "Record",
+    "ScpiSession",
+    "ShuntDigitizer",
+    "State",
+    "driver",
+    "open_meter",
+]
 
 for _module in pkgutil.iter_modules(__path__):
     if not _module.ispkg:

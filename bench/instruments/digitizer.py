@@ -9,6 +9,7 @@ the time axis are here, so that no driver can forget a check.
 stuck, or that repeats the last one, is a BenchError, never a waveform.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -54,7 +55,7 @@ class Record:
     first_s: float
 
 
-class ShuntDigitizer:
+class ShuntDigitizer(ABC):
     """shunt_ohm: calibrated value of the shunt, or V/A of a probe; range_v: a fixed range, one of `accuracy`.
 
     trigger_latency_s: from the edge at the connector to its effect, from the rig's calibration. Raises BenchError.
@@ -92,21 +93,21 @@ class ShuntDigitizer:
 
     # What a driver adds
 
+    @abstractmethod
     def _configure(self, wanted: AcquisitionPlan) -> AcquisitionPlan:
         """Set everything and read back what the record's time axis and scale depend on; the accepted plan."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _start(self) -> None:
         """Begin to record."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _state(self) -> State:
         """What it does now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read(self) -> Record:
         """All samples of the finished record; BenchError for less than `self._plan.count`."""
-        raise NotImplementedError
 
     def _stop(self) -> None:
         """End a record, or the wait for its edge."""

@@ -130,10 +130,6 @@ class Multimeter(Protocol):
         """Begin to measure the RMS current (A)."""
         ...
 
-    def most_w(self, voltage_v: float) -> float:
-        """The largest power (W) that its ranges are made for at this RMS voltage: it shows somewhat more."""
-        ...
-
     def rms_accuracy(self, voltage_v: float, current_a: float) -> tuple[float, float, str]:
         """Half-widths (V, A) about such readings, and where these numbers come from."""
         ...
@@ -141,3 +137,7 @@ class Multimeter(Protocol):
     def close(self) -> None:
         """Give the resource back."""
         ...
+
+
+SERVES: dict[str, type] = {"dc_current": CurrentDigitizer, "ac_power": PowerAnalyzer, "multimeter": Multimeter}
+"""What a meter has to be, by its name in a rig file."""

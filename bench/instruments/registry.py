@@ -22,6 +22,7 @@ from v2g_bench.instruments.session import ExchangeLog, ScpiSession
 
 DRIVERS: dict[str, Callable[..., Any]] = {}
 EMULATED: dict[str, Callable[..., Any]] = {}
+EMULATED_METHODS = ("execute", "external_trigger", "reset")  # what its servers, the sync line and *RST call
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
@@ -45,14 +46,16 @@ def open_meter(
     timeout_s: float = 2.0,
     clock: Clock | None = None,
     log: ExchangeLog | None = None,
+    serves: type | None = None,
     **options: Any,
 ) -> Any:
     """The driver `name` on a new session to `resource`; `options` are the driver's own (shunt_ohm …).
 
-    where: what an error names, such as "rigs/bench.toml: meters.dc_current". Raises BenchError for an unknown driver or
-    option, a dead resource, and an instrument that is not what the driver is for; nothing stays open then.
+    where: what an error names, such as "rigs/bench.toml: meters.dc_current"; serves: the protocol that the driver has to have.
+    Raises BenchError for an unknown driver or option, a driver that lacks a method, a dead resource, and an instrument that is
+    not what the driver is for; nothing stays open then.
     """
-    part = driver_named(name, where, options)
+    part = driver_named(name, where, options, serves)
     session = ScpiSession(resource, backend=backend, timeout_s=timeout_s, where=where, clock=clock, log=log)
     try:
         return part(session, **options)
@@ -61,18 +64,35 @@ def open_meter(
         raise
 
 
-def driver_named(name: str, where: str, options: Mapping[str, Any]) -> Callable[..., Any]:
-    """The driver `name`, which takes a session and these options; BenchError where there is none, or it does not."""
+def driver_named(
+    name: str, where: str, options: Mapping[str, Any] | None, serves: type | None = None
+) -> Callable[..., Any]:
+    """The driver `name`, which takes a session and these options (None: not looked at), with all that its protocol has.
+
+    BenchError where there is none, or it does not.
+    """
     part = _named(DRIVERS, name, where or f"meter {name}", "driver", packages.METERS)
-    _check_options(part, options, where or f"meter {name}", given={"session"})
+    if serves is not None and inspect.isclass(part):
+        needed = [key for key, one in vars(serves).items() if inspect.isfunction(one) and not key.startswith("_")]
+        packages.require_methods(part, needed, serves.__name__, where or f"meter {name}")
+    if options is not None:
+        _check_options(part, options, where or f"meter {name}", given={"session"})
     return part
 
 
 def emulate(name: str, *, where: str = "", **options: Any) -> Any:
     """The emulated instrument `name`, built with `options` (probe, clock, seed, and its own). BenchError if unknown."""
-    part = _named(EMULATED, name, where or f"emulated meter {name}", "emulated instrument", packages.EMULATED)
+    part = emulated_named(name, where)
     _check_options(part, options, where or f"emulated meter {name}", given=set())
     return part(**options)
+
+
+def emulated_named(name: str, where: str) -> Callable[..., Any]:
+    """The emulated instrument `name`, with all that the bench calls; BenchError where there is none, or it is not whole."""
+    part = _named(EMULATED, name, where or f"emulated meter {name}", "emulated instrument", packages.EMULATED)
+    if inspect.isclass(part):
+        packages.require_methods(part, EMULATED_METHODS, "EmulatedMeter", where or f"emulated meter {name}")
+    return part
 
 
 def _registrar(parts: dict[str, Callable[..., Any]], name: str) -> Callable[[Part], Part]:

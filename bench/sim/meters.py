@@ -107,6 +107,8 @@ class DirectSession(ScpiSession):
         return exchange.response
 
 
-def connect(name: str, instrument: EmulatedMeter, timeline: Timeline, where: str, **options: Any) -> Any:
+def connect(
+    name: str, instrument: EmulatedMeter, timeline: Timeline, where: str, serves: type | None = None, **options: Any
+) -> Any:
     """The driver `name` on the instrument; `options` are the driver's own. BenchError as for `open_meter`."""
-    return driver_named(name, where, options)(DirectSession(instrument, timeline, where), **options)
+    return driver_named(name, where, options, serves)(DirectSession(instrument, timeline, where), **options)

@@ -8,7 +8,7 @@ from v2g_bench.can.columns import Frame
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.values import memory_s, newest, sound
 from v2g_bench.errors import BenchError
-from v2g_bench.instruments.protocols import CurrentDigitizer, PowerAnalyzer
+from v2g_bench.instruments.protocols import SERVES, CurrentDigitizer, PowerAnalyzer
 from v2g_bench.metrology.calibration import CalibrationState
 from v2g_bench.metrology.stall import TOLERANCE_S
 from v2g_bench.plant.control import PlantClient
@@ -172,7 +172,9 @@ class SimInstruments:
         meter = self._loaded.rig.meters.named()[name]
         options = dict(meter.options) | ({"shunt_ohm": meter.shunt_ohm} if meter.shunt_ohm else {})
         where = f"{self._loaded.path}: meters.{name}"
-        self.meters[name] = driver = connect(meter.driver, plant.meters[name], self._timeline, where, **options)
+        self.meters[name] = driver = connect(
+            meter.driver, plant.meters[name], self._timeline, where, SERVES[name], **options
+        )
         later(f"meters.{name}", driver.close)
         return str(driver.identity())
 

@@ -29,6 +29,7 @@ MORE_TESTS = "tests beside those of the shipped suite"
 OTHER_WORDING = "requirements that are worded otherwise than they ship"
 OTHER_PROFILE = "a profile that does not ship with the bench"
 PLUGIN = "a pytest plugin took part that is neither the bench's nor installed"
+PART = "a part of another package took part"
 ENVIRONMENT = "the environment gave pytest words of its own"
 REFUSED = (NONE_SHIPPED, OTHER_TESTS, OTHER_WORDING, OTHER_PROFILE, PLUGIN, ENVIRONMENT)
 ABOUT_TESTS = (NONE_SHIPPED, OTHER_TESTS, MORE_TESTS, OTHER_WORDING)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from v2g_bench.reports.model.run import Measurement, Requirement, Run, TestResult
 from v2g_bench.reports.model.verdicts import ERROR, FAIL, NOT_APPLICABLE, NOT_TESTED, PASS
 from v2g_bench.reports.render import words
-from v2g_bench.reports.render.scope import headline, verdict_sentence
+from v2g_bench.reports.render.scope import headline, title, verdict_sentence
 from v2g_bench.reports.render.statements import measurement_statement, report_id, requirement_statement
 
 # XML 1.0 cannot carry these in any form; `words.printable` has already written most of them as <U+XXXX>.
@@ -20,7 +20,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def render_junit(run: Run) -> bytes:
     """The run as JUnit XML, UTF-8; one suite for each requirement."""
-    root = ET.Element("testsuites", name=_clean(run.title))
+    root = ET.Element("testsuites", name=_clean(title(run)))
     for number, requirement in enumerate(run.requirements, 1):
         _suite(root, run, requirement)
         _properties(root[-1], {"report.html": f"report.html#{words.anchor(number, requirement.id)}"})

@@ -8,7 +8,7 @@ be taken for more.
 import re
 from collections.abc import Iterable
 
-from v2g_bench.reports.model.foreign import NONE_SHIPPED, OTHER_TESTS, OTHER_WORDING, begins
+from v2g_bench.reports.model.foreign import MORE_TESTS, NONE_SHIPPED, OTHER_TESTS, OTHER_WORDING, begins
 from v2g_bench.reports.model.run import Requirement, Run
 from v2g_bench.reports.model.verdicts import (
     ERROR,
@@ -22,6 +22,11 @@ from v2g_bench.reports.model.verdicts import (
 
 PARTIAL = "PARTIAL"
 DEVELOPERS_RUN = "DEVELOPER'S RUN"
+_OTHER_TITLES = (
+    ((NONE_SHIPPED,), "Test of a V2G controller by requirements of another suite"),
+    ((OTHER_TESTS, OTHER_WORDING), "Test of a V2G controller by tests that do not ship with the bench"),
+    ((MORE_TESTS,), "V2G controller certification, with further tests"),
+)
 NO_STATEMENT = "This is no statement on the safety of the controller as a whole."
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
@@ -29,6 +34,14 @@ _NUMBERED = re.compile(r"(.*?)(\d+)")
 def partial(run: Run) -> bool:
     """Whether less was shown than the profile demands: a mandatory requirement was not tested, or is not claimed."""
     return run.profile is not None and any(one.verdict in (NOT_TESTED, NOT_APPLICABLE) for one in _demanded(run))
+
+
+def title(run: Run) -> str:
+    """The heading of the report: it reads as a certification where the shipped suite was run, and nowhere else."""
+    others = [one for kinds, one in _OTHER_TITLES if any(begins(text, kinds) for text in run.deviations)]
+    heading = others[0] if others else run.title
+    before = [*([DEVELOPERS_RUN] if run.developers else []), *([PARTIAL] if partial(run) else [])]
+    return ": ".join([*before, heading])
 
 
 def headline(run: Run) -> str:

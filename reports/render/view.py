@@ -18,11 +18,9 @@ from v2g_bench.reports.render.defects import seeded_defects
 from v2g_bench.reports.render.drawn import place
 from v2g_bench.reports.render.proof import proofs
 from v2g_bench.reports.render.scope import (
-    DEVELOPERS_RUN,
-    PARTIAL,
     by_verdict,
     headline,
-    partial,
+    title,
     tone,
     verdict_sentence,
 )
@@ -49,7 +47,7 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
     counts = Counter(requirement.verdict for requirement in run.requirements)
     shown = {
         "report_id": report_id(run),
-        "title": _title(run),
+        "title": title(run),
         "verdict": headline(run),
         "css": words.slug(tone(run)),
         "sentence": words.typeset(verdict_sentence(run)),
@@ -87,11 +85,6 @@ def view(run: Run, folder: Path, files: list[View] | None = None) -> tuple[View,
         "started": run.started,
     }
     return shown, problems
-
-
-def _title(run: Run) -> str:
-    before = [*([DEVELOPERS_RUN] if run.developers else []), *([PARTIAL] if partial(run) else [])]
-    return ": ".join([*before, run.title])
 
 
 def _facts(run: Run) -> list[View]:

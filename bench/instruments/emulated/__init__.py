@@ -10,9 +10,29 @@ Every module of this folder is imported below, so a new instrument is one new fi
 import importlib
 import pkgutil
 
+from v2g_bench.instruments.emulated.calls import Answer, Call, Later, command
+from v2g_bench.instruments.emulated.digitizer import EmulatedDigitizer
+from v2g_bench.instruments.emulated.meter import EmulatedMeter
+from v2g_bench.instruments.emulated.settings import Choice, Integer, Number, Stepped, Switch
+from v2g_bench.instruments.emulated.syntax import ScpiError
 from v2g_bench.instruments.registry import EMULATED, emulate
 
-__all__ = ["EMULATED", "emulate"]
+__all__ = [
+    "EMULATED",
+    "Answer",
+    "Call",
+    "Choice",
+    "EmulatedDigitizer",
+    "EmulatedMeter",
+    "Integer",
+    "Later",
+    "Number",
+    "ScpiError",
+    "Stepped",
+    "Switch",
+    "command",
+    "emulate",
+]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from v2g_bench.clock import Clock
 from v2g_bench.errors import BenchError
-from v2g_bench.instruments.protocols import CurrentDigitizer, PowerAnalyzer
+from v2g_bench.instruments.protocols import SERVES, CurrentDigitizer, PowerAnalyzer
 from v2g_bench.instruments.registry import open_meter
 from v2g_bench.metrology.calibration import CalibrationRecord, CalibrationState, state_of
 from v2g_bench.metrology.calibration import load as read_record
@@ -46,7 +46,7 @@ class Instruments:
             self.timing = trigger_timing.timing_of(self._loaded)
             if (latency_s := self.trigger_latency_s()) is not None:
                 options["trigger_latency_s"] = latency_s
-        options |= {"log": log}
+        options |= {"log": log, "serves": SERVES[name]}
         self.meters[name] = meter = open_meter(stated.driver, resource, where=where, clock=self._clock, **options)
         later(f"meters.{name}", meter.close)
         if (

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from v2g_bench.reports.model.foreign import NONE_SHIPPED, OTHER_TESTS
-from v2g_bench.reports.model.run import Controller, Profile, Requirement, Run, TestResult
-from v2g_bench.reports.render.scope import by_verdict, headline, partial, ranges, tone, verdict_sentence
+from v2g_bench.reports.model.foreign import MORE_TESTS, NONE_SHIPPED, OTHER_TESTS, OTHER_WORDING
+from v2g_bench.reports.model.run import DEVELOPERS, Controller, Profile, Requirement, Run, TestResult
+from v2g_bench.reports.render.scope import by_verdict, headline, partial, ranges, title, tone, verdict_sentence
 
 PROFILE = Profile(id="emulated", edition="1")
 END = "This is no statement on the safety of the controller as a whole."
@@ -117,3 +117,24 @@ def test_tests_that_do_not_ship_are_said_before_what_they_met():
     assert verdict_sentence(own).startswith("None of the shipped requirements was part of the run: ")
     emptied = dataclasses.replace(FULL, deviations=[f"{OTHER_TESTS}: 22 of 25"])
     assert "not by the shipped ones" in verdict_sentence(emptied).partition(". ")[0]
+
+
+@pytest.mark.parametrize(
+    ("deviations", "heading"),
+    [
+        ([], "t"),
+        (["max_voids = 9 by the rig file"], "t"),
+        ([f"{MORE_TESTS}: my/test_b.py"], "V2G controller certification, with further tests"),
+        ([f"{OTHER_TESTS}: 22 of 25"], "Test of a V2G controller by tests that do not ship with the bench"),
+        (
+            [f"{MORE_TESTS}: b", f"{OTHER_WORDING}: A-1"],
+            "Test of a V2G controller by tests that do not ship with the bench",
+        ),
+        (["x", f"{NONE_SHIPPED}, of which there are 81"], "Test of a V2G controller by requirements of another suite"),
+    ],
+)
+def test_the_heading_is_that_of_a_certification_for_the_shipped_suite_alone(deviations, heading):
+    assert title(dataclasses.replace(FULL, deviations=deviations)) == heading
+    developers = dataclasses.replace(FULL, deviations=deviations, marks=[DEVELOPERS])
+    assert title(developers) == f"DEVELOPER'S RUN: {heading}"
+    assert title(run(("A-1", "NOT TESTED"), deviations=deviations)) == f"PARTIAL: {heading}"
