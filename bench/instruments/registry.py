@@ -117,13 +117,13 @@ def _named(parts: Mapping[str, Callable[..., Any]], name: str, where: str, kind:
 def _check_options(part: Callable[..., Any], options: Mapping[str, Any], where: str, given: set[str]) -> None:
     """BenchError for an option that the part does not have, or one that it needs and did not get."""
     parameters = {n: p for n, p in inspect.signature(part).parameters.items() if n not in given}
-    known = ", ".join(parameters)
+    known, named = ", ".join(parameters), getattr(part, "__name__", "it")
     for name in options:
         if name not in parameters:
-            raise BenchError(where, f"unknown option {name!r}", f"known: {known}")
+            raise BenchError(where, f"unknown option {name!r} of {named}", f"known: {known}")
     for name, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and name not in options:
-            raise BenchError(where, f"option {name!r} is missing", f"known: {known}")
+            raise BenchError(where, f"option {name!r} is missing, of {named}", f"known: {known}")
     try:
         _check_numbers(part, options)
     except ValueError as error:

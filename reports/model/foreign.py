@@ -29,9 +29,10 @@ MORE_TESTS = "tests beside those of the shipped suite"
 OTHER_WORDING = "requirements that are worded otherwise than they ship"
 OTHER_PROFILE = "a profile that does not ship with the bench"
 PLUGIN = "a pytest plugin took part that is neither the bench's nor installed"
+CONFTEST = "a conftest.py from outside of the suite took part"
 PART = "a part of another package took part"
 ENVIRONMENT = "the environment gave pytest words of its own"
-REFUSED = (NONE_SHIPPED, OTHER_TESTS, OTHER_WORDING, OTHER_PROFILE, PLUGIN, ENVIRONMENT)
+REFUSED = (NONE_SHIPPED, OTHER_TESTS, OTHER_WORDING, OTHER_PROFILE, PLUGIN, CONFTEST, ENVIRONMENT)
 ABOUT_TESTS = (NONE_SHIPPED, OTHER_TESTS, MORE_TESTS, OTHER_WORDING)
 
 
@@ -71,7 +72,7 @@ def sentences(files: Mapping[str, str], wordings: Mapping[str, str], shipped: Su
     absent = sorted(shipped.wordings.keys() - wordings.keys())
     if len(absent) == len(shipped.wordings):
         return [
-            f"{NONE_SHIPPED}, of which there are {len(absent)}: it has tests of another suite: {_with_digests(own or files)}"
+            f"{NONE_SHIPPED}, of which there are {len(absent)}: it has another suite: {_with_digests(own or files)}"
         ]
     found = []
     if lacking:

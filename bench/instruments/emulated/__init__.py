@@ -10,9 +10,10 @@ Every module of this folder is imported below, so a new instrument is one new fi
 import importlib
 import pkgutil
 
+from v2g_bench.clock import Clock
 from v2g_bench.instruments.emulated.calls import Answer, Call, Later, command
 from v2g_bench.instruments.emulated.digitizer import EmulatedDigitizer
-from v2g_bench.instruments.emulated.meter import EmulatedMeter
+from v2g_bench.instruments.emulated.meter import EmulatedMeter, Probe
 from v2g_bench.instruments.emulated.settings import Choice, Integer, Number, Stepped, Switch
 from v2g_bench.instruments.emulated.syntax import ScpiError
 from v2g_bench.instruments.registry import EMULATED, emulate
@@ -22,11 +23,13 @@ __all__ = [
     "Answer",
     "Call",
     "Choice",
+    "Clock",
     "EmulatedDigitizer",
     "EmulatedMeter",
     "Integer",
     "Later",
     "Number",
+    "Probe",
     "ScpiError",
     "Stepped",
     "Switch",

@@ -75,12 +75,12 @@ def acme(install):
 
 def test_the_two_meters_of_the_page_measure(acme):
     timeline = Timeline()
-    instrument = emulate("acme-m1", probe=Probe(), clock=timeline, seed=1)
+    instrument = emulate("acme-m1", probe=Probe(), clock=timeline, seed=1, current_ratio=2.0)
     options = {"serves": SERVES["multimeter"], "current_ratio": 2.0}
     driver = connect("acme-m1", instrument, timeline, "meters.multimeter", **options)
     assert driver.identity().maker == "ACME"
     assert driver.ac_voltage()() == pytest.approx(230.0)
-    assert driver.ac_current()() == pytest.approx(26.0)
+    assert driver.ac_current()() == pytest.approx(13.0)
 
 
 def test_the_page_uses_public_names_alone():
