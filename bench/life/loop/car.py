@@ -22,23 +22,39 @@ VEHICLE_COOLS_ABOVE_C = 35.0  # the vehicle's own cooling while it is driven: as
 COOLING_COP = 2.5  # heat carried away per electrical energy: assumed
 EFFICIENCY, STANDBY_W = 0.95, 50.0  # of the inverter, as the controller reckons with at worst
 
-_PER_SOC = len(OCV_POINTS_V) - 1
-_OCV_V: list[float] = [*OCV_POINTS_V.tolist(), float(OCV_POINTS_V[-1])]
+# LFP: our own drawing of its two plateaus (3.2 V at 10 %, 0.1 V from 20 to 80 %), every 5 %; no cell's data sheet
+_LFP_V = (
+    *(2.60, 3.10, 3.20, 3.225, 3.245, 3.26, 3.275, 3.285, 3.288, 3.29, 3.292),
+    *(3.294, 3.297, 3.302, 3.318, 3.332, 3.335, 3.337, 3.34, 3.345, 3.42),
+)
+CHEMISTRIES: dict[str, tuple[float, ...]] = {"NMC": tuple(OCV_POINTS_V.tolist()), "LFP": _LFP_V}
+"""Open-circuit voltages of a cell over its SoC, equally spaced from 0 to 1."""
+NEW_WH = 57_600.0
 
 
 @dataclass(frozen=True)
 class Battery:
-    """cells in series; capacity_ah as it is now; resistance: times that of the new one. The default is 57.6 kWh."""
+    """cells in series; left: the share of its capacity; resistance: times that of the new one. New it has 57.6 kWh."""
 
     cells: int = 96
-    capacity_ah: float = 162.4
-    resistance: float = 1.0
     chemistry: str = "NMC"
+    left: float = 1.0
+    resistance: float = 1.0
 
     @property
     def nominal_v(self) -> float:
         """At 50 % SoC, V."""
-        return self.cells * ocv_v(0.5)
+        return self.cells * ocv_v(0.5, CHEMISTRIES[self.chemistry])
+
+    @property
+    def new_ah(self) -> float:
+        """Its capacity when it was new."""
+        return NEW_WH / self.nominal_v
+
+    @property
+    def capacity_ah(self) -> float:
+        """As it is now."""
+        return self.new_ah * self.left
 
     @property
     def energy_kwh(self) -> float:
@@ -47,24 +63,26 @@ class Battery:
 
     def aged(self, capacity: float, resistance: float) -> "Battery":
         """With this share of its capacity left, and this share of resistance more."""
-        return Battery(self.cells, self.capacity_ah * capacity, self.resistance * (1.0 + resistance), self.chemistry)
+        return Battery(self.cells, self.chemistry, self.left * capacity, self.resistance * (1.0 + resistance))
 
 
-def ocv_v(soc: float) -> float:
-    """Of one cell at SoC 0..1, V; held at the ends."""
-    at = min(max(soc, 0.0), 1.0) * _PER_SOC
-    place = int(at)
-    low = _OCV_V[place]
-    return low + (at - place) * (_OCV_V[place + 1] - low)
+def ocv_v(soc: float, points: tuple[float, ...]) -> float:
+    """Of one cell at SoC 0..1, V, in a table of equal steps; held at the ends."""
+    last = len(points) - 1
+    at = min(max(soc, 0.0), 1.0) * last
+    place = min(int(at), last - 1)
+    low = points[place]
+    return low + (at - place) * (points[place + 1] - low)
 
 
 class Car:
     """State of one pack. Power and current are positive into the battery; W at its terminals (DC)."""
 
     def __init__(self, battery: Battery, soc: float, temperature_c: float) -> None:
-        self.battery = battery
+        self.battery, self._ocv_v, self._cells = battery, CHEMISTRIES[battery.chemistry], battery.cells
+        self.capacity_ah = battery.capacity_ah
         self.soc, self.pack_c, self.coolant_c = soc, temperature_c, temperature_c
-        self.current_a, self.terminal_v = 0.0, battery.cells * ocv_v(soc)
+        self.current_a, self.terminal_v = 0.0, battery.cells * ocv_v(soc, self._ocv_v)
         self.clipped_ah = 0.0
         self._ohm = battery.cells * (R0_OHM + R1_OHM + R2_OHM) * battery.resistance
         self._per_as = 1.0 / (3600.0 * battery.capacity_ah)
@@ -75,12 +93,12 @@ class Car:
     @property
     def cell_v(self) -> float:
         """Terminal voltage of a cell, V."""
-        return self.terminal_v / self.battery.cells
+        return self.terminal_v / self._cells
 
     def move(self, power_w: float) -> float:
         """A minute at this DC power; returns the current in A. Charge that the battery does not have is clipped."""
         soc = self.soc
-        emf = self.battery.cells * ocv_v(soc)
+        emf = self._cells * ocv_v(soc, self._ocv_v)
         if power_w == 0.0:
             self.current_a, self.terminal_v, self._heat_j = 0.0, emf, 0.0
             return 0.0
@@ -89,7 +107,7 @@ class Car:
         current = (sqrt(max(0.0, emf * emf + 4.0 * ohm * power_w)) - emf) / (2.0 * ohm)
         wanted = soc + current * STEP_S * self._per_as
         self.soc = min(max(wanted, 0.0), 1.0)
-        self.clipped_ah += abs(wanted - self.soc) * self.battery.capacity_ah
+        self.clipped_ah += abs(wanted - self.soc) * self.capacity_ah
         self.current_a, self.terminal_v = current, emf + ohm * current
         self._heat_j = ohm * current * current * STEP_S
         return current

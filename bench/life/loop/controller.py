@@ -59,7 +59,7 @@ class Controller:
             "soc": soc_pct,
             "pack_current": car.current_a,
             "pack_voltage": car.terminal_v,
-            "capacity": car.battery.capacity_ah,
+            "capacity": car.capacity_ah,
             "charge_power_limit": limits.charge_w,
             "discharge_power_limit": limits.discharge_w,
             "discharge_power_continuous": limits.continuous_w,

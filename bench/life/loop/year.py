@@ -90,9 +90,9 @@ class Year:
     def series(self) -> Series:
         """For the ageing laws: as SoC and as C-rate of the capacity that is left, so that years of one life add up."""
         time_s = STEP_S * np.arange(self.soc.size, dtype=np.float64)
-        new, now = Battery(self.battery.cells), self.battery
-        current = np.append(self.current_a, 0.0) * new.capacity_ah / now.capacity_ah
-        return Series(time_s, self.soc, self.pack_c, current, new.capacity_ah, now.chemistry, now.nominal_v)
+        one = self.battery
+        current = np.append(self.current_a, 0.0) / one.left
+        return Series(time_s, self.soc, self.pack_c, current, one.new_ah, one.chemistry, one.nominal_v)
 
 
 @dataclass(frozen=True)

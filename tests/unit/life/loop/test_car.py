@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from v2g_bench.life.loop.car import STEP_S, Battery, Car, dc_w, ocv_v
+from v2g_bench.life.loop.car import CHEMISTRIES, STEP_S, Battery, Car, dc_w, ocv_v
 from v2g_bench.pack.cells import CellChain
 from v2g_bench.pack.ocv import ocv_v as table_v
 from v2g_bench.pack.thermal import PackThermal
@@ -20,7 +22,7 @@ def test_heat_agrees_with_the_pack_of_the_rig(cooling: bool) -> None:
 
 
 def test_voltage_and_heat_agree_with_the_cells_of_the_rig() -> None:
-    chain = CellChain(cells=96, capacity_ah=162.4, soc=0.5, seed=1)
+    chain = CellChain(cells=96, capacity_ah=Battery().capacity_ah, soc=0.5, seed=1)
     car = Car(Battery(), 0.5, 25.0)
     for _ in range(60):
         current = car.move(10_400.0)
@@ -32,7 +34,7 @@ def test_voltage_and_heat_agree_with_the_cells_of_the_rig() -> None:
 
 def test_open_circuit_voltage_is_the_table() -> None:
     points = np.array([-0.1, 0.0, 0.123, 0.5, 0.999, 1.0, 1.1])
-    assert [ocv_v(float(soc)) for soc in points] == pytest.approx(table_v(points).tolist())
+    assert [ocv_v(float(soc), CHEMISTRIES["NMC"]) for soc in points] == pytest.approx(table_v(points).tolist())
 
 
 def test_charge_beyond_an_empty_or_full_battery_is_counted() -> None:
@@ -49,4 +51,12 @@ def test_losses_go_the_right_way_and_age_makes_less_of_it() -> None:
     assert dc_w(0.0) == 0.0
     assert Battery().energy_kwh == pytest.approx(57.6, abs=0.1)
     old = Battery().aged(0.8, 0.5)
-    assert (old.capacity_ah, old.resistance) == (pytest.approx(0.8 * 162.4), 1.5)
+    assert (old.capacity_ah, old.resistance) == (pytest.approx(0.8 * Battery().new_ah), 1.5)
+
+
+def test_lfp_has_its_plateau_and_the_same_energy() -> None:
+    lfp, points = Battery(chemistry="LFP"), CHEMISTRIES["LFP"]
+    assert lfp.energy_kwh == pytest.approx(57.6)
+    assert ocv_v(0.8, points) - ocv_v(0.2, points) == pytest.approx(0.1, abs=0.02)
+    assert ocv_v(0.1, points) == 3.2
+    assert all(a < b for a, b in pairwise(points))
