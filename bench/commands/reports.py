@@ -16,6 +16,7 @@ from v2g_bench.reports.sign.seal_run import KEY, seal_if_asked
 
 if TYPE_CHECKING:
     from v2g_bench.reports.history.index import History
+    from v2g_bench.reports.model.findings import Verification
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -96,18 +97,26 @@ def _laboratory(parser: argparse.ArgumentParser) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from v2g_bench.reports.model.modelled import is_modelled
     from v2g_bench.reports.sign.laboratory import laboratory
     from v2g_bench.reports.verify.bundle import verify_bundle
+    from v2g_bench.reports.verify.modelled import verify_modelled
     from v2g_bench.reports.verify.run_folder import verify
     from v2g_bench.reports.verify.time_stamps import TimeStamps, read_answers
 
     trusted = _read(options.trust) if options.trust else None
+    if is_modelled(options.run_folder):
+        return _said(verify_modelled(options.run_folder), options)
     look = verify_bundle if options.run_folder.is_file() else verify
     listed = laboratory(options.laboratory, options.run_folder) if options.time_stamps or not options.trust else None
     stamps = TimeStamps(read_answers(options.time_stamps), listed) if options.time_stamps else None
     keys = None if options.trust else listed
     log = _read(options.heads).decode(errors="replace") if options.heads else None
-    result = look(options.run_folder, trusted, keys, log, stamps)
+    return _said(look(options.run_folder, trusted, keys, log, stamps), options)
+
+
+def _said(result: "Verification", options: argparse.Namespace) -> int:
+    """Print what was found; the exit status."""
     _say(result.standing)
     for text in result.done:
         _say(f"checked    {text}")
