@@ -7,6 +7,7 @@ v2g-bench qualify --rig=vcan0
 v2g-bench calibrate --rig=vcan0
 v2g-bench certify --rig=vcan0 --req=SAF-01
 v2g-bench campaign shutdown --trials 20000 --workers 2
+v2g-bench audit week.csv
 v2g-bench kernel -- pytest --rig=vcan0 --rig-strict
 v2g-bench export reports/2026-11-23T01-00-00Z-vcan0
 v2g-bench verify reports/2026-11-23T01-00-00Z-vcan0
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from v2g_bench import __version__
+from v2g_bench.commands.audit import configure as configure_audit
 from v2g_bench.commands.campaign import configure as configure_campaign
 from v2g_bench.commands.certify import configure as configure_certify
 from v2g_bench.commands.files import configure as configure_files
@@ -98,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("folder", type=Path, metavar="RUN")
     export.set_defaults(run=_export)
     configure_campaign(commands.add_parser("campaign", help="thousands of generated scenarios on the simulation"))
+    configure_audit(commands.add_parser("audit", help="what a recording cost the battery's life, by laws of ageing"))
     configure_claims(commands.add_parser("requirements", help="every requirement, and the tests that claim it"))
     configure_reports(commands)
     return parser

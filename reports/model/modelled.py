@@ -161,10 +161,15 @@ def lists(document: Modelled, files: dict[str, tuple[int, str]]) -> list[tuple[s
     }
     content = (json.dumps(manifest, indent=1, ensure_ascii=True) + "\n").encode()
     sums = {name: digest for name, (_, digest) in files.items()} | {MANIFEST: hashlib.sha256(content).hexdigest()}
-    return [(MANIFEST, content), (SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode())]
+    return [
+        (MANIFEST, content),
+        (SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()),
+    ]
 
 
 def refused(folder: Path) -> None:
     """BenchError where the folder is a calculation's: it can never be issued."""
     if is_modelled(folder):
-        raise BenchError(str(folder), "cannot be issued: its evidence is modelled, nothing was measured", "no option does")
+        raise BenchError(
+            str(folder), "cannot be issued: its evidence is modelled, nothing was measured", "no option does"
+        )

@@ -1,4 +1,4 @@
-"""The pages of a calculation: PDF/A-3a by Typst and one HTML file, from results.json alone; the same bytes for the same words."""
+"""The pages of a calculation, PDF/A-3a by Typst and one HTML file: from results.json alone."""
 
 import hashlib
 import json
@@ -24,12 +24,23 @@ def _shown(document: Modelled) -> dict[str, Any]:
     """The document for a template: its figures drawn, its values left out, a class name beside each verdict."""
     shown = document.model_dump(mode="json", exclude={"values"})
     for section, drawn in zip(document.sections, shown["sections"], strict=True):
+        for sheet in drawn["sheets"]:
+            sheet["widths"] = _widths(sheet)
         drawn["figures"] = [{"svg": plane_svg(figure), "title": figure.title} for figure in section.figures]
     shown["mark"], shown["css"] = MARK, document.verdict.lower()
     for one in shown["verdicts"]:
         one["css"] = one["verdict"].lower()
     shown["results_sha256"] = hashlib.sha256(dumped(document)).hexdigest()
     return shown
+
+
+def _widths(sheet: dict[str, Any]) -> list[int]:
+    """The share of each column in the width, by its longest text; 0 for one of figures, which takes what it needs."""
+    lines = [sheet["head"], *sheet["rows"]]
+    return [
+        0 if place in sheet["numbers"] else min(max(len(line[place]) for line in lines), 60) + 4
+        for place in range(len(sheet["head"]))
+    ]
 
 
 def render_pdf(document: Modelled) -> bytes:

@@ -72,12 +72,12 @@ def _heat(figure: Figure, heat: Heat) -> str:
         left, right = x(max(low_x, x.low)), x(min(high_x, x.high))
         bottom, top = y(max(low_y, y.low)), y(min(high_y, y.high))
         if right > left and bottom > top:
-            parts.append(_path("mark", f"M{left:.1f} {bottom:.1f}V{top:.1f}H{right:.1f}V{bottom:.1f}Z", colour, 1.6, "6 3"))
+            parts.append(
+                _path("mark", f"M{left:.1f} {bottom:.1f}V{top:.1f}H{right:.1f}V{bottom:.1f}Z", colour, 1.6, "6 3")
+            )
             parts.append(_text(left + 5, top + 14 + 13 * place, name, frame, "start", "mark", size=11.0))
     return _svg(frame, figure.title, parts)
 
 
 def _step(values: tuple[float, ...]) -> float:
     return (values[-1] - values[0]) / (len(values) - 1) if len(values) > 1 else 1.0
-
-

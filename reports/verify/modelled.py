@@ -7,7 +7,7 @@ from v2g_bench.inputs.folder import require_plain
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.modelled import HTML, MANIFEST, MARK, PDF, RESULTS, SUMS, dumped, lists, load
 from v2g_bench.reports.render.modelled import render_html, render_pdf
-from v2g_bench.reports.verify.run_folder import check_files
+from v2g_bench.reports.verify.run_folder import _manifest, check_files
 
 
 def verify_modelled(folder: Path) -> Verification:
@@ -25,7 +25,9 @@ def verify_modelled(folder: Path) -> Verification:
     for name, render in ((HTML, render_html), (PDF, render_pdf)):
         if (folder / name).is_file() and (folder / name).read_bytes() != render(document):
             result.wrong("rebuild", name, "is not what results.json makes of it")
-    listed = {entry["path"]: (entry["size"], entry["sha256"]) for entry in _entries(folder)}
+    if (manifest := _manifest(folder, Verification())) is None:
+        return result
+    listed = {str(entry["path"]): (int(entry["size"]), str(entry["sha256"])) for entry in manifest["files"]}
     for name in sorted({RESULTS, HTML, PDF} - set(listed)):
         result.wrong("missing", name, "the manifest does not list it")
     for name, content in lists(document, listed):

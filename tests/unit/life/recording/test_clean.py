@@ -26,11 +26,13 @@ def assumed(record, text):
 
 def test_sound_days(read_in, columns):
     record = read_in(columns)
-    assert record.duration_s == 2 * 86400 and record.unknown_s == 0
+    assert record.duration_s == 2 * 86400
+    assert record.unknown_s == 0
     assert record.capacity_ah == pytest.approx(156.0, rel=1e-3)
     assert record.soc.max() == pytest.approx(0.9, abs=0.01)
     assert np.abs(record.c_rate).max() == pytest.approx(0.14, abs=1e-3)
-    assert assumed(record, "percent is assumed") and assumed(record, "156 Ah move the state of charge by 100 %")
+    assert assumed(record, "percent is assumed")
+    assert assumed(record, "156 Ah move the state of charge by 100 %")
 
 
 def test_percent_and_fraction_are_the_same_week(read_in, columns):
@@ -53,13 +55,17 @@ def test_one_percent_or_full_is_asked(read_in, columns):
 
 def test_a_state_of_charge_that_cannot_be_names_its_line(read_in, columns):
     columns["soc"][100] = 655.35
-    with pytest.raises(BenchError, match=r"week.csv: line 102: the state of charge is 655.35 %\n  a count that means no value"):
+    with pytest.raises(
+        BenchError, match=r"week.csv: line 102: the state of charge is 655.35 %\n  a count that means no value"
+    ):
         read_in(columns)
 
 
 def test_time_that_runs_back_names_its_line(read_in, columns):
     columns["time_s"][500] -= 120
-    with pytest.raises(BenchError, match=r"week.csv: line 502: time runs back by 60 s \(1 times in the file\)\n  sort the rows"):
+    with pytest.raises(
+        BenchError, match=r"week.csv: line 502: time runs back by 60 s \(1 times in the file\)\n  sort the rows"
+    ):
         read_in(columns)
 
 
@@ -67,7 +73,9 @@ def test_the_end_of_summer_time_is_guessed(read_in, columns):
     minute = np.concatenate((np.arange(120), np.arange(60, 120)))
     date = [f"2026-10-25T{1 + m // 60:02d}:{m % 60:02d}:00" for m in minute]
     cut = {name: values[: len(date)] for name, values in columns.items() if name != "time_s"}
-    with pytest.raises(BenchError, match=r"line 122: time runs back by 3540 s .*\n  is it local time where summer time ends"):
+    with pytest.raises(
+        BenchError, match=r"line 122: time runs back by 3540 s .*\n  is it local time where summer time ends"
+    ):
         read_in({"date": date} | cut)
 
 
@@ -79,7 +87,8 @@ def test_a_row_that_repeats_its_time_is_left_out(read_in, columns):
 def test_no_value_leaves_the_row_out(read_in, columns):
     columns["soc"][100:103] = np.nan
     record = read_in(columns)
-    assert len(record.soc) == len(columns["soc"]) - 3 and np.isfinite(record.soc).all()
+    assert len(record.soc) == len(columns["soc"]) - 3
+    assert np.isfinite(record.soc).all()
     assert assumed(record, "3 of 2881 rows have no state of charge")
 
 
@@ -92,7 +101,9 @@ def test_text_among_numbers_names_its_line(read_in, columns):
 
 def test_an_unknown_unit_is_an_error(read_in, columns):
     warm = columns.pop("temperature_c")
-    with pytest.raises(BenchError, match=r"is in '°R', which is no unit of temperature here\n  known: °C, K, °F; state it"):
+    with pytest.raises(
+        BenchError, match=r"is in '°R', which is no unit of temperature here\n  known: °C, K, °F; state it"
+    ):
         read_in(columns | {"Temperature [°R]": warm})
 
 
@@ -105,15 +116,19 @@ def test_other_units_of_temperature(read_in, columns, name, turn):
 def test_kelvin_is_assumed_where_it_can_only_be_that(read_in, columns):
     warm = columns.pop("temperature_c")
     record = read_in(columns | {"temperature": warm + 273.15})
-    assert assumed(record, "K is assumed") and record.temperature_c.mean() == pytest.approx(15, abs=0.1)
+    assert assumed(record, "K is assumed")
+    assert record.temperature_c.mean() == pytest.approx(15, abs=0.1)
 
 
 def test_no_temperature_is_an_error_or_a_stated_assumption(read_in, columns):
     del columns["temperature_c"]
-    with pytest.raises(BenchError, match="has no column of a temperature, and ageing hangs on it\n  state its column: .*--temp"):
+    with pytest.raises(
+        BenchError, match="has no column of a temperature, and ageing hangs on it\n  state its column: .*--temp"
+    ):
         read_in(columns)
     record = read_in(columns, temperature_c=20.0)
-    assert assumed(record, "20 °C is assumed throughout, as stated") and (record.temperature_c == 20).all()
+    assert assumed(record, "20 °C is assumed throughout, as stated")
+    assert (record.temperature_c == 20).all()
 
 
 def test_the_surroundings_stand_in_for_the_pack(read_in, columns):
@@ -130,7 +145,8 @@ def test_the_other_sign_of_the_current_is_turned(read_in, columns):
 def test_a_current_whose_sign_nobody_can_tell_is_not_used(read_in, columns):
     noise = np.random.default_rng(1).normal(0, 10, len(columns["soc"]))
     record = read_in(columns | {"current_a": noise}, "", ",")
-    assert record.c_rate is None and assumed(record, "cannot be told from its state of charge: not used")
+    assert record.c_rate is None
+    assert assumed(record, "cannot be told from its state of charge: not used")
 
 
 def test_the_state_of_charge_alone_has_no_rate(read_in, columns):
@@ -141,7 +157,8 @@ def test_the_state_of_charge_alone_has_no_rate(read_in, columns):
 def test_power_alone_counts_cycles(read_in, columns):
     power = columns.pop("current_a") * columns.pop("voltage_v") / 1000
     record = read_in(columns | {"power": power})
-    assert assumed(record, "the unit of the power is not stated: kW is assumed") and assumed(record, "counted on power")
+    assert assumed(record, "the unit of the power is not stated: kW is assumed")
+    assert assumed(record, "counted on power")
     assert np.abs(record.c_rate).max() == pytest.approx(0.14, rel=0.1)
 
 
@@ -151,7 +168,8 @@ def test_a_parked_gap_is_rest_and_another_is_unknown(read_in, columns):
     record = read_in({name: values[keep] for name, values in columns.items()})
     assert assumed(record, "1 gaps, 8.0 h in all, begin and end within 2 % of charge: taken as rest")
     assert assumed(record, "1 gaps, 3.5 h or 7.3 % of the recording, hide a change of charge (the first after 41.5 h")
-    assert len(record.gaps) == 1 and record.unknown_s == pytest.approx(3.5 * 3600, abs=61)
+    assert len(record.gaps) == 1
+    assert record.unknown_s == pytest.approx(3.5 * 3600, abs=61)
     assert record.capacity_ah == pytest.approx(156.0, rel=1e-3)  # what flowed in a hole is no part of it
 
 
@@ -162,11 +180,14 @@ def test_a_stated_capacity_that_does_not_fit_is_said(read_in, columns):
 def test_german_numbers(read_in, columns):
     columns = {name: [f"{value:.4f}".replace(".", ",") for value in values] for name, values in columns.items()}
     record = read_in(columns, delimiter=";")
-    assert record.capacity_ah == pytest.approx(156.0, rel=1e-3) and assumed(record, "',' is the decimal sign")
+    assert record.capacity_ah == pytest.approx(156.0, rel=1e-3)
+    assert assumed(record, "',' is the decimal sign")
 
 
 def test_a_missing_column_lists_those_that_are_there(read_in, columns):
     columns["level"] = columns.pop("soc")
-    with pytest.raises(BenchError, match="no column of the state of charge\n  state it: --columns soc=NAME, of: time_s"):
+    with pytest.raises(
+        BenchError, match="no column of the state of charge\n  state it: --columns soc=NAME, of: time_s"
+    ):
         read_in(columns)
     assert read_in(columns, "soc=level:%").soc.max() == pytest.approx(0.9, abs=0.01)

@@ -29,7 +29,9 @@ def test_a_name_and_its_unit(name, words, unit):
 
 
 def test_two_that_fit_are_asked():
-    with pytest.raises(BenchError, match=r"both 'soc' and 'SOC \[%\]' can be the soc\n  state which: --columns soc=soc"):
+    with pytest.raises(
+        BenchError, match=r"both 'soc' and 'SOC \[%\]' can be the soc\n  state which: --columns soc=soc"
+    ):
         find(table("soc", "SOC [%]"), {})
 
 

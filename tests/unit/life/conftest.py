@@ -37,7 +37,10 @@ def csv(tmp_path):
         path = tmp_path / name
         rows = zip(*columns.values(), strict=True)
         text = [delimiter.join(columns)]
-        text += [delimiter.join(v if isinstance(v, str) else f"{v:.6g}" if v < 1e5 else f"{v:.1f}" for v in row) for row in rows]
+        text += [
+            delimiter.join(v if isinstance(v, str) else f"{v:.6g}" if v < 1e5 else f"{v:.1f}" for v in row)
+            for row in rows
+        ]
         path.write_text("\n".join(text) + "\n")
         return path
 
