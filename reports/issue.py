@@ -20,7 +20,7 @@ from pathlib import Path
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.folder import require_plain
 from v2g_bench.reports.model.foreign import PROFILES, REFUSED, begins, digest_of
-from v2g_bench.reports.model.modelled import refused
+from v2g_bench.reports.model.modelled import refuse_modelled
 from v2g_bench.reports.model.moment import moment_of
 from v2g_bench.reports.model.run import Issue, Run, load
 from v2g_bench.reports.model.verdicts import FAIL, NOT_TESTED, PASS, UNDECIDED
@@ -106,7 +106,7 @@ def issue(
     if not _NUMBER.fullmatch(number):
         raise BenchError("--report-number", f"cannot be a report's number: {number!r}", "letters, digits, . _ -")
     require_plain(folder)
-    refused(folder)
+    refuse_modelled(folder)
     run = load(folder / RESULTS)
     held = run.issue.number if run.issue else ""
     reasons = refusals(run) + _numbered(folder, number, held, supersedes)

@@ -177,11 +177,11 @@ def _seal(options: argparse.Namespace) -> int:
 def _issue(options: argparse.Namespace) -> int:
     from v2g_bench.errors import BenchError
     from v2g_bench.reports.issue import issue
-    from v2g_bench.reports.model.modelled import refused
+    from v2g_bench.reports.model.modelled import refuse_modelled
     from v2g_bench.reports.sign.keys import open_signer
     from v2g_bench.reports.sign.laboratory import LABORATORY, laboratory
 
-    refused(options.run_folder)
+    refuse_modelled(options.run_folder)
     if not options.key:
         raise BenchError("--key", "the bench's key is not given", f"give the one that sealed the run, or set {KEY}")
     keys = laboratory(options.laboratory, options.run_folder)

@@ -167,7 +167,7 @@ def lists(document: Modelled, files: dict[str, tuple[int, str]]) -> list[tuple[s
     ]
 
 
-def refused(folder: Path) -> None:
+def refuse_modelled(folder: Path) -> None:
     """BenchError where the folder is a calculation's: it can never be issued."""
     if is_modelled(folder):
         raise BenchError(

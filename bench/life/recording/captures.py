@@ -73,8 +73,8 @@ def _blf(path: Path, dbc: Path | None) -> Table:
                 data = frames.data[place, : frames.length[place]].tobytes()
                 at.setdefault(identifier, []).append((float(frames.timestamp_s[place]), data))
     found: dict[str, Column] = {}
-    for identifier, frames in at.items():
-        found |= _decoded(messages[identifier], frames)
+    for identifier, thinned in at.items():
+        found |= _decoded(messages[identifier], thinned)
     if not found:
         raise BenchError(str(path), f"holds no message of {dbc.name}", "is it the database of this bus?")
     return Table(str(path), found, lambda row: f"frame {row + 1} of its message", (THINNED,))

@@ -14,9 +14,13 @@ def test_it_is_there_when_it_is_whole(tmp_path):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, BenchError("a", "b")])
 def test_nothing_stays_half(tmp_path, error):
-    with pytest.raises((KeyboardInterrupt, BenchError)), fresh(tmp_path / "a") as part:
-        (part / "x").write_text("1")
-        raise error
+    def stopped():
+        with fresh(tmp_path / "a") as part:
+            (part / "x").write_text("1")
+            raise error
+
+    with pytest.raises((KeyboardInterrupt, BenchError)):
+        stopped()
     assert list(tmp_path.iterdir()) == []
 
 
