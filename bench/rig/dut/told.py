@@ -8,6 +8,11 @@
 87.5
 >>> told('{"n": 1}', "trip_latched") is None
 True
+
+A status may print lines beside its JSON, a warning before it or a greeting behind it; two JSON texts tell nothing.
+
+>>> told('12:00 reading...\\n{"trip_latched":true}\\nbye', "trip_latched")
+1.0
 """
 
 import json
@@ -47,9 +52,20 @@ def affirmed(text: str, key: str) -> bool | None:
 def _spaced(text: str) -> str:
     """The same JSON with one space after each colon and comma; "" for what is none."""
     try:
-        return json.dumps(json_of(text, "answer"))
+        return json.dumps(document(text))
     except BenchError:
         return ""
+
+
+def document(text: str) -> object:
+    """The JSON of an answer, also where other lines stand before or behind it; BenchError where it has none."""
+    try:
+        return json_of(text, "answer")
+    except BenchError:
+        first, end = text.find("{"), text.rfind("}") + 1
+        if not 0 <= first < end or end - first == len(text):
+            raise
+        return json_of(text[first:end], "answer")
 
 
 def _by_pattern(text: str, pattern: str) -> object:
@@ -59,7 +75,7 @@ def _by_pattern(text: str, pattern: str) -> object:
 
 def _by_place(text: str, key: str) -> object:
     try:
-        value = json_of(text, "answer")
+        value = document(text)
     except BenchError:
         return None
     for name in key.split("."):

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from v2g_bench.errors import NotTested
+from v2g_bench.inputs.ranges import shown
 from v2g_bench.rig.dut.told import told
 from v2g_bench.rig.measuring.bus import Bus
 from v2g_bench.rig.measuring.waiting import wait_until
@@ -35,10 +36,12 @@ class Latches:
         """What its status tells; NotTested where it does not tell it: that is no "no"."""
         dut = self._parts.dut.controller.dut
         key = dut.status_told.get(role)
-        value = told(self._parts.dut.controller.must("status").out, key) if key else None
+        answer = self._parts.dut.controller.must("status").out if key else ""
+        value = told(answer, key) if key else None
         if value is None:
             where = f"its status ({key})" if key else "a status that the rig file states: dut.status_told"
-            raise NotTested(f"neither the bus nor {where} tells {role}")
+            said = f"; it answered {shown(answer)}" if key else ""
+            raise NotTested(f"neither the bus nor {where} tells {role}{said}")
         return value >= TRUE
 
     def any_reported(self) -> bool:

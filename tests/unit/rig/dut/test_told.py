@@ -15,6 +15,23 @@ def test_json_is_parsed_however_it_is_spaced(text):
 @pytest.mark.parametrize(
     "text",
     [
+        '{"trip_latched":true}\nTemperatur 24 \ufffdC\n',
+        'warning: slow\n{"trip_latched": true}',
+        '12:00 INFO {"trip_latched": true} (3 ms)',
+    ],
+)
+def test_lines_beside_the_json_do_not_hide_it(text):
+    assert told(text, "trip_latched") == 1.0
+    assert affirmed(text, "trip_latched") is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"trip_latched": true}\n{"trip_latched": false}',
+        "} {",
+        '{"trip_latched": true',
+        "{" * 100_000 + "}" * 100_000,
         "{}",
         '{"trip_latched": null}',
         '{"trip_latched": "?"}',
