@@ -119,7 +119,7 @@ class InRange:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a law. `blind_to`: of "window", "temperature", "depth", "c_rate", "calendar", "plating"."""
+    """What is known of a law."""
 
     name: str
     title: str
@@ -137,7 +137,8 @@ class Facts:
 class Law(Protocol):
     """An ageing law."""
 
-    facts: Facts
+    @property
+    def facts(self) -> Facts: ...
 
     @property
     def name(self) -> str: ...

@@ -1,7 +1,17 @@
-"""The laws of the ensemble by name."""
+"""The laws of the ensemble by name, and those that are missing and why."""
 
 from collections.abc import Mapping
 
+from v2g_bench.pack.ageing.kit_law import KIT
 from v2g_bench.pack.ageing.law import Law
+from v2g_bench.pack.ageing.naumann import NAUMANN
+from v2g_bench.pack.ageing.schmalstieg import SCHMALSTIEG
+from v2g_bench.pack.ageing.wang import WANG_2011, WANG_2014
+from v2g_bench.pack.ageing.xu import XU
 
-LAWS: Mapping[str, Law] = {}
+LAWS: Mapping[str, Law] = {law.name: law for law in (SCHMALSTIEG, KIT, WANG_2014, NAUMANN, WANG_2011, XU)}
+
+MISSING: Mapping[str, str] = {
+    "smith2017": "Smith 2017 (NMC): its reversible temperature factor and daily depth could not be brought to agree with "
+    "NREL's own program on the figures at hand",
+}

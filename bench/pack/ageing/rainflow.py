@@ -101,14 +101,13 @@ def values_only(values: Floats) -> Floats:
     return rows
 
 
-def reversals(rows: Floats) -> Floats:
-    """The rows at which the value turns, with the first and the last; equal neighbours count as one."""
-    rows = rows[np.diff(rows[:, 0], prepend=np.nan) != 0]
-    if len(rows) < 3:
-        return rows
-    slope = np.diff(rows[:, 0]) > 0
-    turned: NDArray[np.bool_] = np.concatenate([[True], slope[1:] != slope[:-1], [True]])
-    return np.asarray(rows[turned])
+def turning_places(values: Floats) -> Places:
+    """Where the values turn, with the first and the last; equal neighbours count as one, the first of them."""
+    place = np.nonzero(np.diff(values, prepend=np.nan) != 0)[0]
+    if len(place) < 3:
+        return place
+    slope = np.diff(values[place]) > 0
+    return np.asarray(place[np.concatenate([[True], slope[1:] != slope[:-1], [True]])])
 
 
 def close(rows: Floats, hysteresis: float = 0.0) -> tuple[Cycles, Floats]:
@@ -116,11 +115,19 @@ def close(rows: Floats, hysteresis: float = 0.0) -> tuple[Cycles, Floats]:
 
     hysteresis: a reversal counts once the value has come back by more than this; a last swing below it is left out.
     """
-    turns = reversals(rows)
+    turns = rows[turning_places(rows[:, 0])]
     if hysteresis > 0:
         turns = turns[_beyond(turns[:, 0].tolist(), hysteresis)]
     first, second, third, stack = _closed(turns[:, 0].tolist())
     return _table(turns, np.array(first, int), np.array(second, int), np.array(third, int), 1.0), turns[stack]
+
+
+def joined(earlier: Floats, later: Floats) -> Floats:
+    """Turning points and then later ones, whose running totals go on from where the first end."""
+    later = later.copy()
+    if len(earlier) and len(later):
+        later[:, 1:] += earlier[-1, 1:] - later[0, 1:]
+    return np.concatenate([earlier, later])
 
 
 def halves(turns: Floats) -> Cycles:

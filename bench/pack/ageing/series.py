@@ -57,6 +57,11 @@ class Series:
     @property
     def c_rate(self) -> Floats:
         """(n - 1,) 1/h of each interval, positive charges: current / capacity, or the slope of the SoC without a current."""
+        return self.rate(0, len(self.time_s) - 1)
+
+    def rate(self, begin: int, end: int) -> Floats:
+        """The C-rates of the intervals from begin to end."""
         if self.current_a is not None:
-            return self.current_a[:-1] / self.capacity_ah
-        return np.diff(self.soc) / np.diff(self.time_s) * 3600.0
+            return self.current_a[begin:end] / self.capacity_ah
+        hours = np.diff(self.time_s[begin : end + 1]) / 3600.0
+        return np.asarray(np.diff(self.soc[begin : end + 1]) / hours)

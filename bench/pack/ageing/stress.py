@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from v2g_bench.pack.ageing.rainflow import TURN_COLUMNS, Cycles, close, halves, no_cycles
+from v2g_bench.pack.ageing.rainflow import TURN_COLUMNS, Cycles, close, halves, joined, no_cycles, turning_places
 from v2g_bench.pack.ageing.series import Floats, Series
 
 SOC_NODES: Floats = np.linspace(0.0, 1.0, 101)
-TEMPERATURE_NODES_C: Floats = np.linspace(-40.0, 80.0, 121)
+TEMPERATURE_NODES_C: Floats = np.linspace(-40.0, 80.0, 241)
 
 # The current's grid: coarser, and finer in C-rate where V2G works (0.05 to 0.3 C)
 FLOW_SOC: Floats = np.linspace(0.0, 1.0, 51)
@@ -23,6 +23,7 @@ FLOW_TEMPERATURE_C: Floats = np.linspace(-40.0, 80.0, 61)
 _RATES = np.array([0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0])
 FLOW_C_RATE: Floats = np.concatenate([-_RATES[::-1], [0.0], _RATES])
 REST_C_RATE = 1e-6  # 1/h; less is rest
+_CHUNK = 1 << 15  # samples
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Flow:
 class Stress:
     """The sufficient statistics of one history.
 
-    occupancy_h: (101, 121) hours at SOC_NODES x TEMPERATURE_NODES_C. closed: the cycles that are closed. turns: (k, 7)
+    occupancy_h: (101, 241) hours at SOC_NODES x TEMPERATURE_NODES_C. closed: the cycles that are closed. turns: (k, 7)
     the open turning points (TURN_COLUMNS), in order. flow: hours with current. Ah of the whole pack; `unknown_s`: time
     that is in the record but not known; `joins`: how often counting had to start anew behind such a time.
     """
@@ -96,10 +97,7 @@ class Stress:
         mine = (self.capacity_ah, self.chemistry, self.nominal_v, self.hysteresis)
         if mine != (later.capacity_ah, later.chemistry, later.nominal_v, later.hysteresis):
             raise ValueError("two packs, or two hystereses, cannot be added")
-        turns = later.turns.copy()
-        if len(self.turns) and len(turns):
-            turns[:, 1:] += self.turns[-1, 1:] - turns[0, 1:]
-        closed, turns = close(np.concatenate([self.turns, turns]), self.hysteresis)
+        closed, turns = close(joined(self.turns, later.turns), self.hysteresis)
         return replace(
             self,
             duration_s=self.duration_s + later.duration_s,
@@ -122,7 +120,7 @@ class Stress:
         After the first repetition the open turning points come back unchanged, so the cycles that close between two
         repetitions are counted times - 1 times. `times` < 1 gives that part of everything.
         """
-        between, _ = close(np.concatenate([self.turns, self.turns]), self.hysteresis)
+        between, _ = close(joined(self.turns, self.turns), self.hysteresis)
         open_share = min(times, 1.0)
         closed = self.closed.scaled(times) + between.scaled(max(times - 1.0, 0.0))
         if open_share < 1.0:
@@ -151,32 +149,28 @@ def stress_of(series: Series, *, hysteresis: float = 0.0) -> Stress:
     """
     if not 0.0 <= hysteresis < 1.0:
         raise ValueError("the hysteresis is a share of SoC from 0 to 1")
-    known, hours, rate = series.known, np.diff(series.time_s) / 3600.0, series.c_rate
-    soc = np.clip(0.5 * (series.soc[:-1] + series.soc[1:]), 0.0, 1.0)
-    warm = 0.5 * (series.temperature_c[:-1] + series.temperature_c[1:])
-    soc, warm, rate_k, hours_k = soc[known], warm[known], rate[known], hours[known]
-    moving = np.abs(rate_k) > REST_C_RATE
-    clipped = int(((warm < TEMPERATURE_NODES_C[0]) | (warm > TEMPERATURE_NODES_C[-1])).sum())
-    clipped += int((np.abs(rate_k) > FLOW_C_RATE[-1]).sum())
+    known, hours = series.known, np.diff(series.time_s) / 3600.0
+    grids = _Grids()
+    for begin in range(0, len(known), _CHUNK):
+        grids.take(series, known, hours, begin, min(begin + _CHUNK, len(known)))
     closed, turns, joins = _counted(series, hours, hysteresis)
-    ah = rate_k * hours_k * series.capacity_ah
     return Stress(
         capacity_ah=series.capacity_ah,
         chemistry=series.chemistry,
         nominal_v=series.nominal_v,
         duration_s=float(series.time_s[-1] - series.time_s[0]),
         unknown_s=float(hours[~known].sum() * 3600.0),
-        occupancy_h=spread((SOC_NODES, TEMPERATURE_NODES_C), (soc, warm), hours_k),
-        flow=_flow(soc[moving], warm[moving], rate_k[moving], hours_k[moving]),
+        occupancy_h=grids.occupancy_h,
+        flow=_flow(grids.flow_h),
         closed=closed.merged(),
         turns=turns,
-        charged_ah=float(ah[ah > 0].sum()),
-        discharged_ah=float(-ah[ah < 0].sum()),
+        charged_ah=grids.charged_ah,
+        discharged_ah=grids.discharged_ah,
         soc_travel=float(np.abs(np.diff(series.soc))[known].sum()),
         hysteresis=hysteresis,
         current_known=series.current_a is not None,
         joins=joins,
-        clipped=clipped,
+        clipped=grids.clipped,
     )
 
 
@@ -211,8 +205,36 @@ def _place(axis: Floats, value: Floats) -> tuple[Floats, Floats]:
     return low, place - low
 
 
-def _flow(soc: Floats, warm: Floats, rate: Floats, hours: Floats) -> Flow:
-    grid = spread((FLOW_SOC, FLOW_TEMPERATURE_C, FLOW_C_RATE), (soc, warm, rate), hours)
+class _Grids:
+    """What a history fills, chunk by chunk, so that it stays in the processor's cache."""
+
+    def __init__(self) -> None:
+        self.occupancy_h = np.zeros((len(SOC_NODES), len(TEMPERATURE_NODES_C)))
+        self.flow_h = np.zeros((len(FLOW_SOC), len(FLOW_TEMPERATURE_C), len(FLOW_C_RATE)))
+        self.charged_ah = self.discharged_ah = 0.0
+        self.clipped = 0
+
+    def take(self, series: Series, known: NDArray[np.bool_], hours: Floats, begin: int, end: int) -> None:
+        """The intervals from begin to end; unknown ones are left out."""
+        here = slice(begin, end)
+        soc = 0.5 * (series.soc[begin:end] + series.soc[begin + 1 : end + 1])
+        warm = 0.5 * (series.temperature_c[begin:end] + series.temperature_c[begin + 1 : end + 1])
+        columns = np.stack([np.clip(soc, 0.0, 1.0), warm, series.rate(begin, end), hours[here]])
+        if not known[here].all():
+            columns = columns[:, known[here]]
+        soc, warm, rate, hours = columns
+        moving = np.abs(rate) > REST_C_RATE
+        self.clipped += int(((warm < TEMPERATURE_NODES_C[0]) | (warm > TEMPERATURE_NODES_C[-1])).sum())
+        self.clipped += int((np.abs(rate) > FLOW_C_RATE[-1]).sum())
+        self.occupancy_h += spread((SOC_NODES, TEMPERATURE_NODES_C), (soc, warm), hours)
+        moved = (soc[moving], warm[moving], rate[moving])
+        self.flow_h += spread((FLOW_SOC, FLOW_TEMPERATURE_C, FLOW_C_RATE), moved, hours[moving])
+        ah = rate * hours * series.capacity_ah
+        self.charged_ah += float(ah[ah > 0].sum())
+        self.discharged_ah += float(-ah[ah < 0].sum())
+
+
+def _flow(grid: Floats) -> Flow:
     i, j, k = np.nonzero(grid)
     return Flow(FLOW_SOC[i], FLOW_TEMPERATURE_C[j], FLOW_C_RATE[k], grid[i, j, k])
 
@@ -253,17 +275,30 @@ def _stretches(known: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _counted(series: Series, hours: Floats, hysteresis: float) -> tuple[Cycles, Floats, int]:
     """Closed cycles, open turning points, and at how many unknown times the counting had to start anew."""
-    rate = series.c_rate
-    warm = 0.5 * (series.temperature_c[:-1] + series.temperature_c[1:])
-    up, down = np.maximum(rate, 0.0), np.maximum(-rate, 0.0)
-    steps = np.column_stack([hours, warm * hours, hours * (up > 0), up * hours, hours * (down > 0), down * hours])
     counted, cycles, turns = counted_soc(series), no_cycles(), np.empty((0, len(TURN_COLUMNS)))
     stretches = _stretches(series.known)
     for begin, end in stretches:
         cycles = cycles + halves(turns)
-        rows = np.zeros((end - begin + 1, len(TURN_COLUMNS)))
-        rows[:, 0] = counted[begin : end + 1]
-        np.cumsum(steps[begin:end], axis=0, out=rows[1:, 1:])
-        closed, turns = close(rows, hysteresis)
+        closed, turns = close(_turns(series, counted, hours, begin, end), hysteresis)
         cycles = cycles + closed
     return cycles, turns, max(len(stretches) - 1, 0)
+
+
+def _turns(series: Series, counted: Floats, hours: Floats, first: int, last: int) -> Floats:
+    """The turning points of one known stretch, with their running totals."""
+    places = first + turning_places(counted[first : last + 1])
+    rows = np.zeros((len(places), len(TURN_COLUMNS)))
+    rows[:, 0] = counted[places]
+    totals = np.zeros(len(TURN_COLUMNS) - 1)
+    for begin in range(first, last, _CHUNK):
+        end = min(begin + _CHUNK, last)
+        low, high = np.searchsorted(places, [begin + 1, end + 1])
+        rate, span = series.rate(begin, end), hours[begin:end]
+        warm = 0.5 * (series.temperature_c[begin:end] + series.temperature_c[begin + 1 : end + 1])
+        up, down = np.maximum(rate, 0.0), np.maximum(-rate, 0.0)
+        steps = (span, warm * span, span * (up > 0), up * span, span * (down > 0), down * span)
+        for column, step in enumerate(steps):
+            running = totals[column] + np.cumsum(step)
+            rows[low:high, column + 1] = running[places[low:high] - begin - 1]
+            totals[column] = running[-1]
+    return rows
