@@ -87,6 +87,8 @@ class ModbusLink:
             raise self._failed(f"{what}: the reply is to function {reply.function_code}, not {function}")
         if reply.dev_id != self._unit_id:
             raise self._failed(f"{what}: the reply comes from unit {reply.dev_id}, not {self._unit_id}")
+        if reply.transaction_id != self._transaction_id:  # pymodbus' own reading takes 0 for any
+            raise self._failed(f"{what}: {self._other_transaction(reply.transaction_id)}")
         return reply
 
     def _connect(self) -> None:
@@ -122,11 +124,14 @@ class ModbusLink:
             return f"the reply is not Modbus TCP: {received[:16].hex(' ')}"
         if len(received) < length + 6:
             return f"the reply ends after {len(received)} of {length + 6} bytes"
-        if transaction_id not in (0, self._transaction_id):
-            return f"the reply has transaction id {transaction_id}, not {self._transaction_id}"
+        if transaction_id != self._transaction_id:
+            return self._other_transaction(transaction_id)
         if unit_id != self._unit_id:
             return f"the reply comes from unit {unit_id}, not {self._unit_id}"
         return str(error)
+
+    def _other_transaction(self, number: int) -> str:
+        return f"the reply has transaction id {number}, not {self._transaction_id}"
 
 
 def refused(where: str, refusal: ModbusException) -> BenchError:

@@ -113,12 +113,13 @@ def disturbed(kind: Kind, code: int, request: Adu, reply: Adu | None) -> bytes:
         case "garbage":
             return GARBAGE
         case "wrong-transaction":
-            return Adu(reply.transaction_id ^ 0x5A5A, reply.unit_id, reply.pdu).to_bytes()
+            other = reply.transaction_id ^ 0x5A5A or 0xA5A5  # 0 is what some clients take for any
+            return Adu(other, reply.unit_id, reply.pdu).to_bytes()
         case "wrong-unit":
             return Adu(reply.transaction_id, reply.unit_id ^ 0x55, reply.pdu).to_bytes()
         case "wrong-function":
-            other = 4 if reply.pdu[0] == 3 else 6 if reply.pdu[0] == 16 else 3
-            return Adu(reply.transaction_id, reply.unit_id, bytes([other]) + reply.pdu[1:]).to_bytes()
+            function = 4 if reply.pdu[0] == 3 else 6 if reply.pdu[0] == 16 else 3
+            return Adu(reply.transaction_id, reply.unit_id, bytes([function]) + reply.pdu[1:]).to_bytes()
         case "short-registers":
             return Adu(reply.transaction_id, reply.unit_id, _shortened(reply.pdu)).to_bytes()
         case "truncate":

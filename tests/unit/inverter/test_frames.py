@@ -200,3 +200,11 @@ def test_any_bytes_are_answered_validly_or_end_the_connection(chunks):
 
 def test_an_exception_is_the_function_with_its_high_bit():
     assert exception_pdu(3, 2) == b"\x83\x02"
+
+
+@pytest.mark.parametrize("number", [0, 1, 0xFFFF])
+def test_each_transaction_id_comes_back(registers, number):
+    request = Adu(number, 1, bytes.fromhex("0300640002"))
+    (heard,) = FrameReader().feed(request.to_bytes())
+    assert heard == request
+    assert ModbusCore(registers, 1, OBJECTS).answer(heard, 0.0).transaction_id == number

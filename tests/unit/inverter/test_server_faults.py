@@ -73,3 +73,10 @@ def test_garbage_is_no_frame():
 def test_a_short_confirmation_of_a_write():
     reply = Adu(7, 1, bytes.fromhex("1000640004"))
     assert frame("short-registers", reply=reply).pdu == bytes.fromhex("1000640002")
+
+
+def test_a_wrong_transaction_is_never_the_id_0_that_some_clients_take_for_any():
+    numbers = [7, 0, 0x5A5A, 0xA5A5, 0xFFFF]
+    sent = [frame("wrong-transaction", reply=Adu(number, 1, REPLY.pdu)).transaction_id for number in numbers]
+    assert 0 not in sent
+    assert all(one != number for one, number in zip(sent, numbers, strict=True))

@@ -189,3 +189,23 @@ def test_a_host_has_a_name() -> None:
         return opened
 
     assert asyncio.run(run())
+
+
+def test_transaction_ids_wrap_and_a_reply_with_the_id_0_is_nobodys() -> None:
+    numbers: list[int] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for reply_id in (None, None, 0):
+            transaction, _ = await _request(reader)
+            numbers.append(transaction)
+            writer.write(_adu(transaction if reply_id is None else reply_id, _registers(1)))
+
+    async def client(link: ModbusLink) -> bool:
+        link._transaction = 0xFFFE
+        assert [await link.read(0, 1), await link.read(0, 1)] == [(1,), (1,)]
+        with pytest.raises(ModbusError, match=r"unrequested reply \(transaction 0"):
+            await link.read(0, 1)
+        return link.opened
+
+    assert not _with_server(script, client)
+    assert numbers == [0xFFFF, 1, 2]
