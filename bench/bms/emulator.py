@@ -106,7 +106,7 @@ class BmsEmulator:
             if db.has(role):
                 spec = db.message_of(role)
                 receiver = E2EReceiver(spec.e2e.data_id) if spec.e2e else None
-                self._receivers[(spec.frame_id, spec.is_extended)] = receiver
+                self._receivers[spec.key] = receiver
         self._received_s: float | None = None
         if not db.has("contactor_request"):
             actuators.request_contactors(True, start_s)
@@ -157,7 +157,7 @@ class BmsEmulator:
         """Take one frame from the bus; True if it was a command that is obeyed."""
         if self.diagnostics.on_frame(msg, now_s):
             return False
-        key = (msg.arbitration_id, msg.is_extended_id)
+        key = self._db.key_of(msg.arbitration_id, msg.is_extended_id)
         if key not in self._receivers:
             return False
         receiver = self._receivers[key]

@@ -45,11 +45,11 @@ class BusObserver:
 
     def __init__(self, db: BusDatabase, limits: Limits) -> None:
         self._db, self.limits = db, limits
-        self._bms = {(spec.frame_id, spec.is_extended): spec for spec in db.senders("BMS") if spec.cycle_s > 0}
+        self._bms = {spec.key: spec for spec in db.senders("BMS") if spec.cycle_s > 0}
         # Cell voltages decide nothing here, and are most of the traffic.
         self._read = {key for key, spec in self._bms.items() if any(_weighs(role) for role in db.roles_of(spec.name))}
         self._protected = any(spec.e2e for spec in self._bms.values())
-        self._ems = {(spec.frame_id, spec.is_extended) for spec in db.senders("EMS")}
+        self._ems = {spec.key for spec in db.senders("EMS")}
         self._watched = {key for key, spec in self._bms.items() if spec.cycle_s <= 0.02}
 
     def look(self, scenario_run: ScenarioRun) -> Seen:
@@ -59,7 +59,7 @@ class BusObserver:
         sound_s: dict[tuple[int, bool], float] = {}
         received_s, first_soc = start_s, math.nan
         for at_s, message in scenario_run.frames:
-            key = (message.arbitration_id, message.is_extended_id)
+            key = self._db.key_of(message.arbitration_id, message.is_extended_id)
             if key in self._ems:
                 if at_s >= start_s:
                     self._of_the_controller(seen, at_s, message)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import can
 import numpy as np
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 
 from v2g_bench.can import wire
 from v2g_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from v2g_bench.can.dbcfile import MessageSpec
 
 RECORD = np.dtype(
     [
@@ -112,6 +116,20 @@ class Columns:
         """The data frames with this identifier: no error frames, no remote frames."""
         kind = self.flags & (wire.EXTENDED | wire.ERROR | wire.REMOTE)
         return self[(self.frame_id == frame_id) & (kind == (wire.EXTENDED if is_extended else 0))]
+
+    def carrying(self, spec: "MessageSpec") -> "Columns":
+        """As `of`, of a message of the database; of a J1939 message with the null address from any source."""
+        return self[self.carry(spec)]
+
+    def carry(self, spec: "MessageSpec") -> NDArray[np.bool_]:
+        """Which of them are data frames of this message."""
+        found: NDArray[np.bool_] = self.frame_id == spec.frame_id
+        if spec.from_any_source:
+            group = (self.frame_id & np.uint32(0xFFFF_FF00)) == spec.frame_id & ~0xFF
+            found = group & ~np.isin(self.frame_id, np.array(sorted(spec.elsewhere), np.uint32))
+        kind = self.flags & (wire.EXTENDED | wire.ERROR | wire.REMOTE)
+        found &= kind == (wire.EXTENDED if spec.is_extended else 0)
+        return found
 
     def frame(self, position: int) -> Frame:
         """One of them."""

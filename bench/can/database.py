@@ -18,7 +18,7 @@ from typing import Any
 import can
 
 from v2g_bench.can.codec import SignalCodec, shift_of
-from v2g_bench.can.dbcfile import MessageSpec, initial_count, message_spec, read_dbc, signal_codec, single
+from v2g_bench.can.dbcfile import SOURCE, MessageSpec, initial_count, message_spec, read_dbc, signal_codec, single
 from v2g_bench.can.e2e import protect
 from v2g_bench.can.roles import (
     BMS_ROLES,
@@ -32,8 +32,6 @@ from v2g_bench.can.roles import (
     parse_roles,
 )
 from v2g_bench.errors import BenchError
-
-SOURCE, NULL_ADDRESS = 0xFF, 0xFE  # of a J1939 identifier: its source address, and the address of a node that has none
 
 
 class _Frame:
@@ -86,12 +84,13 @@ class BusDatabase:
         self.sha256 = sha256
         self._frames = dict(frames)
         self._by_id = {(frame.spec.frame_id, frame.spec.is_extended): frame for frame in frames.values()}
-        # SAE J1939: a database gives the null address where any node may send the message.
         self._any_source = {
-            frame.spec.frame_id & ~SOURCE: frame
-            for frame in frames.values()
-            if frame.spec.is_j1939 and frame.spec.frame_id & SOURCE == NULL_ADDRESS
+            frame.spec.frame_id & ~SOURCE: frame for frame in frames.values() if frame.spec.from_any_source
         }
+        extended = {number for number, is_extended in self._by_id if is_extended}
+        for number, frame in self._any_source.items():
+            elsewhere = frozenset(one for one in extended if one & ~SOURCE == number) - {frame.spec.frame_id}
+            frame.spec = replace(frame.spec, elsewhere=elsewhere)
         self._of_key = {key: (frame, codec) for frame in frames.values() for key, codec in frame.by_key.items()}
         self.messages: dict[str, MessageSpec] = {name: frame.spec for name, frame in frames.items()}
         self.roles: tuple[str, ...] = tuple(self._of_key)
@@ -149,6 +148,11 @@ class BusDatabase:
         """The message with this identifier, or None; of a J1939 message with the null address (0xFE), from any source."""
         frame = self._carried(frame_id, is_extended)
         return frame.spec if frame else None
+
+    def key_of(self, frame_id: int, is_extended: bool) -> tuple[int, bool]:
+        """Under which (identifier, extended) the database has the message of such a frame; the same where it has none."""
+        frame = self._carried(frame_id, is_extended) if self._any_source else None
+        return frame.spec.key if frame else (frame_id, is_extended)
 
     def _carried(self, frame_id: int, is_extended: bool) -> _Frame | None:
         frame = self._by_id.get((frame_id, is_extended))

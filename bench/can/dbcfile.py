@@ -27,6 +27,7 @@ from v2g_bench.inputs.ranges import ANY, Within, shown
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 J1939 = ("J1939PG",)
+SOURCE, NULL_ADDRESS = 0xFF, 0xFE  # of a J1939 identifier: its source address, and the address of a node that has none
 FINITE = Within(-1e300, 1e300)  # some tools write the range of the number format where they know none of the quantity
 # SAE J1939-71: the highest byte of a number says FB indicator, FC and FD reserved, FE error, FF not available; of a field
 # of 2 or 4 bits the two highest counts say error and not available.
@@ -39,7 +40,8 @@ class MessageSpec:
     """One message of the database.
 
     length: bytes on the bus (a legal length); cycle_s: 0 if it is not cyclic; sender: the node, "" if the database does
-    not say; e2e: None if the message is not protected.
+    not say; e2e: None if the message is not protected; elsewhere: identifiers of the
+    same group that have a message of their own.
     """
 
     name: str
@@ -52,6 +54,23 @@ class MessageSpec:
     sender: str
     e2e: E2E | None
     is_j1939: bool = False
+    elsewhere: frozenset[int] = frozenset()
+
+    @property
+    def key(self) -> tuple[int, bool]:
+        """Identifier in the database, and whether it is an extended one."""
+        return self.frame_id, self.is_extended
+
+    @property
+    def from_any_source(self) -> bool:
+        """SAE J1939: a database gives the null address where any node may send the message."""
+        return self.is_j1939 and self.frame_id & SOURCE == NULL_ADDRESS
+
+    def carried_by(self, frame_id: int, is_extended: bool) -> bool:
+        """Whether a frame with this identifier is of this message."""
+        if self.from_any_source and is_extended and frame_id not in self.elsewhere:
+            return frame_id & ~SOURCE == self.frame_id & ~SOURCE
+        return (frame_id, is_extended) == (self.frame_id, self.is_extended)
 
 
 def read_dbc(path: Path) -> tuple[Database, str]:

@@ -45,7 +45,7 @@ class ParquetFile:
     def add(self, columns: Columns) -> None:
         """Frames that come after those from before; stamps on the wall clock."""
         for spec, spool in self._frames.values():
-            frames = columns.of(spec.frame_id, spec.is_extended)
+            frames = columns.carrying(spec)
             frames = frames[frames.length >= spec.length]
             rows = np.empty(len(frames), spool.dtype)
             rows["stamp_s"], rows["sound"] = frames.timestamp_s, True

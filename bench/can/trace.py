@@ -84,7 +84,7 @@ def wait_for_value(
     spec, codec = db.message_of(role), db.codec(role)
 
     def fits(frame: Frame) -> bool:
-        if frame.frame_id != spec.frame_id or frame.is_extended != spec.is_extended:
+        if not spec.carried_by(frame.frame_id, frame.is_extended):
             return False
         value = db.decode(frame.message()).get(codec.key)
         if value is None or (spec.e2e is not None and not check(frame.data[: spec.length], spec.e2e.data_id)):
@@ -138,7 +138,7 @@ def _counts(
     """The frames that carry a value of the role, and the counts in them."""
     spec, codec = db.message_of(role), db.codec(role)
     columns = recorded.frames(since_s=since_s) if isinstance(recorded, Capture) else recorded
-    frames = columns.of(spec.frame_id, spec.is_extended)
+    frames = columns.carrying(spec)
     frames = frames[(frames.length >= spec.length) & (frames.timestamp_s >= since_s)]
     counts = raw_counts(codec, frames.data, spec.length)
     has_value = have_values(codec, counts)

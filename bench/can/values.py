@@ -33,7 +33,7 @@ def newest(
     """
     values: dict[str, float] = {}
     for spec in db.messages.values():
-        frames = columns.of(spec.frame_id, spec.is_extended)
+        frames = columns.carrying(spec)
         for position in range(len(frames) - 1, -1, -1):
             frame = frames.frame(position)
             if frame.timestamp_s < now_s - max(MEMORY_S, MEMORY_CYCLES * spec.cycle_s):

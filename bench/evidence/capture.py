@@ -59,16 +59,17 @@ class _First:
 
 @dataclass
 class _Last:
-    """The last frame of these identifiers."""
+    """The last frame of these messages. key: of a frame's message in the database."""
 
     from_s: float
     to_s: float
     wall_minus_bench_s: float
-    identifiers: Collection[int]
+    key: Callable[[int, bool], tuple[int, bool]]
+    keys: Collection[tuple[int, bool]]
     found_s: float | None = None
 
     def look(self, bench_s: float, message: Message) -> None:
-        if message.arbitration_id in self.identifiers:
+        if self.key(message.arbitration_id, message.is_extended_id) in self.keys:
             self.found_s = bench_s
 
 
@@ -154,7 +155,7 @@ class CaptureSearch:
     def __init__(self, capture: Path, database: Path, roles: Path) -> None:
         self._capture = capture
         self._db = BusDatabase.load(database, read_json(roles))
-        self._bms = {spec.frame_id for spec in self._db.senders("BMS") if spec.cycle_s > 0}
+        self._bms = {spec.key for spec in self._db.senders("BMS") if spec.cycle_s > 0}
 
     def t0_s(self, latencies: Sequence[Evidence]) -> list[float | None]:
         """t0 (bench clock, s) of each of these; None where no frame carries it, NaN where no frame can.
@@ -177,7 +178,7 @@ class CaptureSearch:
             return _Nothing()
         from_s = fall.t0_s - BEFORE_S if shown.asked_s is None else shown.asked_s
         times = from_s, fall.t0_s + AFTER_S, math.nan if wall_minus_bench_s is None else wall_minus_bench_s
-        return _Last(*times, self._bms) if shown.silence else _First(*times, self._shows(shown))
+        return _Last(*times, self._db.key_of, self._bms) if shown.silence else _First(*times, self._shows(shown))
 
     def values(self, signals: Sequence[tuple[Signal, float]]) -> list[list[float]]:
         """The values of each (signal, wall minus bench clock) that could have been the latest when it was asked for.
@@ -220,12 +221,12 @@ class CaptureSearch:
     def overview(self) -> Overview:
         """The capture's time, and each moment at which it begins to show a danger."""
         found, beyond = Overview(), set[str]()
-        carriers = {self._db.message_of(role).frame_id for role in DANGEROUS_ABOVE if self._db.has(role)}
+        carriers = {self._db.message_of(role).key for role in DANGEROUS_ABOVE if self._db.has(role)}
         with BLFReader(self._capture) as reader:
             for message in reader:
                 found.first_s = message.timestamp if math.isnan(found.first_s) else found.first_s
                 found.last_s = message.timestamp
-                if message.arbitration_id not in carriers:
+                if self._db.key_of(message.arbitration_id, message.is_extended_id) not in carriers:
                     continue
                 values = self._sound(message)
                 for role in DANGEROUS_ABOVE.keys() & values.keys():

@@ -49,8 +49,10 @@ class Gateway:
 
     def __init__(self, db: BusDatabase, seed: int = 0) -> None:
         self.db, self.live, self.path = db, Live(db), Disturbance(seed, db)
-        self._spec = {(spec.frame_id, spec.is_extended): spec for spec in db.senders("BMS")}
+        self._spec = {spec.key: spec for spec in db.senders("BMS")}
         self._of_controller = controller_keys(db)
+        self._of_any = {spec.key for spec in db.messages.values() if spec.from_any_source}
+        self._side: dict[tuple[int, bool], str] = {}  # where an identifier of those was received first
         self._injections: dict[int, _Injection] = {}
         self._numbers = 0
         self._touched: dict[tuple[int, bool], list[_Injection]] = {}  # by the active injections
@@ -117,8 +119,8 @@ class Gateway:
 
     def from_bms(self, frame: Frame, now_s: float) -> list[Frame]:
         """A frame of the BMS: what leaves now because of it. What leaves later comes from `due`."""
-        key = frame.key
-        if key in self._of_controller:
+        key = self._key(frame)
+        if self._strays(frame, key, "bms"):
             self.wrong_side += 1  # forwarded, it would go round for ever
             return []
         if self._injections:
@@ -134,19 +136,29 @@ class Gateway:
 
     def on_frame(self, frame: Frame) -> None:
         """A frame of the BMS that something else forwards."""
-        if frame.key in self._spec:
-            self.live.received[frame.key] = frame.data
+        if (key := self._key(frame)) in self._spec:
+            self.live.received[key] = frame.data
 
     def from_controller(self, frame: Frame, now_s: float) -> list[Frame]:
         """A frame of the controller passes as it is; one that only the BMS sends is on the wrong side and does not."""
-        if frame.key in self._spec:
+        if self._strays(frame, self._key(frame), "controller"):
             self.wrong_side += 1
             return []
         return [frame]
 
     def changes(self, frame: Frame) -> bool:
         """True for a frame of a message that a rule or a fault acts on now."""
-        return frame.key in self._touched
+        return self._key(frame) in self._touched
+
+    def _key(self, frame: Frame) -> tuple[int, bool]:
+        """Of its message in the database, which may come from any source; see `BusDatabase.key_of`."""
+        return self.db.key_of(*frame.key)
+
+    def _strays(self, frame: Frame, key: tuple[int, bool], side: str) -> bool:
+        """Whether it is on the wrong side: what only the other one sends, or has sent before where any node may."""
+        if key in self._of_any:
+            return self._side.setdefault(frame.key, side) != side
+        return key in (self._of_controller if side == "bms" else self._spec)
 
     def due(self, now_s: float) -> list[Frame]:
         """The delayed frames whose time has come, in order."""
@@ -183,7 +195,7 @@ class Gateway:
         return self._numbers
 
     def _of_bms(self, spec: MessageSpec, where: str) -> None:
-        if (spec.frame_id, spec.is_extended) not in self._spec:
+        if spec.key not in self._spec:
             raise BenchError(
                 where, f"{spec.name} is not sent by the BMS", "the gateway changes frames of the BMS alone"
             )
@@ -203,7 +215,7 @@ class Gateway:
         for one in active:
             specs = [self.db.message(name) for name in one.rule.messages]
             specs += [self.db.message_of(role) for role in (*one.rule.write, *one.rule.invert)]
-            for key in {(spec.frame_id, spec.is_extended) for spec in specs}:
+            for key in {spec.key for spec in specs}:
                 self._touched.setdefault(key, []).append(one)
         paths = [settings for one in active if one.fault and (settings := one.fault.transmit()) is not None]
         self.path.settings = reduce(DisturbanceSettings.joined, paths) if paths else QUIET
@@ -296,5 +308,4 @@ def controller_keys(db: BusDatabase) -> frozenset[tuple[int, bool]]:
         specs = db.senders("EMS")
     except BenchError:
         return frozenset()
-    bms = {(spec.frame_id, spec.is_extended) for spec in db.senders("BMS")}
-    return frozenset({(spec.frame_id, spec.is_extended) for spec in specs} - bms)
+    return frozenset({spec.key for spec in specs} - {spec.key for spec in db.senders("BMS")})

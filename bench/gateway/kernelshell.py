@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from v2g_bench.can.database import BusDatabase
 from v2g_bench.clock import wall_offset_ns
 from v2g_bench.errors import BenchError
 from v2g_bench.gateway import cangw
@@ -41,12 +42,19 @@ def shell_of(config: dict[str, Any]) -> tuple[GatewayShell, str]:
         "interface = socketcan",
     )
     if config["bms"]["interface"] == "socketcan":
-        problem = cangw.problem()
+        problem = cangw.problem() or _of_any_source(config)
     if problem is None:
         return KernelShell(config), ""
     if path == "kernel":
         raise BenchError("gateway.path", *problem)
     return GatewayShell(config), ": ".join(problem)
+
+
+def _of_any_source(config: dict[str, Any]) -> tuple[str, str] | None:
+    """A job takes all sources of a message or one; whose frame it is shows only where it was received first."""
+    db = BusDatabase.load(config["dbc"], config["roles"])
+    found = next((spec.name for spec in db.messages.values() if spec.from_any_source), None)
+    return None if found is None else (f"any node may send {found}", 'the bench forwards it: path = "bench"')
 
 
 class KernelShell(GatewayShell):
@@ -62,7 +70,7 @@ class KernelShell(GatewayShell):
             ForwardingPlan(self.core.db, bms["channel"], controller["channel"], fd=bms["fd"] and controller["fd"])
         )
         origins: dict[Key, Channel] = dict.fromkeys(controller_keys(self.core.db), "controller")
-        origins |= dict.fromkeys(((spec.frame_id, spec.is_extended) for spec in self.core.db.senders("BMS")), "bms")
+        origins |= dict.fromkeys((spec.key for spec in self.core.db.senders("BMS")), "bms")
         self._flow, self.handovers = Flow(origins), 0
         cangw.remove_ours(
             bms["channel"], controller["channel"]

@@ -16,7 +16,7 @@ class Live(Mapping[str, float]):
 
     def __getitem__(self, role: str) -> float:
         spec, codec = self._place[role]
-        data = self.received[spec.frame_id, spec.is_extended]
+        data = self.received[spec.key]
         if len(data) < spec.length or (spec.e2e is not None and not check(data[: spec.length], spec.e2e.data_id)):
             raise KeyError(role)
         raw = codec.raw(int.from_bytes(data[: spec.length], "big" if codec.big_endian else "little"))

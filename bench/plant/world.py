@@ -150,7 +150,7 @@ class World:
         if self.db is None:
             raise BenchError("plant", "emulates no BMS and sends no frames")
         spec = self.db.message_of(role)
-        kept = self._kept.get((spec.frame_id, spec.is_extended))
+        kept = self._kept.get(spec.key)
         for one in kept.since(since_s) if kept is not None else ():
             if one.clean and self.db.decode(one.frame).get(role, above) > above:
                 return one

@@ -93,7 +93,7 @@ class SimReception:
     def latest(self, role: str) -> float:
         spec = self.db.message_of(role)
         now_s = self._timeline.now_s()
-        frames = self.capture.frames(spec.frame_id, now_s - memory_s(self.db), is_extended=spec.is_extended)
+        frames = self.capture.frames(since_s=now_s - memory_s(self.db)).carrying(spec)
         seen = newest(self.db, frames, self._begun_s, now_s=now_s)
         if role not in seen:
             raise BenchError(f"bus, role {role}", "no frame with it came lately", "is its sender alive?")

@@ -76,7 +76,7 @@ class Aftermath:
         """The role's value before t0_s and each other one up to until_s."""
         db, capture = self._parts.bus.db, self._parts.bus.capture
         spec = db.message_of(role)
-        columns = capture.frames(spec.frame_id, t0_s - BEFORE_S, is_extended=spec.is_extended)
+        columns = capture.frames(since_s=t0_s - BEFORE_S).carrying(spec)
         changes: list[Change] = []
         for position in range(len(columns)):
             frame = columns.frame(position)

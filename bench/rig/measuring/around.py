@@ -130,8 +130,8 @@ def _at(db: BusDatabase, frames: list[Frame], t0_s: float) -> tuple[str, list[tu
     """Name and signals of the frame that is stamped t0, beside the one before it; else of the controller's last before t0."""
     found, which = next((one for one in frames if abs(one.timestamp_s - t0_s) < SAME_S), None), ""
     if found is None:
-        own = _identifiers(db, "EMS")
-        said = [one for one in frames if one.frame_id in own and one.timestamp_s < t0_s]
+        own = _keys(db, "EMS")
+        said = [one for one in frames if _key(db, one) in own and one.timestamp_s < t0_s]
         found, which = (said[-1] if said else None), "none is stamped t0; the controller's last before it: "
     spec = db.by_id(found.frame_id, found.is_extended) if found is not None else None
     if found is None or spec is None:
@@ -145,10 +145,10 @@ def _at(db: BusDatabase, frames: list[Frame], t0_s: float) -> tuple[str, list[tu
 
 def _changed(db: BusDatabase, frames: Iterable[Frame]) -> Iterator[Moment]:
     """What the controller sends, its first value and each other one; of the BMS what is a state, not a measurement."""
-    own = _identifiers(db, "EMS")
+    own = _keys(db, "EMS")
     latest: dict[str, float] = {}
     for frame in frames:
-        controller = frame.frame_id in own
+        controller = _key(db, frame) in own
         texts = []
         for role, value in db.decode(frame.message()).items():
             if (not controller and role != STATE) or latest.get(role) == value:
@@ -164,16 +164,20 @@ def _current(db: BusDatabase, frames: Iterable[Frame]) -> list[tuple[float, floa
     if not db.has(CURRENT):
         return []
     spec = db.message_of(CURRENT)
-    own = [one for one in frames if one.frame_id == spec.frame_id and one.is_extended == spec.is_extended]
+    own = [one for one in frames if spec.carried_by(one.frame_id, one.is_extended)]
     decoded = [(one.timestamp_s, db.decode(one.message())) for one in own]
     return [
         (at_s, float(values[CURRENT])) for at_s, values in decoded if CURRENT in values
     ]  # not while it is not available
 
 
-def _identifiers(db: BusDatabase, side: str) -> set[int]:
+def _key(db: BusDatabase, frame: Frame) -> tuple[int, bool]:
+    return db.key_of(frame.frame_id, frame.is_extended)
+
+
+def _keys(db: BusDatabase, side: str) -> set[tuple[int, bool]]:
     try:
-        return {spec.frame_id for spec in db.senders(side)}
+        return {spec.key for spec in db.senders(side)}
     except BenchError:
         return set()
 

@@ -166,7 +166,7 @@ class Injector:
         spec, codec = bus.db.message_of(expected.role), bus.db.codec(expected.role)
         mask = (1 << codec.length) - 1
         while clock.now_s() < from_s + bound_s:
-            frames = bus.capture.frames(spec.frame_id, from_s, is_extended=spec.is_extended)
+            frames = bus.capture.frames(since_s=from_s).carrying(spec)
             hits = np.flatnonzero((raw_counts(codec, frames.data, spec.length) & mask) == expected.raw & mask)
             if len(hits):
                 return bus.timestamp(float(frames.timestamp_s[hits[0]]))

@@ -130,7 +130,7 @@ class Readings:
         if role not in bus.latest_all():
             spec = bus.db.message_of(role)
             since_s = self._parts.clock.now_s() - LAST_SENT_S
-            _, sent_v = signal(bus.capture.frames(spec.frame_id, since_s, is_extended=spec.is_extended), bus.db, role)
+            _, sent_v = signal(bus.capture.frames(since_s=since_s).carrying(spec), bus.db, role)
             if len(sent_v):
                 return float(sent_v[-1])
         return self._bus.signal(role)

@@ -72,7 +72,7 @@ class Signals:
         """The longest time between two frames with this role in that time (bench clock), in s; BenchError with fewer."""
         require(self._db, role)
         spec = self._db.message_of(role)
-        frames = self._parts.bus.capture.frames(spec.frame_id, from_s, is_extended=spec.is_extended)
+        frames = self._parts.bus.capture.frames(since_s=from_s).carrying(spec)
         times_s = frames.timestamp_s[frames.timestamp_s <= to_s]
         if len(times_s) < 2:
             raise BenchError("bus", f"fewer than two frames with {role} in {to_s - from_s:g} s", "is its sender alive?")

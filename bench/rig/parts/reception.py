@@ -105,9 +105,7 @@ class Reception:
     def _require_whole(self, role: str) -> None:
         """BenchError where its frames come, but shorter than the database states: nothing of such a frame is taken."""
         spec = self.db.message_of(role)
-        frames = self.capture.frames(since_s=self._clock.now_s() - memory_s(self.db)).of(
-            spec.frame_id, spec.is_extended
-        )
+        frames = self.capture.frames(since_s=self._clock.now_s() - memory_s(self.db)).carrying(spec)
         if len(frames) and (length := len(frames.frame(len(frames) - 1).data)) < spec.length:
             what = f"{spec.name} comes with {length} bytes, where the database states {spec.length}"
             raise BenchError(f"bus, role {role}", what, f"is {self.db.path.name} of this BMS, in this version?")

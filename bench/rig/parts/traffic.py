@@ -17,7 +17,7 @@ def protection(columns: Columns, specs: Sequence[MessageSpec]) -> tuple[int, lis
     count, wrong = 0, []
     for spec in specs:
         assert spec.e2e is not None
-        frames = columns.of(spec.frame_id, spec.is_extended)
+        frames = columns.carrying(spec)
         count += len(frames)
         last: int | None = None
         for position in range(len(frames)):
@@ -32,15 +32,15 @@ def protection(columns: Columns, specs: Sequence[MessageSpec]) -> tuple[int, lis
 
 
 def bms_frames(db: BusDatabase, columns: Columns) -> Columns:
-    """The frames that carry identifiers of the BMS's cyclic messages."""
-    wanted = [spec.frame_id for spec in db.senders("BMS") if spec.cycle_s > 0]
-    return columns[np.isin(columns.frame_id, wanted)]
+    """The data frames of the BMS's cyclic messages."""
+    wanted = [columns.carry(spec) for spec in db.senders("BMS") if spec.cycle_s > 0]
+    return columns[np.logical_or.reduce(wanted)] if wanted else columns[:0]
 
 
 def _counter_before(spec: MessageSpec, columns: Columns, before_s: float) -> int:
     """The counter of the last sound frame of a protected message before this time; -1 without one."""
     assert spec.e2e is not None
-    frames = columns.of(spec.frame_id, spec.is_extended)
+    frames = columns.carrying(spec)
     for position in reversed(range(int(np.searchsorted(frames.timestamp_s, before_s)))):
         data = frames.data[position, : spec.length].tobytes()
         if check(data, spec.e2e.data_id):
@@ -59,7 +59,7 @@ def window(db: BusDatabase, columns: Columns, from_s: float, to_s: float, scope:
     for spec in db.senders("BMS"):
         if spec.cycle_s <= 0 or not in_scope(db, spec, scope):
             continue
-        frames = inside.of(spec.frame_id, spec.is_extended)
+        frames = inside.carrying(spec)
         expected += int((to_s - from_s) / spec.cycle_s)
         received += len(frames)
         short += int(np.count_nonzero(frames.length < spec.length))

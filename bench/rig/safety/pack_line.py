@@ -58,7 +58,7 @@ class PackLine:
             if message is None:
                 break
             command = self._command
-            if command is not None and message.arbitration_id == command.frame_id:
+            if command is not None and command.carried_by(message.arbitration_id, message.is_extended_id):
                 if command.e2e is not None and len(message.data) > COUNTER_BYTE:
                     self._counter = message.data[COUNTER_BYTE]
                 continue

@@ -1,12 +1,17 @@
+import math
 import random
 
 import can
 import cantools
 import pytest
 
+from v2g_bench.can import wire
+from v2g_bench.can.columns import FrameStore
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import check
 from v2g_bench.can.roles import read_roles
+from v2g_bench.can.trace import signal
+from v2g_bench.can.values import newest
 from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
 
@@ -415,6 +420,25 @@ def test_a_j1939_message_with_the_null_address_comes_from_any_source(small, in_t
     assert bool(db.decode(frame)) is (db.by_id(0x18FF01F3, True) is not None) is heard
     frame.arbitration_id = 0x18FF02FE
     assert not db.decode(frame)
+
+
+def test_what_a_capture_holds_of_it_comes_from_any_source_that_has_no_message_of_its_own(small):
+    own = J1939.replace("BA_DEF_ ", 'BO_ {} Own: 8 A\n SG_ Soc : 0|8@1+ (1,0) [0|100] "" B\nBA_DEF_ ', 1)
+    db = small({"soc": "Pack.Soc"}, own.format(0x18FF01FE | 1 << 31, 0x18FF0142 | 1 << 31))
+    pack = db.message("Pack")
+    frames = FrameStore(math.inf)
+    heard = [0x18FF01F3, 0x18FF01FE, 0x18FF0142, 0x18FF02FE]
+    for place, identifier in enumerate(heard):
+        frames.append(place / 10, place, identifier, wire.EXTENDED, 8, bytes([100 + place] * 8))
+    frames.append(0.5, 5, 0x0F3, 0, 8, bytes(8))
+    columns = frames.since(-math.inf)
+    assert columns.carrying(pack).frame_id.tolist() == [0x18FF01F3, 0x18FF01FE]
+    assert columns.carrying(db.message("Own")).frame_id.tolist() == [0x18FF0142]
+    assert [pack.carried_by(one, True) for one in heard] == [True, True, False, False]
+    assert [db.key_of(one, True)[0] for one in heard] == [0x18FF01FE, 0x18FF01FE, 0x18FF0142, 0x18FF02FE]
+    assert newest(db, columns) == {"soc": pytest.approx(101 * 0.4)}
+    times, values = signal(columns, db, "soc")
+    assert (times.tolist(), values.tolist()) == ([0.0, 0.1], pytest.approx([40.0, 40.4]))
 
 
 def test_a_data_id_must_fit(small):

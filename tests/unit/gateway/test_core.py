@@ -2,6 +2,7 @@
 
 import pytest
 
+from v2g_bench.can import wire
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.e2e import E2EReceiver, E2EStatus, check
 from v2g_bench.can.roles import read_roles
@@ -18,7 +19,7 @@ from v2g_bench.faults import (
     ThermalGradient,
 )
 from v2g_bench.gateway.core import Gateway
-from v2g_bench.gateway.frame import frame_of
+from v2g_bench.gateway.frame import Frame, frame_of
 from v2g_bench.gateway.rule import Rule
 
 CYCLE_S = 0.01
@@ -275,6 +276,43 @@ def test_a_rule_that_cannot_be_is_refused(gateway, rule, words):
 def test_rules_travel_as_data():
     rule = Rule(messages=("BMS_Safety",), repeats=2, write={"soc": 50.0}, invert=("soc",), counter="frozen")
     assert Rule.of(rule.to_dict()) == rule
+
+
+ANY_NODE = """VERSION ""
+BU_: BMS EMS
+BO_ 2566849022 Pack: 8 BMS
+ SG_ Soc : 0|8@1+ (0.4,0) [0|100] "%" EMS
+BO_ 256 Command: 8 EMS
+ SG_ Power : 0|8@1+ (1,0) [0|100] "%" BMS
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "J1939PG";
+"""
+
+
+@pytest.fixture
+def any_node(tmp_path):
+    """A gateway on a J1939 database whose one message of the BMS comes from any source."""
+    (tmp_path / "any.dbc").write_text(ANY_NODE)
+    return Gateway(BusDatabase.load(tmp_path / "any.dbc", {"soc": "Pack.Soc"}))
+
+
+def test_a_fault_acts_on_a_j1939_message_from_any_source(any_node):
+    frame = Frame(0x18FF01F3, wire.EXTENDED, 8, bytes([125] * 8))
+    assert any_node.from_bms(frame, 0.0) == [frame]
+    assert any_node.live["soc"] == 50.0
+    any_node.add(Rule(write={"soc": 20.0}), 0.0, 0.0)
+    assert any_node.changes(frame)
+    assert any_node.from_bms(frame, 0.1) == [frame._replace(data=bytes([50, *[125] * 7]))]
+    other = frame._replace(frame_id=0x18FF02F3)
+    assert any_node.from_bms(other, 0.2) == [other]
+
+
+def test_of_a_message_from_any_source_each_source_passes_from_its_own_side(any_node):
+    ours, theirs = (Frame(identifier, wire.EXTENDED, 8, bytes(8)) for identifier in (0x18FF01F3, 0x18FF0121))
+    assert any_node.from_bms(ours, 0.0) == [ours]
+    assert any_node.from_controller(theirs, 0.0) == [theirs]
+    assert any_node.from_controller(ours, 0.1) == any_node.from_bms(theirs, 0.1) == []
+    assert any_node.wrong_side == 2
 
 
 def test_clearing_twice_says_so(gateway):

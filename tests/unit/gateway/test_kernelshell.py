@@ -4,11 +4,21 @@ tests/integration/inside_kernel/test_kernels_gateway.py.
 
 import pytest
 
+from v2g_bench.can.roles import read_roles
+from v2g_bench.dbc import dbc_path, roles_path
 from v2g_bench.errors import BenchError
 from v2g_bench.gateway import kernelshell
 from v2g_bench.gateway.host import GatewayProcess
 from v2g_bench.gateway.kernelshell import KernelShell, shell_of
 from v2g_bench.gateway.shell import GatewayShell
+
+ANY_NODE = """VERSION ""
+BU_: BMS EMS
+BO_ 2566849022 Pack: 8 BMS
+ SG_ Soc : 0|8@1+ (0.4,0) [0|100] "%" EMS
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "J1939PG";
+"""
 
 
 @pytest.fixture
@@ -21,7 +31,8 @@ def built(monkeypatch):
 
 
 def config(path, interface="socketcan"):
-    return {"path": path, "bms": {"interface": interface}}
+    roles = read_roles(roles_path("v2g_bms_fd"))
+    return {"path": path, "bms": {"interface": interface}, "dbc": dbc_path("v2g_bms_fd"), "roles": roles}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +66,14 @@ def test_a_kernel_that_cannot_is_an_error_where_nobody_else_may(built, monkeypat
     with pytest.raises(BenchError, match="SocketCAN interfaces alone"):
         shell_of(config("kernel", "v2g_userland"))
     assert built == []
+
+
+def test_messages_from_any_source_are_forwarded_by_the_bench(built, monkeypatch, tmp_path):
+    monkeypatch.setattr(kernelshell.cangw, "problem", lambda: None)
+    (tmp_path / "any.dbc").write_text(ANY_NODE)
+    asked = config("auto") | {"dbc": tmp_path / "any.dbc", "roles": {"soc": "Pack.Soc"}}
+    assert shell_of(asked)[1] == 'any node may send Pack: the bench forwards it: path = "bench"'
+    assert built == ["GatewayShell"]
 
 
 @pytest.mark.parametrize(

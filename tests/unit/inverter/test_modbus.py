@@ -14,7 +14,7 @@ TWO_REGISTERS = b"\x03\x04\x00\x01\x00\x02"
 
 @pytest.fixture
 def link_to():
-    """A link to a server whose reply to a read of two registers has the transaction id that `reply_id` makes of the request's."""
+    """A link to a server that answers with two registers; reply_id makes the transaction id out of that of the request."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(5)
     links, threads = [], []

@@ -70,7 +70,7 @@ class Reports:
 
     def _of(self, spec: MessageSpec) -> Columns:
         if spec.name not in self._sound:
-            frames = self._frames.of(spec.frame_id, spec.is_extended)
+            frames = self._frames.carrying(spec)
             if spec.e2e is not None:
                 data_id, length = spec.e2e.data_id, spec.length
                 fits = [check(row[:length].tobytes(), data_id) for row in frames.data]
