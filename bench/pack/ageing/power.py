@@ -2,7 +2,7 @@
 
 The order of the stress does not matter, so a Stress is all that they need. A Part is one such power, of calendar time
 or of cycling. Draws: the factor on the rate, on the slope over depth and on the activation energy (about 25 °C), and
-warmer weather; without draws a Part is exact, with draws the depth acts by interpolation between 33 factors.
+warmer weather; without draws a Part is exact, with draws the depth acts by interpolation between 65 factors.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ from v2g_bench.pack.ageing.series import Floats
 from v2g_bench.pack.ageing.stress import Stress
 
 PIVOT_K = 298.15
-_DEPTH_FACTORS = np.exp(np.linspace(-1.0, 1.0, 33))  # the middle one is 1
+_DEPTH_FACTORS = np.exp(np.linspace(-1.0, 1.0, 65))  # the middle one is 1
 
 
 @dataclass(frozen=True)
