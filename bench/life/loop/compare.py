@@ -58,7 +58,10 @@ class Comparison:
     @property
     def reason(self) -> str:
         """Why, in a sentence for each condition."""
-        return f"as configured: {self.as_configured.judgement.reason}; at equal energy: {self.equal_energy.judgement.reason}"
+        one, other = self.as_configured.judgement.reason, self.equal_energy.judgement.reason
+        if one == other:
+            return f"as configured and at equal energy: {one}"
+        return f"as configured: {one}; at equal energy: {other}"
 
 
 def compare(

@@ -44,26 +44,28 @@ class Controller:
         """What cut into the last request."""
         return self.ems.decision.setpoint.limited_by
 
-    def see(self, car: Car, now_s: float) -> None:
-        """The pack as its BMS shows it at this time."""
+    def see(self, car: Car, now_s: float, *, at_rest: bool = False) -> None:
+        """The pack as its BMS shows it at this time. at_rest: nothing is asked for, so voltages and limits may wait."""
         ems, hottest, coldest = self.ems, car.pack_c + SENSOR_SPREAD_K, car.pack_c - SENSOR_SPREAD_K
-        soc_pct, cell_v = 100.0 * car.soc, car.cell_v
-        limits = power_limits(
-            soc_pct, coldest, hottest, cell_v + CELL_SPREAD_V, _MOST_CHARGE_W, _MOST_DISCHARGE_W, _CONTINUOUS_W
-        )
+        soc_pct = 100.0 * car.soc
         values = {
             "cell_temperature_max": hottest,
             "cell_temperature_min": coldest,
-            "cell_voltage_max": cell_v + CELL_SPREAD_V,
-            "cell_voltage_min": cell_v - CELL_SPREAD_V,
             "soc": soc_pct,
             "pack_current": car.current_a,
-            "pack_voltage": car.terminal_v,
             "capacity": car.capacity_ah,
-            "charge_power_limit": limits.charge_w,
-            "discharge_power_limit": limits.discharge_w,
-            "discharge_power_continuous": limits.continuous_w,
         }
+        if not at_rest:
+            cell_v = car.cell_v
+            highest_v = cell_v + CELL_SPREAD_V
+            limits = power_limits(
+                soc_pct, coldest, hottest, highest_v, _MOST_CHARGE_W, _MOST_DISCHARGE_W, _CONTINUOUS_W
+            )
+            values["cell_voltage_max"], values["cell_voltage_min"] = highest_v, cell_v - CELL_SPREAD_V
+            values["pack_voltage"] = car.terminal_v
+            values["charge_power_limit"] = limits.charge_w
+            values["discharge_power_limit"] = limits.discharge_w
+            values["discharge_power_continuous"] = limits.continuous_w
         parts = ems.parts
         if parts.trip.update({"cell_temperature_max": hottest}, now_s):
             self.trips += 1

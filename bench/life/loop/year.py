@@ -207,9 +207,9 @@ class _Loop:
             self._arrive(now_s)
         if controller.awaits_window:
             self._announce(minute, now_s)
-        controller.see(car, now_s)
         left_min = self._next.leave - minute if self._next else inf
         request_w = self._asking.request_w(car.soc, wish_w, charging, left_min, self._served_kwh >= self._cap_kwh)
+        controller.see(car, now_s, at_rest=request_w == 0.0)
         power_w = controller.power_w(request_w, now_s)
         if power_w != request_w:
             self._count_limits()
