@@ -3,6 +3,7 @@
 v2g-bench audit week.csv --chemistry NMC --capacity-kwh 57.6
 v2g-bench audit trip.blf --dbc bus.dbc --columns soc=StateOfCharge:%,temperature=CellTempMax
 v2g-bench audit reports/2026-11-23T01-00-00Z-vcan0
+v2g-bench audit --duty commuter --config a/ --config b/
 """
 
 import argparse
@@ -13,10 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from v2g_bench.commands import audit_duty
+from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import Within
 
 if TYPE_CHECKING:
     from v2g_bench.life.recording.clean import Recording
+    from v2g_bench.reports.model.modelled import Modelled
 
 STATUS = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
 CHEMISTRIES = ("NMC", "LFP", "NCA", "LMO")
@@ -26,7 +30,7 @@ INTERRUPTED = 130
 def configure(parser: argparse.ArgumentParser) -> None:
     """Give `audit` its arguments."""
     parser.add_argument(
-        "recording", type=Path, metavar="RECORDING|RUN", help="CSV, Parquet, MF4 or BLF; or a run folder"
+        "recording", type=Path, nargs="?", metavar="RECORDING|RUN", help="CSV, Parquet, MF4 or BLF; or a run folder"
     )
     parser.add_argument("--dbc", type=Path, metavar="FILE", help="the database of the frames in a BLF or MF4 file")
     parser.add_argument(
@@ -43,28 +47,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--van", action="store_true", help="the limits for vans (N1): 75 and 67 %%")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: reports/<date>-audit-<name>")
+    audit_duty.configure(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 PASS, 1 FAIL, 3 INCONCLUSIVE; 130 where somebody pressed Ctrl-C, and nothing is left then."""
-    from v2g_bench.life.audit import Pack, audit
     from v2g_bench.life.folder import fresh, write
-    from v2g_bench.life.pages import document
-    from v2g_bench.pack.ageing.laws import LAWS
 
+    of_duty = audit_duty.asked(options)
+    if of_duty == (options.recording is not None):
+        raise BenchError(
+            "audit", "takes a recording, a run folder or --duty, and one of them", "v2g-bench audit week.csv"
+        )
     made = datetime.now(UTC)
-    folder = options.out or Path("reports") / f"{made:%Y-%m-%dT%H-%M-%SZ}-audit-{_plain(options.recording)}"
-    pack = Pack(options.chemistry or CHEMISTRIES[0], options.capacity_kwh, options.van)
-    hysteresis = None if options.hysteresis is None else options.hysteresis / 100
+    name = Path(options.duty if of_duty else options.recording)
+    folder = options.out or Path("reports") / f"{made:%Y-%m-%dT%H-%M-%SZ}-audit-{_plain(name)}"
     try:
         with _progress() as tell, fresh(folder) as part:
-            tell(f"reading {options.recording}")
-            record = _read(options)
-            result = audit(record, pack, LAWS, hysteresis=hysteresis, tell=tell)
-            _series(record, part / "series.parquet")
-            told = {"made": made, "is_run": options.recording.is_dir(), "report_id": folder.name}
-            pages = document(result, **told, sha256=_sha256(Path(record.where)))
+            of = audit_duty.document if of_duty else _of_recording
+            pages = of(options, part, tell, made=made, report_id=folder.name)
             write(pages, part, tell)
     except KeyboardInterrupt:
         print("interrupted: nothing was written")
@@ -76,6 +78,23 @@ def run(options: argparse.Namespace) -> int:
         print(f"  assumed       {note}")
     print(folder / "report.pdf")
     return STATUS[pages.verdict]
+
+
+def _of_recording(
+    options: argparse.Namespace, part: Path, tell: Callable[[str], None], *, made: datetime, report_id: str
+) -> "Modelled":
+    from v2g_bench.life.audit import Pack, audit
+    from v2g_bench.life.pages import document
+    from v2g_bench.pack.ageing.laws import LAWS
+
+    tell(f"reading {options.recording}")
+    pack = Pack(options.chemistry or CHEMISTRIES[0], options.capacity_kwh, options.van)
+    hysteresis = None if options.hysteresis is None else options.hysteresis / 100
+    record = _read(options)
+    result = audit(record, pack, LAWS, hysteresis=hysteresis, tell=tell)
+    _series(record, part / "series.parquet")
+    told = {"made": made, "is_run": options.recording.is_dir(), "report_id": report_id}
+    return document(result, **told, sha256=_sha256(Path(record.where)))
 
 
 def _read(options: argparse.Namespace) -> "Recording":

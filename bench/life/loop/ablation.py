@@ -105,6 +105,8 @@ def _finding(side: Side) -> str:
     laws, judged = side.judgement.laws, side.judgement
     if side.a.failures:
         return "the duty is not served without it"
+    if not laws:
+        return "no law speaks"
     low, high = min(law.difference_pct for law in laws), max(law.difference_pct for law in laws)
     helps, harms = judged.agreeing(-1), judged.agreeing(1)
     words = (

@@ -1,0 +1,57 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from v2g_bench.life.loop.ablation import RECOMMENDATIONS, Ablated
+from v2g_bench.life.loop.climate import load_climate
+from v2g_bench.life.loop.compare import Comparison, Terms, compare
+from v2g_bench.life.loop.configuration import Configuration
+from v2g_bench.life.loop.duty import load_duty
+from v2g_bench.life.loop.pages import ablated, compared
+from v2g_bench.life.loop.year import Setting
+from v2g_bench.pack.ageing.laws import LAWS
+from v2g_bench.reports.model.modelled import Modelled, dumped
+
+MADE = {"made": datetime(2026, 12, 1, tzinfo=UTC), "report_id": "x"}
+BASE = Configuration("narrow", assumed=("ems.toml is not there",))
+DAY = Setting(load_duty("commuter"), load_climate("temperate"), days=1)
+TERMS = Terms(draws=50, ages=(0,))
+
+
+@pytest.fixture(scope="module")
+def found() -> Comparison:
+    return compare(BASE, BASE.having("deep", micro_cycle_pct=100.0), DAY, TERMS, laws=LAWS)
+
+
+def _words(document: Modelled) -> str:
+    return dumped(document).decode()
+
+
+def test_comparison_says_whose_logic_and_shows_every_law(found) -> None:
+    document = compared(found, LAWS, **MADE)
+    assert document.verdict == found.verdict.value
+    assert "reference controller's, fed with these files" in document.whose_logic
+    assert "narrow: ems.toml is not there" in document.assumptions
+    for section in document.sections[:2]:
+        assert [row[0] for row in section.sheets[0].rows] == list(LAWS)
+    assert document.values["as_configured"]["b"]["served_kwh_a_year"] == found.as_configured.b.served_kwh_a_year
+
+
+def test_parts_that_do_not_count_stand_beside(found) -> None:
+    counts = [one.counts for one in compared(found, LAWS, **MADE).verdicts]
+    assert counts == [True, False, False]
+
+
+def test_same_document_twice_is_the_same(found) -> None:
+    assert _words(compared(found, LAWS, **MADE)) == _words(compared(found, LAWS, **MADE))
+
+
+def test_recommendations_have_a_row_for_each_condition(found) -> None:
+    rows = [Ablated(one, found) for one in RECOMMENDATIONS]
+    document = ablated(rows, BASE, DAY, TERMS, **MADE)
+    table = document.sections[0].sheets[0]
+    assert [row[:2] for row in table.rows[:2]] == [
+        ("central SoC window", "As configured"),
+        ("central SoC window", "At equal energy"),
+    ]
+    assert len(document.verdicts) == len(RECOMMENDATIONS) == len(table.rows) / 2
