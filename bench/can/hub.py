@@ -28,6 +28,7 @@ from v2g_bench.can.wireboard import WireSwitchboard
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import BitRate, CableM, Ranged, Seed
 from v2g_bench.inputs.text import json_of
+from v2g_bench.interrupts import left_to_the_parent
 from v2g_bench.priority import realtime
 
 _START_S = 20.0
@@ -148,9 +149,7 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: hub.stop())
-    # Ctrl-C and a terminal's end are for the parent, which ends this hub in order
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    left_to_the_parent()
     realtime()
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and a collection would delay a frame

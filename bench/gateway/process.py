@@ -18,6 +18,7 @@ from pathlib import Path
 from v2g_bench.errors import BenchError
 from v2g_bench.gateway.kernelshell import shell_of
 from v2g_bench.gateway.ports import BusGone
+from v2g_bench.interrupts import left_to_the_parent
 from v2g_bench.priority import realtime
 
 END_REFUSED, END_BUS_GONE = 2, 3
@@ -35,9 +36,7 @@ def main(arguments: list[str]) -> int:
         print(f"gateway: {error!r}" if not isinstance(error, BenchError) else error, file=sys.stderr)
         return END_REFUSED
     signal.signal(signal.SIGTERM, lambda *_: shell.end())
-    # Ctrl-C and a terminal's end are for the parent, which ends this process in order
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    left_to_the_parent()
     realtime()
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and a collection would delay a frame

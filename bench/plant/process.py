@@ -32,6 +32,7 @@ from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
 from v2g_bench.instruments.emulated.host import InstrumentHost, hislip_resource, socket_resource
 from v2g_bench.instruments.emulated.meter import EmulatedMeter
+from v2g_bench.interrupts import left_to_the_parent
 from v2g_bench.inverter.server import ModbusServer
 from v2g_bench.inverter.service_port import MakersRegisters, ServicePort
 from v2g_bench.plant.compose import Composition
@@ -217,9 +218,7 @@ async def serve(settings: PlantSettings) -> int:
 
     loop.set_exception_handler(report)
     loop.add_signal_handler(signal.SIGTERM, plant.end)
-    # Ctrl-C and a terminal's end are for the parent, which ends this in order
-    for number in (signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, lambda: None)
+    left_to_the_parent()
     descriptor = sys.stdin.fileno()
 
     def parent_sent() -> None:

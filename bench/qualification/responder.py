@@ -33,6 +33,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from v2g_bench.interrupts import left_to_the_parent
 from v2g_bench.qualification.responder_line import Line
 from v2g_bench.qualification.responder_wire import CommandFrame, Danger, Inverter
 
@@ -116,9 +117,7 @@ class Shell:
     def run(self) -> None:
         """Serve until the end is asked for."""
         signal.signal(signal.SIGTERM, lambda *_: self._end())
-        # Ctrl-C and a terminal's end are for the parent, which ends this in order
-        for number in (signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+        left_to_the_parent()
         self._print(f"ready, inverter models {self._inverter.models}")
         command_s = parent_s = time.monotonic()
         try:
