@@ -49,6 +49,7 @@ def test_inside_the_kernel(file):
     passes_there(f"{INSIDE}/{file}")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(BOUND_S + 20)
 @pytest.mark.skipif((why := missing() or no_compiler()) is not None, reason=str(why))
 def test_a_foreign_controller_on_real_socketcan():

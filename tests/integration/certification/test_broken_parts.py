@@ -29,7 +29,8 @@ class Sick:
     """Defects as the plugin of seeded defects takes them; found: the verdict of every test, and the pattern of its reason.
 
     real: on the emulated rig, where the wire, a time-out or the safe state is tried, and one reading of each kind; the others
-    on the simulated one, where the same instruments answer and the same checks look.
+    on the simulated one, where the same instruments answer and the same checks look. again: another of its kind is tried in
+    any case, this one in .ci/long.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Sick:
     select: list[str]
     factory: str = ""  # a broken controller that the sick part could hide
     real: bool = False
+    again: bool = False
 
 
 SICK = [
@@ -96,6 +98,7 @@ SICK = [
             [HOT],
             factory,
             real=error == 0.001,
+            again=error == 0.001,
         )
         for error, factory in [(0.001, ""), (0.1, "hot_cell_in_70_ms"), (-0.3, "")]
     ],
@@ -126,6 +129,7 @@ SICK = [
             ("ERROR", f"inverter 127.0.0.1:.* {message}"),
             [HOT],
             real=True,
+            again=kind != "garbage",
         )
         for kind, more, message in [
             ("garbage", {}, "the reply is not Modbus TCP: de ad be ef"),  # `test_inverter_client.py` has its kin
@@ -139,6 +143,7 @@ SICK = [
         ("ERROR", "meters.ac_power: .* no answer to"),
         [GRADIENT],
         real=True,
+        again=True,
     ),
     Sick(
         "analyzer that answers another question",
@@ -158,6 +163,7 @@ SICK = [
         ("ERROR", "meters.dc_current: .* no complete block"),
         [HOT],
         real=True,
+        again=True,
     ),
     Sick(
         "digitizer whose error queue never ends",
@@ -168,7 +174,9 @@ SICK = [
 ]
 
 
-@pytest.mark.parametrize("sick", SICK, ids=lambda sick: sick.name)
+@pytest.mark.parametrize(
+    "sick", [pytest.param(one, id=one.name, marks=pytest.mark.long if one.again else []) for one in SICK]
+)
 def test_a_sick_part_is_found(tmp_path, sick):
     changes = {"dut.command": controller(sick.factory)} if sick.factory else {}
     rig = rig_file(tmp_path, changes, base="virtual" if sick.real else "sim")

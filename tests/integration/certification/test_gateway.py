@@ -25,12 +25,8 @@ HOT = f"{SHUTDOWN}hot_cell_isolates[discharging]"
 THROUGH = [
     HOT,
     f"{SHUTDOWN}diverging_strings_isolate[charging]",
-    f"{SHUTDOWN}bms_silence_stops_the_transfer[discharging]",
-    f"{FALLBACK}thermal_gradient_derates",
-    f"{FALLBACK}soc_divergence_blocks_v2g",
     f"{FALLBACK}emi_leaves_charge_only[lost]",
-    f"{FALLBACK}emi_leaves_charge_only[damaged]",
-]
+]  # a sensor's value, a role of the database, frames that are lost; .ci/long runs the whole suite through it
 
 
 def highest(path, role):
@@ -47,9 +43,7 @@ def highest(path, role):
 
 def test_the_same_tests_certify_through_the_gateway(tmp_path):
     done = certify(tmp_path, "gateway", THROUGH)
-    assert done.tested() == dict.fromkeys(("SAF-01", "SAF-02", "SAF-05", "SAF-08", "SAF-09", "SAF-11"), "PASS"), (
-        done.out
-    )
+    assert done.tested() == dict.fromkeys(("SAF-01", "SAF-02", "SAF-11"), "PASS"), done.out
     # The BMS itself never said any of it: the faults were made on the way, and t0 is of the controller's channel.
     assert highest(done.folder / "bms.blf", "cell_temperature_max") < WARM_C + 1.0
     assert highest(done.folder / "main.blf", "cell_temperature_max") > 45.0

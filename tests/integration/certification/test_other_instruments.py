@@ -40,7 +40,9 @@ def test_hot_cell_isolates(bench, trials, way):
 """
 
 
-@pytest.mark.parametrize("case", DIGITIZERS)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.long if case.endswith("socket") else []) for case in DIGITIZERS]
+)
 def test_the_hot_cell_is_judged_with_any_digitizer(tmp_path, case):
     requirement, select = ("OWN-01", own_suite(tmp_path, RATED)) if "scope" in case else ("SAF-01", HOT)
     done = certify(tmp_path, rig_file(tmp_path, DIGITIZERS[case]), [select])
