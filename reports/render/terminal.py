@@ -32,7 +32,8 @@ _FIGURE_WIDTH = 28  # a longer statement is a sentence
 def verdict_table(run: Run, report: Path | None = None, asked: Collection[str] | None = None) -> RenderableType:
     """A rich renderable of the run; `report` is the file that the last line points to.
 
-    asked: the requirements that the run was confined to, None for all: only they have a line, and what a test has shown of others.
+    asked: the requirements that the run was confined to, None for all; a line has what was asked for, and what a test has
+    shown of others.
     """
     return _VerdictTable(run, report, asked)
 
