@@ -46,6 +46,12 @@ USED = {  # how a test of the suite uses a command
     "power_cycle": r'restart\("power_cycle"\)',
 }
 WITHOUT_IT = {"power_cycle", "kill", "restart"}  # these are NOT TESTED; a test that asks for another one is an ERROR
+BY_ITSELF = {  # what the bench does without a command
+    "process": {"restart", "kill"},
+    "ssh": {"restart"},
+    "external": set[str](),
+    "core": {"restart", "kill", "power_cycle"},
+}
 
 
 def wrong(dut: Dut) -> Iterator[tuple[str, str]]:
@@ -104,7 +110,7 @@ def missing(dut: Dut, roles: Mapping[str, object], suite: Path) -> Iterator[str]
     known = read_requirements(suite)
     uses = {key: text for key, text in _sources(suite, known).items() if not not_claimed(dut, key, known[key].needs)}
     for name, pattern in USED.items():
-        given = name in dut.commands or (name in ("kill", "restart") and dut.kind == "process")
+        given = name in dut.commands or name in BY_ITSELF[dut.kind]
         costs = [key for key, text in uses.items() if re.search(pattern, text)]
         if not given and costs:
             how = "NOT TESTED" if name in WITHOUT_IT else "ERROR, or take the claim back"

@@ -62,8 +62,11 @@ def tone(run: Run) -> str:
     return INCONCLUSIVE if run.verdict == PASS and (run.deviations or run.developers) else run.verdict
 
 
-def verdict_sentence(run: Run) -> str:
-    """What the verdict of the run rests on: what was not met or not decided first, then the share that was, then the rest."""
+def verdict_sentence(run: Run, *, untested: bool = True) -> str:
+    """What the verdict of the run rests on: what was not met or not decided first, then the share that was, then the rest.
+
+    untested: with the ids of what was not tested or does not apply.
+    """
     parts = [f"{title}: {_ids(run, verdict)}." for verdict, title in _FIRST.items() if _ids(run, verdict)]
     demanded, met = _demanded(run), [one for one in _demanded(run) if one.verdict == PASS]
     of = f"mandatory requirements of profile {run.profile.name}" if run.profile else "requirements"
@@ -84,7 +87,7 @@ def verdict_sentence(run: Run) -> str:
         (NOT_APPLICABLE, "Not claimed" if run.profile else "Not applicable"),
     ):
         for mandatory, kind in ((True, ""), (False, ", and not mandatory")):
-            if ids := _ids(run, verdict, mandatory=mandatory):
+            if untested and (ids := _ids(run, verdict, mandatory=mandatory)):
                 parts.append(f"{title}{kind}: {ids}.")
     if partial(run):
         parts.append(NO_STATEMENT)

@@ -5,6 +5,7 @@
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 
 from v2g_bench.reports.model.decisive import deciding
@@ -13,6 +14,7 @@ from v2g_bench.reports.model.verdicts import FAIL, NOT_APPLICABLE, PASS
 from v2g_bench.reports.render import words
 
 COUNTS_AS_NONE = "counts as none"  # of a current that there has to be none of
+_SHOWN, _LONGEST = 3, 80  # observations of a requirement that its row shows, characters of what each has found
 _CURRENTS = ("discharge", "charge")  # its kinds (`v2g_bench.evidence.record`)
 
 
@@ -63,12 +65,45 @@ def requirement_result(requirement: Requirement) -> Result:
     message = requirement_statement(requirement)
     if requirement.statement and requirement.verdict not in (PASS, FAIL):
         return Result(message)
-    found = deciding((m for test in requirement.tests for m in test.measurements), requirement.verdict)
+    every = [m for test in requirement.tests for m in test.measurements]
+    found = deciding(every, requirement.verdict)
     if found is None:
         return Result(message)
+    observed = [m for m in every if is_observation(m)]
+    if requirement.verdict == PASS and observed and (is_observation(found) or _is_beside(found, requirement)):
+        return _all_hold(observed)
     if not (found.expanded is not None or found.trials):
         return Result(_short(found) or message, limit=limit_of(found) if found.unit else "")
     return Result(_short(found), found.name, limit_of(found))
+
+
+def is_observation(m: Measurement) -> bool:
+    """Something that is so or is not, or how often it was found so: no quantity, and no comparison of sources."""
+    figure = m.unit or (m.expanded is not None and not m.trials) or m.limit_high is not None
+    return not figure and m.limit_low == 1.0 and not m.name.startswith(SOURCES)
+
+
+def _is_beside(m: Measurement, requirement: Requirement) -> bool:
+    """A power about what was asked for only shows that something flowed, unless it is power that the limit speaks of."""
+    around = m.limit_low is not None and m.limit_high is not None
+    return around and m.unit == "W" and not re.search(r"power|\d", requirement.limit)
+
+
+def _all_hold(observed: list[Measurement]) -> Result:
+    """How many observations there were, and of the first few what was found: those that count something come first."""
+    by_count = sorted(observed, key=lambda m: -(m.value or 0.0))
+    found = list(dict.fromkeys(_found(m) for m in by_count))
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    count = len(observed)
+    return Result(f"{count} of {count} observations as required", "; ".join(found[:_SHOWN]) + more)
+
+
+def _found(m: Measurement) -> str:
+    """`every checksum is right (24 frames)`: without the "yes" that all of them have, and without what would fill the row."""
+    name, answer, detail = measurement_statement(m).partition(": yes")
+    if answer:
+        return name + (detail if len(detail) <= _LONGEST else "")
+    return measurement_statement(m)[:_LONGEST].rstrip()
 
 
 def limit_of(m: Measurement) -> str:

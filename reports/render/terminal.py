@@ -3,7 +3,8 @@
 On a narrow terminal the limit and the trials go into a second line. Text of the run is never read as markup.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from rich.cells import cell_len
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from v2g_bench.reports.model.run import Requirement, Run
-from v2g_bench.reports.model.verdicts import PASS
+from v2g_bench.reports.model.verdicts import PASS, VERDICTS
 from v2g_bench.reports.render import words
 from v2g_bench.reports.render.scope import by_verdict, headline, tone, verdict_sentence
 from v2g_bench.reports.render.statements import requirement_result, requirement_statement, trials_text
@@ -28,24 +29,32 @@ STYLES = {
 _FIGURE_WIDTH = 28  # a longer statement is a sentence
 
 
-def verdict_table(run: Run, report: Path | None = None) -> RenderableType:
-    """A rich renderable of the run; `report` is the file that the last line points to."""
-    return _VerdictTable(run, report)
+def verdict_table(run: Run, report: Path | None = None, asked: Collection[str] | None = None) -> RenderableType:
+    """A rich renderable of the run; `report` is the file that the last line points to.
+
+    asked: the requirements that the run was confined to, None for all; a line has what was asked for, and what a test has
+    shown of others.
+    """
+    return _VerdictTable(run, report, asked)
 
 
 class _VerdictTable:
-    def __init__(self, run: Run, report: Path | None) -> None:
+    def __init__(self, run: Run, report: Path | None, asked: Collection[str] | None) -> None:
         self._run, self._report = run, report
+        self._shown = [one for _, one in by_verdict(run) if asked is None or one.id in asked or one.tests]
+        self._beside = [one for one in run.requirements if one not in self._shown]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self._run.requirements:
             yield self._table(options.max_width)
+            if self._beside:
+                yield Text(f" {_not_selected(self._beside)}", style=STYLES["NOT TESTED"])
         else:
             yield Text(" no requirement was tested", style=STYLES["INCONCLUSIVE"])
         yield from self._foot()
 
     def _table(self, width: int) -> Table:
-        requirements = [one for _, one in by_verdict(self._run)]
+        requirements = self._shown
         tails = _tails(requirements)
         fixed = 1 + max(cell_len(r.id) for r in requirements) + 2 + max(cell_len(r.verdict) for r in requirements) + 2
         title = max(cell_len(r.title) for r in requirements) + 2
@@ -76,7 +85,7 @@ class _VerdictTable:
         foot.append("   run: ")
         foot.append(headline(run), style=STYLES[tone(run)])
         yield foot
-        yield Text(f" {verdict_sentence(run)}")
+        yield Text(f" {verdict_sentence(run, untested=not self._beside)}")
         for deviation in run.deviations:
             yield Text(f" DEVIATION: {_one_line(deviation)}", style="yellow")
         if run.evidence != "hardware" or not words.certifiable(run):
@@ -87,6 +96,13 @@ class _VerdictTable:
             yield Text(f" {_one_line(mark)}", style="yellow")
         if self._report is not None:
             yield Text(f" report: {self._report}", overflow="fold")
+
+
+def _not_selected(requirements: list[Requirement]) -> str:
+    """One line for all that the run was not confined to."""
+    count = Counter(one.verdict for one in requirements)
+    verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in VERDICTS if count[verdict])
+    return f"not selected by --req: {len(requirements)} requirements ({verdicts}); the report lists them"
 
 
 def _parts(requirement: Requirement) -> tuple[str, str, str]:

@@ -14,6 +14,8 @@ from v2g_bench.inputs.models import validated
 from v2g_bench.inputs.text import read_text, toml_of
 from v2g_bench.rig.file.model import Rig
 
+HINT = "the tables: rigs/README.md; each key, its range: bench/rig/file/model.py; an example: v2g-bench files rigs"
+
 
 @dataclass(frozen=True)
 class LoadedRig:
@@ -50,9 +52,7 @@ def load_rig(name_or_path: str) -> LoadedRig:
     path = _find(name_or_path)
     text = read_text(path, "can you read that file?")
     data = toml_of(text, str(path), "fix that line; the format is described at toml.io")
-    return LoadedRig(
-        validated(Rig, data, str(path), f"try: v2g-bench check --rig={name_or_path}", root="rig"), path, text
-    )
+    return LoadedRig(validated(Rig, data, str(path), HINT, root="rig"), path, text)
 
 
 def _find(name_or_path: str) -> Path:

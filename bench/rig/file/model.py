@@ -524,6 +524,13 @@ class Rig(Checked):
             '[bus.main] interface = "sim"': any(bus.interface == "sim" for bus in self.bus.values()),
             '[dut] kind = "core"': self.dut.kind == "core",
         }
+        if [*given.values()] == [True, True, False]:
+            raise ValueError(
+                f'[dut] kind = "{self.dut.kind}": a simulated rig starts no program, it holds the core of the reference '
+                "controller alone. To test your controller in real time on emulated parts state "
+                'evidence = "emulated" and [bus.main] interface = "userland", as virtual.toml does; '
+                'to stay in the simulation leave [dut] at kind = "core"'
+            )
         if len(set(given.values())) > 1:
             raise ValueError(f"these go together or not at all: {', '.join(given)}")
         real = [f"meters.{name}" for name, meter in self.meters.named().items() if not meter.emulated]

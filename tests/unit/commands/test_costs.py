@@ -74,6 +74,11 @@ def test_each_missing_command_names_its_requirements(bare):
     assert named == USED.keys() - OWN.keys()
 
 
+def test_the_core_in_a_simulation_misses_nothing():
+    loaded = load_rig("sim")
+    assert list(missing(loaded.rig.dut, roles_of(loaded), SUITE)) == []
+
+
 def test_each_missing_role_names_its_requirements(bare):
     assert "missing role discharge_power_continuous: LIM-06 will be NOT TESTED, in whole or in part" in bare[0]
     assert not [line for line in bare[0] if "role soc:" in line]

@@ -1,12 +1,14 @@
 """The one table of exit statuses (reports/README.md) is what the commands do."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from v2g_bench.commands.main import UNREAD, main
+from v2g_bench.commands.main import UNREAD, _parser, main
 from v2g_bench.commands.reports import NO_EVIDENCE
+from v2g_bench.ems.commands import audit
 from v2g_bench.fixtures.run_end import final_status, status_of_tests
 from v2g_bench.reports.model.verdicts import PASS, UNDECIDED, VERDICTS
 from v2g_bench.reports.sign.keys import open_signer
@@ -85,3 +87,63 @@ def test_the_nightly():
     ended = {int(number) for number in re.findall(r"\b(?:finish|exit|untold=)\s*(\d)", NIGHT)}
     said = {int(number) for number in re.findall(r"\b(\d): ", NIGHT.split("set -uo")[0])}
     assert ended == said == set(NIGHTLY)
+
+
+OTHERS = (ROOT / "reports" / "README.md").read_text().split("The other commands:")[1]
+
+
+def rows():
+    """Command with its options -> cells of 0, 1 and other."""
+    found = {}
+    for line in re.findall(r"^\| (`v2g-.+) \|$", OTHERS, re.MULTILINE):
+        names, *cells = [cell.strip() for cell in line.split(" | ")] if " | " in line else [line]
+        first = ""
+        for name in re.findall(r"`([^`]+)`", names):
+            whole = name if name.startswith("v2g-") else f"v2g-bench {name}"
+            first = first or whole
+            found[whole] = cells
+    return found
+
+
+def test_the_second_table_has_every_command():
+    (subcommands,) = [one.choices for one in _parser()._actions if isinstance(one.choices, dict)]
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    due = {f"v2g-bench {name}" for name in subcommands} | set(scripts) - {"v2g-bench"}
+    assert set(rows()) - {"v2g-bench qualify --defects", "v2g-ctrl audit"} == due
+
+
+def test_what_is_all_in_order_ends_with_0(capsys):
+    assert main(["rigs"]) == main(["files"]) == 0
+    assert main(["requirements"]) == 0, "each has a test, or awaits something"
+
+
+@pytest.mark.parametrize("command", ["check", "qualify", "calibrate", "campaign"])
+def test_a_rig_or_plan_that_is_not_there_ends_with_2(command, capsys):
+    assert main([command, *(["nowhere"] if command == "campaign" else ["--rig=nowhere"])]) == 2
+
+
+@pytest.mark.parametrize("command", ["verify", "report", "bundle", "export", "seal"])
+def test_a_run_that_is_not_there_ends_with_2(command, tmp_path, capsys):
+    options = ["--key", str(tmp_path / "no.pem")] if command == "seal" else []
+    assert main([command, str(tmp_path / "nowhere"), *options]) == 2
+
+
+def test_a_call_that_is_wrong_ends_with_2(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["history", "--nonsense"])
+    assert ended.value.code == 2
+    assert main(["history", "--reports", "/nonexistent"]) == 2
+
+
+def test_a_requirement_without_a_test_ends_with_1(tmp_path, capsys):
+    folder = tmp_path / "acme" / "requirements"
+    folder.mkdir(parents=True)
+    shipped = ROOT / "tests" / "conformance" / "safety" / "requirements" / "SAF-01.md"
+    (folder / "SAF-01.md").write_text(shipped.read_text())
+    assert main(["requirements", str(tmp_path / "acme")]) == 1
+
+
+def test_the_record_of_overrides(tmp_path, capsys):
+    assert audit.main(["--verify", "--file", str(tmp_path / "none.jsonl")]) == 2
+    (tmp_path / "trail.jsonl").write_text("edited\n")
+    assert audit.main(["--verify", "--file", str(tmp_path / "trail.jsonl")]) == 1

@@ -34,8 +34,23 @@ def changed(**tables):
     ],
 )
 def test_a_simulation_never_looks_like_anything_better(tables):
-    with pytest.raises(ValidationError, match="go together|cannot be in a simulation|but these parts are emulated"):
+    with pytest.raises(
+        ValidationError, match="go together|starts no program|cannot be in a simulation|but these parts are emulated"
+    ):
         Rig.model_validate(changed(**tables))
+
+
+@pytest.mark.parametrize("kind", ["process", "external"])
+def test_a_controller_of_ones_own_on_a_simulated_rig_is_told_where_it_can_run(kind):
+    with pytest.raises(ValidationError) as caught:
+        Rig.model_validate(changed(dut={"kind": kind}))
+    said = str(caught.value)
+    assert f'[dut] kind = "{kind}"' in said
+    assert all(word in said for word in ('evidence = "emulated"', 'interface = "userland"', "virtual.toml", "core"))
+    dut = {"kind": kind, "command": ["ems"]}
+    assert not Rig.model_validate(
+        changed(evidence="emulated", bus={"main": {"interface": "userland"}}, dut=dut)
+    ).simulated
 
 
 def test_which_rig_is_opened_how(tmp_path):

@@ -138,3 +138,9 @@ def test_the_heading_is_that_of_a_certification_for_the_shipped_suite_alone(devi
     developers = dataclasses.replace(FULL, deviations=deviations, marks=[DEVELOPERS])
     assert title(developers) == f"DEVELOPER'S RUN: {heading}"
     assert title(run(("A-1", "NOT TESTED"), deviations=deviations)) == f"PARTIAL: {heading}"
+
+
+def test_the_sentence_without_the_ids_of_what_was_not_tested():
+    partly = run(("A-1", "PASS"), ("A-2", "NOT TESTED"), ("A-3", "NOT APPLICABLE"))
+    said = "PARTIAL: 1 of 3 mandatory requirements of profile emulated 1 were tested and met."
+    assert verdict_sentence(partly, untested=False) == f"{said} {END}"

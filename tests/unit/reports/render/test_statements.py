@@ -72,3 +72,51 @@ def test_no_current_states_what_counts_as_none():
         name="m", value=0.05, unit="A", limit_high=0.141, verdict="PASS", evidence=Evidence(kind=Kind.DISCHARGE)
     )
     assert limit_of(none) == "≤ 0.141 A counts as none"
+
+
+def observed(name, value=1.0, text="yes", **others):
+    return Measurement(name=name, value=value, limit_low=1.0, verdict="PASS", statement=f"{name}: {text}", **others)
+
+
+def power(low, high):
+    text = f"3000 W ± 7 W   limit {low} to {high} W"
+    return Measurement(
+        name="power", value=3000, expanded=7, unit="W", limit_low=low, limit_high=high, verdict="PASS", statement=text
+    )
+
+
+def of_requirement(limit, *measurements):
+    test = TestResult(nodeid="t", verdict="PASS", measurements=list(measurements))
+    return requirement_result(Requirement(id="R", title="r", limit=limit, verdict="PASS", tests=[test]))
+
+
+def test_observations_show_how_many_there_were_and_what_was_found():
+    frames = observed("protected frames were seen", text="yes (150 frames)")
+    checked = observed("every checksum is right")
+    found = of_requirement("every frame", frames, checked)
+    assert found == Result(
+        "2 of 2 observations as required", "protected frames were seen (150 frames); every checksum is right"
+    )
+    long = of_requirement("x", *[observed(f"o{n}", text=f"yes ({'x' * 200})") for n in range(5)])
+    assert long == Result("5 of 5 observations as required", "o0; o1; o2; and 2 more")
+
+
+def test_what_was_compared_most_often_comes_first():
+    said = observed("trip", value=132.0, text="132 times compared in 145 tests, 0 contradictions")
+    found = of_requirement("no contradiction", observed("told before"), said, power(2400, 3600))
+    assert found.text == "2 of 2 observations as required"
+    assert found.about == "trip: 132 times compared in 145 tests, 0 contradictions; told before"
+
+
+def test_a_power_beside_observations_is_the_result_where_the_limit_speaks_of_power():
+    assert of_requirement("none", observed("no code"), power(2400, 3600)).text == "1 of 1 observations as required"
+    for limit in ("power as asked again", "at most 3 kW"):
+        assert of_requirement(limit, observed("no code"), power(2400, 3600)).text.startswith("3000.0 W")
+    assert of_requirement("none", power(2400, 3600)).text.startswith("3000.0 W")
+
+
+def test_an_observation_that_failed_speaks_for_itself():
+    wrong = Measurement(name="no code", value=0.0, limit_low=1.0, verdict="FAIL", statement="no code: no (0x0B22)")
+    test = TestResult(nodeid="t", verdict="FAIL", measurements=[observed("a"), wrong])
+    found = requirement_result(Requirement(id="R", title="r", limit="none", verdict="FAIL", tests=[test]))
+    assert found.text == "no code: no"

@@ -9,9 +9,9 @@ from rich.console import Console
 from v2g_bench.reports.render.terminal import verdict_table
 
 
-def lines(run, width, report=None):
+def lines(run, width, report=None, asked=None):
     console = Console(width=width, file=io.StringIO(), force_terminal=False)
-    console.print(verdict_table(run, report))
+    console.print(verdict_table(run, report, asked))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -53,3 +53,23 @@ def test_an_empty_run_says_that_nothing_was_tested(run):
     out = lines(dataclasses.replace(run, requirements=[]), 100)
     assert out[0] == " no requirement was tested"
     assert "run: INCONCLUSIVE" in out[1]
+
+
+def test_what_was_asked_for_stands_first_and_the_rest_in_one_line(run):
+    left_out = [
+        dataclasses.replace(one, id=f"X-{number}", tests=[], verdict="NOT TESTED", not_applicable_reason="")
+        for number, one in enumerate(run.requirements[:1] * 40)
+    ]
+    asked = next(one for one in run.requirements if one.id == "SAF-01")
+    out = lines(dataclasses.replace(run, requirements=[*left_out, asked]), 130, asked={"SAF-01"})
+    assert out[0].startswith(" SAF-01")
+    assert "PASS" in out[0]
+    assert out[1] == " not selected by --req: 40 requirements (40 NOT TESTED); the report lists them"
+    assert not [line for line in out if "X-1" in line], "the sentence does not list them either"
+
+
+def test_what_a_test_shows_of_a_requirement_beside_is_not_hidden(run):
+    failed = next(one for one in run.requirements if one.verdict == "FAIL")
+    assert failed.tests
+    out = lines(run, 130, asked={"SAF-01"})
+    assert out[0].startswith(f" {failed.id}")
