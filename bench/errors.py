@@ -10,14 +10,26 @@ What it quotes comes from outside: it is shown escaped and shortened, so that no
 reports/x: is not in the manifest: \\x1b[2J
 """
 
+import codecs
 import io
 import re
 import sys
+import unicodedata
 
 _LONGEST = 4000  # characters of each part; the end of a compiler's output has room
 _LONGEST_WORD = 400  # no path is longer
 # What a terminal obeys, what turns the direction of the text behind it, and what no encoding can carry.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_IN_ASCII = "bench.ascii"  # the error handler of a stream that cannot carry every character
+_ASCII = str.maketrans(
+    {
+        **{"±": "+/-", "≤": "<=", "≥": ">=", "≠": "!=", "×": "x", "→": "->", "∞": "inf", "‰": "per mille", "√": "sqrt"},
+        **{"°": "deg", "µ": "u", "\u03bc": "u", "Ω": "Ohm", "\u2126": "Ohm", "²": "^2", "³": "^3", "\u207b": "^-"},
+        **dict.fromkeys("·−–—─•", "-"),
+        **dict.fromkeys("‘’‚", "'"),
+        **dict.fromkeys("“”„«»", '"'),
+    }
+)
 _LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD},}}")
 
 
@@ -29,14 +41,26 @@ def readable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode-escape").decode("ascii"), text)
 
 
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """A codec's error handler: what a terminal does not know as it is written in ASCII; escaped where it is not."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_ASCII)
+    text = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    return text.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error(_IN_ASCII, _in_ascii)
+
+
 def plain_output(*streams: object) -> None:
-    """What is written there reaches a terminal of any encoding: a character that it does not know is escaped.
+    """What is written there reaches a terminal of any encoding, "±" as "+/-" where it does not know that, the rest escaped.
 
     Without an argument that is what this process prints.
     """
     for stream in streams or (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=_IN_ASCII)
 
 
 class BenchError(Exception):

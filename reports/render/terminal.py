@@ -27,6 +27,7 @@ STYLES = {
     "NOT APPLICABLE": "dim",
 }
 _FIGURE_WIDTH = 28  # a longer statement is a sentence
+_LEAST_WIDTH = 50  # of a table: id, verdict, and words beside them
 
 
 def verdict_table(run: Run, report: Path | None = None, asked: Collection[str] | None = None) -> RenderableType:
@@ -45,13 +46,23 @@ class _VerdictTable:
         self._beside = [one for one in run.requirements if one not in self._shown]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self._run.requirements:
-            yield self._table(options.max_width)
-            if self._beside:
-                yield Text(f" {_not_selected(self._beside)}", style=STYLES["NOT TESTED"])
-        else:
+        if not self._run.requirements:
             yield Text(" no requirement was tested", style=STYLES["INCONCLUSIVE"])
+        elif options.max_width < _LEAST_WIDTH:
+            yield from self._stacked()
+        else:
+            yield self._table(options.max_width)
+        if self._beside:
+            yield Text(f" {_not_selected(self._beside)}", style=STYLES["NOT TESTED"])
         yield from self._foot()
+
+    def _stacked(self) -> Iterator[Text]:
+        """Where no table has room: each requirement in lines of its own, which the terminal may break."""
+        for one in self._shown:
+            yield Text.assemble((f" {_one_line(one.id)}", "bold"), " ", (one.verdict, STYLES[one.verdict]))
+            yield Text(f"   {_one_line(one.title)}")
+            if details := ", ".join(part for part in _parts(one) if part):
+                yield Text(f"   {details}")
 
     def _table(self, width: int) -> Table:
         requirements = self._shown

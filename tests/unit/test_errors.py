@@ -24,8 +24,23 @@ def test_what_nobody_reads_is_cut():
     assert len(readable("/folder" * 40)) == 280
 
 
-def test_a_terminal_that_knows_ascii_alone_gets_the_rest_escaped():
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("45 °C, 8.8 ms ± 0.1 ms, limit ≤ 50 ms · Zähler…", "45 degC, 8.8 ms +/- 0.1 ms, limit <= 50 ms - Zahler..."),
+        ("3°, 5 µs, 10⁻⁶, „x“", '3deg, 5 us, 10^-6, "x"'),
+        ("漢 \ud800 \U0001f600", "\\u6f22 \\ud800 \\U0001f600"),
+    ],
+)
+def test_a_terminal_that_knows_ascii_alone_gets_the_rest_in_ascii(text, shown):
     stream = io.TextIOWrapper(io.BytesIO(), "ascii")
     plain_output(stream)
-    print("21 °C", file=stream, flush=True)
-    assert stream.buffer.getvalue() == b"21 \\xb0C\n"
+    print(text, file=stream, flush=True)
+    assert stream.buffer.getvalue().decode("ascii") == f"{shown}\n"
+
+
+def test_a_terminal_of_the_west_gets_what_it_knows():
+    stream = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    plain_output(stream)
+    print("45 °C ≤ 50 °C", file=stream, flush=True)
+    assert stream.buffer.getvalue().decode("latin-1") == "45 °C <= 50 °C\n"

@@ -30,13 +30,16 @@ def test_the_columns_stand_under_each_other(run):
     assert " report: reports/x/report.pdf" in out
 
 
-@pytest.mark.parametrize("width", [100, 80, 60, 40])
+@pytest.mark.parametrize("width", [100, 80, 60, 40, 20])
 def test_a_narrow_terminal_loses_nothing(run, width):
     out = lines(run, width)
     assert all(cell_len(line) <= width for line in out)
     joined = " ".join(" ".join(out).split())
+    assert "…" not in joined
     for requirement in run.requirements:
         assert requirement.id in joined
+        assert requirement.verdict in joined
+        assert requirement.title.split()[-1] in joined
     assert "NOT CERTIFIED" in joined
     assert "2 void" in joined
 
