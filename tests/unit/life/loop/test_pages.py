@@ -9,12 +9,13 @@ from v2g_bench.life.loop.configuration import Configuration
 from v2g_bench.life.loop.duty import load_duty
 from v2g_bench.life.loop.pages import ablated, compared
 from v2g_bench.life.loop.year import Setting
-from v2g_bench.pack.ageing.laws import LAWS
+from v2g_bench.pack.ageing.laws import LAWS as ALL
 from v2g_bench.reports.model.modelled import Modelled, dumped
 
 MADE = {"made": datetime(2026, 12, 1, tzinfo=UTC), "report_id": "x"}
 BASE = Configuration("narrow", assumed=("ems.toml is not there",))
 DAY = Setting(load_duty("commuter"), load_climate("temperate"), days=1)
+LAWS = {name: ALL[name] for name in ("schmalstieg", "naumann")}
 TERMS = Terms(draws=50, ages=(0,))
 
 
