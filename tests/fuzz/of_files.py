@@ -23,6 +23,9 @@ from v2g_bench.fixtures.requirements import read_requirement
 from v2g_bench.fixtures.sources import read_sources
 from v2g_bench.instruments.trigger_timing import MeasuredTiming, read_timing
 from v2g_bench.inverter.vendor import read_vendor_map
+from v2g_bench.life.loop.climate import load_climate
+from v2g_bench.life.loop.duty import load_duty
+from v2g_bench.life.loop.frequency import recorded_mhz
 from v2g_bench.metrology import calibration
 from v2g_bench.plant.settings import read_settings
 from v2g_bench.qualification.result import QualificationResult
@@ -53,6 +56,7 @@ EMS = (
     b'[control]\nsocket = "ems.sock"\n[thresholds]\ntrip_temperature_c = 44.0\nbms_timeout_s = 0.1\n'
 )
 PLANT = b'{"control": "c.sock", "seed": 1, "plant": {"rated_power_w": 11000}, "meters": {}, "truth": null}'
+FREQUENCY = b"hz,time\n50.01,0\nnan,1\n49.98,2\n,3\n50.0,4\n50.02,5\n"
 LABORATORY = (
     b'[[key]]\nname = "Bench 3"\nfingerprint = "SHA256:' + b"a1" * 32 + b'"\nsince = 2026-01-01\nuntil = 2027-12-31\n'
 )
@@ -149,6 +153,9 @@ def targets() -> Iterable[Target]:
     )
     yield Target("role_table", _of("r.toml", lambda path: parse_roles(read_roles(path))), _all("dbc/*.roles.toml"))
     yield Target("dbc", _of("bus.dbc", lambda path: BusDatabase.load(path, ROLES)), _all("dbc/v2g_bms_fd.dbc"))
+    yield Target("duty", _of("d.toml", lambda path: load_duty(str(path))), _all("bench/life/duties/*.toml"))
+    yield Target("climate", _of("c.toml", lambda path: load_climate(str(path))), _all("bench/life/climates/*.toml"))
+    yield Target("frequency", _of("f.csv", lambda path: recorded_mhz(path, "hz", per_minute=2)), _just(FREQUENCY))
     yield Target("vendor", _of("map.toml", read_vendor_map), _all("rigs/registers/*.toml"))
     limits = (b"MIN_SOC=25\nMAX_SOC=75\n", b"\xef\xbb\xbf# x\r\nMIN_SOC=25%\r\nMAX_SOC = 75 # y\r\n")
     yield Target("limits", _of("limits.conf", load_limits), _just(*limits))

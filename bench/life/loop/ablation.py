@@ -4,7 +4,7 @@ B is the reference controller with the recommendation, A the same without it: a 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsParts, EmsSettings
@@ -16,12 +16,15 @@ from v2g_bench.ems.protection.precool import PreCooling
 from v2g_bench.ems.protection.window import FloatingWindow
 from v2g_bench.life.loop.compare import ASSUMED, Comparison, Side, Terms, both_sides
 from v2g_bench.life.loop.configuration import Configuration
-from v2g_bench.life.loop.lives import Candidate, Progress, run_life, silent
+from v2g_bench.life.loop.lives import Candidate, Progress, counted_from, run_life, silent
+from v2g_bench.life.loop.verdict import Judgement, judge
 from v2g_bench.life.loop.year import Setting
 from v2g_bench.pack.ageing.law import Law
 from v2g_bench.pack.ageing.laws import LAWS
 
 _WIDE = SocLimits(0.0, 100.0)  # the cell voltages still bound it
+HYSTERESES = (0.0, 0.005, 0.02)
+"""Share of SoC that a reversal must exceed to be counted; all other figures count every one."""
 _LEVEL = ((0.0, 1.0),)
 
 
@@ -89,10 +92,11 @@ RECOMMENDATIONS = (
 
 @dataclass(frozen=True)
 class Ablated:
-    """One row of the table."""
+    """One row of the table. by_hysteresis: of what hangs on shallow cycles, as configured, counted with HYSTERESES."""
 
     recommendation: Recommendation
     comparison: Comparison
+    by_hysteresis: Mapping[float, Judgement] = field(default_factory=dict)
 
     @property
     def finding(self) -> str:
@@ -136,5 +140,15 @@ def ablate(
     for one in recommendations:
         bare = run_life(setting, one.without(base), laws, terms.years, ages=terms.ages, progress=progress)
         sides = both_sides(setting, bare, kept, laws, one.aspects, terms, progress)
-        rows.append(Ablated(one, Comparison(setting, terms, *sides, ASSUMED)))
+        counted = _by_hysteresis(sides[0], laws, one, terms) if "depth" in one.aspects else {}
+        rows.append(Ablated(one, Comparison(setting, terms, *sides, ASSUMED), counted))
     return tuple(rows)
+
+
+def _by_hysteresis(side: Side, laws: Mapping[str, Law], one: Recommendation, terms: Terms) -> dict[float, Judgement]:
+    found = {}
+    for hysteresis in HYSTERESES:
+        a, b = counted_from(side.a, hysteresis), counted_from(side.b, hysteresis)
+        margin, draws, seed = terms.margin_pct, terms.draws, terms.seed
+        found[hysteresis] = judge(a, b, laws, compared=one.aspects, margin_pct=margin, draws=draws, seed=seed)
+    return found

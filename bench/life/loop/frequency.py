@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.text import read_text
 
 Floats = NDArray[np.float64]
 
@@ -52,11 +53,11 @@ def recorded_mhz(path: Path, column: str, nominal_hz: float = 50.0, per_minute: 
 
     per_minute: samples in a minute. A minute without a value takes the one before. Raises: BenchError.
     """
+    hint = "a CSV file with a header line"
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [row.get(column) for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise BenchError(str(path), f"cannot be read: {error}", "a CSV file with a header line") from None
+        rows = [row.get(column) for row in csv.DictReader(read_text(path, hint).splitlines())]
+    except csv.Error as error:
+        raise BenchError(str(path), f"is not CSV: {error}", hint) from None
     if not rows or rows[0] is None:
         raise BenchError(str(path), f"has no column {column}", "name the column that holds the frequency in Hz")
     values = np.array([_number(value) for value in rows])

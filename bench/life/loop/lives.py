@@ -3,8 +3,10 @@
 Between two ages the year of the younger battery is repeated; its stress adds up to that of the whole life.
 """
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -45,7 +47,7 @@ class Life:
     """years: (age at which it was run, the year). stress: of the whole life of `span` years."""
 
     candidate: Candidate
-    span: float
+    span: int
     years: tuple[tuple[int, Year], ...]
     stress: Stress
 
@@ -75,19 +77,27 @@ def run_life(
     Which capacity and resistance the battery has at an age is the median of the laws of its chemistry.
     """
     plan = setting.agenda()
-    until = [*ages[1:], span]
     years: list[tuple[int, Year]] = []
-    total: Stress | None = None
-    for age, end in zip(ages, until, strict=True):
-        battery = setting.battery if total is None else _aged(setting.battery, total, laws, age)
+    for age in ages:
+        battery = _aged(setting.battery, _whole(years, age), laws, age) if years else setting.battery
         asked = None if caps is None else caps[age]
-        year = _year(replace(setting, battery=battery, served_kwh=asked), candidate, plan, age, progress)
-        years.append((age, year))
-        piece = stress_of(year.series).repeated((end - age) * 365 / setting.days)
-        total = piece if total is None else total + piece
-    if total is None:
-        raise ValueError("a life has one age at least")
-    return Life(candidate, span, tuple(years), total)
+        years.append((age, _year(replace(setting, battery=battery, served_kwh=asked), candidate, plan, age, progress)))
+    return Life(candidate, span, tuple(years), _whole(years, span))
+
+
+def counted_from(life: Life, hysteresis: float) -> Life:
+    """The same life, its cycles counted with this hysteresis (share of SoC)."""
+    return replace(life, stress=_whole(life.years, life.span, hysteresis))
+
+
+def _whole(years: Sequence[tuple[int, Year]], span: int, hysteresis: float = 0.0) -> Stress:
+    """The stress until `span`: each year repeats until the next age that was run."""
+    until = [age for age, _ in years[1:]] + [span]
+    pieces = [
+        stress_of(year.series, hysteresis=hysteresis).repeated((end - age) * 365 / _days(year))
+        for (age, year), end in zip(years, until, strict=True)
+    ]
+    return reduce(operator.add, pieces)
 
 
 def _year(setting: Setting, candidate: Candidate, plan: Agenda, age: int, progress: Progress) -> Year:

@@ -93,11 +93,27 @@ def ablated(
         "; ".join(f"{row.recommendation.name}: {row.comparison.verdict.value}" for row in rows),
         [*_facts(setting, terms), *_settings("all", base)],
         (*ASSUMED, *base.assumed),
-        (Section(title="The recommendations", sheets=(table,)), *laws),
+        (Section(title="The recommendations", sheets=(table, *_hystereses(rows))), *laws),
         {row.recommendation.name: {key: _values(getattr(row.comparison, key)) for _, key in _SIDES} for row in rows},
         made=made,
         report_id=report_id,
     )
+
+
+def _hystereses(rows: Sequence[Ablated]) -> list[Sheet]:
+    return [
+        Sheet(
+            title=f"{row.recommendation.name}: what the hysteresis of the counting makes of it",
+            head=("law", *(f"{100 * hysteresis:g} % of SoC" for hysteresis in row.by_hysteresis)),
+            rows=tuple(
+                (same[0].law, *(_interval(law.difference_pct, law.interval_pct, "+.2f") for law in same))
+                for same in zip(*(judged.laws for judged in row.by_hysteresis.values()), strict=True)
+            ),
+            note="With the recommendation minus without it, as configured; all other tables count every reversal.",
+        )
+        for row in rows
+        if row.by_hysteresis
+    ]
 
 
 def _document(

@@ -12,7 +12,7 @@ from v2g_bench.life.loop.climate import load_climate
 from v2g_bench.life.loop.compare import Terms, aspects, compare
 from v2g_bench.life.loop.configuration import Configuration
 from v2g_bench.life.loop.duty import load_duty
-from v2g_bench.life.loop.lives import Candidate, run_life
+from v2g_bench.life.loop.lives import Candidate, counted_from, run_life
 from v2g_bench.life.loop.year import Setting
 from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.pack.ageing.law import Facts, Fade, Fitted, InRange
@@ -86,6 +86,16 @@ def test_later_years_run_with_the_aged_battery() -> None:
     assert life.stress.duration_s == pytest.approx(3650 * 86400.0, rel=1e-6)
 
 
+def test_hysteresis_leaves_out_shallow_cycles_alone() -> None:
+    life = run_life(
+        Setting(load_duty("frequency-regulation"), load_climate("temperate"), days=2), Candidate(BASE), LAWS, ages=(0,)
+    )
+    coarse = counted_from(life, 0.02)
+    assert len(coarse.stress.cycles) < 0.5 * len(life.stress.cycles)
+    assert coarse.stress.efc == pytest.approx(life.stress.efc)
+    assert counted_from(life, 0.0).stress.occupancy_h.tolist() == life.stress.occupancy_h.tolist()
+
+
 def test_no_law_of_the_chemistry() -> None:
     with pytest.raises(BenchError, match="none is fitted to NMC"):
         run_life(TWO_DAYS, Candidate(BASE), {"x": HighSoc("x", "LFP")}, 10, ages=(0, 5))
@@ -107,6 +117,8 @@ def test_each_recommendation_is_switched_off_alone() -> None:
     rows = ablate(BASE, TWO_DAYS, TERMS, laws=LAWS, recommendations=window)
     assert [row.recommendation.name for row in rows] == ["central SoC window", "micro-cycles"]
     assert "it helps: 3 laws for, 0 against" in rows[0].finding
+    assert list(rows[1].by_hysteresis) == [0.0, 0.005, 0.02]
+    assert not rows[0].by_hysteresis
     assert rows[1].comparison.as_configured.a.served_kwh_a_year > rows[1].comparison.as_configured.b.served_kwh_a_year
 
 

@@ -48,7 +48,8 @@ def test_same_document_twice_is_the_same(found) -> None:
 
 
 def test_recommendations_have_a_row_for_each_condition(found) -> None:
-    rows = [Ablated(one, found) for one in RECOMMENDATIONS]
+    counted = {0.0: found.as_configured.judgement, 0.02: found.as_configured.judgement}
+    rows = [Ablated(one, found, counted if one.name == "micro-cycles" else {}) for one in RECOMMENDATIONS]
     document = ablated(rows, BASE, DAY, TERMS, **MADE)
     table = document.sections[0].sheets[0]
     assert [row[:2] for row in table.rows[:2]] == [
@@ -56,3 +57,5 @@ def test_recommendations_have_a_row_for_each_condition(found) -> None:
         ("central SoC window", "At equal energy"),
     ]
     assert len(document.verdicts) == len(RECOMMENDATIONS) == len(table.rows) / 2
+    assert [row[0] for row in document.sections[0].sheets[1].rows] == list(LAWS)
+    assert document.sections[0].sheets[1].head == ("law", "0 % of SoC", "2 % of SoC")
