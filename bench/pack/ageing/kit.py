@@ -7,6 +7,7 @@ voltage, OCV + I R, and the C-rate of the remaining capacity.
 """
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -45,9 +46,11 @@ class KitState:
 
 def ocv_v(soc: Floats) -> Floats:
     """OCV in V over SoC 0..1: KIT's fit to a discharge at C/20."""
-    low = np.where(soc < 0.1326, 0.02 * (1.0 - np.exp(28.0 * (0.1326 - soc))), 0.0)
-    high = np.where(soc > 0.87, 0.03 * (((soc - 0.935) / 0.065) ** 2 - 1.0), 0.0)
-    return np.asarray(3.3 + 0.9 * soc + low + high)
+    voltage = np.asarray(3.3 + 0.9 * soc)
+    low, high = soc < 0.1326, soc > 0.87
+    voltage[low] += 0.02 * (1.0 - np.exp(28.0 * (0.1326 - soc[low])))
+    voltage[high] += 0.03 * (((soc[high] - 0.935) / 0.065) ** 2 - 1.0)
+    return voltage
 
 
 def anode_v(voltage: Floats) -> Floats:
@@ -162,21 +165,22 @@ def stepped(series: Series, state: KitState = KitState(), repeats: int = 1) -> K
     The SoC counts at the end of each interval, as its authors do. A day shares one state, that of its middle: within
     5e-5 Ah of sample by sample after a year.
     """
-    blocks, before = _blocks(series), None
+    before = None
+    days = list(_blocks(series)) if repeats > 1 else ()
     for _ in range(repeats):
-        for block in blocks:
+        for block in days or _blocks(series):
             state, before = advance(state, before, block), state
     return state
 
 
-def _blocks(series: Series) -> list[Block]:
+def _blocks(series: Series) -> Iterator[Block]:
+    edges = np.searchsorted(series.time_s, np.arange(series.time_s[0], series.time_s[-1], BLOCK_S)).tolist()
     known = series.known
-    columns = (
-        np.diff(series.time_s)[known],
-        ocv_v(np.clip(series.soc[1:][known], 0.0, 1.0)),
-        kelvin(series.temperature_c[1:][known]),
-        series.c_rate[known],
-    )
-    day = ((series.time_s[:-1][known] - series.time_s[0]) // BLOCK_S).astype(int)
-    edges = np.concatenate([[0], np.nonzero(np.diff(day))[0] + 1, [len(day)]])
-    return [Block.of(*(column[a:b] for column in columns)) for a, b in itertools.pairwise(edges) if b > a]
+    for begin, end in itertools.pairwise([*edges, len(series.time_s) - 1]):
+        here = known[begin:end]
+        if not here.any():
+            continue
+        dt = np.diff(series.time_s[begin : end + 1])[here]
+        soc = np.clip(series.soc[begin + 1 : end + 1][here], 0.0, 1.0)
+        warm_k = kelvin(series.temperature_c[begin + 1 : end + 1][here])
+        yield Block.of(dt, ocv_v(soc), warm_k, series.rate(begin, end)[here])

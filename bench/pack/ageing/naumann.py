@@ -1,5 +1,7 @@
 """Naumann et al. 2018 (calendar) and 2020 (cycling): LFP, square roots of time and of full equivalent cycles."""
 
+from functools import partial
+
 import numpy as np
 
 from v2g_bench.pack.ageing.law import GAS_J_MOL_K, Bounds, Facts, Fitted
@@ -69,8 +71,8 @@ NAUMANN = PowerLaw(
         ),
     ),
     calendar=CalendarPart(0.5, _ACTIVATION, lambda soc, kelvins: k_calendar(soc, kelvins) * np.sqrt(_DAY_S)),
-    cycling=CyclingPart(0.5, 0.0, lambda cycles, slope: k_cycling(cycles.c_rate, cycles.depth, slope), _fec),
+    cycling=CyclingPart(0.5, 0.0, lambda cycles: partial(k_cycling, cycles.c_rate, cycles.depth), _fec),
     resistance_calendar=CalendarPart(1.0, _ACTIVATION_R, lambda soc, kelvins: r_calendar(soc, kelvins) * _DAY_S),
-    resistance_cycling=CyclingPart(1.0, 0.0, lambda cycles, slope: r_cycling(cycles.c_rate, cycles.depth, slope), _fec),
+    resistance_cycling=CyclingPart(1.0, 0.0, lambda cycles: partial(r_cycling, cycles.c_rate, cycles.depth), _fec),
     counted={"resistance above 1.05 C held at 0": _fast},
 )

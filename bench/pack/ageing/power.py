@@ -54,17 +54,17 @@ class CalendarPart:
 
 @dataclass(frozen=True)
 class CyclingPart:
-    """Loss k(cycle) x amount^power; rate: k (m,) for Cycles and the depth factor, clamped >= 0; amount: (m,) of Cycles."""
+    """Loss k(cycle) x amount^power; rate: of Cycles, k (m,) over the depth factor, clamped >= 0; amount: (m,)."""
 
     power: float
     activation_j_mol: float
-    rate: Callable[[Cycles, float], Floats]
+    rate: Callable[[Cycles], Callable[[float], Floats]]
     amount: Callable[[Cycles], Floats]
     warmth: Callable[[Floats, Floats], Floats] | None = None  # k over (K, C-rate) where it is no Arrhenius law
 
     def inner(self, cycles: Cycles, depth: float = 1.0) -> Floats:
         """k^(1/p) x amount of each cycle."""
-        return self.rate(cycles, depth) ** (1.0 / self.power) * self.amount(cycles)
+        return self.rate(cycles)(depth) ** (1.0 / self.power) * self.amount(cycles)
 
     def loss(self, cycles: Cycles, repeats: Floats, draws: Draws) -> Floats:
         """The loss after each number of repeats, (n, m)."""
@@ -74,7 +74,8 @@ class CyclingPart:
         else:
             total = _warmed(amount, cycles, self.warmth, 1.0 / self.power, draws)
         if np.any(draws.depth != 1.0) and amount.sum() > 0:
-            by_depth = np.array([self.inner(cycles, factor).sum() for factor in _DEPTH_FACTORS]) / amount.sum()
+            rate, each = self.rate(cycles), self.amount(cycles)
+            by_depth = np.array([rate(factor) ** (1.0 / self.power) @ each for factor in _DEPTH_FACTORS]) / amount.sum()
             total = total * np.interp(np.log(draws.depth), np.log(_DEPTH_FACTORS), by_depth)
         return draws.cyclic[:, None] * (total[:, None] * repeats) ** self.power
 

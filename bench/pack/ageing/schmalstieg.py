@@ -3,6 +3,8 @@
 C = 1 - a t^0.75 - b sqrt(Q); t in days, Q in Ah charged and discharged by the 2.05 Ah cell.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from v2g_bench.pack.ageing.law import GAS_J_MOL_K, Bounds, Facts, Fitted, occupied
@@ -70,6 +72,16 @@ def b_res(voltage: Floats, depth: Floats, slope: float = 1.0) -> Floats:
     return np.maximum(2.153e-4 * (voltage - 3.725) ** 2 - 1.521e-5 + 2.798e-4 * slope * depth, 0.0)
 
 
+def _capacity_rate(cycles: Cycles) -> Callable[[float], Floats]:
+    voltage = quadratic_mean_v(cycles)
+    return lambda slope: b_cap(voltage, cycles.depth, slope)
+
+
+def _resistance_rate(cycles: Cycles) -> Callable[[float], Floats]:
+    voltage = quadratic_mean_v(cycles)
+    return lambda slope: b_res(voltage, cycles.depth, slope)
+
+
 def _amount_ah(cycles: Cycles) -> Floats:
     return cycles.travel * CELL_AH
 
@@ -107,12 +119,8 @@ SCHMALSTIEG = PowerLaw(
         ),
     ),
     calendar=CalendarPart(0.75, 6976.0 * GAS_J_MOL_K, lambda soc, kelvins: a_cap(ocv_v(soc), kelvins)),
-    cycling=CyclingPart(
-        0.5, 0.0, lambda cycles, slope: b_cap(quadratic_mean_v(cycles), cycles.depth, slope), _amount_ah
-    ),
+    cycling=CyclingPart(0.5, 0.0, _capacity_rate, _amount_ah),
     resistance_calendar=CalendarPart(0.75, 5986.0 * GAS_J_MOL_K, lambda soc, kelvins: a_res(ocv_v(soc), kelvins)),
-    resistance_cycling=CyclingPart(
-        1.0, 0.0, lambda cycles, slope: b_res(quadratic_mean_v(cycles), cycles.depth, slope), _amount_ah
-    ),
+    resistance_cycling=CyclingPart(1.0, 0.0, _resistance_rate, _amount_ah),
     counted={"capacity below 3.149 V held at 0": _low_voltage, "resistance of small cycles held at 0": _shrinking},
 )

@@ -1,8 +1,9 @@
 """Stress: all that the additive laws need of a history, small, addable and scalable.
 
 A SoC x temperature occupancy in hours, a table of counted cycles, and the hours with current over SoC, temperature and
-C-rate. Samples are shared between the neighbouring grid nodes by linear weights, which keep every mean exact. A week
-repeated 520 times is `stress.repeated(520)`; two weeks in a row are `a + b`, the open cycles of the first carried over.
+C-rate. In the occupancy samples are shared between the neighbouring nodes by linear weights, in the table of the current
+each cell has the mean of its samples: both keep every mean exact. A week repeated 520 times is `stress.repeated(520)`;
+two weeks in a row are `a + b`, the open cycles of the first carried over.
 """
 
 from collections.abc import Sequence
@@ -17,18 +18,22 @@ from v2g_bench.pack.ageing.series import Floats, Series
 SOC_NODES: Floats = np.linspace(0.0, 1.0, 101)
 TEMPERATURE_NODES_C: Floats = np.linspace(-40.0, 80.0, 241)
 
-# The current's grid: coarser, and finer in C-rate where V2G works (0.05 to 0.3 C)
-FLOW_SOC: Floats = np.linspace(0.0, 1.0, 51)
-FLOW_TEMPERATURE_C: Floats = np.linspace(-40.0, 80.0, 61)
-_RATES = np.array([0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0])
-FLOW_C_RATE: Floats = np.concatenate([-_RATES[::-1], [0.0], _RATES])
+# The cells of the current's table: 2 % SoC and 0.25 % where the voltage is steep, 2 K, and C-rates that are finer where
+# V2G works (0.05 to 0.3 C)
+_RATES = np.array([0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0])
+_FLOW_EDGES = (
+    np.linspace(0.02, 0.98, 49),
+    np.linspace(-38.0, 78.0, 59),
+    np.concatenate([-_RATES[::-1], [0.0], _RATES]),
+)
+_FLOW_SHAPE = tuple(len(edges) + 1 for edges in _FLOW_EDGES)
 REST_C_RATE = 1e-6  # 1/h; less is rest
-_CHUNK = 1 << 15  # samples
+_CHUNK = 1 << 16  # samples
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Hours with current, on the nodes that were visited: four columns (k,) of equal length; C-rate positive charges."""
+    """Hours with current in the cells that were visited, each at its mean: four columns (k,); C-rate positive charges."""
 
     soc: Floats
     temperature_c: Floats
@@ -60,7 +65,7 @@ class Stress:
     hysteresis: float
     current_known: bool
     joins: int
-    clipped: int  # samples beyond the grids in temperature or C-rate, counted at their edge
+    clipped: int  # samples beyond -40..80 °C, taken at that edge
 
     @property
     def cycles(self) -> Cycles:
@@ -103,7 +108,7 @@ class Stress:
             duration_s=self.duration_s + later.duration_s,
             unknown_s=self.unknown_s + later.unknown_s,
             occupancy_h=self.occupancy_h + later.occupancy_h,
-            flow=_merged([self.flow, later.flow]),
+            flow=_flow(_flow_sums(self.flow) + _flow_sums(later.flow)),
             closed=(self.closed + later.closed + closed).merged(),
             turns=turns,
             charged_ah=self.charged_ah + later.charged_ah,
@@ -161,7 +166,7 @@ def stress_of(series: Series, *, hysteresis: float = 0.0) -> Stress:
         duration_s=float(series.time_s[-1] - series.time_s[0]),
         unknown_s=float(hours[~known].sum() * 3600.0),
         occupancy_h=grids.occupancy_h,
-        flow=_flow(grids.flow_h),
+        flow=_flow(grids.flow_sums),
         closed=closed.merged(),
         turns=turns,
         charged_ah=grids.charged_ah,
@@ -210,7 +215,7 @@ class _Grids:
 
     def __init__(self) -> None:
         self.occupancy_h = np.zeros((len(SOC_NODES), len(TEMPERATURE_NODES_C)))
-        self.flow_h = np.zeros((len(FLOW_SOC), len(FLOW_TEMPERATURE_C), len(FLOW_C_RATE)))
+        self.flow_sums = np.zeros((4, int(np.prod(_FLOW_SHAPE))))
         self.charged_ah = self.discharged_ah = 0.0
         self.clipped = 0
 
@@ -225,29 +230,28 @@ class _Grids:
         soc, warm, rate, hours = columns
         moving = np.abs(rate) > REST_C_RATE
         self.clipped += int(((warm < TEMPERATURE_NODES_C[0]) | (warm > TEMPERATURE_NODES_C[-1])).sum())
-        self.clipped += int((np.abs(rate) > FLOW_C_RATE[-1]).sum())
         self.occupancy_h += spread((SOC_NODES, TEMPERATURE_NODES_C), (soc, warm), hours)
-        moved = (soc[moving], warm[moving], rate[moving])
-        self.flow_h += spread((FLOW_SOC, FLOW_TEMPERATURE_C, FLOW_C_RATE), moved, hours[moving])
+        self.flow_sums += _sums(soc[moving], warm[moving], rate[moving], hours[moving])
         ah = rate * hours * series.capacity_ah
         self.charged_ah += float(ah[ah > 0].sum())
         self.discharged_ah += float(-ah[ah < 0].sum())
 
 
-def _flow(grid: Floats) -> Flow:
-    i, j, k = np.nonzero(grid)
-    return Flow(FLOW_SOC[i], FLOW_TEMPERATURE_C[j], FLOW_C_RATE[k], grid[i, j, k])
+def _sums(soc: Floats, warm: Floats, rate: Floats, hours: Floats) -> Floats:
+    """(4, cells): the hours of each cell, and the hours x SoC, temperature and C-rate."""
+    places = [np.searchsorted(edges, value) for edges, value in zip(_FLOW_EDGES, (soc, warm, rate), strict=True)]
+    cell = np.ravel_multi_index(tuple(places), _FLOW_SHAPE)
+    weights = (hours, hours * soc, hours * warm, hours * rate)
+    return np.stack([np.bincount(cell, weight, int(np.prod(_FLOW_SHAPE))) for weight in weights])
 
 
-def _merged(flows: Sequence[Flow]) -> Flow:
-    axes = (FLOW_SOC, FLOW_TEMPERATURE_C, FLOW_C_RATE)
-    columns = [np.concatenate([getattr(flow, name) for flow in flows]) for name in ("soc", "temperature_c", "c_rate")]
-    places = [np.abs(np.searchsorted(axis, column - 1e-9)) for axis, column in zip(axes, columns, strict=True)]
-    flat = np.ravel_multi_index(tuple(places), tuple(len(axis) for axis in axes))
-    nodes, inverse = np.unique(flat, return_inverse=True)
-    hours: Floats = np.bincount(inverse, np.concatenate([flow.hours for flow in flows]), len(nodes)).astype(float)
-    i, j, k = np.unravel_index(nodes, tuple(len(axis) for axis in axes))
-    return Flow(FLOW_SOC[i], FLOW_TEMPERATURE_C[j], FLOW_C_RATE[k], hours)
+def _flow_sums(flow: Flow) -> Floats:
+    return _sums(flow.soc, flow.temperature_c, flow.c_rate, flow.hours)
+
+
+def _flow(sums: Floats) -> Flow:
+    hours, soc, warm, rate = sums[:, sums[0] > 0]
+    return Flow(soc / hours, warm / hours, rate / hours, hours)
 
 
 def counted_soc(series: Series) -> Floats:

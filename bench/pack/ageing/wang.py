@@ -1,5 +1,7 @@
 """Wang et al. 2011 (LFP, throughput alone) and 2014 (NMC with LMO: square root of time, linear in throughput)."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from v2g_bench.pack.ageing.law import GAS_J_MOL_K, Bounds, Facts, Fitted, kelvin
@@ -45,6 +47,16 @@ def _discharged(cell_ah: float, cycles: Cycles) -> Floats:
     return 0.5 * cycles.travel * cell_ah
 
 
+def _rate_2011(cycles: Cycles) -> Callable[[float], Floats]:
+    rate = k_2011(cycles.c_rate, kelvin(cycles.temperature_c))
+    return lambda _: rate
+
+
+def _rate_2014(cycles: Cycles) -> Callable[[float], Floats]:
+    rate = k_2014(kelvin(cycles.temperature_c), cycles.c_rate)
+    return lambda _: rate
+
+
 WANG_2011 = PowerLaw(
     facts=Facts(
         name="wang2011",
@@ -64,7 +76,7 @@ WANG_2011 = PowerLaw(
     cycling=CyclingPart(
         _POWER_2011,
         31700.0,
-        lambda cycles, _: k_2011(cycles.c_rate, kelvin(cycles.temperature_c)),
+        _rate_2011,
         lambda cycles: _discharged(CELL_2011_AH, cycles),
     ),
     counted={"C-rate held at C/2 or 2 C": _slow},
@@ -77,19 +89,21 @@ WANG_2014 = PowerLaw(
         chemistry="NMC",
         cell="NMC with LMO / graphite, 1.5 Ah",
         source="Wang et al. 2014, J. Power Sources 269:937; constants as in V2G-Sim",
-        fitted=Fitted(),
+        fitted=Fitted(
+            cycling_c=Bounds(10, 46, "the four temperatures of its cycling fit, read off the paper's figure by others")
+        ),
         blind_to=frozenset({"window", "depth", "plating"}),
         notes=(
             "the calendar constant is that of V2G-Sim; the paper may have another",
             "its throughput is taken as the discharge of a 1.5 Ah cell: an assumption",
-            "a blend with LMO; the ranges of its tests are not in the sources at hand: all counts as outside",
+            "a blend with LMO; the depths and C-rates of its tests are not in the sources at hand: they count as outside",
         ),
     ),
     calendar=CalendarPart(0.5, 24500.0, lambda _, kelvins: calendar_2014(kelvins)),
     cycling=CyclingPart(
         1.0,
         0.0,
-        lambda cycles, _: k_2014(kelvin(cycles.temperature_c), cycles.c_rate),
+        _rate_2014,
         lambda cycles: _discharged(CELL_2014_AH, cycles),
         k_2014,
     ),

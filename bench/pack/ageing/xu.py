@@ -4,6 +4,7 @@ Its cost of a cycle per equivalent full cycle falls with the depth down to 0.323
 shape of the fit. Below that depth the cost per equivalent full cycle is held, and the share of such cycles counted.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,9 +58,9 @@ class XuLaw(PowerLaw):
         return replace(fade, calendar=whole * share, cyclic=whole * (1.0 - share), capacity=whole)
 
 
-def _rate(cycles: Cycles, slope: float) -> Floats:
-    warm = temperature_stress(kelvin(cycles.temperature_c))
-    return held_depth_stress(cycles.depth, slope) * soc_stress(cycles.mean) * warm
+def _rate(cycles: Cycles) -> Callable[[float], Floats]:
+    other = soc_stress(cycles.mean) * temperature_stress(kelvin(cycles.temperature_c))
+    return lambda slope: held_depth_stress(cycles.depth, slope) * other
 
 
 def _small(stress: Stress) -> float:

@@ -8,7 +8,9 @@ from v2g_bench.pack.ageing.stress import stress_of
 from v2g_bench.pack.ageing.validation import daily
 
 
-@pytest.mark.parametrize("case", [(0.2, 0.8, 0.45, 25.0), (0.2, 0.8, 0.45, 0.0), (0.1, 0.95, 0.45, 25.0)])
+@pytest.mark.parametrize(
+    "case", [(0.2, 0.8, 0.45, 25.0), (0.2, 0.8, 0.45, 0.0), (0.1, 0.95, 0.45, 25.0), (0.2, 0.8, 0.39, 3.0)]
+)
 def test_a_stress_gives_what_the_stepped_series_gives(case):
     series = daily(*case)
     true = stepped(series, repeats=365)
@@ -35,3 +37,16 @@ def test_it_saturates():
     assert loss[1] - loss[0] < 0.1 * loss[0]
     assert KIT.facts.saturates
     assert KIT.order_matters
+
+
+def test_current_below_3_2_volts_is_shown():
+    (high,) = KIT.clamps(stress_of(daily(0.2, 0.8, 0.45, 25.0))).values()
+    (deep,) = KIT.clamps(stress_of(daily(0.0, 0.6, 0.45, 25.0))).values()
+    assert high == 0.0
+    assert 0.05 < deep < 0.2
+
+
+def test_the_range_is_that_of_its_tests():
+    mild, cold = (KIT.in_range(stress_of(daily(0.2, 0.8, 0.45, warm))) for warm in (20.0, -5.0))
+    assert (mild.calendar, mild.cyclic, mild.total) == (1.0, 1.0, pytest.approx(1.0))
+    assert (cold.calendar, cold.cyclic, cold.total) == (0.0, 0.0, 0.0)

@@ -5,7 +5,7 @@ import pytest
 
 from v2g_bench.pack.ageing.laws import LAWS
 from v2g_bench.pack.ageing.series import Series
-from v2g_bench.pack.ageing.stress import FLOW_C_RATE, SOC_NODES, TEMPERATURE_NODES_C, counted_soc, spread, stress_of
+from v2g_bench.pack.ageing.stress import SOC_NODES, TEMPERATURE_NODES_C, counted_soc, spread, stress_of
 
 
 def commuter(days=7, seed=1, current=False):
@@ -149,11 +149,19 @@ def test_hysteresis_is_kept_and_only_one_of_them_is_added():
         stress_of(commuter(), hysteresis=2.0)
 
 
-def test_what_lies_beyond_the_grids_is_counted():
+def test_what_lies_beyond_the_grid_is_counted():
     series = Series(
         np.arange(3) * 3600.0, np.array([0.5, 0.5, 0.5]), np.array([-60.0, -60.0, 20.0]), None, 100.0, "NMC"
     )
     assert stress_of(series).clipped == 1
-    fast = Series(np.arange(2) * 10.0, np.full(2, 0.5), np.full(2, 20.0), np.array([900.0, 0.0]), 100.0, "NMC")
-    assert stress_of(fast).clipped == 1
-    assert FLOW_C_RATE[-1] < 9
+
+
+def test_a_constant_current_is_in_the_table_as_it_was():
+    for rate in (0.13, 9.0):
+        time_s = np.arange(3) * 60.0
+        series = Series(time_s, np.full(3, 0.5), np.full(3, 7.3), np.full(3, rate * 100.0), 100.0, "NMC")
+        flow = stress_of(series).flow
+        assert flow.c_rate.tolist() == pytest.approx([rate])
+        assert flow.temperature_c.tolist() == pytest.approx([7.3])
+        assert flow.hours.tolist() == pytest.approx([2 / 60])
+        assert (stress_of(series) + stress_of(series)).flow.hours.tolist() == pytest.approx([4 / 60])
