@@ -237,7 +237,8 @@ def _stress(audit: Audit) -> Section:
     hours = audit.stress.occupancy_h
     soc = hours[:100].reshape(25, 4, -1).sum(axis=1)
     soc[-1] += hours[100]
-    warm = soc[:, :120].reshape(25, 40, 3).sum(axis=2)
+    per_3_k = (len(TEMPERATURE_NODES_C) - 1) // 40
+    warm = soc[:, : 40 * per_3_k].reshape(25, 40, per_3_k).sum(axis=2)
     there = np.flatnonzero(warm.sum(axis=0))
     first, last = max(int(there[0]) - 1, 0), min(int(there[-1]) + 2, 40)
     frames = []

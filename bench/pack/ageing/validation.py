@@ -48,8 +48,8 @@ def table() -> list[Row]:
     return [Row(check, check.compute()) for check in CHECKS]
 
 
-def resting(soc: float, temperature_c: float, days: float = 365.0, step_s: float = 86400.0) -> Series:
-    """A cell of 3 Ah at rest."""
+def resting(soc: float, temperature_c: float, days: float = 365.0, step_s: float = 5 * 86400.0) -> Series:
+    """A cell of 3 Ah at rest, in steps that make up the days."""
     time_s = np.arange(round(days * 86400.0 / step_s) + 1, dtype=float) * step_s
     return Series(time_s, np.full_like(time_s, soc), np.full_like(time_s, temperature_c), None, 3.0, "NMC")
 

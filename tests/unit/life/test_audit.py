@@ -173,3 +173,16 @@ def test_the_pages_say_what_was_assumed_and_how_far_it_reaches(record):
     assert pages.whose_logic.startswith("No controller's")
     assert pages.values["laws"]["a"]["years_to_80_pct"] == pytest.approx(20.0)
     assert pages.values["energy_kwh"] == pytest.approx(2 * 57.6 * 2 * 0.4, rel=0.02)
+
+
+def test_the_plane_holds_every_hour_at_its_temperature(record):
+    """Whatever the laws' grid is: the hours of the recording, and their mean temperature to half a cell of 3 K."""
+    result, _ = judged(record(), *GOOD)
+    made = datetime(2030, 1, 1, tzinfo=UTC)
+    pages = document(result, made=made, is_run=False, report_id="r", sha256="0" * 64)
+    (heat,) = (figure.heat for section in pages.sections for figure in section.figures if figure.heat is not None)
+    hours = np.array(heat.hours)
+    assert hours.sum() == pytest.approx(result.stress.known_s / 3600.0)
+    nodes = result.stress.occupancy_h.sum(axis=0)
+    mean_c = nodes @ np.linspace(-40.0, 80.0, len(nodes)) / nodes.sum()
+    assert hours.sum(axis=1) @ np.array(heat.y) / hours.sum() == pytest.approx(mean_c, abs=1.5)

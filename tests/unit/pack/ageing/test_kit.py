@@ -64,9 +64,9 @@ def test_ocv_of_the_cell(soc, volt):
 
 
 def test_unknown_times_do_not_age():
-    series = resting(0.9, 40.0, 100.0)
+    series = resting(0.9, 40.0, 100.0, step_s=86400.0)
     half = dataclasses.replace(series, soc=np.where(np.arange(101) > 50, np.nan, 0.9))
-    assert stepped(half).total == pytest.approx(stepped(resting(0.9, 40.0, 50.0)).total)
+    assert stepped(half).total == pytest.approx(stepped(resting(0.9, 40.0, 50.0, step_s=86400.0)).total)
 
 
 def test_advance_without_a_block_before_foretells_its_own_middle():
