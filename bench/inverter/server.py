@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 
 from v2g_bench.clock import Clock
-from v2g_bench.inverter.frames import Adu, FrameReader, ModbusCore
+from v2g_bench.inverter.frames import Adu, FrameReader, ModbusCore, RegisterPort
 from v2g_bench.inverter.server_faults import WITHOUT_EFFECT, FaultSwitch, ServerFault, disturbed
 from v2g_bench.inverter.sunspec import InverterMap
 
@@ -24,13 +24,18 @@ MOST_WAITING = 64  # requests of one connection; beyond it the socket is not rea
 
 
 class ModbusServer:
-    """Serves one inverter map. log(time_s, peer, request, reply) is called for each exchange; no reply is b""."""
+    """Serves one inverter map. log(time_s, peer, request, reply) is called for each exchange; no reply is b"".
 
-    def __init__(self, inverter: InverterMap, clock: Clock, log: ExchangeLog | None = None) -> None:
+    registers: what of this inverter is served in place of its SunSpec map, as on a second port for its maker's own registers.
+    """
+
+    def __init__(
+        self, inverter: InverterMap, clock: Clock, log: ExchangeLog | None = None, registers: RegisterPort | None = None
+    ) -> None:
         config = inverter.config
         objects = {0: config.maker, 1: config.model, 2: config.version, 4: "V2G inverter", 5: config.model}
         self._inverter, self._clock, self._log = inverter, clock, log
-        self._core = ModbusCore(inverter, config.unit_id, objects)
+        self._core = ModbusCore(registers or inverter, config.unit_id, objects)
         self._faults = FaultSwitch()
         self._links: set[_Link] = set()
         self._listener: asyncio.Server | None = None

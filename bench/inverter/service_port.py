@@ -1,6 +1,6 @@
-"""The emulated inverter's second port: RS-485, Modbus RTU, and registers of its maker's own instead of SunSpec.
+"""The emulated inverter's second port: RS-485 with Modbus RTU, or Modbus TCP; registers of its maker's own instead of SunSpec.
 
-The controller has the inverter's Modbus TCP; a serial line has one master, and here it is the bench. The content of the
+The controller has the inverter's first port; a serial line has one master, and here it is the bench. The content of the
 registers follows the maker's manual of the device, and `rigs/registers/nordwerk-pcs30.toml` describes it independently for the
 bench: neither is made from the other, so that a wrong sign or word order in the map is seen.
 

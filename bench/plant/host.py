@@ -186,7 +186,7 @@ class PlantProcess(PartProcess):
 
     @property
     def service(self) -> str:
-        """The serial line of the inverter's service port; "" if it has none."""
+        """The inverter's service port, a serial line or host:port; "" if it has none."""
         return str(self.ready.get("service") or "")
 
     def resource(self, meter: str) -> str:

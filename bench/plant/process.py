@@ -3,7 +3,7 @@
 One asyncio loop holds the BMS on its CAN bus, the inverter's Modbus server, the SCPI instruments and the control socket
 around one `World`. When all of them answer it prints one JSON line:
 
-    {"ready": true, "modbus": 40123, "service": null or "/dev/pts/3", "control": "PATH",
+    {"ready": true, "modbus": 40123, "service": null, "/dev/pts/3" or "127.0.0.1:40124", "control": "PATH",
      "meters": {"dc": "TCPIP::127.0.0.1::hislip0,40124::INSTR"}}
 
 It ends on SIGTERM, on the control socket's `shutdown`, and when its standard input closes, which the parent's death
@@ -58,6 +58,8 @@ class PlantShell:
         self._hosts: list[InstrumentHost] = []
         self._server: ModbusServer | None = None
         self._service: ServicePort | None = None
+        self._service_server: ModbusServer | None = None
+        self._service_at: str | None = None
         self._control: ControlServer | None = None
         self._bus: can.BusABC | None = None
         self._timer: LoopTimer | None = None
@@ -107,8 +109,7 @@ class PlantShell:
         self._control = ControlServer(operations)
         await self._control.start(Path(settings.control))
         self._arm()
-        service = self._service.device if self._service else None
-        ready = {"ready": True, "modbus": modbus_port, "service": service}
+        ready = {"ready": True, "modbus": modbus_port, "service": self._service_at}
         return ready | {"meters": resources, "control": settings.control}
 
     async def _open_inverter(self, parts: Composition) -> int | None:
@@ -116,9 +117,15 @@ class PlantShell:
         if parts.inverter is None or parts.server is None:
             return None
         port = await parts.server.start()
-        if self._settings.service_port:
-            registers = MakersRegisters(parts.inverter, parts.stage, parts.server)
+        if self._settings.service_port == "none":
+            return port
+        registers = MakersRegisters(parts.inverter, parts.stage, parts.server)
+        if self._settings.service_port == "modbus-tcp":
+            self._service_server = ModbusServer(parts.inverter, self._clock, registers=registers)
+            self._service_at = f"127.0.0.1:{await self._service_server.start()}"
+        else:
             self._service = ServicePort(registers, parts.inverter.config.unit_id, self._clock)
+            self._service_at = self._service.device
         return port
 
     async def _open_meter(self, meter: EmulatedMeter, settings: MeterSettings) -> str:
@@ -142,7 +149,9 @@ class PlantShell:
             self._wire.close()
         if self._service is not None:
             self._service.close()
-        closers = [part.stop for part in (self._control, self._server, *self._hosts) if part is not None]
+        closers = [
+            part.stop for part in (self._control, self._server, self._service_server, *self._hosts) if part is not None
+        ]
         for outcome in await asyncio.gather(*(close() for close in closers), return_exceptions=True):
             if isinstance(outcome, BaseException):
                 print(f"plant: a part did not close: {outcome!r}", file=sys.stderr, flush=True)

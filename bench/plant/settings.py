@@ -71,7 +71,8 @@ class PlantSettings(Checked):
     plant: PlantConfig = PlantConfig()
     bms: BmsSettings = BmsSettings()
     inverter: InverterConfig | None = Field(default_factory=lambda: InverterConfig.model_validate({}))
-    service_port: bool = False  # the inverter has a serial line as well: see `inverter.service_port`
+    # the inverter has a second port as well: see `inverter.service_port`
+    service_port: Literal["none", "modbus-rtu", "modbus-tcp"] = "none"
     meters: dict[str, MeterSettings] = Field(default_factory=dict)
     sync: SyncSettings = SyncSettings()
     truth: str | None = None  # a file for what really happened: see `recorder`

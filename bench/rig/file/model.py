@@ -138,8 +138,8 @@ class Inverter(Checked):
     """The bidirectional inverter: emulated by the plant, or a real one behind Modbus TCP or on a serial line.
 
     map: a file with its register map (see `inverter.vendor`); without one it speaks SunSpec.
-    service: of an emulated one that has a second port, a serial line where it speaks its maker's registers, for the bench;
-    the controller has its Modbus TCP.
+    service: of an emulated one that has a second port, a serial line or Modbus TCP, where it speaks its maker's registers, for
+    the bench; the controller has its first port.
     """
 
     kind: Literal["emulated", "modbus-tcp", "modbus-rtu"]
@@ -151,7 +151,7 @@ class Inverter(Checked):
     stopbits: Literal[1, 2] = 1
     unit_id: UnitId = 1
     timeout_s: AnswerS = 1.0  # within so long it answers the bench
-    service: Literal["none", "modbus-rtu"] = "none"
+    service: Literal["none", "modbus-rtu", "modbus-tcp"] = "none"
     map: str | None = None
     rated_power_w: PowerW = 11_000.0
     ripple_hz: FrequencyHz | None = None  # its switching frequency, where it is known
@@ -168,7 +168,7 @@ class Inverter(Checked):
         if self.kind == "emulated" and bool(self.map) != (self.service != "none"):
             raise ValueError(
                 "the emulated inverter speaks SunSpec; its maker's registers (map) are on its service port alone: "
-                'service = "modbus-rtu" and map, or neither'
+                'service = "modbus-rtu" or "modbus-tcp" and map, or neither'
             )
         if self.kind != "emulated" and self.service != "none":
             raise ValueError("service is for an emulated inverter; of a real one, kind states how the bench reaches it")

@@ -262,5 +262,5 @@ def plant_config(rig: Rig, seed: int, dbc: Path, roles: Mapping[str, Any]) -> di
         "roles": dict(roles),
         "meters": meters,
         "inverter": {"unit_id": rig.inverter.unit_id},
-        "service_port": rig.inverter.service != "none",
+        "service_port": rig.inverter.service,
     }

@@ -1,10 +1,12 @@
-"""The emulated inverter's second port: its maker's registers against the map that the bench has of them, on a real pty."""
+"""The emulated inverter's second port: its maker's registers against the map that the bench has of them, on either line."""
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 
+from v2g_bench import rigs
 from v2g_bench.clock import RealClock
 from v2g_bench.errors import BenchError
 from v2g_bench.inverter.codes import ModbusException
@@ -18,6 +20,8 @@ from v2g_bench.rig.file.connect import inverter_address
 from v2g_bench.rig.file.load import load_rig
 
 UNIT = 1
+RIGS = Path(rigs.__file__).parent
+REGISTERS = RIGS / "registers"
 BOUND_S = 10.0
 
 
@@ -41,23 +45,32 @@ class Stage:
 class Device:
     """The port on a loop of its own thread."""
 
-    def __init__(self):
+    def __init__(self, service):
         self.stage, self._loop, clock = Stage(), asyncio.new_event_loop(), RealClock()
+        self.service, self.server = service, None
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         inverter = InverterMap(self.stage, InverterConfig(), clock.now_s())
 
         async def opened():
-            return ServicePort(MakersRegisters(inverter, self.stage, ModbusServer(inverter, clock)), UNIT, clock)
+            registers = MakersRegisters(inverter, self.stage, ModbusServer(inverter, clock))
+            if service == "modbus-rtu":
+                self.port = ServicePort(registers, UNIT, clock)
+                return self.port.device
+            self.server = ModbusServer(inverter, clock, registers=registers)
+            return f"127.0.0.1:{await self.server.start()}"
 
-        self.port = self._run(opened())
+        self.at = self._run(opened())
 
     def _run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(BOUND_S)
 
     def close(self):
         async def closed():
-            self.port.close()
+            if self.server is None:
+                self.port.close()
+            else:
+                await self.server.stop()
 
         self._run(closed())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -65,17 +78,24 @@ class Device:
         self._loop.close()
 
 
-@pytest.fixture
-def device():
-    device = Device()
+@pytest.fixture(params=["modbus-rtu", "modbus-tcp"])
+def device(request):
+    device = Device(request.param)
     yield device
     device.close()
 
 
-@pytest.fixture
-def inverter(device):
-    """As the rig `rtu` reaches it."""
-    with inverter_address(load_rig("rtu"), ("127.0.0.1", 1), device.port.device).open(timeout_s=BOUND_S) as inverter:
+@pytest.fixture(params=sorted(path.name for path in REGISTERS.glob("*.toml")))
+def inverter(request, device, tmp_path):
+    """As the rig `rtu` reaches it, by each register map that ships and on either line."""
+    text = (RIGS / "rtu.toml").read_text()
+    text = text.replace('service = "modbus-rtu"', f'service = "{device.service}"')
+    text = text.replace("registers/nordwerk-pcs30.toml", str(REGISTERS / request.param))
+    (tmp_path / "rig.toml").write_text(text)
+    rig = load_rig(str(tmp_path / "rig.toml"))
+    assert rig.rig.inverter.service == device.service
+    with inverter_address(rig, ("127.0.0.1", 1), device.at).open(timeout_s=BOUND_S) as inverter:
+        assert device.at in inverter.where
         yield inverter
 
 
