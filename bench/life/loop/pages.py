@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from v2g_bench import __version__
+from v2g_bench.life.audit import CAR, VAN
 from v2g_bench.life.loop.ablation import Ablated
 from v2g_bench.life.loop.compare import ASSUMED, Comparison, Side, Terms
 from v2g_bench.life.loop.configuration import Configuration
@@ -16,6 +17,7 @@ from v2g_bench.life.loop.verdict import LawDifference
 from v2g_bench.life.loop.year import Setting, Tally
 from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.pack.ageing.law import Law
+from v2g_bench.pack.ageing.series import Floats
 from v2g_bench.reports.model.modelled import Figure, Judged, Line, Modelled, Section, Sheet, whole_verdict
 
 THE_FILES = "The reference controller's, fed with these files. Another controller may make something else of them."
@@ -269,7 +271,37 @@ def _over_years(found: Comparison, laws: Mapping[str, Law]) -> Section:
         for which, life in (("A", side.a), ("B", side.b))
     )
     figure = Figure(title="Capacity by the laws of this chemistry", x_label="years", y_label="capacity, %", lines=lines)
-    return Section(title="Over the years", figures=(figure,))
+    return Section(title="Over the years", sheets=(_durability(found, laws),), figures=(figure,))
+
+
+_FAR_Y = 30.0
+_GONE = 0.8  # of the capacity
+
+
+def _durability(found: Comparison, laws: Mapping[str, Law]) -> Sheet:
+    """What is left when the durability limits are due, and when 80 % are reached, A / B."""
+    margins = VAN if found.setting.duty.heavy else CAR
+    years = np.linspace(0.0, _FAR_Y, 121)
+    side = found.as_configured
+    rows = []
+    for law in laws.values():
+        left = [1.0 - law.fade(life.stress, years).capacity[0] for life in (side.a, side.b)]
+        due = [" / ".join(f"{100 * np.interp(one.years, years, part):.1f}" for part in left) for one in margins]
+        rows.append((law.name, *due, " / ".join(_gone(years, part) for part in left)))
+    limits = " and ".join(f"{100 * one.soce:g} % at {one.years:g} years or {one.km:,.0f} km" for one in margins)
+    return Sheet(
+        title="What is left of the capacity, A / B",
+        head=("law", *(f"at {one.years:g} years, %" for one in margins), f"years to {100 * _GONE:g} %"),
+        rows=tuple(rows),
+        note=f"Limits of certified energy (Euro 7, {'vans' if found.setting.duty.heavy else 'cars'}): {limits}; resistance takes a "
+        "little more of the energy than of the capacity. The stress of the whole life is spread evenly over its years; what lies "
+        "beyond it is extrapolated.",
+    )
+
+
+def _gone(years: Floats, left: Floats) -> str:
+    below = np.nonzero(left < _GONE)[0]
+    return f"{years[below[0]]:.1f}" if below.size else f"more than {_FAR_Y:g}"
 
 
 def _interval(value: float, interval: tuple[float, float], form: str) -> str:

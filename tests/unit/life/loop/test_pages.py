@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -36,6 +37,14 @@ def test_comparison_says_whose_logic_and_shows_every_law(found) -> None:
     for section in document.sections[:2]:
         assert [row[0] for row in section.sheets[0].rows] == list(LAWS)
     assert document.values["as_configured"]["b"]["served_kwh_a_year"] == found.as_configured.b.served_kwh_a_year
+
+
+def test_a_van_has_limits_of_its_own(found) -> None:
+    van = replace(found, setting=replace(DAY, duty=load_duty("delivery-van")))
+    car, heavier = (compared(one, LAWS, **MADE).sections[-1].sheets[0] for one in (found, van))
+    assert [row[0] for row in car.rows] == list(LAWS)
+    assert "80 % at 5 years" in car.note
+    assert "75 % at 5 years" in heavier.note
 
 
 def test_parts_that_do_not_count_stand_beside(found) -> None:
