@@ -120,7 +120,7 @@ def fresh(
     stamps: the source of the frames' timestamps in the run that asks (`OpenRig.stamp(0.0).source`); None: not compared.
     """
     path = (folder or state_folder()) / f"{loaded.rig.name}.json"
-    hint = f"run: v2g-bench qualify --rig={loaded.rig.name}"
+    hint = f"run: v2g-bench qualify --rig={loaded.argument}"
     if not path.exists():
         return f"rig {loaded.rig.name} has not been qualified; {hint}"
     try:

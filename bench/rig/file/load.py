@@ -25,6 +25,12 @@ class LoadedRig:
     path: Path
     text: str
 
+    @property
+    def argument(self) -> str:
+        """What `--rig=` takes for it here: its name where that finds this file, else the path."""
+        named = shipped_rigs().get(self.path.stem)
+        return self.path.stem if named is not None and named.resolve() == self.path else str(self.path)
+
     def resolve(self, name: str, key: str) -> Path:
         """The file that `key` of the rig names: in the rig file's folder, below its project, here, or shipped with the bench.
 

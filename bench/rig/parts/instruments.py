@@ -54,7 +54,7 @@ class Instruments:
             and self.timing
             and (problem := self.timing.problem(meter.identity(), datetime.now(UTC)))
         ):
-            raise BenchError(f"{where}: trigger", problem, f"run: v2g-bench calibrate --rig={self._loaded.rig.name}")
+            raise BenchError(f"{where}: trigger", problem, f"run: v2g-bench calibrate --rig={self._loaded.argument}")
         self._calibrated[name] = self._calibration_of(name)
         return str(meter.identity())
 

@@ -125,6 +125,14 @@ def test_wrong_key_names_file_key_and_mend(write, change, where, message):
     assert "v2g-bench check" not in error.value.hint, "whoever reads it has just done that"
 
 
+def test_what_a_hint_gives_to_rig_finds_the_file_again(write, tmp_path, monkeypatch):
+    assert load_rig("virtual").argument == "virtual"
+    monkeypatch.chdir(tmp_path)
+    mine = load_rig(write(GOOD.replace('name = "mine"', 'name = "virtual"')))
+    assert mine.argument == str(tmp_path / "mine.toml")
+    assert load_rig(mine.argument).path == mine.path
+
+
 def test_broken_toml_names_the_line(write):
     with pytest.raises(BenchError, match=r"mine.toml: is not TOML: .*line 3"):
         load_rig(write('name = "x"\nevidence = "emulated"\n[bus.main\n'))
