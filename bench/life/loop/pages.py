@@ -288,14 +288,14 @@ def _durability(found: Comparison, laws: Mapping[str, Law]) -> Sheet:
         left = [1.0 - law.fade(life.stress, years).capacity[0] for life in (side.a, side.b)]
         due = [" / ".join(f"{100 * np.interp(one.years, years, part):.1f}" for part in left) for one in margins]
         rows.append((law.name, *due, " / ".join(_gone(years, part) for part in left)))
+    kind = "vans" if found.setting.duty.heavy else "cars"
     limits = " and ".join(f"{100 * one.soce:g} % at {one.years:g} years or {one.km:,.0f} km" for one in margins)
     return Sheet(
         title="What is left of the capacity, A / B",
         head=("law", *(f"at {one.years:g} years, %" for one in margins), f"years to {100 * _GONE:g} %"),
         rows=tuple(rows),
-        note=f"Limits of certified energy (Euro 7, {'vans' if found.setting.duty.heavy else 'cars'}): {limits}; resistance takes a "
-        "little more of the energy than of the capacity. The stress of the whole life is spread evenly over its years; what lies "
-        "beyond it is extrapolated.",
+        note=f"Limits of certified energy (Euro 7, {kind}): {limits}; resistance takes a little more of the energy than of "
+        "the capacity. The stress of the whole life is spread evenly over its years; what lies beyond it is extrapolated.",
     )
 
 
