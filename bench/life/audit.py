@@ -11,12 +11,13 @@ import numpy as np
 
 from v2g_bench.errors import BenchError
 from v2g_bench.life.recording.clean import DAY_S, Recording
-from v2g_bench.pack.ageing.law import Law
+from v2g_bench.pack.ageing.law import Fade, Law
+from v2g_bench.pack.ageing.plating import CURVES, Exceedance, exceedance
 from v2g_bench.pack.ageing.series import Floats, Series
 from v2g_bench.pack.ageing.stress import Stress, stress_of
 
 VOTING = 0.8  # of the damage must lie inside the fitted range
-VOTERS = 3  # fewer carry no verdict
+VOTERS = 3  # fitted on different cells; fewer carry no verdict
 SHORTEST_S = DAY_S  # of a recording that is taken for a piece of a life
 FAR = 20.0  # times the recording; further is marked
 LAST_YEAR = 30.0
@@ -83,7 +84,11 @@ class LawResult:
 
 @dataclass(frozen=True)
 class Audit:
-    """The whole result. by_hysteresis: hysteresis -> (cycles a year, EFC a year as counted, {law: fade after ten years})."""
+    """The whole result.
+
+    by_hysteresis: hysteresis -> (cycles a year, EFC a year as counted, {law: fade after ten years}); shallow: micro-cycles a
+    year and their share of the travel; plating: by limit curve.
+    """
 
     record: Recording
     pack: Pack
@@ -91,6 +96,7 @@ class Audit:
     laws: tuple[LawResult, ...]
     by_hysteresis: Mapping[float, tuple[float, float, dict[str, float]]]
     shallow: tuple[float, float]  # micro-cycles a year, their share of the travel
+    plating: Mapping[str, Exceedance]
     assumptions: tuple[str, ...]
 
     @property
@@ -176,9 +182,9 @@ def audit(
     a_year = 365 * DAY_S / stress.known_s
     travel = float(cycles.travel.sum())
     share = float(cycles.travel[small].sum()) / travel if travel else 0.0
-    return Audit(
-        record, pack, stress, tuple(found), effect, (float(cycles.count[small].sum()) * a_year, share), tuple(notes)
-    )
+    micro = (float(cycles.count[small].sum()) * a_year, share)
+    plating = {name: exceedance(series, curve) for name, curve in CURVES.items()}
+    return Audit(record, pack, stress, tuple(found), effect, micro, plating, tuple(notes))
 
 
 def _by(law: Law, stress: Stress, pack: Pack, km_a_year: float | None) -> LawResult:
@@ -217,6 +223,12 @@ def _by(law: Law, stress: Stress, pack: Pack, km_a_year: float | None) -> LawRes
         why=why,
         clamps=law.clamps(stress),
     )
+
+
+def soce_of(fade: Fade) -> Floats:
+    """State of certified energy (share) of one parameter set over the years asked for."""
+    resistance = None if fade.resistance is None else fade.resistance.reshape(-1)
+    return _soce(fade.capacity.reshape(-1), resistance)
 
 
 def _soce(capacity: Floats, resistance: Floats | None) -> Floats:

@@ -1,5 +1,6 @@
 """The audit of one recording as the document that the report is made from."""
 
+from dataclasses import asdict
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -10,6 +11,7 @@ from v2g_bench import __version__
 from v2g_bench.life.audit import DRAWS, FAR, HORIZON_Y, VOTING, YEARS, Audit, LawResult
 from v2g_bench.life.recording.clean import DAY_S
 from v2g_bench.life.verdict import verdicts
+from v2g_bench.pack.ageing.plating import CURVES
 from v2g_bench.pack.ageing.stress import SOC_NODES, TEMPERATURE_NODES_C
 from v2g_bench.reports.model.modelled import Figure, Heat, Judged, Level, Line, Modelled, Section, Sheet, whole_verdict
 
@@ -123,7 +125,31 @@ def _cost(audit: Audit) -> Section:
         numbers=tuple(range(1, 3 + len(audit.laws))),
         note="Under each law its loss of capacity after ten years. A law that moves much hangs on shallow cycles, or on noise.",
     )
-    return Section(title="What it cost", sheets=(table, effect))
+    return Section(title="What it cost", sheets=(table, _plating(audit), effect))
+
+
+def _plating(audit: Audit) -> Sheet:
+    """Charging above the limit current; Ah where a capacity is known, else in SoC."""
+    known = audit.record.capacity_ah
+    unit, factor = ("Ah", 1.0) if known else ("% of charge", 100.0)
+    return Sheet(
+        title="Charging above the current from which lithium plating can begin",
+        head=("Limit", "From", "hours", f"charged then, {unit}", f"beyond the limit, {unit}", "hours outside it"),
+        rows=tuple(
+            (
+                name,
+                CURVES[name].source,
+                f"{one.hours:.2f}",
+                f"{factor * one.charged_ah:.2f}",
+                f"{factor * one.beyond_ah:.2f}",
+                f"{one.outside_h:.1f}",
+            )
+            for name, one in audit.plating.items()
+        ),
+        numbers=(2, 3, 4, 5),
+        note="As recorded. Where plating begins differs tenfold between models, so three limits. Discharge never plates. "
+        "Outside: hours of charging colder, hotter or fuller than a limit was computed for.",
+    )
 
 
 def _row(name: str, value: float, a_year: float, places: int) -> tuple[str, str, str]:
@@ -201,10 +227,12 @@ def _margin(one: LawResult, place: int, limit: float) -> str:
 
 
 def _voting(audit: Audit) -> Section:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in audit.laws:
         facts = one.law.facts
-        clamps = "; ".join(f"{name} {100 * share:.0f} %" for name, share in one.clamps.items() if share > 0) or "none"
+        clamps = (
+            "; ".join(f"{name} {100 * share:.0f} %" for name, share in one.clamps.items() if share >= 0.005) or "none"
+        )
         blind = ", ".join(sorted(facts.blind_to)) or "nothing"
         vote = "votes" if one.votes else f"beside: {one.why}"
         rows.append(
@@ -234,13 +262,16 @@ def _yes(value: bool) -> str:
 
 
 def _stress(audit: Audit) -> Section:
-    hours = audit.stress.occupancy_h
-    soc = hours[:100].reshape(25, 4, -1).sum(axis=1)
-    soc[-1] += hours[100]
-    per_3_k = (len(TEMPERATURE_NODES_C) - 1) // 40
-    warm = soc[:, : 40 * per_3_k].reshape(25, 40, per_3_k).sum(axis=2)
-    there = np.flatnonzero(warm.sum(axis=0))
-    first, last = max(int(there[0]) - 1, 0), min(int(there[-1]) + 2, 40)
+    i, j = np.nonzero(audit.stress.occupancy_h)
+    edges_c = np.arange(-40.5, 83.0, 3.0)
+    cells, _, _ = np.histogram2d(
+        100 * SOC_NODES[i],
+        TEMPERATURE_NODES_C[j],
+        bins=(np.linspace(0.0, 100.0, 26), edges_c),
+        weights=audit.stress.occupancy_h[i, j],
+    )
+    there = np.flatnonzero(cells.sum(axis=0))
+    first, last = max(int(there[0]) - 1, 0), min(int(there[-1]) + 2, len(edges_c) - 1)
     frames = []
     for one in audit.laws:
         fitted = one.law.facts.fitted
@@ -251,8 +282,8 @@ def _stress(audit: Audit) -> Section:
             )
     heat = Heat(
         x=tuple(2.0 + 4.0 * place for place in range(25)),
-        y=tuple(-39.0 + 3.0 * place for place in range(first, last)),
-        hours=tuple(tuple(map(float, warm[:, place])) for place in range(first, last)),
+        y=tuple(float(edges_c[place]) + 1.5 for place in range(first, last)),
+        hours=tuple(tuple(map(float, cells[:, place])) for place in range(first, last)),
         frames=tuple(frames),
     )
     plane = Figure(
@@ -311,6 +342,7 @@ def _values(audit: Audit) -> dict[str, Any]:
             str(value): {"cycles_a_year": count, "efc_a_year": efc, "fade_after_10_years": fades}
             for value, (count, efc, fades) in audit.by_hysteresis.items()
         },
+        "plating": {name: asdict(one) for name, one in audit.plating.items()},
         "micro_cycles": {"a_year": audit.shallow[0], "share_of_travel": audit.shallow[1]},
         "laws": laws,
     }

@@ -33,10 +33,9 @@ def _unable(audit: Audit) -> str:
     if not audit.long_enough:
         hours = audit.stress.known_s / 3600
         return f"{hours:.3g} h are recorded: too short for years, {SHORTEST_S / 3600:g} h are needed, a week or more is better"
-    if (count := sum(one.votes for one in audit.laws)) < VOTERS:
-        return (
-            f"{count or 'no'} law{'s' * (count > 1)} may vote, {VOTERS} are needed; each of the others has its reason"
-        )
+    if (count := len({one.law.facts.cell for one in audit.laws if one.votes})) < VOTERS:
+        laws = f"{count or 'no'} independently fitted law{'s' * (count > 1)}"
+        return f"{laws} may vote, {VOTERS} are needed; each of the others has its reason"
     if not audit.stress.current_known:
         for one in (law for law in audit.laws if law.votes):
             fades = [fades[one.law.name] for _, _, fades in audit.by_hysteresis.values()]

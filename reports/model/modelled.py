@@ -32,7 +32,8 @@ class Line(Checked):
     y: tuple[Real, ...]
     low: tuple[Real, ...] = ()
     high: tuple[Real, ...] = ()
-    beside: bool = False  # drawn lighter: it carries no verdict
+    beside: bool = False  # dashed
+    group: str = ""  # lines of one group have one colour
 
 
 class Level(Checked):

@@ -18,6 +18,7 @@ from v2g_bench.reports.render.plane import plane_svg
 from v2g_bench.reports.render.words import printable
 
 _ROOM = "v2g_bench.reports.render"
+SHORT, LINE = 18, 95  # characters of a cell that is not broken, and of a line
 
 
 def _shown(document: Modelled) -> dict[str, Any]:
@@ -35,12 +36,12 @@ def _shown(document: Modelled) -> dict[str, Any]:
 
 
 def _widths(sheet: dict[str, Any]) -> list[int]:
-    """The share of each column in the width, by its longest text; 0 for one of figures, which takes what it needs."""
-    lines = [sheet["head"], *sheet["rows"]]
-    return [
-        0 if place in sheet["numbers"] else min(max(len(line[place]) for line in lines), 60) + 4
-        for place in range(len(sheet["head"]))
-    ]
+    """The share of each column in the width, by its longest text; 0 for figures and short words, which take what they need."""
+    longest = [max(map(len, column)) for column in zip(sheet["head"], *sheet["rows"], strict=True)]
+    short = [place in sheet["numbers"] or length <= SHORT for place, length in enumerate(longest)]
+    if all(short) and sum(longest) < LINE:  # nothing fills the line
+        short[0] = False
+    return [0 if one else min(length, 60) + 4 for one, length in zip(short, longest, strict=True)]
 
 
 def render_pdf(document: Modelled) -> bytes:

@@ -32,11 +32,13 @@ def _lines(figure: Figure) -> str:
         first, last = x(max(level.from_x, x.low)), x(min(level.to_x, x.high))
         parts.append(_path("bad", f"M{first:.1f} {y(level.y):.1f}H{last:.1f}", BAD, 1.6))
         parts.append(_text(last, y(level.y) - 5, level.text, frame, "end", "bad", size=11.0))
+    groups = list(dict.fromkeys(line.group or line.name for line in figure.lines))
     for place, line in enumerate(figure.lines):
-        parts += _line(x, y, line, COLOURS[place % len(COLOURS)])
+        colour = COLOURS[groups.index(line.group or line.name) % len(COLOURS)]
+        parts += _line(x, y, line, colour)
         left, top = frame.left + 218 * (place % 3), 16 + KEY_HEIGHT * (place // 3)
         dash = "4 3" if line.beside else ""
-        parts.append(_path("wave", f"M{left} {top - 4}h22", COLOURS[place % len(COLOURS)], 2.0, dash))
+        parts.append(_path("wave", f"M{left} {top - 4}h22", colour, 2.0, dash))
         parts.append(_text(left + 28, top, line.name, frame, "start", "label", size=11.5))
     return _svg(frame, figure.title, parts)
 

@@ -20,9 +20,9 @@ class Straight:
     order_matters = False
     blind_to = frozenset()
 
-    def __init__(self, name, a_year, chemistry="NMC", inside=1.0, headline=True, per_efc=0.0):
+    def __init__(self, name, a_year, chemistry="NMC", inside=1.0, headline=True, per_efc=0.0, cell=""):
         self.name, self.chemistry, self.a_year, self.inside, self.per_efc = name, chemistry, a_year, inside, per_efc
-        self.facts = Facts(name, name, chemistry, "a cell", "a test", Fitted(), frozenset(), headline=headline)
+        self.facts = Facts(name, name, chemistry, cell or name, "a test", Fitted(), frozenset(), headline=headline)
 
     def draws(self, n, rng):
         return SimpleNamespace(factor=1 + 0.1 * rng.standard_normal(n))
@@ -106,8 +106,13 @@ def test_two_voters_are_too_few(record):
     _, parts = judged(record(), *GOOD[:2], Straight("c", 0.01, inside=0.1))
     assert (parts[0].verdict, parts[0].sentence) == (
         "INCONCLUSIVE",
-        "2 laws may vote, 3 are needed; each of the others has its reason",
+        "2 independently fitted laws may vote, 3 are needed; each of the others has its reason",
     )
+
+
+def test_three_laws_of_one_cell_are_one(record):
+    _, parts = judged(record(), *(Straight(name, 0.01, cell="one") for name in "abc"))
+    assert parts[0].sentence.startswith("1 independently fitted law may vote")
 
 
 def test_an_hour_says_nothing_about_years(record, columns):
