@@ -18,7 +18,8 @@ To add a fault:
 4. `signals` returns the roles that a gateway in front of a real BMS would write;
 5. `readback` returns an `Expectation` about a role or a `BusExpectation` about the traffic;
 6. its class goes into `registry.FAULTS` and into the exports here;
-7. one line in the table of tests/unit/faults/test_registry.py, and one in tests/integration/plant/test_faults.py.
+7. one line in the table of tests/unit/faults/test_registry.py, and one in tests/integration/plant/test_faults.py;
+8. its row in fixtures/faults.md: `row` in tests/unit/test_faults_page.py makes it.
 """
 
 from v2g_bench.bms.disturbance import DisturbanceSettings
