@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
+from v2g_bench.life.appendix import validation
 from v2g_bench.reports.model.modelled import HTML, PDF, RESULTS, Modelled, dumped, lists
 from v2g_bench.reports.render.modelled import render_html, render_pdf
 
@@ -36,7 +37,8 @@ def fresh(folder: Path) -> Iterator[Path]:
 
 
 def write(document: Modelled, part: Path, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Results, pages, manifest and sums into `part`, beside what lies there already."""
+    """Results, pages, manifest and sums into `part`, beside what lies there already; the appendix is every calculation's."""
+    document = document.model_copy(update={"sections": (*document.sections, validation())})
     outputs = {RESULTS: dumped, HTML: render_html, PDF: render_pdf}
     for name, render in outputs.items():
         tell(name)

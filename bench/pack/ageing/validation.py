@@ -151,7 +151,7 @@ def _root(function: Callable[[Floats], Floats], low: float, high: float) -> floa
     return float(values[np.nonzero(function(values) <= 0)[0][-1]])
 
 
-_F = "the published formula"
+_F = "the published formula, computed independently"
 _BLAST = "BLAST-Lite 1.1.1"
 _KIT = "bat-age-model 6e1869e, run"
 _SCHM = [
