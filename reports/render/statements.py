@@ -53,11 +53,15 @@ def requirement_statement(requirement: Requirement) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """What the table of requirements shows of one. about: what was measured; limit: the one that this is judged against."""
+    """What the table of requirements shows of one. about: what was measured; limit: the one that this is judged against.
+
+    observed: it rests on observations, of which `about` has the first few.
+    """
 
     text: str
     about: str = ""
     limit: str = ""
+    observed: bool = False
 
 
 def requirement_result(requirement: Requirement) -> Result:
@@ -95,7 +99,7 @@ def _all_hold(observed: list[Measurement]) -> Result:
     found = list(dict.fromkeys(_found(m) for m in by_count))
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     count = len(observed)
-    return Result(f"{count} of {count} observations as required", "; ".join(found[:_SHOWN]) + more)
+    return Result(f"{count} of {count} observations as required", "; ".join(found[:_SHOWN]) + more, observed=True)
 
 
 def _found(m: Measurement) -> str:

@@ -120,6 +120,8 @@ def _parts(requirement: Requirement) -> tuple[str, str, str]:
     """Result, its limit and trials. A sentence (the reason of a failure) stands alone; a figure has its limit."""
     statement, result = _one_line(requirement_statement(requirement)), requirement_result(requirement)
     trials = [trial for test in requirement.tests for m in test.measurements for trial in m.trials]
+    if result.observed:
+        return f"{result.text}: {_one_line(result.about.partition('; ')[0])}", "", ""
     if not trials or (requirement.verdict != PASS and cell_len(statement) > _FIGURE_WIDTH):
         return statement, "", ""
     limit = result.limit or requirement.limit

@@ -95,10 +95,12 @@ def test_observations_show_how_many_there_were_and_what_was_found():
     checked = observed("every checksum is right")
     found = of_requirement("every frame", frames, checked)
     assert found == Result(
-        "2 of 2 observations as required", "protected frames were seen (150 frames); every checksum is right"
+        "2 of 2 observations as required",
+        "protected frames were seen (150 frames); every checksum is right",
+        observed=True,
     )
     long = of_requirement("x", *[observed(f"o{n}", text=f"yes ({'x' * 200})") for n in range(5)])
-    assert long == Result("5 of 5 observations as required", "o0; o1; o2; and 2 more")
+    assert long == Result("5 of 5 observations as required", "o0; o1; o2; and 2 more", observed=True)
 
 
 def test_what_was_compared_most_often_comes_first():

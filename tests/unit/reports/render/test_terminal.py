@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from v2g_bench.reports.model.run import Measurement, Requirement, TestResult
 from v2g_bench.reports.render.terminal import verdict_table
 
 
@@ -76,3 +77,13 @@ def test_what_a_test_shows_of_a_requirement_beside_is_not_hidden(run):
     assert failed.tests
     out = lines(run, 130, asked={"SAF-01"})
     assert out[0].startswith(f" {failed.id}")
+
+
+def test_observations_are_counted(run):
+    seen = [
+        Measurement(name=f"o{n}", value=1.0, limit_low=1.0, verdict="PASS", statement=f"o{n}: yes") for n in range(3)
+    ]
+    one = Requirement(
+        id="A-1", title="a", verdict="PASS", tests=[TestResult(nodeid="t", verdict="PASS", measurements=seen)]
+    )
+    assert lines(dataclasses.replace(run, requirements=[one]), 130)[0].endswith("3 of 3 observations as required: o0")
