@@ -135,7 +135,10 @@ class StallMonitor:
         return sorted(found, key=lambda stall: stall.start_s)
 
     def reason(self, from_s: float, to_s: float, tolerated_s: float = TOLERANCE_S) -> str:
-        """Why a latency measured between these times could have been moved by the machine; "" if it could not."""
+        """Why a latency measured between these times could have been moved by the machine; "" if it could not.
+
+        BenchError where the watching process has ended: no measurement after it can be valid.
+        """
         try:
             disturbing = [
                 stall
@@ -143,6 +146,11 @@ class StallMonitor:
                 if abs(stall.gap_s) > tolerated_s or stall.kind == "wall clock step"
             ]
         except BenchError as error:
+            if self._process is not None and (status := self._process.poll()) is not None:
+                what = (
+                    f"has ended by itself with status {status}: nothing tells any more whether the machine stood still"
+                )
+                raise BenchError("stall monitor", what, "was it killed, or the machine out of memory?") from None
             return str(error)
         if not disturbing:
             return ""
