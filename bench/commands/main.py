@@ -31,6 +31,7 @@ from v2g_bench.commands.qualify import configure_calibrate, configure_qualify
 from v2g_bench.commands.reports import configure as configure_reports
 from v2g_bench.commands.requirements import configure as configure_claims
 from v2g_bench.errors import BenchError, plain_output, readable
+from v2g_bench.memory import require_memory
 
 # What the machine, or `ulimit`, has too little of: no error of the bench.
 SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EAGAIN)
@@ -43,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plain_output()
     options = _parser().parse_args(arguments)
     try:
+        require_memory("v2g-bench")
         status = int(options.run(options))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as in a job that was started without one
+            sys.stdout.flush()
         return status
     except BenchError as error:
         print(error, file=sys.stderr)
