@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from v2g_bench.pack.ageing.xu import HELD_BELOW, depth_stress, held_depth_stress, loss, soc_stress, temperature_stress
+from v2g_bench.pack.ageing.rainflow import close, halves, values_only
+from v2g_bench.pack.ageing.xu import (
+    HELD_BELOW,
+    XU,
+    depth_stress,
+    held_depth_stress,
+    loss,
+    soc_stress,
+    temperature_stress,
+)
 
 
 def test_cost_per_equivalent_full_cycle_rises_again_at_small_depth_as_published():
@@ -23,3 +32,13 @@ def test_reference_conditions_are_one():
     assert soc_stress(np.array([0.5])) == pytest.approx([1.0])
     assert temperature_stress(np.array([298.15])) == pytest.approx([1.0])
     assert loss(np.array([0.0])) == pytest.approx([0.0])
+
+
+def test_the_law_counts_small_cycles_with_the_cost_that_is_held():
+    """The same charge moved in cycles of 1 % and of 30 %, both below the depth from which the cost is held."""
+
+    def damage(depth, cycles):
+        closed, turns = close(values_only(0.5 + depth * (np.arange(2 * cycles + 1) % 2 - 0.5)))
+        return XU.cycling.inner(closed + halves(turns)).sum()
+
+    assert damage(0.01, 300) == pytest.approx(damage(0.3, 10), rel=1e-6)
