@@ -23,10 +23,14 @@ from v2g_bench.fixtures.requirements import read_requirement
 from v2g_bench.fixtures.sources import read_sources
 from v2g_bench.instruments.trigger_timing import MeasuredTiming, read_timing
 from v2g_bench.inverter.vendor import read_vendor_map
+from v2g_bench.life.audit import Pack, series_of
 from v2g_bench.life.loop.climate import load_climate
 from v2g_bench.life.loop.duty import load_duty
 from v2g_bench.life.loop.frequency import recorded_mhz
+from v2g_bench.life.recording.clean import recording
+from v2g_bench.life.recording.table import read_csv
 from v2g_bench.metrology import calibration
+from v2g_bench.pack.ageing.stress import stress_of
 from v2g_bench.plant.settings import read_settings
 from v2g_bench.qualification.result import QualificationResult
 from v2g_bench.qualification.result import read as read_qualification
@@ -57,6 +61,11 @@ EMS = (
 )
 PLANT = b'{"control": "c.sock", "seed": 1, "plant": {"rated_power_w": 11000}, "meters": {}, "truth": null}'
 FREQUENCY = b"hz,time\n50.01,0\nnan,1\n49.98,2\n,3\n50.0,4\n50.02,5\n"
+RECORDING = (
+    b"# logger\nutc,SoC [%],temperature_c,PackCurrent_A,outside_temp,odometer_km\n2026-05-01T10:00:00Z,50,20,15.6,9,1000\n"
+    b"2026-05-01T11:00:00Z,60,,-15.6,9,1000\n2026-05-01T12:00:00Z,50,21,nan,9,1030\n2026-05-01T13:00:00Z,70.5,21,31,9,1030\n"
+    b"2026-05-02T13:00:00Z,,21,31,9,1030\n2026-05-03T13:00:00Z,20,21,31,9,1030\n"
+)
 LABORATORY = (
     b'[[key]]\nname = "Bench 3"\nfingerprint = "SHA256:' + b"a1" * 32 + b'"\nsince = 2026-01-01\nuntil = 2027-12-31\n'
 )
@@ -140,6 +149,11 @@ def _laboratory(path: Path) -> None:
     laboratory(path, path.parent / "run")
 
 
+def _recording(path: Path) -> None:
+    record = recording(read_csv(path), {})
+    stress_of(series_of(record, Pack("NMC", 57.6)))
+
+
 def targets() -> Iterable[Target]:
     """Each file that comes from outside."""
     yield Target("rig", _of("rig.toml", _rig), _all("rigs/*.toml"))
@@ -156,6 +170,7 @@ def targets() -> Iterable[Target]:
     yield Target("duty", _of("d.toml", lambda path: load_duty(str(path))), _all("bench/life/duties/*.toml"))
     yield Target("climate", _of("c.toml", lambda path: load_climate(str(path))), _all("bench/life/climates/*.toml"))
     yield Target("frequency", _of("f.csv", lambda path: recorded_mhz(path, "hz", per_minute=2)), _just(FREQUENCY))
+    yield Target("recording", _of("r.csv", _recording), _just(RECORDING, RECORDING.replace(b",", b";")))
     yield Target("vendor", _of("map.toml", read_vendor_map), _all("rigs/registers/*.toml"))
     limits = (b"MIN_SOC=25\nMAX_SOC=75\n", b"\xef\xbb\xbf# x\r\nMIN_SOC=25%\r\nMAX_SOC = 75 # y\r\n")
     yield Target("limits", _of("limits.conf", load_limits), _just(*limits))

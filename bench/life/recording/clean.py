@@ -18,6 +18,7 @@ DAY_S = 86_400.0
 GAP_S = 900.0  # up to here a line is drawn over a hole
 AT_REST = 0.02  # SoC that a parked car may lose in a hole of any length: its own consumers, and rounding
 SPAN_C = (-60.0, 100.0)  # what a pack's temperature can be
+MOST = 1e8  # A or W: no battery
 SURE = 0.3  # the least correlation of charge and SoC that tells the sign of a current
 TELLING = 0.05  # of SoC that must be travelled before a capacity is told from it
 LONGEST_S = 50 * 365 * DAY_S
@@ -268,6 +269,10 @@ def _charge(
         if not one.unit:
             notes.append(f"the unit of the {name} is not stated: {unit} is assumed")
         series = values[name] * _FACTOR[unit]
+        if (huge := np.flatnonzero(np.abs(series) > MOST)).size:
+            where = f"{table.where}: {time_s[huge[0]] / 3600:.2f} h after its beginning"
+            hint = f"a count that means no value? leave the field empty; another unit? --columns {name}=NAME:UNIT"
+            raise BenchError(where, f"the {name} is {values[name][huge[0]]:g} {unit}", hint)
         if absent := int(np.isnan(series).sum()):
             notes.append(f"{absent} rows have no {name}: there the state of charge tells what flowed")
         sign = _sign(series, time_s, soc)
@@ -283,7 +288,7 @@ def _charge(
         volts = values["voltage"] * _FACTOR[found["voltage"].unit or "V"]
         if not found["voltage"].unit:
             notes.append("the unit of the voltage is not stated: V is assumed")
-        if np.isfinite(volts).all() and float(volts.min()) > 0:
+        if np.isfinite(volts).all() and float(volts.min()) > 0 and float(volts.max()) < 1e5:
             if "current" in known:
                 known["power"] = known["current"] * volts
             else:

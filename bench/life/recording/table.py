@@ -6,6 +6,7 @@ Text stays text until its meaning is known, so that an error names the line of t
 import csv
 import io
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from v2g_bench.inputs.files import require_regular
 Floats = NDArray[np.float64]
 
 LARGEST = 2_000_000_000  # bytes: a year of ten columns at one second is 2 GB of text
-_ZONE = re.compile(r"T.*[+-]\d\d:?\d\d$")
+_ZONE = re.compile(r"T.*[+-]\d")
 ABSENT = ("", "nan", "na", "n/a", "null", "none", "-", "--")  # how files write that there is no value
 
 
@@ -107,7 +108,7 @@ def read_parquet(path: Path) -> Table:
         rows = parquet.read_table(path)
     except (ArrowException, OSError) as error:
         raise BenchError(str(path), f"cannot be read as Parquet: {error}", "is it whole?") from None
-    if {"timestamp_s", "role", "value"} <= set(rows.column_names):
+    if {"stamp_s", "role", "value"} <= set(rows.column_names):
         return by_role(path, rows)
     columns = {name: _numbers(name, rows.column(name), comma=False) for name in rows.column_names}
     return Table(str(path), columns, lambda row: f"row {row + 1}")
@@ -118,7 +119,7 @@ def by_role(path: Path, rows: Any) -> Table:
     roles = rows.column("role").combine_chunks()
     roles = roles.dictionary_decode() if hasattr(roles, "dictionary_decode") else roles
     names = np.asarray(roles.to_pylist(), dtype=object)
-    at_s, values = rows.column("timestamp_s").to_numpy(), rows.column("value").to_numpy()
+    at_s, values = rows.column("stamp_s").to_numpy(), rows.column("value").to_numpy()
     sound = rows.column("sound").to_numpy() if "sound" in rows.column_names else np.ones(len(at_s), bool)
     units = rows.column("unit").to_pylist() if "unit" in rows.column_names else [""] * len(at_s)
     columns = {}
@@ -136,6 +137,11 @@ def _bytes(path: Path) -> bytes:
     text = path.read_bytes()
     if text.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BenchError(str(path), "is UTF-16", "save it as UTF-8")
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise BenchError(f"{path}: line {line}", "is not UTF-8 text", "save it as UTF-8") from None
     return text.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
 
 
@@ -153,10 +159,7 @@ def _head(path: Path, text: bytes) -> tuple[int, str, str]:
     """(lines before the line of names, that line, the delimiter)."""
     for skipped, raw in enumerate(text.split(b"\n", 200)[:200]):
         if raw.strip() and not raw.startswith(b"#"):
-            try:
-                head = raw.decode("utf-8")
-            except UnicodeDecodeError:
-                raise BenchError(f"{path}: line {skipped + 1}", "is not UTF-8 text", "save it as UTF-8") from None
+            head = raw.decode("utf-8")
             delimiter = max(",;\t", key=head.count)
             if not head.count(delimiter):
                 raise BenchError(f"{path}: line {skipped + 1}", "has one column", "separate fields by , ; or a tab")
@@ -206,8 +209,9 @@ def _dates(name: str, text: Any) -> Column | None:
     if any(_ZONE.search(one) for one in stamps):
         return _zoned(name, text)
     try:
-        values = np.array(stamps, dtype="datetime64[us]")
-    except ValueError:
+        with warnings.catch_warnings(action="error"):  # numpy only warns of what it takes for a zone, and drops it
+            values = np.array(stamps, dtype="datetime64[us]")
+    except (ValueError, UserWarning):
         return _zoned(name, text)
     seconds = values.astype("int64") / 1e6
     return Column(name, np.where(np.isnat(values), np.nan, seconds), "date")

@@ -94,9 +94,9 @@ def test_parquet_and_dates(tmp_path, columns, csv):
 def run(tmp_path, columns):
     """A run folder as far as the audit reads it: the roles of its bus, some of them without a sound checksum."""
     roles = (("soc", "soc", "%"), ("pack_current", "current_a", "A"), ("cell_temperature_max", "temperature_c", "degC"))
-    rows = {"timestamp_s": [], "role": [], "value": [], "unit": [], "sound": []}
+    rows = {"stamp_s": [], "role": [], "value": [], "unit": [], "sound": []}
     for role, name, unit in roles:
-        rows["timestamp_s"] += (1.7e9 + columns["time_s"]).tolist()
+        rows["stamp_s"] += (1.7e9 + columns["time_s"]).tolist()
         rows["value"] += columns[name].tolist()
         rows["role"] += [role] * len(columns["soc"])
         rows["unit"] += [unit] * len(columns["soc"])
@@ -127,6 +127,7 @@ def test_a_run_that_was_not_exported(run):
         ("a.csv", b"soc,time\n1,2\n3\n", r"a.csv: line 3: has 1 fields, the line of names has 2"),
         ("a.csv", b"soc,soc\n1,2\n", "line 1: two columns are called 'soc'"),
         ("a.csv", b"\xff\xfes\0", "is UTF-16"),
+        ("a.csv", b"soc,time\n1,2\n\xb0,3\n", "a.csv: line 3: is not UTF-8 text"),
         ("a.csv", b"soc\n1\n", "has one column"),
         ("a.parquet", b"PAR1", "cannot be read as Parquet"),
         ("a.mf4", b"nothing", "cannot be read as MF4"),

@@ -154,6 +154,12 @@ def test_the_state_of_charge_alone_has_no_rate(read_in, columns):
     assert read_in(columns).c_rate is None
 
 
+def test_a_current_that_cannot_be_is_an_error(read_in, columns):
+    columns["current_a"][120] = 1e300
+    with pytest.raises(BenchError, match=r"week.csv: 2.00 h after its beginning: the current is 1e\+300 A\n  a count"):
+        read_in(columns)
+
+
 def test_power_alone_counts_cycles(read_in, columns):
     power = columns.pop("current_a") * columns.pop("voltage_v") / 1000
     record = read_in(columns | {"power": power})
