@@ -184,7 +184,7 @@ def test_a_part_is_lost_or_starved_while_current_flows(running, case):
     assert done.status != 0 or verdict == "PASS", done.out
     if case.zero_s is not None:
         assert after_s < case.zero_s, done.out
-    if case.part != "plant":
+    if case.part != "plant" and (case.part, case.act) != ("hub", killed):  # the emulated world ends with its bus
         assert not Truth.of(run.folder()).flows(), done.out
     if case.verdicts:
         assert verdict in case.verdicts, done.out
