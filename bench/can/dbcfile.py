@@ -23,7 +23,9 @@ from v2g_bench.can.e2e import E2E
 from v2g_bench.can.labels import WORDED, Contradiction, meanings, no_value
 from v2g_bench.can.roles import CYCLE_MS, ROLES, RoleEntry, unit_conversion, unit_names
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.files import read_bytes
 from v2g_bench.inputs.ranges import ANY, Within, shown
+from v2g_bench.inputs.text import LARGEST
 
 FD_LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 J1939 = ("J1939PG",)
@@ -77,7 +79,7 @@ def read_dbc(path: Path) -> tuple[Database, str]:
     """(cantools database, SHA-256 of the file as hex); BenchError if it is missing, broken or contradictory."""
     where = str(path)
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, LARGEST)
     except OSError as error:
         near = ", ".join(sorted(other.name for other in path.parent.glob("*.dbc")))
         hint = f"databases there: {near}" if near else "is the path relative to the right folder?"

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import NameOID
 
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.files import read_bytes
 from v2g_bench.reports.sign.signer import Signer
 
 PIN = "V2G_BENCH_PIN"
@@ -39,7 +40,7 @@ def open_signer(spec: str) -> Signer:
         return token_signer(spec, os.environ.get(PIN))
     path = Path(spec)
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise BenchError(
             spec, f"cannot be read: {error.strerror}", "make one: v2g-bench key PATH --name NAME"

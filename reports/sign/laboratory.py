@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import Field
 
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.files import read_bytes
 from v2g_bench.inputs.models import Checked, validated
 from v2g_bench.inputs.text import read_text, toml_of
 
@@ -106,7 +107,7 @@ def _certificates(path: Path, run: Path) -> tuple[bytes, ...]:
     if path.resolve().is_relative_to(run.resolve()):
         raise BenchError(str(path), "lies in the run folder: a run cannot vouch for itself")
     try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
+        found = x509.load_pem_x509_certificates(read_bytes(path))
     except OSError as error:
         raise BenchError(str(path), f"cannot be read: {error.strerror}", "it is named beside the list") from None
     except ValueError as error:

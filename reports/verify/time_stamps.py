@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from v2g_bench.errors import BenchError
+from v2g_bench.inputs.files import read_bytes
 from v2g_bench.reports.model.chain import EVENTS, read_chain
 from v2g_bench.reports.model.findings import Verification
 from v2g_bench.reports.model.run import Run
@@ -35,7 +36,7 @@ class TimeStamps:
 def read_answers(folder: Path) -> dict[str, bytes]:
     """The files of this folder that hold an answer each; BenchError where it cannot be read."""
     try:
-        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix == SUFFIX}
+        return {path.name: read_bytes(path) for path in sorted(folder.iterdir()) if path.suffix == SUFFIX}
     except OSError as error:
         raise BenchError(str(folder), f"cannot be read: {error.strerror}", "name the folder of the answers") from None
 

@@ -1,10 +1,15 @@
+import os
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
+from v2g_bench.can.database import BusDatabase
 from v2g_bench.errors import BenchError
 from v2g_bench.reports.sign import pades
 from v2g_bench.reports.sign.keys import certificate_of, fingerprint, name_of, new_key, open_signer, signature_fits
+from v2g_bench.reports.sign.laboratory import _certificates
+from v2g_bench.reports.verify.time_stamps import read_answers
 
 PEM, PKCS8, PLAIN = (
     serialization.Encoding.PEM,
@@ -75,3 +80,17 @@ def _pdf() -> bytes:
     import typst
 
     return typst.compile(b"= A page", format="pdf")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_refused_at_once(tmp_path, make):
+    make(tmp_path / "it")
+    with pytest.raises(BenchError, match="cannot be read"):
+        open_signer(str(tmp_path / "it"))
+    with pytest.raises(BenchError, match="cannot be read"):
+        _certificates(tmp_path / "it", tmp_path / "run")
+    with pytest.raises(BenchError, match="cannot be read"):
+        BusDatabase.load(tmp_path / "it", {})
+    make(tmp_path / "one.tsr")
+    with pytest.raises(BenchError, match="cannot be read"):
+        read_answers(tmp_path)
