@@ -105,7 +105,7 @@ CASES = [
     Case("controller", stopped, ("FAIL", "ERROR"), NOTICED_S, ""),
     Case("plant", killed, LOST, NOTICED_S),
     Case("plant", stopped, LOST, None, long=True),
-    Case("hub", killed, LOST, NOTICED_S, "the bus is lost", long=True),
+    Case("hub", killed, LOST, NOTICED_S, "the hub ", long=True),
     Case("hub", stopped, LOST, NOTICED_S),
     Case("gateway", killed, LOST, NOTICED_S, "gateway", **GATEWAY, long=True),
     Case("gateway", stopped, LOST, NOTICED_S, "", **GATEWAY),
