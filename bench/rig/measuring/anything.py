@@ -230,6 +230,12 @@ class Anything:
         known = rig.plant.cells if rig.bms.kind == "emulated" else self._parts.bus.db.count("cell_voltage")
         return Choice(range(1, max(1, known) + 1))
 
+    def module_temperature(self) -> Choice:
+        """The temperature of a module, as the role that the database has for it; NotTested where it has none."""
+        if not (known := self._parts.bus.db.count("module_temperature")):
+            raise NotTested(f"{self._parts.bus.db.path.name} has no signal for module_temperature")
+        return Choice(tuple(f"module_temperature[{number}]" for number in range(1, known + 1)))
+
     def past(self, role: str, limit: float, far: float) -> Past:
         """A value of a signal past a limit, in the direction of `far` and no further; all of them counts of the signal.
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from v2g_bench.draws.dimensions import Choice
 from v2g_bench.faults import BmsFrozen, SignalCount, TamperedFrames
 
 ASKED_S, WATCHED_S = 0.5, 0.8
@@ -91,9 +92,10 @@ def test_a_safety_message_that_comes_too_seldom(bench, judge):
 
 
 @pytest.mark.req("BUS-05")
-def test_frames_that_are_too_short_are_not_used(bench, judge):
-    """Every frame lacks its last bytes, its checksum is right: the transfer ends, and none begins."""
-    ends(bench, judge, TamperedFrames("shorten"), 3000)
+def test_frames_that_are_too_short_are_not_used(bench, judge, worlds):
+    """Every frame lacks its last bytes, its checksum is right: the transfer ends, and none begins, in whatever direction."""
+    for world in worlds.few(power_w=Choice((3000, -3000))):
+        ends(bench, judge, TamperedFrames("shorten"), world.power_w)
 
 
 @pytest.mark.req("BUS-06")

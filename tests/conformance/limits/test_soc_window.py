@@ -27,8 +27,7 @@ def test_no_discharge_at_min_soc(bench, judge):
     with bench.controller.starting(StateOfCharge(to_pct=25.0)):
         with bench.power.asking(2000, within_s=bench.controller.dut.ready_s):
             judge.flows("charging at MIN_SOC", bench.readings.ac_power(), is_w=2000)
-        with bench.power.watch.once(-3000, WATCHED_S) as trace:
-            judge.never_discharges("at MIN_SOC", trace)
+        judge.never_discharges("at MIN_SOC", *bench.power.watch(-3000, for_s=judge.profile.watch_s))
 
 
 @pytest.mark.req("LIM-01")
@@ -98,8 +97,7 @@ def test_no_charge_at_max_soc(bench, judge):
     with bench.controller.starting(StateOfCharge(to_pct=75.0)):
         with bench.power.asking(-2000, within_s=bench.controller.dut.ready_s):
             judge.flows("discharge at MAX_SOC", bench.readings.ac_power(), is_w=-2000)
-        with bench.power.watch.once(3000, WATCHED_S) as trace:
-            judge.never_charges("at MAX_SOC", trace)
+        judge.never_charges("at MAX_SOC", *bench.power.watch(3000, for_s=judge.profile.watch_s))
 
 
 @pytest.mark.req("LIM-02")
@@ -146,7 +144,7 @@ def test_broken_limits_are_refused(bench, judge):
 
 @pytest.mark.req("LIM-12")
 def test_override_replaces_the_soc_limit(bench, judge):
-    """--force-limit lets the discharge go on below MIN_SOC, and only as long as it is in force."""
+    """--force-limit lets the discharge go on below MIN_SOC, or the charge above MAX_SOC, and only as long as in force."""
     soc_pct = bench.bus.signal("soc")
     with (
         bench.at_power(-3000),
@@ -156,8 +154,11 @@ def test_override_replaces_the_soc_limit(bench, judge):
         judge.require(held, "the limit to override does not hold")
         with bench.controller.command_line.forced_limit("30"), bench.power.asking(-3000):
             judge.flows("discharge with the limit overridden", bench.readings.ac_power(), is_w=-3000)
-        with bench.power.watch.once(-3000, WATCHED_S) as trace:
-            judge.never_discharges("after the override", trace)
+        judge.never_discharges("after the override", *bench.power.watch(-3000, for_s=WATCHED_S))
+    with bench.controller.command_line.limits(min_soc=round(soc_pct - 20), max_soc=round(soc_pct - 1)):
+        with bench.controller.command_line.forced_limit(f"{soc_pct + 20:.0f}"), bench.power.asking(3000):
+            judge.flows("charge with the limit overridden", bench.readings.ac_power(), is_w=3000)
+        judge.never_charges("after the override", *bench.power.watch(3000, for_s=WATCHED_S))
 
 
 @pytest.mark.req("LIM-11")
@@ -176,5 +177,5 @@ def test_micro_cycles_stay_shallow(bench, judge):
         judge.holds(f"after {limit_pct:g} % at the most", given_pct <= limit_pct + DEPTH_PCT, f"{given_pct:.1f} %")
         judge.holds("and not at once", given_pct >= limit_pct / 2, f"{given_pct:.1f} %")
         with bench.recording(rate_hz=1000, after_s=WATCHED_S) as trace:
-            bench.power.insist(-3000, for_s=WATCHED_S - 0.3)
+            bench.power.insist(0, -3000, for_s=WATCHED_S - 0.3)  # a pause is no charge
             judge.never_discharges("after the micro-cycle", trace)

@@ -8,7 +8,7 @@ from v2g_bench.faults import EmiNoise, SocDivergence, ThermalGradient
 from v2g_bench.faults.emi_noise import above
 from v2g_bench.rig.measuring.bench import RATED_W
 
-NO_DISCHARGE_S, AT_SOC_S = 0.8, 1.0
+NO_DISCHARGE_S, AT_SOC_S, RESET_S = 0.8, 1.0, 2.0
 BOTH_W = (-3000, 2000)
 SOME_PCT = 5  # a power that is reduced is not stopped
 WATCHED_S, UNCHANGED_PCT = 2.5, 90
@@ -69,10 +69,8 @@ def test_soc_divergence_blocks_v2g(bench, judge, worlds):
 def test_calibration_charge_gives_v2g_back(bench, judge, partial_charge):
     """After a charge to 100 %, no less, and the reset of the offset, and only then, the pack is discharged again."""
     bench.power.pack.seconds_below_full(partial_charge.from_pct)
-    with (
-        bench.at_power(-1000),
-        bench.inject(SocDivergence(by_pct=-bench.controller.dut.thresholds.soc_divergence_pct - 3)),
-    ):
+    wrong = SocDivergence(by_pct=-bench.controller.dut.thresholds.soc_divergence_pct - 3)
+    with bench.at_power(-1000), bench.inject(wrong):
         judge.logged(r"0x09BD", within_s=10)
     for now_pct in (partial_charge.from_pct, partial_charge.to_pct):
         charged = bench.power.pack.charge_to(now_pct)  # a controller that takes less for complete may end it before
@@ -86,6 +84,10 @@ def test_calibration_charge_gives_v2g_back(bench, judge, partial_charge):
     judge.holds("the reset is done after the calibration charge", reply.status == 0, reply.err or reply.out)
     with bench.power.asking(-1000):
         judge.flows("discharge after the calibration", bench.readings.ac_power(), is_w=-1000)
+        none_w, within_s = -judge.limits.no_discharge_w, bench.controller.dut.thresholds.noticed_within_s
+        with bench.inject(wrong):
+            ended = bench.wait_until(lambda: bench.readings.inverter_power().value > none_w, within_s)
+            judge.holds("a second divergence ends it", ended)
 
 
 NOISES = {  # by the packet loss that the controller is configured to
@@ -107,7 +109,12 @@ def test_emi_leaves_charge_only(bench, judge, worlds, kind):
         with bench.inject(noise):
             judge.logged(r"0x0B22", within_s=thresholds.noticed_within_s)
             bench.power.granted()
-            refuses_any_discharge(bench, judge, worlds, "under noise")
+            if kind == "bursts":
+                resets = [lambda: bench.controller.run("reset_trip")] * 2  # it is the noise's as well
+                watched = bench.power.watch(-3000, for_s=RESET_S, meanwhile=resets)
+                judge.never_discharges("under noise, whatever is reset", *watched)
+            else:
+                refuses_any_discharge(bench, judge, worlds, "under noise")
         bench.power.settle()  # asked in the same instant, a controller that is about to forget would still refuse
         refuses_any_discharge(bench, judge, worlds, "after the noise")
         if kind == "lost":

@@ -68,17 +68,20 @@ def test_trip_latches_until_an_authorised_reset(bench, judge, worlds, turn):
 
 @pytest.mark.req("SAF-04")
 def test_reset_is_refused_while_another_danger_stands(bench, judge):
-    """The hot cell that tripped is over, but the strings diverge meanwhile: the reset is refused, the trip remains."""
-    with bench.at_power(-3000), ExitStack() as hot:
-        hot.enter_context(bench.inject(HOT))
-        trips(bench, judge)
-        with bench.inject(StringVoltageDifference(to_mv=320)):
-            hot.close()
-            bench.power.insist(-3000, for_s=bench.controller.latches.shown_s())
-            reply = bench.controller.run("reset_trip")
-            judge.holds("the reset is refused while the strings diverge", reply.status != 0, reply.out + reply.err)
-            judge.holds("the trip stands", bench.controller.latches.tripped())
-        nothing_comes_by_itself(bench, judge)  # though power was asked for to the last, and never taken back
+    """What tripped, heat or strings, is over, but meanwhile there is the other one: the reset is refused, the trip remains."""
+    hot, strings = ("a cell is hot", HOT), ("the strings diverge", StringVoltageDifference(to_mv=320))
+    for (_, first), (danger, second) in ((strings, hot), (hot, strings)):
+        with bench.at_power(-3000), ExitStack() as over:
+            over.enter_context(bench.inject(first))
+            trips(bench, judge)
+            with bench.inject(second):
+                over.close()
+                bench.power.insist(-3000, for_s=bench.controller.latches.shown_s())
+                reply = bench.controller.run("reset_trip")
+                judge.holds(f"the reset is refused while {danger}", reply.status != 0, reply.out + reply.err)
+                judge.holds("the trip stands", bench.controller.latches.tripped())
+            if second is not HOT:  # once is enough
+                nothing_comes_by_itself(bench, judge)  # though power was asked for to the last, and never taken back
 
 
 def silence(bench, judge) -> None:
@@ -175,6 +178,11 @@ def test_imbalance_keeps_v2g_off_until_a_balancing_charge(bench, judge, partial_
     judge.holds("the balancing charge reaches 100 %", bench.power.pack.charge_to_full())
     with bench.power.asking(-1000):
         judge.flows("discharge after the balancing charge", bench.readings.ac_power(), is_w=-1000)
+        none_w = -judge.limits.no_discharge_w
+        with bench.inject(CellImbalance(), alone=True):
+            within_s = bench.controller.dut.thresholds.noticed_within_s
+            ended = bench.wait_until(lambda: bench.readings.inverter_power().value > none_w, within_s)
+            judge.holds("a second imbalance ends it", ended)
 
 
 @pytest.mark.req("SAF-17")

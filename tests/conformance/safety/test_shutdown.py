@@ -31,13 +31,17 @@ def test_bridge_stops_first_when_the_bms_is_silent(bench, judge, worlds):
 
 @pytest.mark.req("SAF-21")
 def test_contactors_open_without_load(bench, judge, worlds):
-    """Any danger, any current that they may not open: they are asked to when it is over, and are open in time."""
+    """Any danger, any current that they may not open: they are asked to when it is over, and are open in time; each time."""
     loaded = worlds.any.operating_point(above_a=judge.limits.open_below_a)
     danger = {"fault": worlds.any.trip(LIMIT_C, LIMIT_MV), "alone": worlds.any.alone()}
     for world in worlds(**danger, **loaded):
         shown = bench.inject(world.fault, alone=world.alone)
         with bench.at_power(world), bench.recording() as trace, shown as fault:
             judge.opens(trace.shutdown(after=fault.on_bus))
+    # Once more without a new start: the controller has been through a shutdown.
+    again = bench.inject(world.fault, alone=world.alone)
+    with bench.at_power(world.power_w), bench.recording() as trace, again as fault:
+        judge.opens(trace.shutdown(after=fault.on_bus))
 
 
 @pytest.mark.req("SAF-21")

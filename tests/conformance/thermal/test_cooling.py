@@ -18,14 +18,16 @@ def cools(bench, *, expected: bool) -> bool:
 
 
 @pytest.mark.req("THM-01")
-def test_cooling_starts_at_its_trigger(bench, judge):
-    """One step below 32 °C no cooling is asked for; at 32 °C it is."""
+def test_cooling_starts_at_its_trigger(bench, judge, worlds):
+    """One step below 32 °C no cooling is asked for; with any cell at 32 °C it is, under power too, as long as it is warm."""
     bench.bus.needs("cooling_request")
-    below = OverTemperature(cell=1, to_c=MANUAL_TRIGGER_C - 0.5)
-    with bench.inject(below):
+    cell = next(worlds.few(cell=worlds.any.cell())).cell
+    with bench.inject(OverTemperature(cell, to_c=MANUAL_TRIGGER_C - 0.5)):
         judge.holds("no cooling at 31.5 °C", not cools(bench, expected=False))
-    with bench.inject(OverTemperature(cell=1, to_c=MANUAL_TRIGGER_C)):
+    with bench.at_power(-3000), bench.inject(OverTemperature(cell, to_c=MANUAL_TRIGGER_C)):
         judge.holds("cooling at 32 °C", cools(bench, expected=True))
+        ended = bench.wait_until(lambda: not bench.bus.signal("cooling_request"), judge.profile.watch_s)
+        judge.holds("and it goes on", not ended)
 
 
 @pytest.mark.req("THM-02")

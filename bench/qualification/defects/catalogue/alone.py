@@ -1,6 +1,18 @@
 """For each requirement a controller that breaks it and no other; some stand in their families."""
 
-from v2g_bench.qualification.defects.catalogue.defect import AMPERES, COOLER, COOLER_C, DRAWS, STAYS, TIME, alone, fails
+from v2g_bench.qualification.defects.catalogue.defect import (
+    AMPERES,
+    COOLER,
+    COOLER_C,
+    DRAWS,
+    MANY,
+    STAYS,
+    TIME,
+    alone,
+    fails,
+)
+
+TRIGGER = "cooling_starts_at_its_trigger"
 
 ONE_EACH = (
     alone("hot_cell_late_at_full_power", "SAF-01", TIME.format(r"(69|70)\.\d+"), trials=DRAWS),
@@ -13,6 +25,8 @@ ONE_EACH = (
     fails("reload_releases_trip", "SAF-12", "the trip stands after the reload: no", "trip_outlives and reload"),
     alone("trip_asleep_in_charge_only", "SAF-13", STAYS),
     alone("short_trip_taken_back", "SAF-14", "the trip is still reported: no"),
+    fails("short_strings_trip_taken_back", "SAF-14", "the trip is still reported: no", "one_poll", trials=DRAWS),
+    alone("damage_believed_while_discharging", "SAF-15", "no trip: no|% ± .* limit >= 90 %"),
     alone("damage_believed_while_charging", "SAF-15", "no trip: no|% ± .* limit >= 90 %"),
     alone("commands_spoiled", "SAF-16", "every checksum and counter is right: no .*wrong checksum"),
     alone("trouble_codes_ignored", "SAF-17", "the discharge ends within 15 s: no"),
@@ -28,7 +42,12 @@ ONE_EACH = (
     alone("low_soc_not_derated", "LIM-09", "W ± .* limit >= -9900 W"),
     alone("departure_ignored", "LIM-10", AMPERES),
     alone("micro_cycle_ignored", "LIM-11", "the discharge ends: no"),
+    alone("micro_cycle_restarts_at_zero", "LIM-11", AMPERES),
     alone("override_ignored", "LIM-12", "W ± .* limit -3600 to -2400 W"),
+    alone("override_of_max_soc_ignored", "LIM-12", "W ± .* limit 2400 to 3600 W"),
+    fails("cooling_by_the_first_module", "THM-01", "cooling at 32 °C: no", TRIGGER, trials=MANY),
+    fails("cooling_at_rest_alone", "THM-01", "cooling at 32 °C: no", TRIGGER),
+    fails("cooling_for_8_s", "THM-01", "and it goes on: no", TRIGGER),
     alone("cooling_one_kelvin_early", "THM-01", r"no cooling at 31\.5 °C: no"),
     alone("policy_forgotten", "THM-02", "cooling at 29 °C: no"),
     alone("heat_not_derated", "THM-03", "% ± .* limit <= 90 %"),
@@ -53,7 +72,8 @@ ONE_EACH = (
 # What shows in a combination or afterwards, and on the other side of a boundary.
 TOGETHER = (
     alone("strings_limit_310_mv", "SAF-02", STAYS),
-    alone("reset_forgets_the_second_danger", "SAF-04", "refused while the strings diverge: no"),
+    alone("reset_forgets_the_second_danger", "SAF-04", "refused while (a cell is hot|the strings diverge): no"),
+    alone("reset_after_strings_ignores_heat", "SAF-04", "refused while a cell is hot: no"),
     alone("silence_releases_trip", "SAF-12", "the trip stands after the silence: no"),
     alone("trip_asleep_under_noise", "SAF-13", STAYS),
     alone("silence_for_ever", "SAF-18", r"W ± .* limit -3600 to -2400 W"),

@@ -9,6 +9,7 @@ CONTACTORS = (
     fails("contactors_stay_closed", "SAF-21", NEVER_OPEN, NO_LOAD, title="contactors never asked to open"),
     fails("contactors_open_under_load", "SAF-21", LOADED, NO_LOAD, emulated=True),
     fails("charging_contactors_open_under_load", "SAF-21", LOADED, NO_LOAD, trials=DRAWS),
+    fails("contactors_open_under_load_at_the_second_trip", "SAF-21", LOADED, NO_LOAD),
     fails("contactors_open_under_load_above_12_a", "SAF-21", LOADED, NO_LOAD, trials=DRAWS),
     fails("contactors_open_150_ms_late", "SAF-21", r"1\d\d\.\d+ ms ± .* limit <= 100 ms", NO_LOAD),
     fails("contactors_open_2_s_late", "SAF-24", r"V ± .* limit <= 60 V", LINK),

@@ -65,7 +65,7 @@ AMPERES = r"\d\.\d+ A ± .* limit <= 0\.\d+ A"
 COOLER_C = r"°C ± .* limit <= \d+(\.\d+)? °C"
 NEVER_OPEN = "not asked to open within|not reported open within"
 CONTRADICTION = "contradict each other: "
-DRAWS = 5  # trials, for what shows in a share of the draws
+DRAWS, MANY = 5, 20  # trials, for what shows in a share of the draws, and where a test draws few of them
 
 
 def fails(name: str, check: str, reason: str, tests: str = "", **more: Any) -> Defect:

@@ -11,6 +11,7 @@ POWERS = (
     fails("power_100_w_off", "LIM-04", r"-3[01]\d\d\.\d W ± .* limit -3060 to -2940 W", DISCHARGE),
     fails("charge_power_5_pct_low", "LIM-04", r"28\d\d\.\d W ± .* limit 2940 to 3060 W", CHARGE),
     fails("accepts_and_does_nothing", "LIM-04", "limit -3060 to -2940 W", DISCHARGE),
+    fails("power_taken_from_standstill_alone", "LIM-04", "W ± .* limit", "any_set_power", trials=DRAWS),
 )
 
 PARTIAL = (

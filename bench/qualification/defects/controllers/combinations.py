@@ -5,6 +5,7 @@ from dataclasses import replace
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsParts, EmsSettings
 from v2g_bench.ems.model.actions import Action, Frame
+from v2g_bench.ems.model.commands import Command, Reply, ResetTrip
 from v2g_bench.ems.model.limits import SocLimits, SocWindow
 from v2g_bench.ems.model.setpoint import Ceiling, OverCurrentHold
 from v2g_bench.ems.protection.signal_quality import SignalQuality
@@ -26,6 +27,20 @@ class _FirstCauseOnly(EmergencyTrip):
 def reset_forgets_the_second_danger(settings: EmsSettings) -> Ems:
     """The operator's reset is accepted while a danger other than the one that tripped is present."""
     return make.having(settings, trip=_FirstCauseOnly(make.trip_limits(settings)))
+
+
+class _CoolAfterStrings(Ems):
+    """Looks for diverging strings alone, when a trip by strings is to be reset."""
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        trip = self.parts.trip
+        by_strings = (trip.cause or "").startswith(make.STRINGS)
+        if isinstance(command, ResetTrip) and by_strings and make.STRINGS not in trip._unsafe:
+            trip._unsafe.clear()
+        return super().command(command, now_s)
+
+
+reset_after_strings_ignores_heat: make.Factory = _CoolAfterStrings
 
 
 class _DeafToHeat(Ems):

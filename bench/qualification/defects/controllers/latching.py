@@ -47,6 +47,21 @@ def short_trip_taken_back(settings: EmsSettings) -> Ems:
     return make.having(settings, trip=_SecondThoughts(make.trip_limits(settings)))
 
 
+class _SecondThoughtsOfStrings(_SecondThoughts):
+    """Does so for strings alone: cells do not cool down in a moment."""
+
+    def update(self, values: Mapping[str, float], now_s: float = 0.0) -> bool:
+        tripped = super().update(values, now_s)
+        if tripped and not (self.cause or "").startswith(make.STRINGS):
+            self.since_s = float("-inf")
+        return tripped
+
+
+def short_strings_trip_taken_back(settings: EmsSettings) -> Ems:
+    """Strings that are apart for less than 150 ms count as none."""
+    return make.having(settings, trip=_SecondThoughtsOfStrings(make.trip_limits(settings)))
+
+
 class _EasilyReset(EmergencyTrip):
     def reset(self) -> str | None:
         self.cause = None

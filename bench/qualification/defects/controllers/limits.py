@@ -57,6 +57,19 @@ def override_ignored(settings: EmsSettings) -> Ems:
     return make.having(settings, floating=_NoOverride())
 
 
+class _NoOverrideOfMax(FloatingWindow):
+    def at(self, limits: SocLimits, now_s: float, charge_pct_per_s: float | None) -> InForce:
+        found = super().at(limits, now_s, charge_pct_per_s)
+        if self.override is None:
+            return found
+        return InForce(SocLimits(found.limits.min_soc_pct, limits.max_soc_pct), found.why)
+
+
+def override_of_max_soc_ignored(settings: EmsSettings) -> Ems:
+    """Overrides MIN_SOC, and never MAX_SOC."""
+    return make.having(settings, floating=_NoOverrideOfMax())
+
+
 class _NoDeparture(FloatingWindow):
     def at(self, limits: SocLimits, now_s: float, charge_pct_per_s: float | None) -> InForce:
         self.departure = None

@@ -111,8 +111,10 @@ class _Deaf(SignalQuality):
 class _BelievesWhileCharging(Ems):
     """Counts frames with a wrong checksum as lost, and acts on their content while it charges."""
 
+    way = 1.0  # or while it discharges
+
     def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
-        if frame.quality is not Quality.BAD or self.request_w <= 0:
+        if frame.quality is not Quality.BAD or self.way * self.request_w <= 0:
             return super().on_frame(frame, now_s)
         signal, self.parts.signal = self.parts.signal, _Deaf(self.settings.plan.expected)
         try:
@@ -120,6 +122,19 @@ class _BelievesWhileCharging(Ems):
             return super().on_frame(Frame(frame.message, frame.values), now_s)
         finally:
             self.parts.signal = signal
+
+
+class _BelievesWhileDischarging(_BelievesWhileCharging):
+    way = -1.0
+
+
+class _UsesShortFramesDischarging(Ems):
+    """Takes a frame that it cannot read for one that came, while it discharges."""
+
+    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
+        if frame.quality is Quality.BAD and self.request_w < 0:
+            self.parts.watchdog.on_frame(frame.message, now_s)
+        return super().on_frame(frame, now_s)
 
 
 class _ReadsNothing(Ems):
@@ -132,6 +147,8 @@ class _ReadsNothing(Ems):
 counter_unchecked: make.Factory = _RepeatsCount
 checksum_unchecked: make.Factory = _Gullible
 damage_believed_while_charging: make.Factory = _BelievesWhileCharging
+damage_believed_while_discharging: make.Factory = _BelievesWhileDischarging
+bad_frames_feed_the_watchdog_discharging: make.Factory = _UsesShortFramesDischarging
 trouble_codes_ignored: make.Factory = _ReadsNothing
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsSettings
 from v2g_bench.ems.model.actions import Action, SetInverterPower
+from v2g_bench.ems.model.commands import Command, Reply, SetPower
 from v2g_bench.qualification.defects.controllers import make
 
 
@@ -54,4 +55,18 @@ class _Idle(Ems):
 
 
 power_off_3_pct_near_3_kw: make.Factory = _OffNear3Kw
+
+
+class _FromStandstill(Ems):
+    """Accepts another power while one flows, and goes on with the first."""
+
+    def command(self, command: Command, now_s: float) -> Reply:
+        before_w, flows = self.request_w, bool(self.decision.power_w)
+        reply = super().command(command, now_s)
+        if flows and reply.ok and isinstance(command, SetPower) and command.power_w:
+            self.request_w = before_w
+        return reply
+
+
 accepts_and_does_nothing: make.Factory = _Idle
+power_taken_from_standstill_alone: make.Factory = _FromStandstill

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from v2g_bench.ems.core.controller import Ems
 from v2g_bench.ems.core.parts import EmsSettings
+from v2g_bench.ems.model.actions import Action
 from v2g_bench.ems.model.pack_state import PackState
 from v2g_bench.ems.model.setpoint import Ceiling
 from v2g_bench.ems.model.thermal_policy import ThermalPolicy
@@ -75,6 +76,57 @@ def cooling_one_kelvin_early(settings: EmsSettings) -> Ems:
 def policy_forgotten(settings: EmsSettings) -> Ems:
     """Begins each run with the default thermal policy and ignores its file."""
     return Ems(replace(settings, policy=ThermalPolicy()))
+
+
+class _FirstModule(ThermalGuard):
+    """Looks at the sensor of the first module, nearest to the coolant's inlet."""
+
+    def update(self, pack: PackState, now_s: float) -> None:
+        super().update(pack, now_s)
+        first_c = pack.get("module_temperature[1]")
+        if first_c is not None and first_c < self.policy.cooling_trigger_c - 1.0:
+            self.cooling = False
+
+
+def cooling_by_the_first_module(settings: EmsSettings) -> Ems:
+    """Cools when the first module is warm, whatever the hottest cell is."""
+    return make.having(settings, thermal=_FirstModule(settings.policy, settings.thresholds.gradient_k))
+
+
+class _Pump(Ems):
+    """Does not ask for cooling while `stands` says so, though it is wanted."""
+
+    _warm_since_s, _warm_s = math.inf, -math.inf
+
+    def tick(self, now_s: float) -> list[Action]:
+        self._warm_since_s = min(self._warm_since_s, now_s) if self.parts.thermal.cooling else math.inf
+        self._warm_s = now_s - self._warm_since_s
+        return super().tick(now_s)
+
+    def stands(self) -> bool:
+        raise NotImplementedError
+
+    def outputs(self) -> dict[str, float]:
+        outputs = super().outputs()
+        return outputs | {"cooling_request": 0.0} if self.stands() else outputs
+
+
+class _SpentPump(_Pump):
+    """Gives up after some seconds of cooling."""
+
+    def stands(self) -> bool:
+        return self._warm_s > 8.0
+
+
+class _PumpAtRest(_Pump):
+    """Saves the power of the pump while the pack is at work."""
+
+    def stands(self) -> bool:
+        return bool(self.decision.power_w)
+
+
+cooling_for_8_s: make.Factory = _SpentPump
+cooling_at_rest_alone: make.Factory = _PumpAtRest
 
 
 class _NoPlan(PreCooling):

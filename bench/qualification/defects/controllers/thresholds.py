@@ -48,6 +48,7 @@ trips_at_limit = _tripping(cell=45.0 - HAIR, module=45.0 - HAIR, string=0.3 - HA
 hot_limit_50 = _tripping(cell=50.0, module=50.0)
 strings_limit_310_mv = _tripping(string=0.31)
 strings_limit_500_mv = _tripping(string=0.5)
+modules_from_the_9th_on_unread = _tripping(tuple(f"module_temperature[{number}]" for number in range(9, 13)))
 hot_limit_in_volts = _tripping(cell=45.0e3, module=45.0e3)  # a unit mixed up
 
 
