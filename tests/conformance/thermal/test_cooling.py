@@ -24,7 +24,7 @@ def test_cooling_starts_at_its_trigger(bench, judge, worlds):
     cell = next(worlds.few(cell=worlds.any.cell())).cell
     with bench.inject(OverTemperature(cell, to_c=MANUAL_TRIGGER_C - 0.5)):
         judge.holds("no cooling at 31.5 °C", not cools(bench, expected=False))
-    with bench.at_power(-3000), bench.inject(OverTemperature(cell, to_c=MANUAL_TRIGGER_C)):
+    with bench.at_power(3000), bench.inject(OverTemperature(cell, to_c=MANUAL_TRIGGER_C)):
         judge.holds("cooling at 32 °C", cools(bench, expected=True))
         ended = bench.wait_until(lambda: not bench.bus.signal("cooling_request"), judge.profile.watch_s)
         judge.holds("and it goes on", not ended)

@@ -1,5 +1,6 @@
 """Values past a limit: counts of the signal alone, on the side that is meant, and none that is no value."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ from v2g_bench.can.codec import SignalCodec
 from v2g_bench.can.database import BusDatabase
 from v2g_bench.can.roles import read_roles
 from v2g_bench.dbc import dbc_path, roles_path
+from v2g_bench.errors import NotTested
 from v2g_bench.faults import OverTemperature
 from v2g_bench.rig.file.load import load_rig
 from v2g_bench.rig.measuring.anything import Anything, nearly, past
@@ -96,3 +98,15 @@ def test_the_last_values_are_those_of_the_signal_short_of_the_sensors_end():
     shown._parts.bus.db = BusDatabase.load(dbc_path("v2g_bms_fd"), read_roles(roles_path("v2g_bms_fd")))
     assert shown.hottest(above_c=45.0) == pytest.approx(125.0)
     assert shown.furthest(above_mv=300.0) == pytest.approx(5000.0)
+
+
+def test_any_module_of_the_database_can_be_drawn():
+    drawn = {anything().module_temperature().at(share) for share in SHARES}
+    assert drawn == {f"module_temperature[{number}]" for number in (1, 2, 3)}
+
+
+def test_a_database_without_modules_shows_none():
+    lacking = anything()
+    lacking._parts.bus.db = SimpleNamespace(count=lambda role: 0, path=Path("small.dbc"))
+    with pytest.raises(NotTested, match=r"small\.dbc has no signal for module_temperature"):
+        lacking.module_temperature()
