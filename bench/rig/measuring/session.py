@@ -61,10 +61,12 @@ class Session:
         parts.dut.fresh()
         if not wait_until(parts, lambda: self._latches.takes(PROBE_W), ready_s, COMMAND_POLL_S):
             parts.dut.controller.require_alive()
-            reply = parts.dut.controller.run("set_power", power_w=f"{PROBE_W:.0f}")
-            message = " ".join((reply.err + reply.out).split())
-            where = f"controller {parts.loaded.rig.dut.name}"
-            raise BenchError(where, f"takes no power command within {ready_s:g} s", message)
+            # One that reports charge-only and takes a discharge all the same contradicts itself: that is the test's to find.
+            reply = parts.dut.controller.run("set_power", power_w=f"{-PROBE_W:.0f}")
+            if reply.status != 0 or self._latches.tripped():
+                message = " ".join((reply.err + reply.out).split())
+                where = f"controller {parts.loaded.rig.dut.name}"
+                raise BenchError(where, f"takes no power command within {ready_s:g} s", message)
         parts.dut.controller.must("set_power", power_w="0")
 
     def require_good(self) -> None:

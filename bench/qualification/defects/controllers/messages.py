@@ -128,15 +128,6 @@ class _BelievesWhileDischarging(_BelievesWhileCharging):
     way = -1.0
 
 
-class _UsesShortFramesDischarging(Ems):
-    """Takes a frame that it cannot read for one that came, while it discharges."""
-
-    def on_frame(self, frame: Frame, now_s: float) -> list[Action]:
-        if frame.quality is Quality.BAD and self.request_w < 0:
-            self.parts.watchdog.on_frame(frame.message, now_s)
-        return super().on_frame(frame, now_s)
-
-
 class _ReadsNothing(Ems):
     """Reads the trouble codes of the BMS and does nothing about them."""
 
@@ -148,7 +139,6 @@ counter_unchecked: make.Factory = _RepeatsCount
 checksum_unchecked: make.Factory = _Gullible
 damage_believed_while_charging: make.Factory = _BelievesWhileCharging
 damage_believed_while_discharging: make.Factory = _BelievesWhileDischarging
-bad_frames_feed_the_watchdog_discharging: make.Factory = _UsesShortFramesDischarging
 trouble_codes_ignored: make.Factory = _ReadsNothing
 
 

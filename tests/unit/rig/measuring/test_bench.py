@@ -119,6 +119,17 @@ def test_latches_are_released_before_a_test_begins(session, parts):
     assert not [words for words in parts.controller.ran[:5] if words[0] == "set_power"]
 
 
+def test_a_controller_that_says_charge_only_and_takes_a_discharge_is_left_to_the_test(session, parts):
+    received = parts.latest_all
+    parts.latest_all = lambda: {**received(), "charge_only": 1.0}
+    session.prepare()
+    assert ("set_power", "-200") in parts.controller.ran
+    assert parts.controller.ran[-1] == ("set_power", "0")
+    parts.refuses = True
+    with pytest.raises(BenchError, match="takes no power command"):
+        session.prepare()
+
+
 def test_a_power_that_must_not_come_is_watched_from_the_moment_it_is_asked_for(bench, parts):
     asked = []
     with bench.power.watch.once(-3000, 1.0) as trace:
