@@ -21,7 +21,7 @@ def main() -> int:
     options = parser.parse_args()
     found = soak(options.clock, options.seconds, options.seed, options.leak)
     for text in found:
-        print(f"grows: {text}")
+        print(f"not flat: {text}")
     return 1 if found else 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from v2g_bench.can.buses import open_bus
+from v2g_bench.errors import BenchError
 from v2g_bench.faults import OverTemperature, SocDivergence, StringVoltageDifference
 from v2g_bench.instruments.session import ScpiSession
 from v2g_bench.inverter.client import InverterClient
@@ -26,20 +27,29 @@ DANGERS = (OverTemperature(cell=17, to_c=46.0), StringVoltageDifference(to_mv=40
 HELD_S, TRIP_S = 2.0, 1.0
 
 
-def turns(parts: Any) -> Iterator[int]:
-    """Endless turns of work on an open rig; each is a controller without history, as every test has it."""
+def turns(parts: Any) -> Iterator[str]:
+    """Endless turns of work on an open rig, each with what went wrong in it, as on a machine that was busy; "" for nothing."""
     for number in itertools.count(1):
-        session = Session(parts)
-        session.prepare()
-        bench, power_w = session.bench, (-3000.0, 3000.0, -11_000.0)[number % 3]
-        with bench.at_power(power_w), bench.recording() as trace:
-            bench.wait_until(lambda: False, HELD_S)
-            with bench.inject(DANGERS[number % len(DANGERS)]):
-                bench.wait_until(lambda: False, TRIP_S)
-            trace.waveform  # noqa: B018  (fetched here)
-        bench.controller.run("reset_trip")
-        clients(parts)
-        yield number
+        trouble = ""
+        try:
+            turn(parts, number)
+        except BenchError as error:
+            trouble = str(error)
+        yield trouble
+
+
+def turn(parts: Any, number: int) -> None:
+    """One controller without history, as every test has it: power, a danger, a reset; and all clients."""
+    session = Session(parts)
+    session.prepare()
+    bench, power_w = session.bench, (-3000.0, 3000.0, -11_000.0)[number % 3]
+    with bench.at_power(power_w), bench.recording() as trace:
+        bench.wait_until(lambda: False, HELD_S)
+        with bench.inject(DANGERS[number % len(DANGERS)]):
+            bench.wait_until(lambda: False, TRIP_S)
+        trace.waveform  # noqa: B018  (fetched here)
+    bench.controller.run("reset_trip")
+    clients(parts)
 
 
 def clients(parts: Any) -> None:

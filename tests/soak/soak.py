@@ -43,8 +43,10 @@ def soak(clock: str, seconds: float, seed: int = 1, leak: str = "", note: Callab
     with tempfile.TemporaryDirectory(prefix="v2g-soak-") as folder, opened(clock, Path(folder), seed) as parts:
         watched, begun_s, began_s = processes(parts), parts.clock.now_s(), time.monotonic()
         fill(parts)
-        due_s = number = 0.0
-        for number in turns(parts):  # noqa: B007
+        due_s, number, troubles = 0.0, 0, list[str]()
+        for trouble in turns(parts):
+            number += 1
+            troubles += [trouble] if trouble else []
             if leak:
                 leaks(parts)[leak](kept)
             now_s = parts.clock.now_s() - begun_s
@@ -58,7 +60,9 @@ def soak(clock: str, seconds: float, seed: int = 1, leak: str = "", note: Callab
             if now_s >= seconds:
                 break
         took_s = time.monotonic() - began_s
-        note(f"{clock} clock: {number:.0f} turns, {now_s:.0f} s in {took_s:.0f} s")
+        note(f"{clock} clock: {number} turns, {len(troubles)} of them broken off, {now_s:.0f} s in {took_s:.0f} s")
         for name, rows in samples.items():
             note(table(name, rows))
+    if len(troubles) > number / 10:
+        return [f"{len(troubles)} of {number} turns were broken off, the last: {troubles[-1]}"]
     return [f"{name}: {text}" for name, rows in samples.items() for text in grown(rows)]
