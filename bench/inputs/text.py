@@ -26,7 +26,7 @@ from v2g_bench.inputs.files import SETTINGS_MAX, read_bytes
 
 LARGEST = 64_000_000  # bytes; results of some thousand tests
 DEPTH = 100  # lists and tables in each other; what the bench writes has ten
-DIGITS = 400  # of one number; the largest float has 309
+DIGITS = 1000  # of one number; the largest float has 309, and a number just above it is told with its key
 
 # Strings and TOML's comments: a bracket in them is none. One that does not end goes on to the end of its line, or of the text.
 _JSON_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)

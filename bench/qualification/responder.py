@@ -33,7 +33,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from v2g_bench.interrupts import left_to_the_parent
 from v2g_bench.qualification.responder_line import Line
 from v2g_bench.qualification.responder_wire import CommandFrame, Danger, Inverter
 
@@ -117,7 +116,8 @@ class Shell:
     def run(self) -> None:
         """Serve until the end is asked for."""
         signal.signal(signal.SIGTERM, lambda *_: self._end())
-        left_to_the_parent()
+        for number in (signal.SIGINT, signal.SIGHUP):  # these are for the parent, which ends this in order
+            signal.signal(number, signal.SIG_IGN)
         self._print(f"ready, inverter models {self._inverter.models}")
         command_s = parent_s = time.monotonic()
         try:

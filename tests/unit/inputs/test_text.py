@@ -70,7 +70,7 @@ def test_the_depth_is_bounded_by_the_loader_and_not_by_the_interpreter(parse, te
 
 @pytest.mark.usefixtures("another_interpreter")
 @pytest.mark.parametrize(
-    ("parse", "text"), [(json_of, "9" * 400), (toml_of, "a = " + "9" * 400), (toml_of, "a = 9" + "_9" * 300)]
+    ("parse", "text"), [(json_of, "9" * 1000), (toml_of, "a = " + "9" * 1000), (toml_of, "a = 9" + "_9" * 600)]
 )
 def test_the_digits_are_bounded_by_the_loader_and_not_by_the_interpreter(parse, text):
     with pytest.raises(BenchError, match="a number has more digits than can be meant"):

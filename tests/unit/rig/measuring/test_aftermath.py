@@ -44,8 +44,9 @@ class FakeRig:
     def pause(self, for_s):
         self.now_s += for_s
 
-    def frames(self, frame_id, since_s, is_extended=False):
-        return self.store.since(since_s).of(frame_id, is_extended)
+    def frames(self, frame_id=None, since_s=0.0, is_extended=False):
+        columns = self.store.since(since_s)
+        return columns if frame_id is None else columns.of(frame_id, is_extended)
 
     def frame(self, role, value, at_s, *, damaged=False):
         message = self.db.encode(self.db.message_of(role).name, {role: value}, self.count % 256)
