@@ -80,11 +80,8 @@ class Anything:
         return LogUniform(*(STEADY_SIMULATED_S if self._parts.loaded.rig.simulated else STEADY_S))
 
     def held_at(self, to_c: float) -> Made:
-        """One cell at this temperature: which one, and by a step or a ramp."""
-        return Made(
-            lambda cell, ramp_k_per_s: OverTemperature(cell, to_c, ramp_k_per_s),
-            {"cell": self.cell(), "ramp_k_per_s": Choice(RAMPS_K_PER_S)},
-        )
+        """One cell at this temperature, by a step: which one."""
+        return Made(lambda cell: OverTemperature(cell, to_c), {"cell": self.cell()})
 
     def power_w(self, direction: Direction | None = None, most_w: float = math.inf, above_a: float = 0.0) -> Made:
         """AC power (W, charge positive) up to `most_w` or what the rig allows, small ones as often as large ones.
