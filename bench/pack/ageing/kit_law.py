@@ -165,7 +165,7 @@ KIT = KitLaw(
         order_matters=True,
         notes=(
             "SEI and wear saturate: after some five years more V2G costs next to nothing by construction",
-            "less than C/3 flowed in its tests as the end of a charge or discharge (to C/10) and in driving alone; counts as outside",
+            "below C/3 are the end of each charge and discharge (to C/10) and driving alone in its tests: counts as outside",
             "100 % is the nominal 3.0 Ah and a cell without storage; its authors begin at 103 % with 30 days of storage",
             "asked with a Stress every fortnight has the mean of the whole; the true order is kept by stepping a series",
         ),

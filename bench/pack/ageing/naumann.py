@@ -70,7 +70,7 @@ NAUMANN = PowerLaw(
         ),
         blind_to=frozenset({"cycling temperature", "plating"}),
         notes=(
-            "calendar tests at 0 and 10 °C with 50 % of charge alone; cycling tests at 25 °C with depths of 80 and 100 % alone",
+            "calendar tests at 0 and 10 °C at 50 % of charge alone; cycling tests at 25 °C at depths of 80 and 100 % alone",
             "resistance over SoC is squared as in simses; BLAST-Lite has it cubed",
         ),
     ),

@@ -105,8 +105,8 @@ WANG_2014 = PowerLaw(
         notes=(
             "the calendar constant is that of V2G-Sim; the paper may have another",
             "its throughput is taken as the discharge of a 1.5 Ah cell: an assumption",
-            "a blend with LMO; the depths and C-rates of its cycling tests, the temperatures and charge of its calendar "
-            "tests are not in the sources at hand: they count as outside",
+            "a blend with LMO; depths and C-rates of its cycling tests are not in the sources at hand: they count as outside",
+            "temperatures and charge of its calendar tests are not in the sources at hand: they count as outside",
         ),
     ),
     calendar=CalendarPart(0.5, 24500.0, lambda _, kelvins: calendar_2014(kelvins)),

@@ -83,9 +83,7 @@ XU = XuLaw(
             depth=Bounds(HELD_BELOW, 1, "own: where the fit's cost per equivalent full cycle is least"),
         ),
         blind_to=frozenset({"c_rate", "plating"}),
-        notes=(
-            "the temperatures and C-rates of its cycling tests are not in the sources at hand: they count as outside",
-        ),
+        notes=("temperatures and C-rates of its cycling tests are not in the sources at hand: they count as outside",),
     ),
     calendar=CalendarPart(
         1.0,
