@@ -47,6 +47,8 @@ def test_current_below_3_2_volts_is_shown():
 
 
 def test_the_range_is_that_of_its_tests():
-    mild, cold = (KIT.in_range(stress_of(daily(0.2, 0.8, 0.45, warm))) for warm in (20.0, -5.0))
+    mild, cold = (KIT.in_range(stress_of(daily(0.2, 0.8, 1.5, warm))) for warm in (20.0, -5.0))
     assert (mild.calendar, mild.cyclic, mild.total) == (1.0, 1.0, pytest.approx(1.0))
+    slow = KIT.in_range(stress_of(daily(0.2, 0.8, 0.45, 20.0)))  # 0.15 C: slower than any of its cycling tests
+    assert (slow.calendar, slow.cyclic) == (1.0, 0.0)
     assert (cold.calendar, cold.cyclic, cold.total) == (0.0, 0.0, 0.0)
