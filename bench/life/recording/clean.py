@@ -20,6 +20,7 @@ AT_REST = 0.02  # SoC that a parked car may lose in a hole of any length: its ow
 SPAN_C = (-60.0, 100.0)  # what a pack's temperature can be
 MOST = 1e8  # A or W: no battery
 SURE = 0.3  # the least correlation of charge and SoC that tells the sign of a current
+_STEADY = 1e-6  # what varies by less of itself does not vary: it is rounding
 TELLING = 0.05  # of SoC that must be travelled before a capacity is told from it
 LONGEST_S = 50 * 365 * DAY_S
 _TO_S = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "date": 1.0}
@@ -297,12 +298,18 @@ def _charge(
 
 
 def _sign(series: Floats, time_s: Floats, soc: Floats) -> int:
-    """1 where it flows into the battery, -1 where out of it, 0 where nobody can tell."""
+    """1 where it flows into the battery, -1 where out of it, 0 where nobody can tell.
+
+    By the correlation over blocks; of a steady current, which has none, by what it moved. Both must say the same.
+    """
     dq, dsoc = _blocks(series, time_s, soc)
-    if len(dq) < 3 or not float(dq.std()) or not float(dsoc.std()):
+    together = float((dq**2).sum() * (dsoc**2).sum()) ** 0.5
+    if len(dq) < 3 or not together:
         return 0
-    match = float(np.corrcoef(dq, dsoc)[0, 1])
-    return 0 if abs(match) < SURE else 1 if match > 0 else -1
+    moved = float((dq * dsoc).sum()) / together
+    steady = any(float(one.std()) <= _STEADY * float(np.abs(one).max()) for one in (dq, dsoc))
+    match = moved if steady else float(np.corrcoef(dq, dsoc)[0, 1])
+    return 0 if abs(match) < SURE or match * moved <= 0 else 1 if match > 0 else -1
 
 
 def _blocks(series: Floats, time_s: Floats, soc: Floats) -> tuple[Floats, Floats]:

@@ -149,6 +149,27 @@ def test_a_current_whose_sign_nobody_can_tell_is_not_used(read_in, columns):
     assert assumed(record, "cannot be told from its state of charge: not used")
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("minutes", [151, 200, 301])
+def test_a_steady_discharge_tells_its_sign(read_in, sign, minutes):
+    """Neither current nor slope varies, so nothing is correlated but the rounding."""
+    time_s = 60.0 * np.arange(minutes)
+    steady = {"soc": 90.0 - 30.0 * time_s / 3600.0 / 156.0 * 100.0, "current_a": np.full(minutes, -30.0 * sign)}
+    record = read_in({"time_s": time_s, "temperature_c": np.full(minutes, 20.0)} | steady, capacity_ah=156.0)
+    assert record.c_rate is not None
+    assert record.c_rate.max() < 0
+    assert record.capacity_ah == pytest.approx(156.0, rel=0.01)
+
+
+def test_a_current_against_what_it_moved_is_not_used(read_in):
+    """Its swings fit to the state of charge, and all in all it charges what falls: no sign is right."""
+    time_s = 60.0 * np.arange(601)
+    turn = 2 * np.pi * time_s / 36000.0
+    falling = {"time_s": time_s, "soc": 90.0 - 80.0 * time_s / 36000.0 - 4.0 * (np.cos(turn) - 1)}
+    record = read_in(falling | {"temperature_c": 20.0 + 0 * time_s, "current_a": 100.0 + 20.0 * np.sin(turn)})
+    assert record.c_rate is None
+
+
 def test_the_state_of_charge_alone_has_no_rate(read_in, columns):
     del columns["current_a"]
     assert read_in(columns).c_rate is None
