@@ -170,9 +170,11 @@ def _soc(table: Table, found: Found, values: Floats, rows: NDArray[np.intp], not
     finite = values[np.isfinite(values)]
     if not len(finite):
         raise BenchError(table.where, f"column {found.column.name!r} holds no number", "is it the state of charge?")
-    unit, name = found.unit, found.column.name
+    unit, name, most = found.unit, found.column.name, float(finite.max())
+    if unit == "%" and most <= 1.0 and not found.asked:
+        hint = f"is it a fraction? state it: --columns soc={name}:1 or soc={name}:%"
+        raise BenchError(table.where, f"{name!r} is stated in % and is never above {most:g}", hint)
     if not unit:
-        most = float(finite.max())
         if most <= 1.5 and np.all(finite == np.round(finite)):
             hint = f"state it: --columns soc={name}:% or soc={name}:1"
             raise BenchError(table.where, f"{name!r} is never above {most:g}: percent or a fraction?", hint)
@@ -203,6 +205,11 @@ def _gaps(time_s: Floats, soc: Floats, notes: list[str]) -> tuple[tuple[int, flo
         hours = float(step[long][rest].sum()) / 3600
         notes.append(
             f"{parked} gaps, {hours:.1f} h in all, begin and end within {100 * AT_REST:g} % of charge: taken as rest"
+        )
+    if (usual_s := float(np.median(step))) > GAP_S:
+        notes.append(
+            f"rows are {usual_s / 3600:.3g} h apart: between them the state of charge is taken as a line, and cycles in "
+            "between are not seen"
         )
     unknown = long[~rest]
     if unknown.size:

@@ -53,6 +53,19 @@ def test_one_percent_or_full_is_asked(read_in, columns):
         read_in(columns | {"soc": np.ones(len(columns["soc"]))})
 
 
+def test_percent_that_is_a_fraction_is_asked(read_in, columns):
+    soc = columns.pop("soc")
+    with pytest.raises(BenchError, match=r"'SoC \[%\]' is stated in % and is never above 0.9\n  is it a fraction\?"):
+        read_in(columns | {"SoC [%]": soc / 100})
+    assert read_in(columns | {"SoC [%]": soc / 100}, "soc=SoC [%]:1").soc.max() == pytest.approx(0.9, abs=0.01)
+
+
+def test_rows_that_are_hours_apart_are_said(read_in, columns):
+    few = {name: values[::120] for name, values in columns.items()}
+    assert assumed(read_in(few), "rows are 2 h apart")
+    assert not assumed(read_in(columns), "h apart")
+
+
 def test_a_state_of_charge_that_cannot_be_names_its_line(read_in, columns):
     columns["soc"][100] = 655.35
     with pytest.raises(
