@@ -115,6 +115,17 @@ class Audit:
         return self.stress.known_s >= SHORTEST_S
 
     @property
+    def counted_efc(self) -> float:
+        """Equivalent full cycles of the counted cycles: with a hysteresis, what it left."""
+        return float(self.stress.cycles.travel.sum()) / 2.0
+
+    @property
+    def moved(self) -> float:
+        """The share of the travel that is charge: all of it where a current is known, else what is counted of the SoC."""
+        known = self.stress.current_known or not self.stress.efc
+        return 1.0 if known else self.counted_efc / self.stress.efc
+
+    @property
     def km_a_year(self) -> float | None:
         """By the odometer."""
         return None if self.record.driven_km is None else self.record.driven_km * 365 * DAY_S / self.record.duration_s
@@ -164,6 +175,12 @@ def audit(
             f"the reported state of charge travels {stress.efc_soc / stress.efc:.2f} times as far as the counted charge: its "
             "noise, or its rounding; the counted charge is used"
         )
+    if record.c_rate is None:
+        notes.append(
+            "without a current equivalent full cycles and throughput are those of the counted cycles, and C-rates those of the "
+            "steps of the reported state of charge: too high where it is coarse, so charging above a limit is not told"
+        )
+    notes.append("each law begins with a new battery: what this one had lost before is not in the figures")
     km_a_year = None if record.driven_km is None else record.driven_km * 365 * DAY_S / record.duration_s
     found = []
     for law in laws.values():
@@ -232,8 +249,8 @@ def soce_of(fade: Fade) -> Floats:
 
 
 def _soce(capacity: Floats, resistance: Floats | None) -> Floats:
-    left = 1.0 - capacity
-    return left if resistance is None else left * (1.0 - RESISTANCE_LOSS * resistance)
+    left = np.maximum(1.0 - capacity, 0.0)
+    return left if resistance is None else left * np.maximum(1.0 - RESISTANCE_LOSS * resistance, 0.0)
 
 
 def _why(law: Law, pack: Pack, inside: float) -> str:
