@@ -32,6 +32,7 @@ class LawDifference:
 
     law: str
     cell: str
+    chemistry: str
     loss_a_pct: float
     loss_b_pct: float
     interval_a_pct: tuple[float, float]
@@ -67,6 +68,10 @@ class Judgement:
     def voters(self) -> tuple[LawDifference, ...]:
         """The laws that vote."""
         return tuple(law for law in self.laws if law.votes)
+
+    def of_chemistry(self, chemistry: str) -> tuple[LawDifference, ...]:
+        """The laws that were fitted to this chemistry, voting or not; the others stand beside."""
+        return tuple(law for law in self.laws if law.chemistry == chemistry)
 
     def agreeing(self, sign: int) -> int:
         """How many of all laws have this sign (see `LawDifference.sign`), voting or not."""
@@ -104,6 +109,7 @@ def _difference(law: Law, a: Life, b: Life, drawn: Draws, weakest: Floats, compa
     return LawDifference(
         law=law.name,
         cell=law.facts.cell,
+        chemistry=law.chemistry,
         loss_a_pct=float(np.median(loss_a)),
         loss_b_pct=float(np.median(loss_b)),
         interval_a_pct=_interval(loss_a),
@@ -155,7 +161,8 @@ def _verdict(a: Life, b: Life, laws: Sequence[LawDifference], margin_pct: float)
     voters = [law for law in laws if law.votes]
     independent = len({law.cell for law in voters})
     if independent < INDEPENDENT:
-        return Verdict.INCONCLUSIVE, f"{independent} independently fitted laws may vote, {INDEPENDENT} needed"
+        count = f"{independent or 'no'} independently fitted law{'s' * (independent > 1)}"
+        return Verdict.INCONCLUSIVE, f"{count} may vote, {INDEPENDENT} needed"
     if all(law.interval_pct[1] <= margin_pct for law in voters):
         return Verdict.PASS, f"by all {len(voters)} voting laws it loses no more than {margin_pct:g} points beyond"
     if all(law.interval_pct[0] > margin_pct for law in voters):

@@ -124,3 +124,10 @@ def test_nothing_differs() -> None:
     judged = _judged(*_three(10.0))
     assert {law.sign for law in judged.laws} == {0}
     assert judged.verdict is Verdict.PASS
+
+
+def test_no_vote_is_no_law() -> None:
+    judged = _judged(*_three(9.0, chemistry="LFP"))
+    assert judged.reason == "no independently fitted law may vote, 3 needed"
+    assert [law.chemistry for law in judged.of_chemistry("LFP")] == ["LFP"] * 3
+    assert not judged.of_chemistry("NMC")
