@@ -2,7 +2,8 @@
 
 The draws are the same for both lives, so that a difference is a paired one. Laws are never pooled.
 
-    PASS          by the 95 % interval of every voting law, B loses no more than A plus the margin
+    PASS          by the 95 % interval of every voting law, B loses no more than A plus the margin; or no law finds any
+                  difference at all
     FAIL          by that of every voting law, it loses more; or B does not serve the duty
     INCONCLUSIVE  anything else, also fewer than three voting laws that were fitted independently of each other
 """
@@ -98,7 +99,9 @@ def judge(
     drawn = Spread().draws(draws, np.random.default_rng([seed, 0xA9]))
     weakest = weakest_cell(draws, battery.cells, np.random.default_rng([seed, 0xCE]))
     found = tuple(_difference(law, a, b, drawn, weakest, compared) for law in laws.values())
-    verdict, reason = _verdict(a, b, found, margin_pct)
+    sees = any(not compared & law.blind_to for law in laws.values())
+    same = sees and all((law.difference_pct, *law.interval_pct) == (0.0, 0.0, 0.0) for law in found)
+    verdict, reason = _verdict(a, b, found, margin_pct, same)
     return Judgement(verdict, reason, found, margin_pct)
 
 
@@ -118,11 +121,11 @@ def _difference(law: Law, a: Life, b: Life, drawn: Draws, weakest: Floats, compa
         interval_pct=_interval(loss_b - loss_a),
         calendar_share=(float(np.median(fade_a.calendar_share)), float(np.median(fade_b.calendar_share))),
         inside=inside,
-        no_vote=tuple(_why_not(law, a, inside, compared)),
+        no_vote=tuple(_why_not(law, a, inside, compared, differs=bool(np.any(loss_a != loss_b)))),
     )
 
 
-def _why_not(law: Law, life: Life, inside: float, compared: frozenset[str]) -> list[str]:
+def _why_not(law: Law, life: Life, inside: float, compared: frozenset[str], *, differs: bool) -> list[str]:
     why = []
     if law.chemistry != (chemistry := life.years[0][1].battery.chemistry):
         why.append(f"was fitted to {law.chemistry}, the pack is {chemistry}")
@@ -130,7 +133,9 @@ def _why_not(law: Law, life: Life, inside: float, compared: frozenset[str]) -> l
         why.append("never carries a verdict")
     if blind := sorted(compared & law.blind_to):
         why.append(f"is blind to {' and '.join(blind)}")
-    if inside < INSIDE_SHARE:
+    if not differs:
+        why.append("finds no difference")
+    elif inside < INSIDE_SHARE:
         why.append(
             f"{100 * inside:.0f} % of the difference in damage is in its fitted range, {100 * INSIDE_SHARE:.0f} needed"
         )
@@ -153,11 +158,13 @@ def _nominal(law: Law, life: Life) -> Fade:
     return law.fade(life.stress, float(life.span))
 
 
-def _verdict(a: Life, b: Life, laws: Sequence[LawDifference], margin_pct: float) -> tuple[Verdict, str]:
+def _verdict(a: Life, b: Life, laws: Sequence[LawDifference], margin_pct: float, same: bool) -> tuple[Verdict, str]:
     if b.failures:
         return Verdict.FAIL, f"{b.candidate.name} does not serve the duty: {b.failures[0]}"
     if a.failures:
         return Verdict.INCONCLUSIVE, f"{a.candidate.name} does not serve the duty: {a.failures[0]}"
+    if same:
+        return Verdict.PASS, "no law finds any difference between the two lives"
     voters = [law for law in laws if law.votes]
     independent = len({law.cell for law in voters})
     if independent < INDEPENDENT:

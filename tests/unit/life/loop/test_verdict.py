@@ -126,6 +126,21 @@ def test_nothing_differs() -> None:
     assert judged.verdict is Verdict.PASS
 
 
+def test_lives_that_do_not_differ_need_no_vote() -> None:
+    """Whatever the laws were fitted to; unless all of them are blind to what differs."""
+    judged = _judged(*_three(10.0, chemistry="LFP"))
+    assert (judged.verdict, judged.reason) == (Verdict.PASS, "no law finds any difference between the two lives")
+    assert _judged(*_three(10.0, blind_to=WINDOW)).verdict is Verdict.INCONCLUSIVE
+    assert judge(_life("a"), _life("b"), {}, compared=WINDOW).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_law_that_finds_no_difference_has_no_vote_on_one() -> None:
+    """All of no difference lies inside its range, and none of it: that is no evidence."""
+    judged = _judged(*_three(9.0)[:2], FakeLaw({"a": 10.0, "b": 10.0}, "z"))
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert judged.laws[2].no_vote == ("finds no difference",)
+
+
 def test_no_vote_is_no_law() -> None:
     judged = _judged(*_three(9.0, chemistry="LFP"))
     assert judged.reason == "no independently fitted law may vote, 3 needed"
