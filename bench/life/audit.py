@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from v2g_bench.errors import BenchError
-from v2g_bench.life.recording.clean import DAY_S, Recording
+from v2g_bench.life.recording.clean import AT_REST, DAY_S, Recording
 from v2g_bench.pack.ageing.law import Fade, Law
 from v2g_bench.pack.ageing.plating import CURVES, Exceedance, exceedance
 from v2g_bench.pack.ageing.series import Floats, Series
@@ -183,13 +183,19 @@ def audit(
     notes.append("each law begins with a new battery: what this one had lost before is not in the figures")
     km_a_year = None if record.driven_km is None else record.driven_km * 365 * DAY_S / record.duration_s
     found = []
+    life = repeating(stress)
+    if life is stress and len(stress.turns) > 1:
+        notes.append(
+            "the recording has holes, or ends at another state of charge than it began with: swings that are open at its end "
+            "are half cycles in each repetition"
+        )
     for law in laws.values():
         tell(law.facts.title)
-        found.append(_by(law, stress, pack, km_a_year))
+        found.append(_by(law, life, pack, km_a_year))
     effect = {}
     for value in HYSTERESES:
         tell(f"hysteresis {100 * value:g} %")
-        other = stress_of(series, hysteresis=value)
+        other = repeating(stress_of(series, hysteresis=value))
         a_year = 365 * DAY_S / other.known_s
         cycles = other.cycles
         fades = {law.name: float(law.fade(other, HORIZON_Y).capacity.ravel()[0]) for law in laws.values()}
@@ -202,6 +208,14 @@ def audit(
     micro = (float(cycles.count[small].sum()) * a_year, share)
     plating = {name: exceedance(series, curve) for name, curve in CURVES.items()}
     return Audit(record, pack, stress, tuple(found), effect, micro, plating, tuple(notes))
+
+
+def repeating(stress: Stress) -> Stress:
+    """Ten years of it, in which the open swings of each repetition close with the next; itself where they cannot."""
+    turns = stress.turns
+    if stress.joins or len(turns) < 2 or abs(float(turns[-1, 0] - turns[0, 0])) > AT_REST:
+        return stress
+    return stress.repeated(max(HORIZON_Y * 365 * DAY_S / stress.known_s, 1.0))
 
 
 def _by(law: Law, stress: Stress, pack: Pack, km_a_year: float | None) -> LawResult:

@@ -21,7 +21,7 @@ THE_RUN = "The controller's of this run, in the minutes that it recorded and und
 SHOWN_YEARS = 15.0
 IS_NOT = (
     "No measurement: no cell was aged, weighed or cycled for it. It can never be issued, and is no certificate.",
-    "No forecast of one pack: cells of one make differ (1 to 3 % in capacity), the weakest of a chain counts, and no law here "
+    "No forecast of one pack: cells of one make differ, the weakest of a chain counts, and no law here "
     "has seen cell imbalance, vibration, abuse or the knee at the end of a life.",
     "No statement of the durability that a regulation tests: SOCE here is an own approximation from capacity and resistance.",
 )

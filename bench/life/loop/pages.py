@@ -209,7 +209,8 @@ def _differences(name: str, side: Side) -> Section:
     )
     own = judged.of_chemistry(side.chemistry)
     more, less = (sum(law.sign == sign for law in own) for sign in (1, -1))
-    signs = f"Of {len(own)} law{'s' * (len(own) != 1)} of this chemistry {more} say that B loses more, {less} that it loses less."
+    of_own = f"Of {len(own)} law{'s' * (len(own) != 1)} of this chemistry"
+    signs = f"{of_own} {more} say that B loses more, {less} that it loses less."
     served = (
         f"Served to the grid: A {side.a.served_kwh_a_year:.0f} kWh a year, B {side.b.served_kwh_a_year:.0f}. "
         f"Equivalent full cycles a year: A {side.a.stress.efc / side.a.span:.0f}, B {side.b.stress.efc / side.b.span:.0f}."
@@ -280,7 +281,8 @@ def _over_years(found: Comparison, laws: Mapping[str, Law]) -> Section:
         if law.chemistry == found.setting.battery.chemistry
         for which, life in (("A", side.a), ("B", side.b))
     )
-    figure = Figure(title="Capacity by the laws of this chemistry", x_label="years", y_label="capacity, %", lines=lines)
+    title = "Capacity of a mean cell, by the laws of this chemistry"
+    figure = Figure(title=title, x_label="years", y_label="capacity, %", lines=lines)
     return Section(title="Over the years", sheets=(_durability(found, laws),), figures=(figure,))
 
 
@@ -305,7 +307,8 @@ def _durability(found: Comparison, laws: Mapping[str, Law]) -> Sheet:
         head=("law", *(f"at {one.years:g} years, %" for one in margins), f"years to {100 * _GONE:g} %"),
         rows=tuple(rows),
         note=f"Limits of certified energy (Euro 7, {kind}): {limits}; resistance takes a little more of the energy than of "
-        "the capacity. The stress of the whole life is spread evenly over its years; what lies beyond it is extrapolated.",
+        "the capacity. Of a mean cell; the tables of differences have the weakest one. The stress of the whole life is spread "
+        "evenly over its years; what lies beyond it is extrapolated.",
     )
 
 

@@ -175,6 +175,25 @@ def test_noise_is_said_where_the_current_is_known(record, columns):
     assert any("times as far as the counted charge" in one for one in result.assumptions)
 
 
+class Deep(Straight):
+    """Loses with the square of the depth."""
+
+    def fade(self, stress, years, draws=None):
+        cycles, lives = stress.cycles, np.asarray(years, float) * 365 * 86400 / stress.known_s
+        loss = 2e-5 * float(cycles.depth @ cycles.travel) * lives + 0 * super().fade(stress, years, draws).capacity
+        return Fade(0 * loss, loss, loss, None)
+
+
+def test_a_day_that_repeats_closes_its_cycle(record, columns):
+    """From noon to noon it begins high, and its one deep swing is open: as a half it would be too shallow."""
+    whole, _ = judged(record(), Deep("a", 0))
+    noon, _ = judged(record({name: values[720:2161] for name, values in columns.items()}), Deep("a", 0))
+    assert noon.laws[0].fade[20] == pytest.approx(whole.laws[0].fade[20], rel=1e-3)
+    assert not any("half cycles in each repetition" in one for one in noon.assumptions)
+    torn, _ = judged(record({name: values[720:1560] for name, values in columns.items()}), Deep("a", 0))
+    assert any("half cycles in each repetition" in one for one in torn.assumptions)
+
+
 def test_a_hole_joins_no_cycle(record, columns):
     hour = columns["time_s"] / 3600
     whole, _ = judged(record(), *GOOD)
