@@ -22,6 +22,8 @@ MOST = 1e8  # A or W: no battery
 SURE = 0.3  # the least correlation of charge and SoC that tells the sign of a current
 _STEADY = 1e-6  # what varies by less of itself does not vary: it is rounding
 TELLING = 0.05  # of SoC that must be travelled before a capacity is told from it
+ONE_WAY = 0.1  # of SoC against the only direction of a current: it is no whole record
+WARMEST_C = 55.0  # the median of a pack whose unit nobody states; more is °F
 LONGEST_S = 50 * 365 * DAY_S
 _TO_S = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "date": 1.0}
 _FACTOR = {"A": 1.0, "mA": 1e-3, "V": 1.0, "mV": 1e-3, "W": 1.0, "kW": 1e3, "km": 1.0, "mi": 1.609344, "m": 1e-3}
@@ -235,6 +237,8 @@ def _temperature(
     if assumed_c is not None and "temperature" not in found:
         notes.append(f"no temperature of the pack is recorded: {assumed_c:g} °C is assumed throughout, as stated")
         return np.full(len(time_s), assumed_c)
+    if assumed_c is not None:
+        notes.append(f"the pack's temperature is recorded: the stated {assumed_c:g} °C are not used")
     if name not in found:
         hint = "state its column: --columns temperature=NAME, or what is to be assumed: --temperature 20"
         raise BenchError(table.where, "has no column of a temperature, and ageing hangs on it", hint)
@@ -247,7 +251,11 @@ def _temperature(
     if not there.any():
         raise BenchError(table.where, f"column {found[name].column.name!r} holds no temperature", "--temperature 20")
     if not unit:
-        unit = "K" if float(np.median(warm[there])) > 200 else "°C"
+        middle, column = float(np.median(warm[there])), found[name].column.name
+        if WARMEST_C < middle <= 200:
+            hint = f"is it °F? state it: --columns {name}={column}:F or {name}={column}:C"
+            raise BenchError(table.where, f"half of {column!r} is above {middle:g}, in a unit that is not stated", hint)
+        unit = "K" if middle > 200 else "°C"
         notes.append(
             f"the unit of the {name if name == 'ambient' else 'pack'} temperature is not stated: {unit} is assumed"
         )
@@ -332,6 +340,18 @@ def _blocks(series: Floats, time_s: Floats, soc: Floats) -> tuple[Floats, Floats
     return np.diff(charge[edges]), np.diff(travel[edges])
 
 
+def _one_way(charge: Floats, time_s: Floats, soc: Floats) -> str:
+    """What a charger's own meter misses: that the other direction is not recorded, though the state of charge went there."""
+    there = np.isfinite(charge[:-1]) & (np.diff(time_s) <= GAP_S)
+    path = np.concatenate(([0.0], np.cumsum(np.where(there, np.diff(soc), 0.0))))
+    fallen, risen = np.maximum.accumulate(path) - path, path - np.minimum.accumulate(path)
+    if there.any() and float(charge[:-1][there].min()) >= 0 and float(fallen.max()) > ONE_WAY:
+        return "flows out of the battery, and the state of charge falls"
+    if there.any() and float(charge[:-1][there].max()) <= 0 and float(risen.max()) > ONE_WAY:
+        return "flows into the battery, and the state of charge rises"
+    return ""
+
+
 def _driven(found: dict[str, Found], values: dict[str, Floats], notes: list[str]) -> float | None:
     if "odometer" not in found:
         return None
@@ -351,6 +371,9 @@ def _rate(
     """(C-rate that is known to flow, the capacity in Ah); of power where there is no current, None where there is neither."""
     charge = current if current is not None else power
     if charge is None:
+        return None, stated_ah
+    if one_way := _one_way(charge, time_s, soc):
+        notes.append(f"the {'power' if current is None else 'current'} never {one_way}: cycles are counted on that alone")
         return None, stated_ah
     dq, dsoc = _blocks(charge, time_s, soc)
     # Of dSoC on dQ, not the other way: the counted charge has less noise, and noise in the regressor would bias the slope.

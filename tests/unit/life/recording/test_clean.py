@@ -183,6 +183,30 @@ def test_a_current_against_what_it_moved_is_not_used(read_in):
     assert record.c_rate is None
 
 
+def test_a_charger_that_meters_one_way_is_no_record_of_the_battery(read_in, columns):
+    """The car was driven and gave back, and its meter shows none of that."""
+    record = read_in(columns | {"current_a": np.maximum(columns["current_a"], 0.0)})
+    assert record.c_rate is None
+    assert assumed(record, "the current never flows out of the battery, and the state of charge falls")
+    record = read_in(columns | {"current_a": np.minimum(columns["current_a"], 0.0)})
+    assert assumed(record, "the current never flows into the battery, and the state of charge rises")
+    empty = np.where(columns["current_a"] > 0, columns["current_a"], np.nan)
+    assert read_in(columns | {"current_a": empty}).c_rate is not None  # no value is no zero
+
+
+def test_fahrenheit_is_asked_where_nobody_states_it(read_in, columns):
+    warm = columns.pop("temperature_c") * 1.8 + 32
+    with pytest.raises(BenchError, match=r"half of 'temperature' is above .*\n  is it °F\? state it: --columns"):
+        read_in(columns | {"temperature": warm + 10})
+    assert read_in(columns | {"temperature": warm}, "temperature=temperature:F").temperature_c.mean() < 20
+
+
+def test_a_stated_temperature_beside_a_recorded_one_is_said(read_in, columns):
+    record = read_in(columns, temperature_c=35.0)
+    assert record.temperature_c.max() < 25
+    assert assumed(record, "the stated 35 °C are not used")
+
+
 def test_the_state_of_charge_alone_has_no_rate(read_in, columns):
     del columns["current_a"]
     assert read_in(columns).c_rate is None
