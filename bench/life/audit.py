@@ -181,6 +181,8 @@ def audit(
             "steps of the reported state of charge: too high where it is coarse, so charging above a limit is not told"
         )
     notes.append("each law begins with a new battery: what this one had lost before is not in the figures")
+    if stress.clipped:
+        notes.append(f"{stress.clipped} steps colder or hotter than −40 to 80 °C are taken at that end")
     km_a_year = None if record.driven_km is None else record.driven_km * 365 * DAY_S / record.duration_s
     found = []
     life = repeating(stress)

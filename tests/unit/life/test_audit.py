@@ -225,6 +225,12 @@ def test_the_pages_say_what_was_assumed_and_how_far_it_reaches(record):
     assert pages.values["energy_kwh"] == pytest.approx(2 * 57.6 * 2 * 0.4, rel=0.02)
 
 
+def test_what_is_hotter_than_the_grid_is_said(record, columns):
+    columns["temperature_c"][100:110] = 90.0
+    result, _ = judged(record(), *GOOD)
+    assert any("steps colder or hotter than −40 to 80 °C" in one for one in result.assumptions)
+
+
 def pages_of(result):
     made = datetime(2026, 5, 1, tzinfo=UTC)
     return document(result, made=made, is_run=False, report_id="r", sha256="0" * 64)

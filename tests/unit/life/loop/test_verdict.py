@@ -106,6 +106,7 @@ def test_duty_that_is_not_served_fails_whatever_it_saves() -> None:
     assert _judged(*_three(1.0), b=_life("b", stranded)).verdict is Verdict.FAIL
     assert _judged(*_three(1.0), a=_life("a", stranded)).verdict is Verdict.INCONCLUSIVE
     assert _judged(*_three(1.0), b=_life("b", Tally(clipped_ah=0.1))).verdict is Verdict.FAIL
+    assert _judged(*_three(1.0), b=_life("b", Tally(clipped_ah=1e-12))).verdict is Verdict.PASS
 
 
 def test_draws_are_paired() -> None:
