@@ -35,7 +35,7 @@ def _voters() -> list[str]:
 
 def _known() -> Sheet:
     """What the sources at hand state of each law's tests, and what to know of it."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for law in LAWS.values():
         fitted = law.facts.fitted
         ranges = (fitted.calendar_c, fitted.cycling_c, fitted.depth, fitted.c_rate)

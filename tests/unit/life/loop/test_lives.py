@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from v2g_bench.errors import BenchError
 from v2g_bench.life.loop.car import Battery
-from v2g_bench.life.loop.lives import _whole
+from v2g_bench.life.loop.lives import _aged, _whole
 from v2g_bench.life.loop.year import Tally, Year
+from v2g_bench.pack.ageing.laws import LAWS
 
 DAY = 1440
 
@@ -23,3 +25,11 @@ def test_an_aged_pack_cycles_deeper_and_its_flow_is_aged_by_the_law_alone(left: 
     stress = _whole([(0, year)], 1)
     assert stress.cycles.depth.max() == pytest.approx(60.0 / (left * year.battery.new_ah), rel=1e-6)
     assert np.abs(stress.flow.c_rate) == pytest.approx(5.0 / year.battery.new_ah, rel=1e-6)
+
+
+def test_a_battery_with_nothing_left_is_said_and_not_divided_by() -> None:
+    stress = _whole([(0, _year(1.0))], 1)
+    hot = {name: law for name, law in LAWS.items() if name == "schmalstieg"}
+    with pytest.raises(BenchError, match="of NMC has nothing left after 900 years of this"):
+        _aged(Battery(), stress, hot, 900)
+    assert 0 < _aged(Battery(), stress, hot, 5).left < 1
