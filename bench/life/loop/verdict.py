@@ -143,14 +143,24 @@ def _why_not(law: Law, life: Life, inside: float, compared: frozenset[str], *, d
 
 
 def _inside(law: Law, a: Life, b: Life) -> float:
-    """The share of the difference in damage that lies in the fitted range, calendar and cycling each by its own loss."""
+    """The share of the difference in damage that lies in the fitted range, of calendar ageing and of cycling together.
+
+    Within a part damage is the quantity that adds up: the loss of a root law does not, and would find a difference outside
+    where nothing differs. Between the parts it weighs by the loss that it makes.
+    """
     within = without = 0.0
     (fade_a, range_a), (fade_b, range_b) = ((_nominal(law, life), law.in_range(life.stress)) for life in (a, b))
     for name in ("calendar", "cyclic"):
         loss_a, loss_b = (float(getattr(fade, name)[0]) for fade in (fade_a, fade_b))
         share_a, share_b = (float(getattr(one, name)) for one in (range_a, range_b))
-        within += abs(share_b * loss_b - share_a * loss_a)
-        without += abs((1 - share_b) * loss_b - (1 - share_a) * loss_a)
+        damage_a, damage_b = getattr(range_a, f"{name}_damage"), getattr(range_b, f"{name}_damage")
+        if damage_a is None or damage_b is None:
+            damage_a, damage_b = loss_a, loss_b
+        if not damage_a + damage_b > 0:
+            continue
+        each = (loss_a + loss_b) / (damage_a + damage_b)
+        within += each * abs(share_b * damage_b - share_a * damage_a)
+        without += each * abs((1 - share_b) * damage_b - (1 - share_a) * damage_a)
     return within / (within + without) if within + without > 0 else 1.0
 
 
