@@ -88,4 +88,5 @@ def _row(one: View) -> list[str]:
     also = sorted(check for check, verdict in one["tested"].items() if check != one["check"] and verdict not in HELD)
     word, good = OUTCOMES[one["outcome"]]
     noticed = one["check"] if one["outcome"] == "killed" else f"{one['check']}: {word if good else word.upper()}"
-    return [one["name"], one["kind"], noticed, ", ".join(also) or "—", one["said"] or "—"]
+    message = one["said"] if "said" in one else one["message"]  # the word of older run folders
+    return [one["name"], one["kind"], noticed, ", ".join(also) or "—", message or "—"]

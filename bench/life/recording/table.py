@@ -61,7 +61,13 @@ def read_csv(path: Path) -> Table:
 
     text = _bytes(path)
     skipped, head, delimiter = _head(path, text)
-    names = next(csv.reader([head], delimiter=delimiter))
+    try:
+        names = next(csv.reader([head], delimiter=delimiter))
+    except csv.Error as error:  # a carriage return alone, as old spreadsheets end lines; a NUL; no end of a name
+        what = f"is no line of names: {error}"
+        raise BenchError(
+            f"{path}: line {skipped + 1}", what, "save it as text whose lines end with LF or CR LF"
+        ) from None
     names = [name.strip() or f"column {place}" for place, name in enumerate(names, 1)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -145,8 +145,7 @@ def _grouped(weight: Floats, rate: Floats) -> tuple[Floats, Floats]:
     return np.asarray(total), np.asarray(np.bincount(group, weight * rate) / total)
 
 
-_CODE = "stated in the code of bat-age-model"
-_TESTS = "0, 10, 25 and 40 °C: plot_result_data_comparison.py of bat-age-data-scripts (KIT)"
+_TESTS = "the tests in use_case_model_005_cycling_experiment.py of bat-age-model (KIT)"
 KIT = KitLaw(
     Facts(
         name="kit",
@@ -156,17 +155,18 @@ KIT = KitLaw(
         source="M. Luh, dissertation KIT 2024, chapters 7.2 and 7.3; github.com/energystatusdata/bat-age-model (MIT), "
         "commit 6e1869e; test data doi 10.35097/1947",
         fitted=Fitted(
-            calendar_c=Bounds(0, 40, _TESTS),
-            calendar_soc=Bounds(0, 1, f"2.5 to 4.2 V, {_CODE}"),
-            cycling_c=Bounds(0, 40, _TESTS),
-            depth=Bounds(0, 1, f"2.5 to 4.2 V, {_CODE}"),
-            c_rate=Bounds(0, 5 / 3, f"up to 5 A of charge, 3 A of discharge, {_CODE}; it states no least"),
+            calendar_c=Bounds(0, 40, f"0, 10, 25 and 40 °C: {_TESTS}"),
+            calendar_soc=Bounds(0.1, 1, f"3.3 to 4.2 V, about 10, 50, 90 and 100 %: {_TESTS}"),
+            cycling_c=Bounds(0, 40, f"0, 10, 25 and 40 °C: {_TESTS}"),
+            depth=Bounds(0.8, 1, f"0-100, 10-100 and 10-90 %: {_TESTS}; not asked, the law has no depth"),
+            c_rate=Bounds(1 / 3, 5 / 3, f"1 to 5 A of charge, 1 to 3 A of discharge: {_TESTS}"),
         ),
         blind_to=frozenset({"cycling temperature"}),
         saturates=True,
         order_matters=True,
         notes=(
             "SEI and wear saturate: after some five years more V2G costs next to nothing by construction",
+            "below C/3 are the end of each charge and discharge (to C/10) and driving alone in its tests: counts as outside",
             "100 % is the nominal 3.0 Ah and a cell without storage; its authors begin at 103 % with 30 days of storage",
             "asked with a Stress every fortnight has the mean of the whole; the true order is kept by stepping a series",
         ),

@@ -15,6 +15,9 @@ _ACTIVATION_R = 71827.0
 _SLOPE_MAX = 1.0923 / (4.0253 * 0.6**3)  # of the draws: a steeper cubic would be negative at small depths
 _DAY_S = 86400.0
 _BLAST = "BLAST-Lite 1.1.1 (NREL), lfp_gr_SonyMurata3Ah_2018"
+_LEGENDS = "as the columns in github.com/zbZ113/Battery-energy-storage-zzb, configs/data_layouts/naumann_*.json"
+_STORED = f"its 17 test points, the author's data doi 10.17632/kxh42bfgtj.1, {_LEGENDS}"
+_CYCLED = f"the author's data doi 10.17632/6hgyr25h8d.1, {_LEGENDS}"
 
 
 def k_calendar(soc: Floats, temperature_k: Floats) -> Floats:
@@ -59,14 +62,15 @@ NAUMANN = PowerLaw(
         source="Naumann et al. 2018, J. Energy Storage, doi 10.1016/j.est.2018.01.019 and 2020, J. Power Sources, "
         "doi 10.1016/j.jpowsour.2019.227666; constants as in simses 2.1.1",
         fitted=Fitted(
-            calendar_soc=Bounds(0, 1, _BLAST),
-            cycling_c=Bounds(20, 40, _BLAST),
-            depth=Bounds(0.8, 1, f"{_BLAST}, of its refit to the same tests"),
-            c_rate=Bounds(0, 1, f"{_BLAST}: at most; it states no least"),
+            calendar_c=Bounds(0, 60, f"0, 10, 25, 40 and 60 °C: {_STORED}"),
+            calendar_soc=Bounds(0, 1, f"0 to 100 % at 25, 40 and 60 °C, 50 % at 0 and 10 °C: {_STORED}"),
+            cycling_c=Bounds(25, 40, f"25 and 40 °C: {_CYCLED}; {_BLAST} has 20 to 40: the narrower"),
+            depth=Bounds(0.8, 1, f"{_BLAST}, of its refit; 0.05 to 1 at 40 °C: {_CYCLED}: the narrower"),
+            c_rate=Bounds(0.2, 1, f"0.2 to 1 C of charge, to 2 C of discharge: {_CYCLED}; {_BLAST} has no least"),
         ),
         blind_to=frozenset({"cycling temperature", "plating"}),
         notes=(
-            "the temperatures of the calendar tests are not in the sources at hand: they count as outside",
+            "calendar tests at 0 and 10 °C at 50 % of charge alone; cycling tests at 25 °C at depths of 80 and 100 % alone",
             "resistance over SoC is squared as in simses; BLAST-Lite has it cubed",
         ),
     ),

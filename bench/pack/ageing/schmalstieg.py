@@ -16,6 +16,9 @@ from v2g_bench.pack.ageing.stress import Stress
 CELL_AH = 2.05
 _PAPER = "Schmalstieg et al. 2014, J. Power Sources 257:325, doi 10.1016/j.jpowsour.2014.02.012"
 _BLAST = "BLAST-Lite 1.1.1 (NREL), nmc111_gr_Sanyo2Ah_2014"
+_DIGITISED = "as read off by a public script of fits ('to generate the best fit for total_aging.py')"
+_REVIEW = "Gwayi et al. 2025, Engineering Reports 7:e70169, in a public summary of it: 35-50 °C"
+_PREGER = "Preger et al. 2020, J. Electrochem. Soc. 167:120532, table III, of Ecker et al. 2014 (the same cell)"
 
 # OCV of the Sanyo UR18650E over SoC: Ecker et al. 2013 below 10 %, else read off figure 1 of the paper by BLAST-Lite
 _SOC_TEXT = (
@@ -107,14 +110,15 @@ SCHMALSTIEG = PowerLaw(
         cell="Sanyo UR18650E, NMC111/graphite, 2.05 Ah",
         source=f"{_PAPER}; constants as in {_BLAST}, SimSES and EV2Gym",
         fitted=Fitted(
-            calendar_soc=Bounds(0, 1, _BLAST),
-            cycling_c=Bounds(20, 40, _BLAST),
-            depth=Bounds(0, 1, _BLAST),
-            c_rate=Bounds(1, 1, f"{_BLAST}: all cycling at 1 C and 35 °C"),
+            calendar_c=Bounds(35, 50, f"35, 40 and 50 °C: figure 9 of the paper, {_DIGITISED}; {_REVIEW}"),
+            calendar_soc=Bounds(0, 0.95, f"3.33 to 4.12 V: figure 8, {_DIGITISED}; {_BLAST} has 0 to 1: the narrower"),
+            cycling_c=Bounds(35, 35, f"all cycling at 35 °C: {_BLAST} (its range: 20 to 40); {_PREGER}"),
+            depth=Bounds(0.05, 1, f"5, 10, 20, 50, 80 and 100 %: {_PREGER}; {_BLAST} has 0 to 1: the narrower"),
+            c_rate=Bounds(1, 1, f"all cycling at 1 C: {_BLAST}; {_PREGER}"),
         ),
         blind_to=frozenset({"cycling temperature", "c_rate", "plating"}),
         notes=(
-            "the temperatures of the calendar tests are not in the sources at hand: they count as outside",
+            "calendar tests at 35 to 50 °C with 50 % of charge, and over charge at 50 °C alone: a cooler pack is outside",
             "square root of the throughput, linear in depth: too hard beyond 1500 equivalent full cycles",
         ),
     ),

@@ -57,6 +57,9 @@ def _rate_2014(cycles: Cycles) -> Callable[[float], Floats]:
     return lambda _: rate
 
 
+_PREGER = "Preger et al. 2020, J. Electrochem. Soc. 167:120532, table III"
+_REVIEW = "Gwayi et al. 2025, Engineering Reports 7:e70169, in a public summary of it"
+
 WANG_2011 = PowerLaw(
     facts=Facts(
         name="wang2011",
@@ -64,12 +67,16 @@ WANG_2011 = PowerLaw(
         chemistry="LFP",
         cell="A123 26650, LFP/graphite, 2.2 Ah",
         source="Wang et al. 2011, J. Power Sources 196:3942; B at C/2 and 2 C as in openSimSES",
-        fitted=Fitted(c_rate=Bounds(0.5, 2, "the points between which B is interpolated")),
+        fitted=Fitted(
+            depth=Bounds(0.1, 0.9, f"10, 20, 50, 80 and 90 % at 60 °C and C/2: {_PREGER}"),
+            c_rate=Bounds(0.5, 2, f"the points between which B is interpolated; tests to 10 C: {_REVIEW}"),
+        ),
         blind_to=frozenset({"window", "depth", "calendar", "plating"}),
         headline=False,
         notes=(
             "how much calendar ageing its tests hold is not known, and it has throughput alone: never in a headline",
             "B and the activation energy are held below C/2, where every V2G current is",
+            f"tested from -30 to 60 °C ({_REVIEW}); which of them the fit holds is not stated: they count as outside",
         ),
     ),
     calendar=None,
@@ -90,13 +97,16 @@ WANG_2014 = PowerLaw(
         cell="NMC with LMO / graphite, 1.5 Ah",
         source="Wang et al. 2014, J. Power Sources 269:937; constants as in V2G-Sim",
         fitted=Fitted(
-            cycling_c=Bounds(10, 46, "the four temperatures of its cycling fit, read off the paper's figure by others")
+            cycling_c=Bounds(
+                10, 46, f"the four temperatures of its cycling fit, read off the paper's figure by others; so {_REVIEW}"
+            )
         ),
         blind_to=frozenset({"window", "depth", "plating"}),
         notes=(
             "the calendar constant is that of V2G-Sim; the paper may have another",
             "its throughput is taken as the discharge of a 1.5 Ah cell: an assumption",
-            "a blend with LMO; the depths and C-rates of its tests are not in the sources at hand: they count as outside",
+            "a blend with LMO; depths and C-rates of its cycling tests are not in the sources at hand: they count as outside",
+            "temperatures and charge of its calendar tests are not in the sources at hand: they count as outside",
         ),
     ),
     calendar=CalendarPart(0.5, 24500.0, lambda _, kelvins: calendar_2014(kelvins)),

@@ -15,6 +15,7 @@ from v2g_bench.pack.ageing.rainflow import Cycles
 from v2g_bench.pack.ageing.series import Floats
 from v2g_bench.pack.ageing.stress import Stress
 
+_NOTES = "a reader's notes of its text (public, xu2018_degradationmodel), not checked against the paper"
 HELD_BELOW = float(
     (1.23e5 / (1.4e5 * (1.0 - 0.501))) ** (-1.0 / 0.501)
 )  # 0.3235: where the fit's cost per cycle is least
@@ -76,9 +77,13 @@ XU = XuLaw(
         chemistry="LMO",
         cell="LMO",
         source="Xu et al. 2018, IEEE Trans. Smart Grid 9:1131",
-        fitted=Fitted(depth=Bounds(HELD_BELOW, 1, "own: where the fit's cost per equivalent full cycle is least")),
+        fitted=Fitted(
+            calendar_c=Bounds(15, 55, f"published calendar tests of 1 to 5 years: {_NOTES}"),
+            calendar_soc=Bounds(0.6, 1, f"published calendar tests of 1 to 5 years: {_NOTES}"),
+            depth=Bounds(HELD_BELOW, 1, "own: where the fit's cost per equivalent full cycle is least"),
+        ),
         blind_to=frozenset({"c_rate", "plating"}),
-        notes=("no ranges of tests in the sources at hand: all counts as outside",),
+        notes=("temperatures and C-rates of its cycling tests are not in the sources at hand: they count as outside",),
     ),
     calendar=CalendarPart(
         1.0,

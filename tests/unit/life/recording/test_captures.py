@@ -144,6 +144,7 @@ def test_a_run_that_was_not_exported(run):
         ("a.csv", b"soc,time\n", "has a line of names and no rows"),
         ("a.csv", b"soc,time\n1,2\n3\n", r"a.csv: line 3: has 1 fields, the line of names has 2"),
         ("a.csv", b"soc,soc\n1,2\n", "line 1: two columns are called 'soc'"),
+        ("a.csv", b"time,soc\r0,50\r60,51\r", "line 1: is no line of names: "),
         ("a.csv", b"\xff\xfes\0", "is UTF-16"),
         ("a.csv", b"soc,time\n1,2\n\xb0,3\n", "a.csv: line 3: is not UTF-8 text"),
         ("a.csv", b"soc\n1\n", "has one column"),

@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from v2g_bench.commands.defects.run import Found
+from v2g_bench.commands.defects.run import matrix as as_kept
 from v2g_bench.reports.render.defects import seeded_defects
 from v2g_bench.reports.render.html import render_html
 from v2g_bench.reports.render.pdf import render_pdf
@@ -11,7 +13,8 @@ from v2g_bench.reports.render.view import view
 def one(name, outcome, check="SAF-01", kind="controller", **tested):
     tested = tested or {check.replace("-", "_"): "FAIL"}
     reported = {key.replace("_", "-"): verdict for key, verdict in tested.items()}
-    return {"name": name, "kind": kind, "check": check, "outcome": outcome, "tested": reported, "said": f"{name}: said"}
+    (kept,) = as_kept([Found(name, kind, check, outcome, reported, f"{name}: said")])["defects"]
+    return kept  # as the qualification keeps it
 
 
 CONTROL = one("control: certification", "passed", "certification", "control", SAF_01="PASS")
@@ -101,3 +104,9 @@ def test_both_reports_show_it(run, tmp_path):
     assert "Holes: meter stuck." in page
     without = render_pdf(run, shown | {"defects": []})
     assert len(render_pdf(run, shown)) > len(without)  # it is set, with whatever a name holds
+
+
+def test_a_matrix_of_an_older_bench_is_read(tmp_path):
+    older = one("hot_cell_in_70_ms", "killed")
+    older["said"] = older.pop("message")
+    assert matrix(tmp_path, CONTROL, older)["rows"][0][-1] == "hot_cell_in_70_ms: said"
