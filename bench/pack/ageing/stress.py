@@ -289,8 +289,8 @@ def _drawn(at_s: Floats, apart: Floats) -> Floats:
     if float(np.abs(left).max()) <= _DRIFT:
         return np.asarray(line)
     middle = np.bincount(day, at_s)[seen] / count[seen]
-    ends = np.concatenate([[0.0], middle, at_s[-1:]]), np.concatenate([[0.0], left, [0.0]])
-    return np.asarray(line + np.interp(at_s, *ends))
+    places, amounts = np.concatenate([[0.0], middle, at_s[-1:]]), np.concatenate([[0.0], left, [0.0]])
+    return np.asarray(line + np.interp(at_s, places, amounts))
 
 
 def _stretches(known: NDArray[np.bool_]) -> list[tuple[int, int]]:
