@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from v2g_bench.errors import BenchError
 from v2g_bench.inputs.ranges import SEED, Within
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from v2g_bench.reports.model.modelled import Modelled
 
 Tell = Callable[[str], None]
+_DEFAULTS: dict[str, Any] = {
+    **{"climate": "temperate", "years": 10, "ages": 2, "days": 365},
+    **{"draws": 1000, "margin": 0.5, "seed": 1},
+}
+_OF_RECORDINGS: dict[str, Any] = {
+    **dict.fromkeys(("dbc", "capacity_kwh", "capacity_ah", "temperature", "hysteresis")),
+    **{"columns": "", "van": False},
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +42,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--ablate", action="store_true", help="one --config: each of the manual's recommendations off alone"
     )
-    group.add_argument("--climate", default="temperate", metavar="NAME|FILE", help="cold, temperate, hot, or a file")
-    group.add_argument("--years", type=Within(1, 30).whole_text, default=10, metavar="N", help="default: 10")
-    group.add_argument(
-        "--ages", type=Within(1, 30).whole_text, default=2, metavar="N", help="years that are run (default: 2)"
-    )
-    group.add_argument(
-        "--days", type=Within(1, 365).whole_text, default=365, metavar="N", help="of each; less is a first look"
-    )
-    group.add_argument("--draws", type=Within(50, 100_000).whole_text, default=1000, metavar="N", help="default: 1000")
-    group.add_argument("--margin", type=Within(0, 20).real_text, default=0.5, metavar="POINTS", help="default: 0.5")
-    group.add_argument("--seed", type=SEED.whole_text, default=1, metavar="N", help="of weather, driving and draws")
+    group.add_argument("--climate", metavar="NAME|FILE", help="cold, temperate, hot, or a file")
+    group.add_argument("--years", type=Within(1, 30).whole_text, metavar="N", help="default: 10")
+    group.add_argument("--ages", type=Within(1, 30).whole_text, metavar="N", help="years that are run (default: 2)")
+    group.add_argument("--days", type=Within(1, 365).whole_text, metavar="N", help="of each; less is a first look")
+    group.add_argument("--draws", type=Within(50, 100_000).whole_text, metavar="N", help="default: 1000")
+    group.add_argument("--margin", type=Within(0, 20).real_text, metavar="POINTS", help="default: 0.5")
+    group.add_argument("--seed", type=SEED.whole_text, metavar="N", help="of weather, driving and draws")
+    parser.set_defaults(**_DEFAULTS)
 
 
 def asked(options: argparse.Namespace) -> bool:
@@ -52,7 +57,14 @@ def asked(options: argparse.Namespace) -> bool:
     if options.duty is None:
         if options.config or options.ablate:
             raise BenchError("--config", "says nothing without a duty", "add --duty commuter")
+        for name, default in _DEFAULTS.items():
+            if getattr(options, name) != default:
+                raise BenchError(f"--{name}", "is of a duty, and no duty is judged", "leave it out, or add --duty")
         return False
+    for name, default in _OF_RECORDINGS.items():
+        if getattr(options, name) != default:
+            what = "is of a recording: the battery and the weather of a duty are its own"
+            raise BenchError(f"--{name.replace('_', '-')}", what, "leave it out")
     needed = 1 if options.ablate else 2
     if len(options.config) != needed:
         what = "--ablate takes one --config" if options.ablate else "a comparison takes two: A, then B"

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from functools import cache
 
-from v2g_bench.pack.ageing.laws import LAWS, MISSING
+from v2g_bench.life.audit import VOTERS
+from v2g_bench.pack.ageing.law import Bounds
+from v2g_bench.pack.ageing.laws import LAWS, MISSING, may_ever_vote
 from v2g_bench.pack.ageing.validation import Row, table
 from v2g_bench.reports.model.modelled import Section, Sheet
 
@@ -16,7 +18,41 @@ _TEXT = (
 @cache
 def validation() -> Section:
     """The validation table of this version; computed once in a process, in about a second."""
-    return section(table())
+    checked = section(table())
+    return checked.model_copy(update={"text": (*checked.text, *_voters()), "sheets": (*checked.sheets, _known())})
+
+
+def _voters() -> list[str]:
+    """What the known ranges allow, for each chemistry that a pack may have."""
+    found = []
+    for chemistry in ("NMC", "LFP", "NCA", "LMO"):
+        cells = {law.facts.cell for law in LAWS.values() if law.chemistry == chemistry and may_ever_vote(law)}
+        laws = f"{len(cells) or 'no'} independently fitted law{'s' * (len(cells) > 1)}"
+        enough = "" if len(cells) >= VOTERS else ": with this version no verdict can rest on ageing, it stays INCONCLUSIVE"
+        found.append(f"{chemistry}: {laws} can ever vote, {VOTERS} are needed{enough}.")
+    return found
+
+
+def _known() -> Sheet:
+    """What the sources at hand state of each law's tests, and what to know of it."""
+    rows: list[tuple[str, ...]] = []
+    for law in LAWS.values():
+        fitted = law.facts.fitted
+        ranges = (fitted.calendar_c, fitted.cycling_c, fitted.depth, fitted.c_rate)
+        rows.append((law.facts.title, *map(_range, ranges), "; ".join(law.facts.notes)))
+    return Sheet(
+        title="What the laws were fitted to",
+        head=("Law", "at rest, °C", "in cycles, °C", "depth", "C-rate", "To know"),
+        rows=tuple(rows),
+        numbers=(1, 2, 3, 4),
+        note="Unknown: no source at hand states it, and all damage there counts as outside the range.",
+    )
+
+
+def _range(bounds: Bounds | None) -> str:
+    if bounds is None:
+        return "unknown"
+    return f"{bounds.low:.3g}" if bounds.low == bounds.high else f"{bounds.low:.3g} to {bounds.high:.3g}"
 
 
 def section(rows: Sequence[Row]) -> Section:

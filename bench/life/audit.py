@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from v2g_bench.errors import BenchError
-from v2g_bench.life.recording.clean import DAY_S, Recording
+from v2g_bench.life.recording.clean import AT_REST, DAY_S, Recording
 from v2g_bench.pack.ageing.law import Fade, Law
 from v2g_bench.pack.ageing.plating import CURVES, Exceedance, exceedance
 from v2g_bench.pack.ageing.series import Floats, Series
@@ -115,6 +115,17 @@ class Audit:
         return self.stress.known_s >= SHORTEST_S
 
     @property
+    def counted_efc(self) -> float:
+        """Equivalent full cycles of the counted cycles: with a hysteresis, what it left."""
+        return float(self.stress.cycles.travel.sum()) / 2.0
+
+    @property
+    def moved(self) -> float:
+        """The share of the travel that is charge: all of it where a current is known, else what is counted of the SoC."""
+        known = self.stress.current_known or not self.stress.efc
+        return 1.0 if known else self.counted_efc / self.stress.efc
+
+    @property
     def km_a_year(self) -> float | None:
         """By the odometer."""
         return None if self.record.driven_km is None else self.record.driven_km * 365 * DAY_S / self.record.duration_s
@@ -164,15 +175,29 @@ def audit(
             f"the reported state of charge travels {stress.efc_soc / stress.efc:.2f} times as far as the counted charge: its "
             "noise, or its rounding; the counted charge is used"
         )
+    if record.c_rate is None:
+        notes.append(
+            "without a current equivalent full cycles and throughput are those of the counted cycles, and C-rates those of the "
+            "steps of the reported state of charge: too high where it is coarse, so charging above a limit is not told"
+        )
+    notes.append("each law begins with a new battery: what this one had lost before is not in the figures")
+    if stress.clipped:
+        notes.append(f"{stress.clipped} steps colder or hotter than −40 to 80 °C are taken at that end")
     km_a_year = None if record.driven_km is None else record.driven_km * 365 * DAY_S / record.duration_s
     found = []
+    life = repeating(stress)
+    if life is stress and len(stress.turns) > 1:
+        notes.append(
+            "the recording has holes, or ends at another state of charge than it began with: swings that are open at its end "
+            "are half cycles in each repetition"
+        )
     for law in laws.values():
         tell(law.facts.title)
-        found.append(_by(law, stress, pack, km_a_year))
+        found.append(_by(law, life, pack, km_a_year))
     effect = {}
     for value in HYSTERESES:
         tell(f"hysteresis {100 * value:g} %")
-        other = stress_of(series, hysteresis=value)
+        other = repeating(stress_of(series, hysteresis=value))
         a_year = 365 * DAY_S / other.known_s
         cycles = other.cycles
         fades = {law.name: float(law.fade(other, HORIZON_Y).capacity.ravel()[0]) for law in laws.values()}
@@ -185,6 +210,14 @@ def audit(
     micro = (float(cycles.count[small].sum()) * a_year, share)
     plating = {name: exceedance(series, curve) for name, curve in CURVES.items()}
     return Audit(record, pack, stress, tuple(found), effect, micro, plating, tuple(notes))
+
+
+def repeating(stress: Stress) -> Stress:
+    """Ten years of it, in which the open swings of each repetition close with the next; itself where they cannot."""
+    turns = stress.turns
+    if stress.joins or len(turns) < 2 or abs(float(turns[-1, 0] - turns[0, 0])) > AT_REST:
+        return stress
+    return stress.repeated(max(HORIZON_Y * 365 * DAY_S / stress.known_s, 1.0))
 
 
 def _by(law: Law, stress: Stress, pack: Pack, km_a_year: float | None) -> LawResult:
@@ -232,8 +265,8 @@ def soce_of(fade: Fade) -> Floats:
 
 
 def _soce(capacity: Floats, resistance: Floats | None) -> Floats:
-    left = 1.0 - capacity
-    return left if resistance is None else left * (1.0 - RESISTANCE_LOSS * resistance)
+    left = np.maximum(1.0 - capacity, 0.0)
+    return left if resistance is None else left * np.maximum(1.0 - RESISTANCE_LOSS * resistance, 0.0)
 
 
 def _why(law: Law, pack: Pack, inside: float) -> str:

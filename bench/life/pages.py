@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from v2g_bench import __version__
-from v2g_bench.life.audit import DRAWS, FAR, HORIZON_Y, VOTING, YEARS, Audit, LawResult
+from v2g_bench.life.audit import DRAWS, FAR, HORIZON_Y, VOTING, YEARS, Audit, LawResult, series_of
 from v2g_bench.life.recording.clean import DAY_S
 from v2g_bench.life.verdict import verdicts
 from v2g_bench.pack.ageing.plating import CURVES
+from v2g_bench.pack.ageing.series import Floats
 from v2g_bench.pack.ageing.stress import SOC_NODES, TEMPERATURE_NODES_C
 from v2g_bench.reports.model.modelled import Figure, Heat, Judged, Level, Line, Modelled, Section, Sheet, whole_verdict
 
@@ -20,7 +21,7 @@ THE_RUN = "The controller's of this run, in the minutes that it recorded and und
 SHOWN_YEARS = 15.0
 IS_NOT = (
     "No measurement: no cell was aged, weighed or cycled for it. It can never be issued, and is no certificate.",
-    "No forecast of one pack: cells of one make differ (1 to 3 % in capacity), the weakest of a chain counts, and no law here "
+    "No forecast of one pack: cells of one make differ, the weakest of a chain counts, and no law here "
     "has seen cell imbalance, vibration, abuse or the knee at the end of a life.",
     "No statement of the durability that a regulation tests: SOCE here is an own approximation from capacity and resistance.",
 )
@@ -96,20 +97,25 @@ def _capacity(audit: Audit) -> str:
 def _cost(audit: Audit) -> Section:
     """What was recorded cost, and what a year of it is."""
     stress, record = audit.stress, audit.record
-    a_year = audit.per_year
-    rows = [_row("equivalent full cycles (own definition: charge moved / twice the capacity)", stress.efc, a_year, 2)]
+    a_year, moved = audit.per_year, audit.moved
+    efc = stress.efc * moved
+    rows = [_row("equivalent full cycles (own definition: charge moved / twice the capacity)", efc, a_year, 2)]
     if stress.energy_kwh is not None:
-        rows.append(_row("energy throughput, charge and discharge, kWh", stress.energy_kwh, a_year, 1))
+        rows.append(_row("energy throughput, charge and discharge, kWh", stress.energy_kwh * moved, a_year, 1))
     if record.capacity_ah:
-        rows.append(_row("charge throughput, charge and discharge, Ah", stress.throughput_ah, a_year, 1))
-    hours = stress.occupancy_h.sum(axis=0)
-    for text, there in (("below 10 °C", TEMPERATURE_NODES_C < 10), ("above 35 °C", TEMPERATURE_NODES_C > 35)):
+        rows.append(_row("charge throughput, charge and discharge, Ah", stress.throughput_ah * moved, a_year, 1))
+    soc, warm, hours = _hours(audit)
+    for text, there in (
+        ("below 10 °C", warm < 10.0),
+        ("above 35 °C", warm > 35.0),
+        ("at or above 80 % of charge", soc >= 0.8 - 1e-9),
+    ):
         rows.append(_row(f"hours {text}", float(hours[there].sum()), a_year, 1))
-    high = stress.occupancy_h[SOC_NODES >= 0.8].sum()
-    rows.append(_row("hours at or above 80 % of charge", float(high), a_year, 1))
     if not audit.long_enough:
         rows = [(name, value, "too short") for name, value, _ in rows]
     table = Sheet(title="", head=("Quantity", "recorded", "a year of it"), rows=tuple(rows), numbers=(1, 2))
+    if not audit.long_enough:  # what follows is of years
+        return Section(title="What it cost", sheets=(table, _plating(audit)))
     effect = Sheet(
         title="What the hysteresis before counting does",
         head=("Hysteresis", "cycles a year", "EFC a year, counted", *(one.law.facts.title for one in audit.laws)),
@@ -128,12 +134,25 @@ def _cost(audit: Audit) -> Section:
     return Section(title="What it cost", sheets=(table, _plating(audit), effect))
 
 
+def _hours(audit: Audit) -> tuple[Floats, Floats, Floats]:
+    """(SoC, °C, hours) of each known interval, at its middle; the laws' grid would blur a threshold by a cell."""
+    series = series_of(audit.record, audit.pack)
+    known = series.known
+    soc, warm = (0.5 * (one[:-1] + one[1:])[known] for one in (series.soc, series.temperature_c))
+    return soc, warm, np.diff(series.time_s)[known] / 3600.0
+
+
 def _plating(audit: Audit) -> Sheet:
-    """Charging above the limit current; Ah where a capacity is known, else in SoC."""
+    """Charging above the limit current; Ah where a capacity is known, else in SoC. Nothing of a reported SoC alone."""
+    title = "Charging above the current from which lithium plating can begin"
+    if not audit.stress.current_known:
+        why = "no current is recorded, and the steps of a reported state of charge tell none"
+        rows = tuple((name, curve.source, why) for name, curve in CURVES.items())
+        return Sheet(title=title, head=("Limit", "From", "Not told"), rows=rows)
     known = audit.record.capacity_ah
     unit, factor = ("Ah", 1.0) if known else ("% of charge", 100.0)
     return Sheet(
-        title="Charging above the current from which lithium plating can begin",
+        title=title,
         head=("Limit", "From", "hours", f"charged then, {unit}", f"beyond the limit, {unit}", "hours outside it"),
         rows=tuple(
             (
@@ -176,7 +195,7 @@ def _ten_years(audit: Audit) -> Section:
         rows=tuple(rows),
         numbers=(2, 3, 4, 5, 6),
         note="SOCE: own approximation, capacity left less what grown resistance loses. In brackets 95 % of the draws within "
-        "the law; the spread over laws is larger and is not pooled. * beyond 15 years, further than any law's tests.",
+        "the law; the spread over laws is larger and is not pooled. * beyond 15 years: an extrapolation, no lifetime.",
     )
     kept = Sheet(
         title="Margins to the durability limits, SOCE less limit",
@@ -334,15 +353,15 @@ def _values(audit: Audit) -> dict[str, Any]:
         "recorded_s": audit.record.duration_s,
         "known_s": audit.stress.known_s,
         "extrapolated": audit.extrapolated,
-        "efc": audit.stress.efc,
+        "efc": audit.stress.efc * audit.moved,
         "efc_by_soc": audit.stress.efc_soc,
-        "energy_kwh": audit.stress.energy_kwh,
-        "charge_ah": audit.stress.throughput_ah if audit.record.capacity_ah else None,
+        "energy_kwh": None if audit.stress.energy_kwh is None else audit.stress.energy_kwh * audit.moved,
+        "charge_ah": audit.stress.throughput_ah * audit.moved if audit.record.capacity_ah else None,
         "hysteresis": {
             str(value): {"cycles_a_year": count, "efc_a_year": efc, "fade_after_10_years": fades}
             for value, (count, efc, fades) in audit.by_hysteresis.items()
         },
-        "plating": {name: asdict(one) for name, one in audit.plating.items()},
+        "plating": {name: asdict(one) for name, one in audit.plating.items()} if audit.stress.current_known else None,
         "micro_cycles": {"a_year": audit.shallow[0], "share_of_travel": audit.shallow[1]},
         "laws": laws,
     }

@@ -1,8 +1,11 @@
 """From what the laws say of a recording to verdicts. A disagreement of the laws is INCONCLUSIVE, never an average."""
 
-from v2g_bench.life.audit import SHORTEST_S, VOTERS, Audit, Margin
+import numpy as np
+
+from v2g_bench.life.audit import HORIZON_Y, SHORTEST_S, VOTERS, YEARS, Audit, Margin
 from v2g_bench.reports.model.modelled import Judged
 
+NOISY_TRAVEL, NOISY_EFC = 1.1, 10.0  # so much further, and so many cycles a year more, than what is counted: noise
 NOISY = 0.01  # of capacity: if the choice of the hysteresis moves the loss of ten years by more, the SoC is noise
 
 
@@ -38,15 +41,24 @@ def _unable(audit: Audit) -> str:
         return f"{laws} may vote, {VOTERS} are needed; each of the others has its reason"
     if not audit.stress.current_known:
         for one in (law for law in audit.laws if law.votes):
-            fades = [fades[one.law.name] for _, _, fades in audit.by_hysteresis.values()]
+            fades = [by_law[one.law.name] for _, _, by_law in audit.by_hysteresis.values()]
+            fades.append(float(np.interp(HORIZON_Y, YEARS, one.fade)))  # as the verdict is counted
             if max(fades) - min(fades) > NOISY:
                 moved = f"{100 * min(fades):.1f} to {100 * max(fades):.1f} % after ten years by {one.law.facts.title}"
                 return f"cycles hang on the hysteresis, so the reported state of charge is noise as well: {moved}"
+        more = audit.stress.efc - audit.counted_efc
+        if audit.moved * NOISY_TRAVEL < 1.0 and more * audit.per_year > NOISY_EFC:
+            return (
+                f"the reported state of charge travels {more * audit.per_year:.0f} full cycles a year further than the cycles "
+                "that are counted: noise or micro-cycles, and a law that takes every step sees them"
+            )
     return ""
 
 
 def _shallow(audit: Audit) -> Judged:
     name = "Micro-cycles: what cycles of less than 2 % of charge add"
+    if not audit.long_enough:
+        return Judged(name=name, verdict="INCONCLUSIVE", sentence=_unable(audit), counts=False)
     if not audit.stress.current_known:
         efc = ", ".join(f"{efc:.0f}" for _, efc, _ in audit.by_hysteresis.values())
         sentence = (

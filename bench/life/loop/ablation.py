@@ -86,7 +86,7 @@ RECOMMENDATIONS = (
     Recommendation("micro-cycles", frozenset({"depth"}), _without_micro_cycles),
     Recommendation("floating SoC window", frozenset({"window"}), _without_floating),
     Recommendation("cooling at 32 °C and pre-cooling", frozenset({"temperature"}), _without_cooling),
-    Recommendation("derating map", frozenset({"c_rate"}), _without_derating),
+    Recommendation("derating map", frozenset({"c_rate", "plating"}), _without_derating),
 )
 
 
@@ -100,19 +100,21 @@ class Ablated:
 
     @property
     def finding(self) -> str:
-        """In one sentence, for both conditions."""
+        """In one sentence, for both conditions; by the laws of the pack's chemistry."""
         sides = (("as configured", self.comparison.as_configured), ("at equal energy", self.comparison.equal_energy))
         return "; ".join(f"{name} {_finding(side)}" for name, side in sides)
 
 
 def _finding(side: Side) -> str:
-    laws, judged = side.judgement.laws, side.judgement
+    if side.b.failures:
+        return f"the duty is not served with it: {side.b.failures[0]}"
     if side.a.failures:
         return "the duty is not served without it"
+    laws = side.judgement.of_chemistry(side.chemistry)
     if not laws:
-        return "no law speaks"
+        return "no law of this chemistry speaks"
     low, high = min(law.difference_pct for law in laws), max(law.difference_pct for law in laws)
-    helps, harms = judged.agreeing(-1), judged.agreeing(1)
+    helps, harms = (sum(law.sign == sign for law in laws) for sign in (-1, 1))
     words = (
         "helps"
         if helps and not harms

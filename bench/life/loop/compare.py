@@ -38,6 +38,11 @@ class Side:
     b: Life
     judgement: Judgement
 
+    @property
+    def chemistry(self) -> str:
+        """Of the pack that both are judged with."""
+        return self.a.years[0][1].battery.chemistry
+
 
 @dataclass(frozen=True)
 class Comparison:

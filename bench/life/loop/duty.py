@@ -18,6 +18,7 @@ from v2g_bench.inputs.text import read_toml
 Chance = Annotated[float, Within(0, 1)]
 DayH = Annotated[float, Within(0, 24)]
 SpreadH = Annotated[float, Within(0, 12)]
+LONGEST_H = 20.0  # of a tour under way
 DistanceKm = Annotated[float, Within(0, 2000, over=True)]
 
 
@@ -40,6 +41,12 @@ class Driving(Checked):
     return_h: DayH
     return_sd_h: SpreadH
     pattern: Literal["there and back", "all day"] = "there and back"
+
+    @model_validator(mode="after")
+    def _within_a_day(self) -> "Driving":
+        if (hours := self.longest_km / self.speed_km_h) > LONGEST_H:
+            raise ValueError(f"longest_km takes {hours:.3g} h at speed_km_h; a tour ends on its day: {LONGEST_H:g} h at most")
+        return self
 
 
 class Parked(Checked):

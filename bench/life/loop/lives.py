@@ -94,10 +94,16 @@ def _whole(years: Sequence[tuple[int, Year]], span: int, hysteresis: float = 0.0
     """The stress until `span`: each year repeats until the next age that was run."""
     until = [age for age, _ in years[1:]] + [span]
     pieces = [
-        stress_of(year.series, hysteresis=hysteresis).repeated((end - age) * 365 / _days(year))
+        _stress(year, hysteresis).repeated((end - age) * 365 / _days(year))
         for (age, year), end in zip(years, until, strict=True)
     ]
     return reduce(operator.add, pieces)
+
+
+def _stress(year: Year, hysteresis: float) -> Stress:
+    """Of one year. Cycles are of the capacity that is left; the flow is of the new one, since KIT's law ages it itself."""
+    stress = stress_of(year.series, hysteresis=hysteresis)
+    return replace(stress, flow=replace(stress.flow, c_rate=stress.flow.c_rate * year.battery.left))
 
 
 def _year(setting: Setting, candidate: Candidate, plan: Agenda, age: int, progress: Progress) -> Year:
@@ -117,6 +123,8 @@ def _aged(battery: Battery, stress: Stress, laws: Mapping[str, Law], age: int) -
     if not fades:
         raise BenchError("ageing laws", f"none is fitted to {battery.chemistry}", "give a battery of another chemistry")
     left = 1.0 - float(np.median([fade.capacity[0] for fade in fades]))
+    if left <= 0:
+        raise BenchError("battery", f"of {battery.chemistry} has nothing left after {age} years of this", "fewer --years, or a milder climate")
     more = [fade.resistance[0] for fade in fades if fade.resistance is not None]
     return battery.aged(left, float(np.median(more)) if more else 0.0)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from v2g_bench import __version__
-from v2g_bench.life.audit import CAR, VAN
+from v2g_bench.life.audit import CAR, FAR, VAN
 from v2g_bench.life.loop.ablation import Ablated
 from v2g_bench.life.loop.compare import ASSUMED, Comparison, Side, Terms
 from v2g_bench.life.loop.configuration import Configuration
@@ -53,7 +53,7 @@ def compared(found: Comparison, laws: Mapping[str, Law], *, made: datetime, repo
         parts,
         found.reason,
         [*_facts(found.setting, found.terms), *_settings("A", a.configuration), *_settings("B", b.configuration)],
-        found.assumed,
+        (*_far(found.setting, found.terms), *found.assumed),
         sections,
         {key: _values(getattr(found, key)) for _, key in _SIDES},
         made=made,
@@ -82,7 +82,7 @@ def ablated(
         rows=tuple(_row(row, name, getattr(row.comparison, key)) for row in rows for name, key in _SIDES),
         numbers=(2, 3),
         note="Difference: points of capacity with the recommendation minus without it, so what helps is negative. A law is for "
-        "or against where its 95 % interval leaves out zero, voting or not.",
+        "or against where its 95 % interval leaves out zero, voting or not; only laws of the pack's chemistry are counted.",
     )
     laws = tuple(
         _differences(f"{row.recommendation.name}, {name[0].lower()}{name[1:]}", getattr(row.comparison, key))
@@ -94,7 +94,7 @@ def ablated(
         parts,
         "; ".join(f"{row.recommendation.name}: {row.comparison.verdict.value}" for row in rows),
         [*_facts(setting, terms), *_settings("all", base)],
-        (*ASSUMED, *base.assumed),
+        (*_far(setting, terms), *ASSUMED, *base.assumed),
         (Section(title="The recommendations", sheets=(table, *_hystereses(rows))), *laws),
         {row.recommendation.name: {key: _values(getattr(row.comparison, key)) for _, key in _SIDES} for row in rows},
         made=made,
@@ -167,6 +167,16 @@ def _facts(setting: Setting, terms: Terms) -> list[tuple[str, str]]:
     ]
 
 
+def _far(setting: Setting, terms: Terms) -> list[str]:
+    """Where less than a year was run, what that leaves out; and how far it is stretched."""
+    if setting.days >= 365:
+        return []
+    times = terms.years * 365 / (setting.days * len(terms.ages))
+    far = f"EXTRAPOLATED: {terms.years} years are {times:.0f} times what was run"
+    days = f"{setting.days} day{'s' * (setting.days > 1)} from 1 January on, in that season's weather, stand for a year"
+    return [f"{far if times > FAR else 'not a whole year was run'}: {days}"]
+
+
 def _settings(which: str, one: Configuration) -> list[tuple[str, str]]:
     limits, held = one.limits, one.thresholds
     text = (
@@ -197,9 +207,10 @@ def _differences(name: str, side: Side) -> Section:
         note="Points of capacity, with 95 % intervals over paired draws. In range: the share of the difference in damage "
         "within what the law was fitted to.",
     )
-    signs = (
-        f"{judged.agreeing(1)} laws say that B loses more, {judged.agreeing(-1)} that it loses less, of {len(rows)}."
-    )
+    own = judged.of_chemistry(side.chemistry)
+    more, less = (sum(law.sign == sign for law in own) for sign in (1, -1))
+    of_own = f"Of {len(own)} law{'s' * (len(own) != 1)} of this chemistry"
+    signs = f"{of_own} {more} say that B loses more, {less} that it loses less."
     served = (
         f"Served to the grid: A {side.a.served_kwh_a_year:.0f} kWh a year, B {side.b.served_kwh_a_year:.0f}. "
         f"Equivalent full cycles a year: A {side.a.stress.efc / side.a.span:.0f}, B {side.b.stress.efc / side.b.span:.0f}."
@@ -208,13 +219,13 @@ def _differences(name: str, side: Side) -> Section:
 
 
 def _row(row: Ablated, name: str, side: Side) -> tuple[str, ...]:
-    judged = side.judgement
-    differences = [law.difference_pct for law in judged.laws]
+    own = side.judgement.of_chemistry(side.chemistry)
+    differences = [law.difference_pct for law in own]
     return (
         row.recommendation.name,
         name,
-        str(judged.agreeing(-1)),
-        str(judged.agreeing(1)),
+        str(sum(law.sign < 0 for law in own)),
+        str(sum(law.sign > 0 for law in own)),
         f"{min(differences):+.2f} to {max(differences):+.2f}" if differences else "no law",
         f"{side.a.served_kwh_a_year:.0f} / {side.b.served_kwh_a_year:.0f} kWh a year",
     )
@@ -239,7 +250,9 @@ _TALLY = (
 def _served(found: Comparison) -> Section:
     lives = [life for _, key in _SIDES for life in (getattr(found, key).a, getattr(found, key).b)]
     tallies = [life.years[0][1].tally for life in lives]
-    rows = [(text, *(f"{getattr(tally, key):.0f}" for tally in tallies)) for key, text in _TALLY]
+    rows = [
+        (text, *(f"{getattr(tally, key):.{1 if key == 'clipped_ah' else 0}f}" for tally in tallies)) for key, text in _TALLY
+    ]
     kinds = sorted({kind for tally in tallies for kind in tally.limited_minutes})
     rows += [
         (f"minutes held down by: {kind}", *(str(tally.limited_minutes.get(kind, 0)) for tally in tallies))
@@ -270,7 +283,8 @@ def _over_years(found: Comparison, laws: Mapping[str, Law]) -> Section:
         if law.chemistry == found.setting.battery.chemistry
         for which, life in (("A", side.a), ("B", side.b))
     )
-    figure = Figure(title="Capacity by the laws of this chemistry", x_label="years", y_label="capacity, %", lines=lines)
+    title = "Capacity of a mean cell, by the laws of this chemistry"
+    figure = Figure(title=title, x_label="years", y_label="capacity, %", lines=lines)
     return Section(title="Over the years", sheets=(_durability(found, laws),), figures=(figure,))
 
 
@@ -295,7 +309,8 @@ def _durability(found: Comparison, laws: Mapping[str, Law]) -> Sheet:
         head=("law", *(f"at {one.years:g} years, %" for one in margins), f"years to {100 * _GONE:g} %"),
         rows=tuple(rows),
         note=f"Limits of certified energy (Euro 7, {kind}): {limits}; resistance takes a little more of the energy than of "
-        "the capacity. The stress of the whole life is spread evenly over its years; what lies beyond it is extrapolated.",
+        "the capacity. Of a mean cell; the tables of differences have the weakest one. The stress of the whole life is spread "
+        "evenly over its years; what lies beyond it is extrapolated.",
     )
 
 

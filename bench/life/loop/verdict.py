@@ -2,7 +2,8 @@
 
 The draws are the same for both lives, so that a difference is a paired one. Laws are never pooled.
 
-    PASS          by the 95 % interval of every voting law, B loses no more than A plus the margin
+    PASS          by the 95 % interval of every voting law, B loses no more than A plus the margin; or no law finds any
+                  difference at all
     FAIL          by that of every voting law, it loses more; or B does not serve the duty
     INCONCLUSIVE  anything else, also fewer than three voting laws that were fitted independently of each other
 """
@@ -32,6 +33,7 @@ class LawDifference:
 
     law: str
     cell: str
+    chemistry: str
     loss_a_pct: float
     loss_b_pct: float
     interval_a_pct: tuple[float, float]
@@ -68,6 +70,10 @@ class Judgement:
         """The laws that vote."""
         return tuple(law for law in self.laws if law.votes)
 
+    def of_chemistry(self, chemistry: str) -> tuple[LawDifference, ...]:
+        """The laws that were fitted to this chemistry, voting or not; the others stand beside."""
+        return tuple(law for law in self.laws if law.chemistry == chemistry)
+
     def agreeing(self, sign: int) -> int:
         """How many of all laws have this sign (see `LawDifference.sign`), voting or not."""
         return sum(law.sign == sign for law in self.laws)
@@ -93,7 +99,9 @@ def judge(
     drawn = Spread().draws(draws, np.random.default_rng([seed, 0xA9]))
     weakest = weakest_cell(draws, battery.cells, np.random.default_rng([seed, 0xCE]))
     found = tuple(_difference(law, a, b, drawn, weakest, compared) for law in laws.values())
-    verdict, reason = _verdict(a, b, found, margin_pct)
+    sees = any(not compared & law.blind_to for law in laws.values())
+    same = sees and all((law.difference_pct, *law.interval_pct) == (0.0, 0.0, 0.0) for law in found)
+    verdict, reason = _verdict(a, b, found, margin_pct, same)
     return Judgement(verdict, reason, found, margin_pct)
 
 
@@ -104,6 +112,7 @@ def _difference(law: Law, a: Life, b: Life, drawn: Draws, weakest: Floats, compa
     return LawDifference(
         law=law.name,
         cell=law.facts.cell,
+        chemistry=law.chemistry,
         loss_a_pct=float(np.median(loss_a)),
         loss_b_pct=float(np.median(loss_b)),
         interval_a_pct=_interval(loss_a),
@@ -112,11 +121,11 @@ def _difference(law: Law, a: Life, b: Life, drawn: Draws, weakest: Floats, compa
         interval_pct=_interval(loss_b - loss_a),
         calendar_share=(float(np.median(fade_a.calendar_share)), float(np.median(fade_b.calendar_share))),
         inside=inside,
-        no_vote=tuple(_why_not(law, a, inside, compared)),
+        no_vote=tuple(_why_not(law, a, inside, compared, differs=bool(np.any(loss_a != loss_b)))),
     )
 
 
-def _why_not(law: Law, life: Life, inside: float, compared: frozenset[str]) -> list[str]:
+def _why_not(law: Law, life: Life, inside: float, compared: frozenset[str], *, differs: bool) -> list[str]:
     why = []
     if law.chemistry != (chemistry := life.years[0][1].battery.chemistry):
         why.append(f"was fitted to {law.chemistry}, the pack is {chemistry}")
@@ -124,7 +133,9 @@ def _why_not(law: Law, life: Life, inside: float, compared: frozenset[str]) -> l
         why.append("never carries a verdict")
     if blind := sorted(compared & law.blind_to):
         why.append(f"is blind to {' and '.join(blind)}")
-    if inside < INSIDE_SHARE:
+    if not differs:
+        why.append("finds no difference")
+    elif inside < INSIDE_SHARE:
         why.append(
             f"{100 * inside:.0f} % of the difference in damage is in its fitted range, {100 * INSIDE_SHARE:.0f} needed"
         )
@@ -132,14 +143,24 @@ def _why_not(law: Law, life: Life, inside: float, compared: frozenset[str]) -> l
 
 
 def _inside(law: Law, a: Life, b: Life) -> float:
-    """The share of the difference in damage that lies in the fitted range, calendar and cycling each by its own loss."""
+    """The share of the difference in damage that lies in the fitted range, of calendar ageing and of cycling together.
+
+    Within a part damage is the quantity that adds up: the loss of a root law does not, and would find a difference outside
+    where nothing differs. Between the parts it weighs by the loss that it makes.
+    """
     within = without = 0.0
     (fade_a, range_a), (fade_b, range_b) = ((_nominal(law, life), law.in_range(life.stress)) for life in (a, b))
     for name in ("calendar", "cyclic"):
         loss_a, loss_b = (float(getattr(fade, name)[0]) for fade in (fade_a, fade_b))
         share_a, share_b = (float(getattr(one, name)) for one in (range_a, range_b))
-        within += abs(share_b * loss_b - share_a * loss_a)
-        without += abs((1 - share_b) * loss_b - (1 - share_a) * loss_a)
+        damage_a, damage_b = getattr(range_a, f"{name}_damage"), getattr(range_b, f"{name}_damage")
+        if damage_a is None or damage_b is None:
+            damage_a, damage_b = loss_a, loss_b
+        if not damage_a + damage_b > 0:
+            continue
+        each = (loss_a + loss_b) / (damage_a + damage_b)
+        within += each * abs(share_b * damage_b - share_a * damage_a)
+        without += each * abs((1 - share_b) * damage_b - (1 - share_a) * damage_a)
     return within / (within + without) if within + without > 0 else 1.0
 
 
@@ -147,15 +168,18 @@ def _nominal(law: Law, life: Life) -> Fade:
     return law.fade(life.stress, float(life.span))
 
 
-def _verdict(a: Life, b: Life, laws: Sequence[LawDifference], margin_pct: float) -> tuple[Verdict, str]:
+def _verdict(a: Life, b: Life, laws: Sequence[LawDifference], margin_pct: float, same: bool) -> tuple[Verdict, str]:
     if b.failures:
         return Verdict.FAIL, f"{b.candidate.name} does not serve the duty: {b.failures[0]}"
     if a.failures:
         return Verdict.INCONCLUSIVE, f"{a.candidate.name} does not serve the duty: {a.failures[0]}"
+    if same:
+        return Verdict.PASS, "no law finds any difference between the two lives"
     voters = [law for law in laws if law.votes]
     independent = len({law.cell for law in voters})
     if independent < INDEPENDENT:
-        return Verdict.INCONCLUSIVE, f"{independent} independently fitted laws may vote, {INDEPENDENT} needed"
+        count = f"{independent or 'no'} independently fitted law{'s' * (independent > 1)}"
+        return Verdict.INCONCLUSIVE, f"{count} may vote, {INDEPENDENT} needed"
     if all(law.interval_pct[1] <= margin_pct for law in voters):
         return Verdict.PASS, f"by all {len(voters)} voting laws it loses no more than {margin_pct:g} points beyond"
     if all(law.interval_pct[0] > margin_pct for law in voters):

@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 _HOURS_PER_W = STEP_S / 3600.0
 _RESERVE = 0.03  # of SoC: a tour that would end below it cannot be served
 _SHORT = 0.02  # of SoC below the wanted one: a departure that counts as short
+_ROUNDING_AH = 1e-6  # less than this beyond empty or full is the arithmetic's
 _EARLY, _EARLY_MIN = 1.5, 20  # charging for a departure begins this factor, and these minutes, early
 _HOLD_SHARE, _HOLD_BAND = 0.3, 0.1  # regulation: share of the power that holds the SoC, reached so far from the middle
 
@@ -70,8 +71,8 @@ class Tally:
             found.append(
                 f"{self.unserved_tours} of {self.tours} tours could not be driven with the charge that was left"
             )
-        if self.clipped_ah > 0:
-            found.append(f"{self.clipped_ah:.1f} Ah were asked for beyond an empty or a full battery")
+        if self.clipped_ah > _ROUNDING_AH:
+            found.append(f"{self.clipped_ah:.2g} Ah were asked for beyond an empty or a full battery")
         return tuple(found)
 
 

@@ -3,6 +3,7 @@
 Of each message at most one frame a second is decoded: a battery's life is lost in minutes.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,11 @@ def _blf(path: Path, dbc: Path | None) -> Table:
                 at.setdefault(identifier, []).append((float(frames.timestamp_s[place]), data))
     found: dict[str, Column] = {}
     for identifier, thinned in at.items():
-        found |= _decoded(messages[identifier], thinned)
+        message = messages[identifier]
+        for name, column in _decoded(message, thinned).items():
+            twice = sum(signal.name == name for other in at for signal in messages[other].signals) > 1
+            full = f"{message.name}.{name}" if twice else name  # neither of two is taken unasked
+            found[full] = replace(column, name=full)
     if not found:
         raise BenchError(str(path), f"holds no message of {dbc.name}", "is it the database of this bus?")
     return Table(str(path), found, lambda row: f"frame {row + 1} of its message", (THINNED,))

@@ -20,7 +20,10 @@ AT_REST = 0.02  # SoC that a parked car may lose in a hole of any length: its ow
 SPAN_C = (-60.0, 100.0)  # what a pack's temperature can be
 MOST = 1e8  # A or W: no battery
 SURE = 0.3  # the least correlation of charge and SoC that tells the sign of a current
+_STEADY = 1e-6  # what varies by less of itself does not vary: it is rounding
 TELLING = 0.05  # of SoC that must be travelled before a capacity is told from it
+ONE_WAY = 0.1  # of SoC against the only direction of a current: it is no whole record
+WARMEST_C = 55.0  # the median of a pack whose unit nobody states; more is °F
 LONGEST_S = 50 * 365 * DAY_S
 _TO_S = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "date": 1.0}
 _FACTOR = {"A": 1.0, "mA": 1e-3, "V": 1.0, "mV": 1e-3, "W": 1.0, "kW": 1e3, "km": 1.0, "mi": 1.609344, "m": 1e-3}
@@ -169,9 +172,11 @@ def _soc(table: Table, found: Found, values: Floats, rows: NDArray[np.intp], not
     finite = values[np.isfinite(values)]
     if not len(finite):
         raise BenchError(table.where, f"column {found.column.name!r} holds no number", "is it the state of charge?")
-    unit, name = found.unit, found.column.name
+    unit, name, most = found.unit, found.column.name, float(finite.max())
+    if unit == "%" and most <= 1.0 and not found.asked:
+        hint = f"is it a fraction? state it: --columns soc={name}:1 or soc={name}:%"
+        raise BenchError(table.where, f"{name!r} is stated in % and is never above {most:g}", hint)
     if not unit:
-        most = float(finite.max())
         if most <= 1.5 and np.all(finite == np.round(finite)):
             hint = f"state it: --columns soc={name}:% or soc={name}:1"
             raise BenchError(table.where, f"{name!r} is never above {most:g}: percent or a fraction?", hint)
@@ -203,6 +208,11 @@ def _gaps(time_s: Floats, soc: Floats, notes: list[str]) -> tuple[tuple[int, flo
         notes.append(
             f"{parked} gaps, {hours:.1f} h in all, begin and end within {100 * AT_REST:g} % of charge: taken as rest"
         )
+    if (usual_s := float(np.median(step))) > GAP_S:
+        notes.append(
+            f"rows are {usual_s / 3600:.3g} h apart: between them the state of charge is taken as a line, and cycles in "
+            "between are not seen"
+        )
     unknown = long[~rest]
     if unknown.size:
         hours, share = float(step[unknown].sum()) / 3600, float(step[unknown].sum() / time_s[-1])
@@ -227,6 +237,8 @@ def _temperature(
     if assumed_c is not None and "temperature" not in found:
         notes.append(f"no temperature of the pack is recorded: {assumed_c:g} °C is assumed throughout, as stated")
         return np.full(len(time_s), assumed_c)
+    if assumed_c is not None:
+        notes.append(f"the pack's temperature is recorded: the stated {assumed_c:g} °C are not used")
     if name not in found:
         hint = "state its column: --columns temperature=NAME, or what is to be assumed: --temperature 20"
         raise BenchError(table.where, "has no column of a temperature, and ageing hangs on it", hint)
@@ -239,7 +251,11 @@ def _temperature(
     if not there.any():
         raise BenchError(table.where, f"column {found[name].column.name!r} holds no temperature", "--temperature 20")
     if not unit:
-        unit = "K" if float(np.median(warm[there])) > 200 else "°C"
+        middle, column = float(np.median(warm[there])), found[name].column.name
+        if WARMEST_C < middle <= 200:
+            hint = f"is it °F? state it: --columns {name}={column}:F or {name}={column}:C"
+            raise BenchError(table.where, f"half of {column!r} is above {middle:g}, in a unit that is not stated", hint)
+        unit = "K" if middle > 200 else "°C"
         notes.append(
             f"the unit of the {name if name == 'ambient' else 'pack'} temperature is not stated: {unit} is assumed"
         )
@@ -297,12 +313,18 @@ def _charge(
 
 
 def _sign(series: Floats, time_s: Floats, soc: Floats) -> int:
-    """1 where it flows into the battery, -1 where out of it, 0 where nobody can tell."""
+    """1 where it flows into the battery, -1 where out of it, 0 where nobody can tell.
+
+    By the correlation over blocks; of a steady current, which has none, by what it moved. Both must say the same.
+    """
     dq, dsoc = _blocks(series, time_s, soc)
-    if len(dq) < 3 or not float(dq.std()) or not float(dsoc.std()):
+    together = float((dq**2).sum() * (dsoc**2).sum()) ** 0.5
+    if len(dq) < 3 or not together:
         return 0
-    match = float(np.corrcoef(dq, dsoc)[0, 1])
-    return 0 if abs(match) < SURE else 1 if match > 0 else -1
+    moved = float((dq * dsoc).sum()) / together
+    steady = any(float(one.std()) <= _STEADY * float(np.abs(one).max()) for one in (dq, dsoc))
+    match = moved if steady else float(np.corrcoef(dq, dsoc)[0, 1])
+    return 0 if abs(match) < SURE or match * moved <= 0 else 1 if match > 0 else -1
 
 
 def _blocks(series: Floats, time_s: Floats, soc: Floats) -> tuple[Floats, Floats]:
@@ -316,6 +338,18 @@ def _blocks(series: Floats, time_s: Floats, soc: Floats) -> tuple[Floats, Floats
         np.searchsorted(time_s, np.arange(0.0, float(time_s[-1]) + length_s, length_s)).clip(0, len(soc) - 1)
     )
     return np.diff(charge[edges]), np.diff(travel[edges])
+
+
+def _one_way(charge: Floats, time_s: Floats, soc: Floats) -> str:
+    """What a charger's own meter misses: that the other direction is not recorded, though the state of charge went there."""
+    there = np.isfinite(charge[:-1]) & (np.diff(time_s) <= GAP_S)
+    path = np.concatenate(([0.0], np.cumsum(np.where(there, np.diff(soc), 0.0))))
+    fallen, risen = np.maximum.accumulate(path) - path, path - np.minimum.accumulate(path)
+    if there.any() and float(charge[:-1][there].min()) >= 0 and float(fallen.max()) > ONE_WAY:
+        return "flows out of the battery, and the state of charge falls"
+    if there.any() and float(charge[:-1][there].max()) <= 0 and float(risen.max()) > ONE_WAY:
+        return "flows into the battery, and the state of charge rises"
+    return ""
 
 
 def _driven(found: dict[str, Found], values: dict[str, Floats], notes: list[str]) -> float | None:
@@ -337,6 +371,9 @@ def _rate(
     """(C-rate that is known to flow, the capacity in Ah); of power where there is no current, None where there is neither."""
     charge = current if current is not None else power
     if charge is None:
+        return None, stated_ah
+    if one_way := _one_way(charge, time_s, soc):
+        notes.append(f"the {'power' if current is None else 'current'} never {one_way}: cycles are counted on that alone")
         return None, stated_ah
     dq, dsoc = _blocks(charge, time_s, soc)
     # Of dSoC on dQ, not the other way: the counted charge has less noise, and noise in the regressor would bias the slope.

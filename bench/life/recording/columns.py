@@ -80,9 +80,14 @@ def split(name: str) -> tuple[str, str]:
         joined = "".join(words[-2:])
         if joined in ("mA", "mV", "kW"):  # camel case was taken apart
             unit, words = joined, words[:-2]
-        elif words[-1].lower() in _SUFFIXES:
+        elif words[-1].lower() in _SUFFIXES and not _least(words):
             unit, words = words[-1], words[:-1]
     return "_".join(words).lower(), unit
+
+
+def _least(words: list[str]) -> bool:
+    """Whether the last word says that it is the least of several (`cell_temp_min`), and not that it is in minutes."""
+    return words[-1].lower() == "min" and "_".join(words[:-1]).lower() not in NAMES["time"]
 
 
 def stated(text: str) -> dict[str, tuple[str, str]]:

@@ -95,7 +95,8 @@ class KitLaw:
         year = self.fade(stress, 1.0)
         parts = float(year.calendar[0]), float(year.cyclic[0])
         total = (calendar * parts[0] + cyclic * parts[1]) / sum(parts) if sum(parts) > 0 else 1.0
-        return InRange(calendar, cyclic, total)
+        still_s, moved_s = (float(part.sum()) / stress.known_s for part in (still, moved))
+        return InRange(calendar, cyclic, total, still_s, moved_s)
 
     def clamps(self, stress: Stress) -> Mapping[str, float]:
         flow = stress.flow

@@ -110,11 +110,16 @@ class Fitted:
 
 @dataclass(frozen=True)
 class InRange:
-    """Which share of the damage lies in the fitted range: of calendar ageing, of cycling, and of both (by their loss)."""
+    """Which share of the damage lies in the fitted range: of calendar ageing, of cycling, and of both (by their loss).
+
+    calendar_damage, cyclic_damage: of a known second, in the quantity that adds up (loss^(1/p)); None where a law has none.
+    """
 
     calendar: float
     cyclic: float
     total: float
+    calendar_damage: float | None = None
+    cyclic_damage: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,3 +15,10 @@ MISSING: Mapping[str, str] = {
     "smith2017": "Smith 2017 (NMC): its reversible temperature factor and daily depth could not be brought to agree with "
     "NREL's own program on the figures at hand",
 }
+
+
+def may_ever_vote(law: Law) -> bool:
+    """Whether the law could carry a verdict on any history: the range of one of its parts at least is wholly known."""
+    fitted = law.facts.fitted
+    parts = (fitted.calendar_c, fitted.calendar_soc), (fitted.cycling_c, fitted.depth, fitted.c_rate)
+    return law.facts.headline and any(None not in part for part in parts)

@@ -187,15 +187,17 @@ class PowerLaw:
 def range_of(law: PowerLaw, stress: Stress) -> InRange:
     """The share of the damage inside the fitted range: of each part by its inner sum, of both by a year's loss."""
     fitted, cycles = law.facts.fitted, stress.cycles
-    calendar, cyclic = 1.0, 1.0
+    calendar, still = 1.0, 0.0
     if law.calendar is not None:
         amount, soc, warm = law.calendar.inner(stress)
         calendar = share_of(amount, inside(((fitted.calendar_c, warm), (fitted.calendar_soc, soc))))
-    cyclic = share_of(law.cycling.inner(cycles), cycling_inside(fitted, cycles))
+        still = float(amount.sum())
+    moved = law.cycling.inner(cycles)
+    cyclic = share_of(moved, cycling_inside(fitted, cycles))
     year = law.fade(stress, 1.0)
     parts = float(year.calendar[0]), float(year.cyclic[0])
     total = (calendar * parts[0] + cyclic * parts[1]) / sum(parts) if sum(parts) > 0 else 1.0
-    return InRange(calendar, cyclic, total)
+    return InRange(calendar, cyclic, total, still / stress.known_s, float(moved.sum()) / stress.known_s)
 
 
 def share_of(amount: Floats, where: "np.typing.NDArray[np.bool_]") -> float:

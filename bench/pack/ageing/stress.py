@@ -29,6 +29,8 @@ _FLOW_EDGES = (
 _FLOW_SHAPE = tuple(len(edges) + 1 for edges in _FLOW_EDGES)
 REST_C_RATE = 1e-6  # 1/h; less is rest
 _CHUNK = 1 << 16  # samples
+_DAY_S = 86400.0
+_DRIFT = 0.02  # SoC: a reported one is this good, with its rounding and its filter
 
 
 @dataclass(frozen=True)
@@ -257,18 +259,38 @@ def _flow(sums: Floats) -> Flow:
 def counted_soc(series: Series) -> Floats:
     """(n,) what is counted: the integrated current, drawn to the reported SoC at both ends of each known stretch.
 
-    Without a current it is the reported SoC itself. NaN where the SoC is not known.
+    Where it drifts away from the reported SoC between them, it is drawn to that day by day. Without a current it is the
+    reported SoC itself. NaN where the SoC is not known.
     """
     if series.current_a is None:
         return series.soc
     counted = np.full(len(series.soc), np.nan)
     for begin, end in _stretches(series.known):
         there = slice(begin, end + 1)
-        hours = np.diff(series.time_s[there]) / 3600.0
-        soc = series.soc[begin] + np.concatenate([[0.0], np.cumsum(series.c_rate[begin:end] * hours)])
-        share = (series.time_s[there] - series.time_s[begin]) / (series.time_s[end] - series.time_s[begin])
-        counted[there] = soc + share * (series.soc[end] - soc[-1])
+        at_s = series.time_s[there] - series.time_s[begin]
+        steps = series.c_rate[begin:end] * np.diff(at_s) / 3600.0
+        soc = series.soc[begin] + np.concatenate([[0.0], np.cumsum(steps)])
+        counted[there] = soc + _drawn(at_s, series.soc[there] - soc)
     return counted
+
+
+def _drawn(at_s: Floats, apart: Floats) -> Floats:
+    """What is added to the integrated current, which is so far apart from the reported SoC.
+
+    A line from end to end takes a constant error of the sensor away. If the mean of any day is still more than _DRIFT off,
+    the error was none: then lines from day to day.
+    """
+    line = apart[-1] * at_s / at_s[-1]
+    days = max(int(at_s[-1] // _DAY_S), 1)
+    day = np.minimum((at_s * (days / at_s[-1])).astype(np.int64), days - 1)
+    count = np.bincount(day)
+    seen = count > 0
+    left = np.bincount(day, apart - line)[seen] / count[seen]
+    if float(np.abs(left).max()) <= _DRIFT:
+        return np.asarray(line)
+    middle = np.bincount(day, at_s)[seen] / count[seen]
+    places, amounts = np.concatenate([[0.0], middle, at_s[-1:]]), np.concatenate([[0.0], left, [0.0]])
+    return np.asarray(line + np.interp(at_s, places, amounts))
 
 
 def _stretches(known: NDArray[np.bool_]) -> list[tuple[int, int]]:

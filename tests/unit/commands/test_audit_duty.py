@@ -38,6 +38,10 @@ def test_two_configurations_become_a_folder_that_verifies(configs, tmp_path, cap
         (["--duty", "commuter", "--years", "1", "AB"], "2 of 1 years cannot be run"),
         (["--duty", "commuter", "--chemistry", "LMO", "AB"], "no voltages of LMO"),
         (["--duty", "commuter", "week.csv", "AB"], "one of them"),
+        (["--duty", "commuter", "--capacity-kwh", "77", "AB"], "--capacity-kwh: is of a recording"),
+        (["--duty", "commuter", "--temperature", "0", "AB"], "--temperature: is of a recording"),
+        (["--duty", "commuter", "--van", "AB"], "--van: is of a recording"),
+        (["week.csv", "--margin", "2"], "--margin: is of a duty, and no duty is judged"),
         ([], "one of them"),
     ],
 )

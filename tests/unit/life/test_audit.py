@@ -143,10 +143,55 @@ def test_noise_on_the_reported_charge_moves_no_verdict(record, columns):
     assert "the reported state of charge is noise as well" in parts[0].sentence
 
 
+def test_noise_that_the_counting_leaves_out_still_moves_laws_of_every_step(record, columns):
+    """KIT's takes the flow of each step, which no hysteresis calms: its vote needs a guard of its own."""
+    columns["soc"] = columns["soc"] + np.random.default_rng(3).normal(0, 0.1, len(columns["soc"]))
+    del columns["current_a"], columns["voltage_v"]
+    result, parts = judged(record(), *GOOD)
+    assert result.moved < 0.8
+    assert parts[0].verdict == "INCONCLUSIVE"
+    assert "full cycles a year further than the cycles that are counted" in parts[0].sentence
+
+
+def test_a_clean_charge_without_a_current_can_be_judged(record, columns):
+    del columns["current_a"], columns["voltage_v"]
+    result, parts = judged(record(), *GOOD)
+    assert result.moved == pytest.approx(1.0, abs=0.02)
+    assert parts[0].verdict == "PASS"
+
+
+def test_a_hysteresis_of_none_hides_no_noise(record, columns):
+    """0.1 % of noise: all three hystereses that are shown agree, and what is judged counts every step."""
+    columns["soc"] = columns["soc"] + np.random.default_rng(3).normal(0, 0.1, len(columns["soc"]))
+    del columns["current_a"], columns["voltage_v"]
+    _, parts = judged(record(), *(Straight(name, 0.001, per_efc=1e-4) for name in "abc"), hysteresis=0.0)
+    assert parts[0].verdict == "INCONCLUSIVE"
+    assert "the reported state of charge is noise as well" in parts[0].sentence
+
+
 def test_noise_is_said_where_the_current_is_known(record, columns):
     columns["soc"] = columns["soc"] + np.random.default_rng(3).normal(0, 0.5, len(columns["soc"]))
     result, _ = judged(record(), *GOOD)
     assert any("times as far as the counted charge" in one for one in result.assumptions)
+
+
+class Deep(Straight):
+    """Loses with the square of the depth."""
+
+    def fade(self, stress, years, draws=None):
+        cycles, lives = stress.cycles, np.asarray(years, float) * 365 * 86400 / stress.known_s
+        loss = 2e-5 * float(cycles.depth @ cycles.travel) * lives + 0 * super().fade(stress, years, draws).capacity
+        return Fade(0 * loss, loss, loss, None)
+
+
+def test_a_day_that_repeats_closes_its_cycle(record, columns):
+    """From noon to noon it begins high, and its one deep swing is open: as a half it would be too shallow."""
+    whole, _ = judged(record(), Deep("a", 0))
+    noon, _ = judged(record({name: values[720:2161] for name, values in columns.items()}), Deep("a", 0))
+    assert noon.laws[0].fade[20] == pytest.approx(whole.laws[0].fade[20], rel=1e-3)
+    assert not any("half cycles in each repetition" in one for one in noon.assumptions)
+    torn, _ = judged(record({name: values[720:1560] for name, values in columns.items()}), Deep("a", 0))
+    assert any("half cycles in each repetition" in one for one in torn.assumptions)
 
 
 def test_a_hole_joins_no_cycle(record, columns):
@@ -178,6 +223,50 @@ def test_the_pages_say_what_was_assumed_and_how_far_it_reaches(record):
     assert pages.whose_logic.startswith("No controller's")
     assert pages.values["laws"]["a"]["years_to_80_pct"] == pytest.approx(20.0)
     assert pages.values["energy_kwh"] == pytest.approx(2 * 57.6 * 2 * 0.4, rel=0.02)
+
+
+def test_what_is_hotter_than_the_grid_is_said(record, columns):
+    columns["temperature_c"][100:110] = 90.0
+    result, _ = judged(record(), *GOOD)
+    assert any("steps colder or hotter than −40 to 80 °C" in one for one in result.assumptions)
+
+
+def pages_of(result):
+    made = datetime(2026, 5, 1, tzinfo=UTC)
+    return document(result, made=made, is_run=False, report_id="r", sha256="0" * 64)
+
+
+def test_a_reported_charge_tells_no_plating_and_its_noise_is_no_throughput(record, columns):
+    """A coarse charge moves in steps of a minute, at C-rates that no battery saw."""
+    columns["soc"] = np.round(columns["soc"]) + np.random.default_rng(3).normal(0, 0.2, len(columns["soc"]))
+    clean = pages_of(judged(record(), *GOOD)[0]).values["efc"]
+    del columns["current_a"], columns["voltage_v"]
+    pages = pages_of(judged(record(), *GOOD)[0])
+    assert pages.values["plating"] is None
+    assert pages.values["efc"] == pytest.approx(clean, rel=0.25)
+    assert pages.values["efc_by_soc"] > 3 * clean
+    assert [row[2] for row in pages.sections[0].sheets[1].rows] == [
+        "no current is recorded, and the steps of a reported state of charge tell none"
+    ] * 3
+
+
+def test_thresholds_are_not_blurred_by_the_grid(record, columns):
+    columns["temperature_c"] = np.full(len(columns["soc"]), 35.2)
+    rows = dict(row[:2] for row in pages_of(judged(record(), *GOOD)[0]).sections[0].sheets[0].rows)
+    assert rows["hours above 35 °C"] == "48.0"
+    assert rows["hours below 10 °C"] == "0.0"
+
+
+def test_too_short_a_recording_shows_no_year(record, columns):
+    result, parts = judged(record({name: values[1000:1060] for name, values in columns.items()}), *GOOD)
+    assert "too short" in parts[2].sentence
+    titles = [sheet.title for section in pages_of(result).sections for sheet in section.sheets]
+    assert "What the hysteresis before counting does" not in titles
+
+
+def test_nothing_is_left_of_a_battery_never_less(record):
+    result, _ = judged(record(), *(Straight(name, 0.08) for name in "abc"))
+    assert result.laws[0].soce.min() == 0.0
 
 
 def test_the_plane_holds_every_hour_at_its_temperature(record):

@@ -33,3 +33,12 @@ def test_hours_that_run_over_midnight_are_refused(tmp_path) -> None:
     own.write_text(data_file("commuter", "duties").read_text().replace("[[18.0, 22.0]]", "[[22.0, 2.0]]"))
     with pytest.raises(BenchError, match="22 to 2 h does not run forwards"):
         load_duty(str(own))
+
+
+def test_a_tour_that_lasts_longer_than_its_day_is_refused(tmp_path) -> None:
+    own = tmp_path / "own.toml"
+    from v2g_bench.life.loop.duty import data_file
+
+    own.write_text(data_file("commuter", "duties").read_text().replace("longest_km = 150.0", "longest_km = 1500.0"))
+    with pytest.raises(BenchError, match="longest_km takes 42.9 h at speed_km_h"):
+        load_duty(str(own))

@@ -9,7 +9,7 @@ from v2g_bench.life.loop.compare import Comparison, Terms, compare
 from v2g_bench.life.loop.configuration import Configuration
 from v2g_bench.life.loop.duty import load_duty
 from v2g_bench.life.loop.pages import ablated, compared
-from v2g_bench.life.loop.year import Setting
+from v2g_bench.life.loop.year import Setting, Tally
 from v2g_bench.pack.ageing.laws import LAWS as ALL
 from v2g_bench.reports.model.modelled import Modelled, dumped
 
@@ -50,6 +50,29 @@ def test_a_van_has_limits_of_its_own(found) -> None:
 def test_parts_that_do_not_count_stand_beside(found) -> None:
     counts = [one.counts for one in compared(found, LAWS, **MADE).verdicts]
     assert counts == [True, False, False]
+
+
+def test_days_that_stand_for_years_are_marked(found) -> None:
+    assumed = compared(found, LAWS, **MADE).assumptions
+    assert assumed[0].startswith("EXTRAPOLATED: 10 years are 3650 times what was run: 1 day from 1 January on")
+    whole = replace(found, setting=replace(DAY, days=365))
+    assert not any("1 January" in one for one in compared(whole, LAWS, **MADE).assumptions)
+
+
+def test_laws_of_another_chemistry_are_counted_for_nothing(found) -> None:
+    """Naumann's is fitted to LFP: it stands in the table, and the pack is NMC."""
+    document = compared(found, LAWS, **MADE)
+    assert document.sections[0].text[1].startswith("Of 1 law of this chemistry")
+    row = ablated([Ablated(RECOMMENDATIONS[0], found)], BASE, DAY, TERMS, **MADE).sections[0].sheets[0].rows[0]
+    assert int(row[2]) + int(row[3]) <= 1
+
+
+def test_a_duty_that_is_not_served_with_a_recommendation_says_so(found) -> None:
+    life = found.as_configured.b
+    stranded = replace(life.years[0][1], tally=Tally(unserved_tours=1, tours=9))
+    side = replace(found.as_configured, b=replace(life, years=((0, stranded),)))
+    row = Ablated(RECOMMENDATIONS[0], replace(found, as_configured=side))
+    assert "as configured the duty is not served with it: year 1: 1 of 9 tours" in row.finding
 
 
 def test_same_document_twice_is_the_same(found) -> None:

@@ -8,10 +8,14 @@ import pytest
 from v2g_bench.life.loop.car import Battery
 from v2g_bench.life.loop.configuration import Configuration
 from v2g_bench.life.loop.lives import Candidate, Life
-from v2g_bench.life.loop.verdict import judge, weakest_cell
+from v2g_bench.life.loop.verdict import _inside, judge, weakest_cell
 from v2g_bench.life.loop.year import Tally, Year
 from v2g_bench.metrology.verdict import Verdict
 from v2g_bench.pack.ageing.law import Facts, Fade, Fitted, InRange
+from v2g_bench.pack.ageing.naumann import NAUMANN
+from v2g_bench.pack.ageing.rainflow import Cycles
+from v2g_bench.pack.ageing.series import Series
+from v2g_bench.pack.ageing.stress import Stress, stress_of
 
 NONE = np.empty(0)
 WINDOW = frozenset({"window"})
@@ -106,6 +110,7 @@ def test_duty_that_is_not_served_fails_whatever_it_saves() -> None:
     assert _judged(*_three(1.0), b=_life("b", stranded)).verdict is Verdict.FAIL
     assert _judged(*_three(1.0), a=_life("a", stranded)).verdict is Verdict.INCONCLUSIVE
     assert _judged(*_three(1.0), b=_life("b", Tally(clipped_ah=0.1))).verdict is Verdict.FAIL
+    assert _judged(*_three(1.0), b=_life("b", Tally(clipped_ah=1e-12))).verdict is Verdict.PASS
 
 
 def test_draws_are_paired() -> None:
@@ -113,6 +118,26 @@ def test_draws_are_paired() -> None:
     law = _judged(*_three(10.2)).laws[0]
     one = law.interval_a_pct[1] - law.interval_a_pct[0]
     assert law.interval_pct[1] - law.interval_pct[0] < 0.05 * one
+
+
+def _cycled(outside: float, within: float) -> Stress:
+    """A day of a pack of LFP: so many full cycles in the cold, and so many at 25 °C, where Naumann's tests were."""
+    rest = Series(np.array([0.0, 86400.0]), np.full(2, 0.5), np.full(2, 25.0), None, 100.0, "LFP")
+    two = np.ones(2)
+    cycles = Cycles(
+        0.9 * two, 0.5 * two, np.array([outside, within]), np.array([0.0, 25.0]), 0.2 * two, 0.2 * two, 9.0 * two
+    )
+    return replace(stress_of(rest), closed=cycles)
+
+
+@pytest.mark.parametrize(
+    ("b", "inside"), [((1.0, 2.0), 1.0), ((2.0, 1.0), 0.0), ((1.5, 1.5), 0.5), ((1.25, 1.75), 0.75), ((0.5, 1.5), 0.5)]
+)
+def test_of_a_root_law_what_does_not_differ_is_no_difference(b, inside: float) -> None:
+    """Of 1 + 1 cycles more are added in the range of the tests, out of it, or both: not a part of all that are there."""
+    law = replace(NAUMANN, calendar=None)
+    lives = [Life(Candidate(Configuration("x")), 10, (), _cycled(*cycles)) for cycles in ((1.0, 1.0), b)]
+    assert _inside(law, *lives) == pytest.approx(inside, abs=1e-6)
 
 
 def test_weakest_of_96_cells() -> None:
@@ -124,3 +149,25 @@ def test_nothing_differs() -> None:
     judged = _judged(*_three(10.0))
     assert {law.sign for law in judged.laws} == {0}
     assert judged.verdict is Verdict.PASS
+
+
+def test_lives_that_do_not_differ_need_no_vote() -> None:
+    """Whatever the laws were fitted to; unless all of them are blind to what differs."""
+    judged = _judged(*_three(10.0, chemistry="LFP"))
+    assert (judged.verdict, judged.reason) == (Verdict.PASS, "no law finds any difference between the two lives")
+    assert _judged(*_three(10.0, blind_to=WINDOW)).verdict is Verdict.INCONCLUSIVE
+    assert judge(_life("a"), _life("b"), {}, compared=WINDOW).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_law_that_finds_no_difference_has_no_vote_on_one() -> None:
+    """All of no difference lies inside its range, and none of it: that is no evidence."""
+    judged = _judged(*_three(9.0)[:2], FakeLaw({"a": 10.0, "b": 10.0}, "z"))
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert judged.laws[2].no_vote == ("finds no difference",)
+
+
+def test_no_vote_is_no_law() -> None:
+    judged = _judged(*_three(9.0, chemistry="LFP"))
+    assert judged.reason == "no independently fitted law may vote, 3 needed"
+    assert [law.chemistry for law in judged.of_chemistry("LFP")] == ["LFP"] * 3
+    assert not judged.of_chemistry("NMC")

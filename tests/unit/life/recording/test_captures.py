@@ -54,6 +54,24 @@ def test_a_capture_with_its_database(blf, dbc, columns):
     assert not any("is not stated" in one for one in record.assumptions)
 
 
+def test_a_signal_of_two_messages_is_asked(tmp_path, dbc):
+    """The pack's own charge and that of the display: neither is taken because it comes last."""
+    dbc.write_text(DBC.replace("CellTempMax", "Temp") + DBC[DBC.index("BO_") :].replace("291 Pack", "292 Display"))
+    file = BlfFile(tmp_path / "trip.blf")
+    for at in range(5):
+        for identifier in (291, 292):
+            data = bytes([at, identifier % 256, 0, 0, 100, 0, 0, 0])
+            file.write(can.Message(timestamp=1.7e9 + at, arbitration_id=identifier, data=data, is_extended_id=False))
+    file.close()
+    table = read(tmp_path / "trip.blf", dbc)
+    assert set(table.columns) == {
+        *("Pack.StateOfCharge", "Display.StateOfCharge", "Pack.PackCurrent", "Display.PackCurrent"),
+        *("Temp", "CellTempMax"),
+    }
+    with pytest.raises(BenchError, match="has no column of the state of charge\n  state it: .*soc=NAME, of: Pack"):
+        recording(table, {})
+
+
 def test_a_capture_without_its_database(blf):
     with pytest.raises(BenchError, match="nothing says what is in them\n  give the database: --dbc"):
         read(blf)

@@ -53,6 +53,19 @@ def test_one_percent_or_full_is_asked(read_in, columns):
         read_in(columns | {"soc": np.ones(len(columns["soc"]))})
 
 
+def test_percent_that_is_a_fraction_is_asked(read_in, columns):
+    soc = columns.pop("soc")
+    with pytest.raises(BenchError, match=r"'SoC \[%\]' is stated in % and is never above 0.9\n  is it a fraction\?"):
+        read_in(columns | {"SoC [%]": soc / 100})
+    assert read_in(columns | {"SoC [%]": soc / 100}, "soc=SoC [%]:1").soc.max() == pytest.approx(0.9, abs=0.01)
+
+
+def test_rows_that_are_hours_apart_are_said(read_in, columns):
+    few = {name: values[::120] for name, values in columns.items()}
+    assert assumed(read_in(few), "rows are 2 h apart")
+    assert not assumed(read_in(columns), "h apart")
+
+
 def test_a_state_of_charge_that_cannot_be_names_its_line(read_in, columns):
     columns["soc"][100] = 655.35
     with pytest.raises(
@@ -147,6 +160,51 @@ def test_a_current_whose_sign_nobody_can_tell_is_not_used(read_in, columns):
     record = read_in(columns | {"current_a": noise}, "", ",")
     assert record.c_rate is None
     assert assumed(record, "cannot be told from its state of charge: not used")
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("minutes", [151, 200, 301])
+def test_a_steady_discharge_tells_its_sign(read_in, sign, minutes):
+    """Neither current nor slope varies, so nothing is correlated but the rounding."""
+    time_s = 60.0 * np.arange(minutes)
+    steady = {"soc": 90.0 - 30.0 * time_s / 3600.0 / 156.0 * 100.0, "current_a": np.full(minutes, -30.0 * sign)}
+    record = read_in({"time_s": time_s, "temperature_c": np.full(minutes, 20.0)} | steady, capacity_ah=156.0)
+    assert record.c_rate is not None
+    assert record.c_rate.max() < 0
+    assert record.capacity_ah == pytest.approx(156.0, rel=0.01)
+
+
+def test_a_current_against_what_it_moved_is_not_used(read_in):
+    """Its swings fit to the state of charge, and all in all it charges what falls: no sign is right."""
+    time_s = 60.0 * np.arange(601)
+    turn = 2 * np.pi * time_s / 36000.0
+    falling = {"time_s": time_s, "soc": 90.0 - 80.0 * time_s / 36000.0 - 4.0 * (np.cos(turn) - 1)}
+    record = read_in(falling | {"temperature_c": 20.0 + 0 * time_s, "current_a": 100.0 + 20.0 * np.sin(turn)})
+    assert record.c_rate is None
+
+
+def test_a_charger_that_meters_one_way_is_no_record_of_the_battery(read_in, columns):
+    """The car was driven and gave back, and its meter shows none of that."""
+    record = read_in(columns | {"current_a": np.maximum(columns["current_a"], 0.0)})
+    assert record.c_rate is None
+    assert assumed(record, "the current never flows out of the battery, and the state of charge falls")
+    record = read_in(columns | {"current_a": np.minimum(columns["current_a"], 0.0)})
+    assert assumed(record, "the current never flows into the battery, and the state of charge rises")
+    empty = np.where(columns["current_a"] > 0, columns["current_a"], np.nan)
+    assert read_in(columns | {"current_a": empty}).c_rate is not None  # no value is no zero
+
+
+def test_fahrenheit_is_asked_where_nobody_states_it(read_in, columns):
+    warm = columns.pop("temperature_c") * 1.8 + 32
+    with pytest.raises(BenchError, match=r"half of 'temperature' is above .*\n  is it °F\? state it: --columns"):
+        read_in(columns | {"temperature": warm + 10})
+    assert read_in(columns | {"temperature": warm}, "temperature=temperature:F").temperature_c.mean() < 20
+
+
+def test_a_stated_temperature_beside_a_recorded_one_is_said(read_in, columns):
+    record = read_in(columns, temperature_c=35.0)
+    assert record.temperature_c.max() < 25
+    assert assumed(record, "the stated 35 °C are not used")
 
 
 def test_the_state_of_charge_alone_has_no_rate(read_in, columns):

@@ -22,6 +22,9 @@ def table(*names):
         ("time_s", "time", "s"),
         ("soc_pct", "soc", "pct"),
         ("power kW", "power", "kW"),
+        ("time_min", "time", "min"),
+        ("cell_temperature_min", "cell_temperature_min", ""),
+        ("CellTempMin", "cell_temp_min", ""),
     ],
 )
 def test_a_name_and_its_unit(name, words, unit):
@@ -37,6 +40,13 @@ def test_two_that_fit_are_asked():
 
 def test_the_clearest_name_wins():
     assert find(table("temp", "pack_temperature"), {})["temperature"].column.name == "pack_temperature"
+
+
+def test_the_hottest_cell_is_taken_and_not_the_coldest():
+    """Of a run, whose columns have their units, and of a file that states none."""
+    for unit in ("°C", ""):
+        columns = {name: Column(name, None, unit) for name in ("cell_temperature_min", "cell_temperature_max")}
+        assert find(Table("a", columns, str), {})["temperature"].column.name == "cell_temperature_max"
 
 
 @pytest.mark.parametrize("text", ["charge=a", "soc", "=x"])

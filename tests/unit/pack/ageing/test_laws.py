@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from v2g_bench.pack.ageing.law import Law
-from v2g_bench.pack.ageing.laws import LAWS, MISSING
+from v2g_bench.pack.ageing.laws import LAWS, MISSING, may_ever_vote
 from v2g_bench.pack.ageing.series import Series
 from v2g_bench.pack.ageing.stress import stress_of
 
@@ -51,3 +51,10 @@ def test_clamps_are_counted():
     assert share > 0.1
     (held,) = LAWS["wang2011"].clamps(day()).values()
     assert held == 1.0
+
+
+@pytest.mark.parametrize("law", [law for law in LAWS.values() if not may_ever_vote(law)], ids=lambda law: law.name)
+def test_who_can_never_vote_has_nothing_in_range_or_no_headline(law):
+    """Whatever the battery went through: at rest, and in cycles in the middle of what others were tested at."""
+    for history in (day(warm=25.0), day(low=0.0, high=1.0, warm=30.0, rate=1.0)):
+        assert not law.facts.headline or law.in_range(history).total == 0.0

@@ -140,6 +140,17 @@ def test_the_integrated_current_meets_the_reported_soc_at_both_ends():
     assert counted[[0, -1]] == pytest.approx(series.soc[[0, -1]])
 
 
+def test_an_error_of_the_current_that_changes_makes_no_deep_cycle():
+    """Half an ampere too much for a month, then too little: a line from end to end would leave 115 % of charge."""
+    series = commuter(days=60, current=True)
+    off = np.where(np.arange(len(series.time_s)) < len(series.time_s) // 2, 0.5, -0.5)
+    drifting = dataclasses.replace(series, current_a=np.asarray(series.current_a) + off)
+    counted = counted_soc(drifting)
+    assert np.abs(counted - series.soc).max() < 0.06
+    assert stress_of(drifting).cycles.depth.max() < np.ptp(series.soc) + 0.1
+    assert counted[[0, -1]] == pytest.approx(series.soc[[0, -1]])
+
+
 def test_hysteresis_is_kept_and_only_one_of_them_is_added():
     coarse, fine = (stress_of(commuter(), hysteresis=value) for value in (0.02, 0.0))
     assert coarse.hysteresis == 0.02
