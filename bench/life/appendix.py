@@ -28,7 +28,9 @@ def _voters() -> list[str]:
     for chemistry in ("NMC", "LFP", "NCA", "LMO"):
         cells = {law.facts.cell for law in LAWS.values() if law.chemistry == chemistry and may_ever_vote(law)}
         laws = f"{len(cells) or 'no'} independently fitted law{'s' * (len(cells) > 1)}"
-        enough = "" if len(cells) >= VOTERS else ": with this version no verdict can rest on ageing, it stays INCONCLUSIVE"
+        enough = (
+            "" if len(cells) >= VOTERS else ": with this version no verdict can rest on ageing, it stays INCONCLUSIVE"
+        )
         found.append(f"{chemistry}: {laws} can ever vote, {VOTERS} are needed{enough}.")
     return found
 

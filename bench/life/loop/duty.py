@@ -45,7 +45,9 @@ class Driving(Checked):
     @model_validator(mode="after")
     def _within_a_day(self) -> "Driving":
         if (hours := self.longest_km / self.speed_km_h) > LONGEST_H:
-            raise ValueError(f"longest_km takes {hours:.3g} h at speed_km_h; a tour ends on its day: {LONGEST_H:g} h at most")
+            raise ValueError(
+                f"longest_km takes {hours:.3g} h at speed_km_h; a tour ends on its day: {LONGEST_H:g} h at most"
+            )
         return self
 
 

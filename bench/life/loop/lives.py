@@ -124,7 +124,11 @@ def _aged(battery: Battery, stress: Stress, laws: Mapping[str, Law], age: int) -
         raise BenchError("ageing laws", f"none is fitted to {battery.chemistry}", "give a battery of another chemistry")
     left = 1.0 - float(np.median([fade.capacity[0] for fade in fades]))
     if left <= 0:
-        raise BenchError("battery", f"of {battery.chemistry} has nothing left after {age} years of this", "fewer --years, or a milder climate")
+        raise BenchError(
+            "battery",
+            f"of {battery.chemistry} has nothing left after {age} years of this",
+            "fewer --years, or a milder climate",
+        )
     more = [fade.resistance[0] for fade in fades if fade.resistance is not None]
     return battery.aged(left, float(np.median(more)) if more else 0.0)
 

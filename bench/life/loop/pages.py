@@ -251,7 +251,8 @@ def _served(found: Comparison) -> Section:
     lives = [life for _, key in _SIDES for life in (getattr(found, key).a, getattr(found, key).b)]
     tallies = [life.years[0][1].tally for life in lives]
     rows = [
-        (text, *(f"{getattr(tally, key):.{1 if key == 'clipped_ah' else 0}f}" for tally in tallies)) for key, text in _TALLY
+        (text, *(f"{getattr(tally, key):.{1 if key == 'clipped_ah' else 0}f}" for tally in tallies))
+        for key, text in _TALLY
     ]
     kinds = sorted({kind for tally in tallies for kind in tally.limited_minutes})
     rows += [

@@ -373,7 +373,9 @@ def _rate(
     if charge is None:
         return None, stated_ah
     if one_way := _one_way(charge, time_s, soc):
-        notes.append(f"the {'power' if current is None else 'current'} never {one_way}: cycles are counted on that alone")
+        notes.append(
+            f"the {'power' if current is None else 'current'} never {one_way}: cycles are counted on that alone"
+        )
         return None, stated_ah
     dq, dsoc = _blocks(charge, time_s, soc)
     # Of dSoC on dQ, not the other way: the counted charge has less noise, and noise in the regressor would bias the slope.

@@ -163,7 +163,7 @@ def test_a_current_whose_sign_nobody_can_tell_is_not_used(read_in, columns):
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-@pytest.mark.parametrize("minutes", [151, 200, 301])
+@pytest.mark.parametrize("minutes", [151, 200, 271])
 def test_a_steady_discharge_tells_its_sign(read_in, sign, minutes):
     """Neither current nor slope varies, so nothing is correlated but the rounding."""
     time_s = 60.0 * np.arange(minutes)
