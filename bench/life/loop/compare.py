@@ -141,6 +141,8 @@ def aspects(a: Candidate, b: Candidate) -> frozenset[str]:
         found.add("temperature")
     if one.thresholds.rated_power_w != other.thresholds.rated_power_w:
         found.add("c_rate")
+    if "temperature" in found:
+        found.add("cycling temperature")  # both kinds of ageing get another one
     return frozenset(aspect for aspect in found if aspect)
 
 

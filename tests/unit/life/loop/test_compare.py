@@ -107,7 +107,10 @@ def test_aspects_of_what_differs() -> None:
 
     assert of(WIDE) == {"window"}
     assert of(BASE.having("x", micro_cycle_pct=50.0)) == {"depth"}
-    assert of(replace(BASE, policy=replace(BASE.policy, cooling_trigger_c=40.0))) == {"temperature"}
+    assert of(replace(BASE, policy=replace(BASE.policy, cooling_trigger_c=40.0))) == {
+        "temperature",
+        "cycling temperature",
+    }
     assert of(BASE.having("x", rated_power_w=22_000.0)) == {"c_rate"}
     assert of(replace(BASE, name="x")) == set()
 
