@@ -95,9 +95,13 @@ def path_of(rig: Path) -> str:
         ({"inverter.rated_power_w": "much"}, ["inverter.rated_power_w: 'much' is not a number above 0"]),
         ({"bms.kind": "emulatd"}, ["bms.kind: ", "'emulated' or 'real'", "not 'emulatd'"]),
         ({"dut.kind": None}, ["dut.kind: is missing"]),
+        (
+            {"meters.ac_power.driver": "yokogawa-wt310"},
+            ["meters.ac_power: ", "'yokogawa-wt310'", "did you mean yokogawa-wt300e?"],
+        ),
         ({"evidence": "hardware"}, ['evidence = "hardware"', "these parts are emulated", 'say evidence = "emulated"']),
     ],
-    ids=["unknown key", "wrong type", "wrong word", "missing key", "false grade"],
+    ids=["unknown key", "wrong type", "wrong word", "missing key", "no such driver", "false grade"],
 )
 def test_a_wrong_rig_file_is_refused_before_anything_starts(tmp_path, changes, words):
     rig = rig_file(tmp_path, changes)
@@ -145,10 +149,6 @@ OPENING: dict[str, tuple[Callable[[], dict[str, Any]], list[str]]] = {
     "dead instrument, socket": (
         lambda: dead("socket"),
         ["meters.ac_power: no answer from TCPIP", "is the instrument on"],
-    ),
-    "no such driver": (
-        lambda: {"meters.ac_power.driver": "yokogawa-wt310"},
-        ["meters.ac_power: ", "'yokogawa-wt310'", "did you mean yokogawa-wt300e?"],
     ),
     "dead inverter": (
         lambda: {"inverter.kind": "modbus-tcp", "inverter.host": "127.0.0.1", "inverter.port": closed_port()},
