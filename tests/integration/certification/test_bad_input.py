@@ -352,7 +352,7 @@ def test_a_killed_bench_leaves_no_process_and_a_readable_folder(start):
     """The first test has ended, the second runs: kill -9 of pytest alone."""
     run = start("tests/conformance/log/test_log.py::test_no_code_without_a_fault", HOT)
     folder = in_trials(run, 1)
-    assert run.controller_runs()
+    wait_for("the controller, which is started anew between trials", run.controller_runs)
     os.kill(run.process.pid, signal.SIGKILL)
     run.process.wait()
     wait_for("the end of what it had started", lambda: not run.children(), GONE_S)
