@@ -1,51 +1,27 @@
 """What holds the power down is seen in time and forgotten after a while, or with a command that has nothing to do with it."""
 
-from collections.abc import Iterable
-
 from v2g_bench.ems.core.controller import Ems
-from v2g_bench.ems.core.decision import Decision
 from v2g_bench.ems.core.parts import EmsSettings
 from v2g_bench.ems.model.actions import Action, Frame
 from v2g_bench.ems.model.commands import Command, Reply, ResetTrip, SetPower
-from v2g_bench.ems.model.setpoint import Arbiter, Ceiling, OverCurrentHold, Setpoint
+from v2g_bench.ems.model.setpoint import OverCurrentHold
 from v2g_bench.ems.protection.signal_quality import SignalQuality
 from v2g_bench.qualification.defects.controllers import make
+from v2g_bench.qualification.defects.controllers.ceilings import TimedCeilings, TimedEms
 
 HELD_S = 10.0
 
 
-class _Impatient(Arbiter):
+class _Impatient(TimedCeilings):
     """Lets a ceiling whose reason has this word in it go when it has bound for `HELD_S`."""
 
-    word = ""
-    now_s = 0.0
-
-    def __init__(self) -> None:
-        self._since_s: float | None = None
-
-    def arbitrate(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
-        found = list(ceilings)
-        concerned = [one for one in found if self.word in one.reason]
-        if request_w and not concerned:
-            self._since_s = None
-        elif concerned and self._since_s is None:
-            self._since_s = self.now_s
-        if self._since_s is not None and self.now_s - self._since_s > HELD_S:
-            found = [one for one in found if one not in concerned]
-        return super().arbitrate(request_w, found)
-
-
-class _Timed(Ems):
-    """Gives its arbiter the time."""
-
-    def decide(self, now_s: float) -> Decision:
-        self.parts.arbiter.now_s = now_s  # type: ignore[attr-defined]
-        return super().decide(now_s)
+    def ignored(self, bound_s: float) -> bool:
+        return bound_s > HELD_S
 
 
 def _forgotten(word: str) -> make.Factory:
     def factory(settings: EmsSettings) -> Ems:
-        ems, arbiter = _Timed(settings), _Impatient()
+        ems, arbiter = TimedEms(settings), _Impatient()
         arbiter.word, ems.parts.arbiter = word, arbiter
         return ems
 

@@ -1,51 +1,28 @@
 """A danger other than the emergency trip's is seen, reported in time, and answered seconds too late."""
 
 import random
-from collections.abc import Iterable
 
 from v2g_bench.ems.core.controller import Ems
-from v2g_bench.ems.core.decision import Decision
 from v2g_bench.ems.core.parts import EmsSettings
 from v2g_bench.ems.model.actions import Action, Frame
-from v2g_bench.ems.model.setpoint import Arbiter, Ceiling, OverCurrentHold, Setpoint
+from v2g_bench.ems.model.setpoint import OverCurrentHold
 from v2g_bench.qualification.defects.controllers import make
+from v2g_bench.qualification.defects.controllers.ceilings import TimedCeilings, TimedEms
 from v2g_bench.qualification.defects.controllers.lasting import LateAtTimes
 
 LATE_S = 3.0
 
 
-class _Hesitant(Arbiter):
+class _Hesitant(TimedCeilings):
     """Lets a ceiling whose reason has this word in it begin `LATE_S` after it came."""
 
-    word = ""
-    now_s = 0.0
-
-    def __init__(self) -> None:
-        self._since_s: float | None = None
-
-    def arbitrate(self, request_w: float, ceilings: Iterable[Ceiling]) -> Setpoint:
-        found = list(ceilings)
-        concerned = [one for one in found if self.word in one.reason]
-        if request_w and not concerned:
-            self._since_s = None
-        elif concerned and self._since_s is None:
-            self._since_s = self.now_s
-        if self._since_s is not None and self.now_s - self._since_s < LATE_S:
-            found = [one for one in found if one not in concerned]
-        return super().arbitrate(request_w, found)
-
-
-class _Late(Ems):
-    """Gives its arbiter the time."""
-
-    def decide(self, now_s: float) -> Decision:
-        self.parts.arbiter.now_s = now_s  # type: ignore[attr-defined]
-        return super().decide(now_s)
+    def ignored(self, bound_s: float) -> bool:
+        return bound_s < LATE_S
 
 
 def _late(word: str) -> make.Factory:
     def factory(settings: EmsSettings) -> Ems:
-        ems, arbiter = _Late(settings), _Hesitant()
+        ems, arbiter = TimedEms(settings), _Hesitant()
         arbiter.word, ems.parts.arbiter = word, arbiter
         return ems
 
